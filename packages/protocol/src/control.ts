@@ -1,0 +1,115 @@
+// Contract 4, control: the HTTP APIs of kernel and core on their Unix sockets, and what they report.
+import Type, { type Static } from 'typebox';
+import { ID_PATTERN } from './ids.ts';
+import { Detection, InferMetadata } from './inference.ts';
+
+const Count = Type.Integer({ minimum: 0 });
+const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+
+export const LastError = Type.Object({ code: Type.String(), message: Type.String(), at: Type.Number({ description: 'UTC, seconds' }) });
+export type LastError = Static<typeof LastError>;
+
+/** Body of every error answer over HTTP. */
+export const ErrorBody = Type.Object({ error: Type.String(), error_code: Type.String(), advice: Type.Optional(Type.String()) });
+export type ErrorBody = Static<typeof ErrorBody>;
+
+export const PROCESS_STATUSES = ['starting', 'ready', 'degraded', 'stopping'] as const;
+export const ProcessHealth = Type.Object({
+  process: Type.String(), status: Type.Enum([...PROCESS_STATUSES]), version: Type.String(), pid: Count, uptime_ms: Type.Number({ minimum: 0 }),
+});
+export type ProcessHealth = Static<typeof ProcessHealth>;
+
+// kernel: GET /v1/health, GET /v1/cameras, GET /v1/cameras/:id, PUT|DELETE /v1/leases/:id, WS /v1/cameras/:id/live
+
+export const CAMERA_STATES = ['connecting', 'streaming', 'stalled', 'down'] as const;
+export const DECODE_LEVELS = ['none', 'keyframes', 'all'] as const;
+export type DecodeLevel = (typeof DECODE_LEVELS)[number];
+
+export const CameraStatus = Type.Object({
+  camera_id: Type.String(),
+  name: Type.String(),
+  note: Nullable(Type.String()),
+  /** Without credentials. */
+  url: Type.String(),
+  state: Type.Enum([...CAMERA_STATES]),
+  last_error: Nullable(LastError),
+  codec: Nullable(Type.String()),
+  width: Nullable(Count),
+  height: Nullable(Count),
+  /** Measured over the last seconds. */
+  fps: Nullable(Type.Number({ minimum: 0 })),
+  decode_level: Type.Enum([...DECODE_LEVELS]),
+  leased_fps: Type.Number({ minimum: 0 }),
+  /** Path of the ring while frames are published, else null. */
+  frame_reference: Nullable(Type.String()),
+  viewers: Count,
+  counters: Type.Object({
+    packets: Count, keyframes: Count, bytes: Count, decoded: Count, published: Count, reconnects: Count, decode_errors: Count, restarts: Count,
+  }),
+  /** Frames that were due and were not published, by cause. */
+  drops: Type.Record(Type.String(), Count),
+  pid: Nullable(Count),
+});
+export type CameraStatus = Static<typeof CameraStatus>;
+
+export const LeaseRequest = Type.Object({
+  camera_id: Type.String({ pattern: ID_PATTERN }),
+  fps: Type.Number({ exclusiveMinimum: 0, maximum: 240 }),
+  ttl_ms: Type.Integer({ minimum: 500, maximum: 60_000 }),
+});
+export type LeaseRequest = Static<typeof LeaseRequest>;
+
+export const LeaseGrant = Type.Object({
+  lease_id: Type.String(), camera_id: Type.String(), fps: Type.Number(), ttl_ms: Type.Integer(),
+  /** Where the frames will be; the file is there once the first frame is. */
+  frame_reference: Type.String(),
+  camera_state: Type.Enum([...CAMERA_STATES]),
+});
+export type LeaseGrant = Static<typeof LeaseGrant>;
+
+/**
+ * First message (text) on a live view, and again whenever the stream begins anew; then binary: the fMP4 init segment, then fragments.
+ * Media time 0 of the fMP4 is `pts_origin_us` of the stream: a frame with `pts_us` shows at `(pts_us - pts_origin_us) / 1e6` seconds.
+ */
+export const LiveInit = Type.Object({
+  type: Type.Literal('init'), camera_id: Type.String(),
+  /** For MediaSource, e.g. `video/mp4; codecs="avc1.64001f"`. */
+  mime: Type.String(),
+  width: Count, height: Count, pts_origin_us: Type.Number(),
+  /** Changes when the camera's clock begins anew; frames of another epoch are not comparable by pts. */
+  epoch: Count,
+});
+export type LiveInit = Static<typeof LiveInit>;
+
+// core: GET /v1/health, /v1/models, /v1/subscriptions, /v1/detections/latest?camera=, SSE /v1/events
+
+export const DROP_CAUSES = ['busy', 'overwritten', 'no_container', 'overloaded', 'deadline', 'error', 'no_regions', 'stopped'] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
+
+export const ModelStatus = Type.Object({
+  model_id: Type.String(), model_name: Nullable(Type.String()), state: Type.Enum(['up', 'down']),
+  supported_tasks: Type.Array(Type.String()), classes: Type.Array(Type.String()), keypoint_names: Type.Array(Type.String()),
+  skeleton: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])),
+  device: Nullable(Type.String()), license: Nullable(Type.String()), last_error: Nullable(LastError),
+});
+export type ModelStatus = Static<typeof ModelStatus>;
+
+export const SubscriptionStatus = Type.Object({
+  camera_id: Type.String(), model_id: Type.String(), state: Type.Enum(['created', 'running', 'stopped']),
+  desired_fps: Type.Number(), achieved_fps: Type.Number(),
+  /** due = sent + the sum of drops. */
+  due: Count, sent: Count, answered: Count, failed: Count, drops: Type.Record(Type.Enum([...DROP_CAUSES]), Count),
+  /** Capture to answer of the last looks, milliseconds. */
+  latency_ms: Nullable(Type.Object({ p50: Type.Number(), p95: Type.Number() })),
+  last_error: Nullable(LastError),
+});
+export type SubscriptionStatus = Static<typeof SubscriptionStatus>;
+
+/** The newest look of a model at a camera. `error` set: it could not look, which is not "saw nothing". */
+export const Look = Type.Object({
+  camera_id: Type.String(), model_id: Type.String(), frame_id: Count, captured_at: Type.Number({ description: 'UTC, seconds' }),
+  pts_us: Type.Number(), epoch: Count, width: Count, height: Count,
+  detections: Type.Array(Detection), metadata: Type.Partial(InferMetadata),
+  error: Nullable(Type.String()), error_code: Nullable(Type.String()),
+});
+export type Look = Static<typeof Look>;

@@ -1,0 +1,12 @@
+// The contracts between Ruth's processes. No I/O; runs in a browser too.
+export * from './camera-url.ts';
+export * from './config.ts';
+export * from './control.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './ids.ts';
+export * from './inference.ts';
+export * from './manifest.ts';
+export * from './ring-layout.ts';
+export * from './validation.ts';
+export * from './yaml-document.ts';
