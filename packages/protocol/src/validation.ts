@@ -22,12 +22,12 @@ interface SchemaError { keyword: string; instancePath: string; message: string; 
 /** Compiles a schema. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
   const compiled = Compile(schema);
-  const violations = (value: unknown): Violation[] => compiled.Check(value) ? [] : describe(compiled.Errors(value) as SchemaError[], value);
+  const violations = (value: unknown): Violation[] => compiled.Check(value) ? [] : describe(compiled.Errors(value), value);
   return {
     check: (value): value is Static<S> => compiled.Check(value),
     violations,
     parse(value, code = 'bad_request') {
-      if (compiled.Check(value)) return value as Static<S>;
+      if (compiled.Check(value)) return value;
       const text = violations(value).slice(0, 5).map((v) => `${v.pointer === '' ? 'message' : v.pointer.slice(1).replaceAll('/', '.')} ${v.message}`);
       throw new RuthError(code, text.join('; '));
     },

@@ -69,7 +69,7 @@ function offsetOf(document: Document, path: readonly (string | number)[]): numbe
 interface SchemaNode { properties?: Record<string, SchemaNode>; items?: SchemaNode; anyOf?: SchemaNode[] }
 
 function keysAt(schema: TSchema, path: readonly string[]): string[] {
-  let node: SchemaNode | undefined = schema as SchemaNode;
+  let node: SchemaNode | undefined = schema;
   for (const key of path) node = node?.properties?.[key] ?? node?.items;
   return Object.keys(node?.properties ?? {});
 }

@@ -1,0 +1,3 @@
+// Moves bytes between processes: frames through shared memory, messages through Unix sockets; and how a process starts and ends.
+export * from './process/logger.ts';
+export * from './process/run-process.ts';

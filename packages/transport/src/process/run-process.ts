@@ -1,0 +1,87 @@
+// How each process of Ruth starts, hears that it shall stop, and ends. For `main.ts` files only.
+//
+//   -c FILE   settings from ruth.yaml; `-c -` reads them from standard input, so that no credential stands in a
+//             process list or in a file of its own
+//
+// A process stops on SIGTERM, on SIGINT (unless supervised: then the supervisor orders the end), and when its
+// supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself.
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseSettings, RuthError, type Settings } from '@ruth/protocol';
+import { createLogger, type Logger } from './logger.ts';
+
+export const STOP_LIMIT_MS = 4000;
+
+export interface ProcessContext {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** Arguments that are no options, e.g. a model folder. */
+  readonly positionals: readonly string[];
+  /** Aborted when the process shall stop; `run` must then clean up and return. */
+  readonly signal: AbortSignal;
+  /** Says to the log, and to a supervisor if there is one, that the process serves. */
+  ready(details?: Record<string, unknown>): void;
+}
+
+/** What a supervised process tells its supervisor over the IPC channel. */
+export type ProcessMessage = { type: 'ready'; details: Record<string, unknown> } | { type: 'failed'; code: string; message: string };
+
+/** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. */
+export async function runProcess(name: string, run: (context: ProcessContext) => Promise<void>): Promise<never> {
+  const stop = new AbortController();
+  const supervised = process.send !== undefined;
+  const end = (reason: string): void => {
+    if (stop.signal.aborted) return;
+    stop.abort(new RuthError('shutting_down', reason));
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => { if (!supervised) end('SIGINT'); });
+  if (supervised) process.on('disconnect', () => end('the supervisor is gone'));
+  // A closed pipe to a supervisor that died must not end the clean-up half-way.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+  let logger = createLogger(name, 'info');
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' } } });
+    const settings = loadSettings(values.config);
+    logger = createLogger(name, settings.logLevel);
+    await run({
+      settings, logger, positionals, signal: stop.signal,
+      ready(details = {}) {
+        logger.info(details, 'ready');
+        tell({ type: 'ready', details });
+      },
+    });
+    logger.info('stopped');
+    process.exit(0);
+  } catch (cause) {
+    const error = RuthError.from(cause);
+    logger.error({ code: error.code, err: error }, error.message);
+    tell({ type: 'failed', code: error.code, message: error.message });
+    process.exit(1);
+  }
+}
+
+/** Settings from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder. */
+export function loadSettings(file: string | undefined): Settings {
+  if (file === undefined) return parseSettings('', '(defaults)');
+  if (file === '-') return parseSettings(readFileSync(0, 'utf8'), '(standard input)');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new RuthError('invalid_config', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const settings = parseSettings(text, file);
+  const base = dirname(resolve(file));
+  return {
+    ...settings, modelsDirectory: resolve(base, settings.modelsDirectory),
+    models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
+  };
+}
+
+function tell(message: ProcessMessage): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}
