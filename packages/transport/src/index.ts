@@ -1,3 +1,5 @@
 // Moves bytes between processes: frames through shared memory, messages through Unix sockets; and how a process starts and ends.
+export * from './ipc/index.ts';
 export * from './process/logger.ts';
 export * from './process/run-process.ts';
+export * from './ring/index.ts';

@@ -1,0 +1,2 @@
+// What @ruth/cli offers.
+export {};

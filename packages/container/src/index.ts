@@ -1,0 +1,2 @@
+// What @ruth/container offers.
+export {};

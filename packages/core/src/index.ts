@@ -1,0 +1,2 @@
+// What @ruth/core offers.
+export {};

@@ -1,0 +1,2 @@
+// What @ruth/kernel offers.
+export {};

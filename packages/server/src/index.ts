@@ -1,0 +1,2 @@
+// What @ruth/server offers.
+export {};

@@ -1,0 +1,2 @@
+// What transport/ipc offers.
+export {};

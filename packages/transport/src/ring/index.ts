@@ -1,0 +1,2 @@
+// What transport/ring offers.
+export {};
