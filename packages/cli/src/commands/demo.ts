@@ -1,0 +1,40 @@
+// `ruth demo`: a whole node with a camera of its own, a sample clip served over RTSP in an endless loop.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { CameraSettings } from '@ruth/protocol';
+import { prepareDemoClip } from '../demo/clip.ts';
+import { resolveSettings } from '../settings/resolve-settings.ts';
+import { settingsText } from '../settings/settings-text.ts';
+import { entryOf } from '../supervisor/definitions.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { foreground } from './foreground.ts';
+import { runNode } from './node-run.ts';
+
+const MOUNT = 'demo';
+
+export function addDemoCommand(program: Command): void {
+  program.command('demo')
+    .description('run a node with a demo camera')
+    .option('-c, --config <file>', 'settings of everything but the demo camera')
+    .option('--open', 'open the page in a browser', false)
+    .option('-v, --verbose', 'show what each process says', false)
+    .action(async (options: { config?: string; open: boolean; verbose: boolean }) => {
+      await foreground(options, async ({ environment, terminal, signal, onServing }) => {
+        const clip = await prepareDemoClip({
+          cacheDirectory: environment.RUTH_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'ruth'),
+          clip: environment.RUTH_DEMO_CLIP, log: (line) => console.log(line), signal,
+        });
+        const supervisor = new Supervisor(terminal);
+        const defaults = settingsText(resolveSettings({ file: options.config }));
+        const camera = supervisor.start({ name: 'demo-camera', entry: entryOf('@ruth/kernel', 'live/rtsp-main.ts'), args: [clip.path, MOUNT], stdin: defaults, required: true });
+        const { url } = await Promise.race([camera.firstReady, supervisor.fatal]);
+        const settings = resolveSettings({ file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT });
+        await runNode({ settings, ...terminal, signal, onServing }, supervisor);
+      });
+    });
+}
+
+function demoCamera(url: string, note: string): CameraSettings {
+  return { id: 'demo', name: 'Demo camera', url, transport: 'tcp', stallTimeoutMs: 5000, slotCount: 8, note };
+}

@@ -1,0 +1,55 @@
+// Runs a node in the foreground: starts its processes, prints the page's address, waits for Ctrl-C, and leaves nothing behind.
+import { readdirSync } from 'node:fs';
+import { coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
+import { claimSocketPath, type Logger, sweepOrphanRings } from '@ruth/transport';
+import { nodeProcesses } from '../supervisor/definitions.ts';
+import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+
+export interface NodeRun {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly forward: (name: string, line: string) => void;
+  readonly signal: AbortSignal;
+  /** Called with the page's address once it is served. */
+  readonly onServing: (url: string) => void | Promise<void>;
+}
+
+/** A supervisor that already runs what the node needs first, such as a demo camera, may be given. */
+export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervisor(run)): Promise<void> {
+  const { settings, logger, signal } = run;
+  await refuseTakenSockets(settings);
+  try {
+    const processes = new Map(nodeProcesses(settings).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
+    const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
+    const serving = processes.get('server')!.firstReady.then(async (details) => { await run.onServing(String(details.url)); });
+    await Promise.race([serving, stopped, supervisor.fatal]);
+    await Promise.race([stopped, supervisor.fatal]);
+  } finally {
+    await supervisor[Symbol.asyncDispose]();
+    await tidy(settings, logger);
+  }
+}
+
+/** Another Ruth on the same sockets is said at once, before anything is started. */
+async function refuseTakenSockets(settings: Settings): Promise<void> {
+  for (const path of socketsOf(settings)) await claimSocketPath(path);
+}
+
+/** Removes what a process that had to be killed left. Each process removes its own; this finds nothing on a good day. */
+async function tidy(settings: Settings, logger: Logger): Promise<void> {
+  for (const path of socketsOf(settings)) {
+    await claimSocketPath(path).catch((error: unknown) => logger.warn({ code: RuthError.from(error).code }, `${path} is left: ${RuthError.from(error).message}`));
+  }
+  try {
+    readdirSync(settings.ringDirectory);
+    for (const path of sweepOrphanRings({ ringDirectory: settings.ringDirectory })) logger.warn(`removed ${path}, which its writer had left`);
+  } catch (error) {
+    logger.warn(`rings could not be swept: ${(error as Error).message}`);
+  }
+}
+
+function socketsOf(settings: Settings): string[] {
+  const { socketDirectory } = settings;
+  return [kernelSocketPath(socketDirectory), coreSocketPath(socketDirectory), ...settings.models.map((model) => modelSocketPath(model.id, socketDirectory))];
+}

@@ -1,0 +1,17 @@
+// The `ruth` command.
+import { Command } from 'commander';
+import { addContainerCommand } from './commands/container.ts';
+import { addDemoCommand } from './commands/demo.ts';
+import { addUpCommand } from './commands/up.ts';
+
+// A camera URL among the arguments may hold a password: take the arguments out of the process list at once.
+process.title = 'ruth';
+
+const program = new Command('ruth')
+  .description('Ruth: IP cameras become recordings, live video and AI events')
+  .version('0.1.0')
+  .showHelpAfterError();
+addUpCommand(program);
+addDemoCommand(program);
+addContainerCommand(program);
+await program.parseAsync();

@@ -1,0 +1,61 @@
+// Where a node's settings come from: `ruth.yaml`, cameras named on the command line, and RUTH_HTTP_PORT above both.
+import { fileURLToPath } from 'node:url';
+import { type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
+import { loadSettings } from '@ruth/transport';
+import { settingsText } from './settings-text.ts';
+
+/** The models that come with Ruth. */
+export const BUILT_IN_MODELS_DIRECTORY = fileURLToPath(new URL('../../../../models', import.meta.url));
+
+export interface SettingsSource {
+  /** Path of `ruth.yaml`. */
+  readonly file?: string | undefined;
+  /** Camera URLs from the command line; they are `camera-1`, `camera-2`, ... */
+  readonly cameraUrls?: readonly string[] | undefined;
+  /** A camera that a command brings along, such as the demo's. */
+  readonly extraCamera?: CameraSettings | undefined;
+  /** RUTH_HTTP_PORT. */
+  readonly httpPort?: string | undefined;
+}
+
+/** Throws `invalid_config` with what is wrong, where, and what would be right. */
+export function resolveSettings(source: SettingsSource): Settings {
+  const base = source.file === undefined ? { ...parseSettings('', '(defaults)') } : loadSettings(source.file);
+  const extra: CameraSettings[] = (source.cameraUrls ?? []).map((url, index) => cameraFromUrl(url, index + 1));
+  if (source.extraCamera) extra.push(source.extraCamera);
+  const settings: Settings = {
+    ...base,
+    ...(source.file === undefined ? builtInModels(base) : {}),
+    cameras: [...base.cameras, ...extra],
+    http: { ...base.http, port: source.httpPort === undefined ? base.http.port : portFrom(source.httpPort) },
+  };
+  if (extra.length === 0) return settings;
+  // Cameras beside the file get the default subscriptions; those that the file declares stay as they are.
+  const config = JSON.parse(settingsText({ ...settings, subscriptions: [] })) as RuthConfig;
+  delete config.subscriptions;
+  const added = parseSettings(JSON.stringify(config), source.file ?? '(command line)').subscriptions
+    .filter((subscription) => extra.some((camera) => camera.id === subscription.camera));
+  return { ...settings, subscriptions: [...base.subscriptions, ...added] };
+}
+
+function builtInModels(base: Settings): Pick<Settings, 'modelsDirectory' | 'models'> {
+  return { modelsDirectory: BUILT_IN_MODELS_DIRECTORY, models: base.models.map((model) => ({ ...model, folder: `${BUILT_IN_MODELS_DIRECTORY}/${model.id}` })) };
+}
+
+function cameraFromUrl(url: string, number: number): CameraSettings {
+  const id = `camera-${number}`;
+  try {
+    const [camera] = parseSettings(JSON.stringify({ cameras: [{ id, url }] }), '--camera').cameras;
+    return { ...camera!, name: `Camera ${number}` };
+  } catch (cause) {
+    throw new RuthError('invalid_config', redactUrls(`--camera ${url}: ${(cause as Error).message}`));
+  }
+}
+
+function portFrom(text: string): number {
+  const port = Number(text);
+  if (text.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RuthError('invalid_config', `RUTH_HTTP_PORT is ${JSON.stringify(text)}; give a port from 0 to 65535 (0 picks a free one)`);
+  }
+  return port;
+}

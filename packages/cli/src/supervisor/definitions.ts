@@ -1,0 +1,21 @@
+// The processes of one node, in the order of their start.
+import type { Settings } from '@ruth/protocol';
+import { settingsText } from '../settings/settings-text.ts';
+import type { ProcessDefinition } from './supervised-process.ts';
+
+/** A package's `main.ts` (or another entry), found beside its public entry. */
+export function entryOf(packageName: string, file = 'main.ts'): string {
+  return new URL(file, import.meta.resolve(packageName)).pathname;
+}
+
+/** Kernel, core, one container per model, server. */
+export function nodeProcesses(settings: Settings): ProcessDefinition[] {
+  const stdin = settingsText(settings);
+  const process = (name: string, entry: string, args: string[] = [], required = true): ProcessDefinition => ({ name, entry, args, stdin, required });
+  return [
+    process('kernel', entryOf('@ruth/kernel')),
+    ...settings.models.map((model) => process(`container ${model.id}`, entryOf('@ruth/container'), [model.folder], false)),
+    process('core', entryOf('@ruth/core')),
+    process('server', entryOf('@ruth/server')),
+  ];
+}

@@ -1,0 +1,58 @@
+// Runs the processes of a node side by side and ends them in order: those that ask before those that answer.
+import type { Logger } from '@ruth/transport';
+import { RuthError } from '@ruth/protocol';
+import { type ProcessDefinition, type ProcessObserver, type ProcessState, SupervisedProcess } from './supervised-process.ts';
+
+export interface SupervisorOptions {
+  readonly logger: Logger;
+  /** Takes each line that a process writes. */
+  readonly forward: (name: string, line: string) => void;
+}
+
+interface Entry { readonly process: SupervisedProcess; readonly stop: AbortController; readonly ended: Promise<void> }
+
+export class Supervisor implements AsyncDisposable {
+  readonly #options: SupervisorOptions;
+  readonly #entries: Entry[] = [];
+  readonly #fatal = Promise.withResolvers<never>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#fatal.promise.catch(() => undefined);
+  }
+
+  /** Rejects when a process that Ruth cannot do without can never start. */
+  get fatal(): Promise<never> { return this.#fatal.promise; }
+
+  /** Starts a process and keeps it running. Processes end in the reverse order of their start. */
+  start(definition: ProcessDefinition): SupervisedProcess {
+    const stop = new AbortController();
+    const observer: ProcessObserver = { log: this.#options.forward, state: (name, state, details) => this.#say(name, state, details) };
+    const process = new SupervisedProcess(definition, observer);
+    if (definition.required) {
+      process.firstReady.catch((error: unknown) => {
+        const cause = RuthError.from(error);
+        if (!stop.signal.aborted) this.#fatal.reject(new RuthError(cause.code, `${definition.name} cannot start: ${cause.message}`, { cause }));
+      });
+    }
+    this.#entries.push({ process, stop, ended: process.run(stop.signal) });
+    return process;
+  }
+
+  get processes(): readonly SupervisedProcess[] { return this.#entries.map((entry) => entry.process); }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const entry of this.#entries.toReversed()) {
+      entry.stop.abort();
+      await entry.ended;
+    }
+  }
+
+  #say(name: string, state: ProcessState, details: Record<string, unknown>): void {
+    const { logger } = this.#options;
+    const fields = { process: name, state, ...details };
+    if (state === 'crash_loop') logger.error(fields, `${name} keeps ending: ${details.reason}`);
+    else if (state === 'waiting') logger.warn(fields, `${name} ended: ${details.reason}; it is started again`);
+    else logger.info(fields, `${name} ${state}`);
+  }
+}

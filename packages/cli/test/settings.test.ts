@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { parseSettings } from '@ruth/protocol';
+import { resolveSettings, settingsText } from '../src/index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ruth-settings-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(text: string): string {
+  const path = join(folder, 'ruth.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+test('settings survive being handed to a process', () => {
+  const settings = resolveSettings({ file: file('cameras:\n  - id: door\n    url: rtsp://u:p@h/1\n    transport: udp\nsubscriptions:\n  - {camera: door, model: centernet-coco, desired_fps: 2}\n') });
+  assert.deepEqual(parseSettings(settingsText(settings), 'x'), settings);
+});
+
+test('cameras of the command line need no file and get the default subscriptions', () => {
+  const settings = resolveSettings({ cameraUrls: ['rtsp://a/1', 'rtsp://b/2'] });
+  assert.deepEqual(settings.cameras.map((camera) => camera.id), ['camera-1', 'camera-2']);
+  assert.equal(settings.subscriptions.length, 4);
+  assert.ok(settings.models.every((model) => model.folder.startsWith('/')));
+});
+
+test('cameras of the command line stand beside those of the file, whose subscriptions stay as declared', () => {
+  const settings = resolveSettings({ file: file('cameras:\n  - {id: door, url: rtsp://h/1}\nsubscriptions:\n  - {camera: door, model: centernet-coco, desired_fps: 2}\n'), cameraUrls: ['rtsp://a/1'] });
+  assert.deepEqual(settings.subscriptions.filter((subscription) => subscription.camera === 'door').map((subscription) => subscription.desired_fps), [2]);
+  assert.equal(settings.subscriptions.filter((subscription) => subscription.camera === 'camera-1').length, 2);
+});
+
+test('RUTH_HTTP_PORT stands above the file and is checked', () => {
+  assert.equal(resolveSettings({ file: file('http: {port: 9000}\n'), httpPort: '0' }).http.port, 0);
+  assert.throws(() => resolveSettings({ httpPort: '80a' }), { code: 'invalid_config', message: /RUTH_HTTP_PORT is "80a"; give a port from 0 to 65535/ });
+});
+
+test('a wrong camera URL is refused without its password', () => {
+  assert.throws(() => resolveSettings({ cameraUrls: ['http://admin:hunter2@h/'] }), (error: Error) => {
+    assert.match(error.message, /begins with http:\/\/; use rtsp:\/\//);
+    assert.doesNotMatch(error.message, /hunter2/);
+    return true;
+  });
+});
+
+test('a file that is not there is named', () => {
+  assert.throws(() => resolveSettings({ file: join(folder, 'none.yaml') }), { code: 'invalid_config', message: /none\.yaml cannot be read/ });
+});

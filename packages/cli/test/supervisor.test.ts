@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createLogger } from '@ruth/transport';
+import { type ProcessDefinition, type ProcessState, SupervisedProcess, Supervisor } from '../src/index.ts';
+
+const entry = fileURLToPath(new URL('fixtures/child.ts', import.meta.url));
+const definition = (behaviour: string, required = false): ProcessDefinition => ({ name: behaviour, entry, args: [behaviour], stdin: '{"cameras":[]}', required });
+
+function observed() {
+  const emitter = new EventEmitter();
+  const states: { state: ProcessState; details: Record<string, unknown> }[] = [];
+  const lines: string[] = [];
+  return {
+    emitter, states, lines,
+    observer: {
+      log: (_: string, line: string) => { lines.push(line); },
+      state: (_: string, state: ProcessState, details: Record<string, unknown>) => { states.push({ state, details }); emitter.emit(state, details); },
+    },
+  };
+}
+
+const alive = (pid: number): boolean => { try { process.kill(pid, 0); return true; } catch { return false; } };
+
+test('settings reach a process over standard input and its readiness comes back', async () => {
+  const { observer } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess(definition('serve'), observer);
+  const running = child.run(stop.signal);
+  const details = await child.firstReady;
+  assert.equal(details.settings, '{"cameras":[]}');
+  stop.abort();
+  await running;
+  assert.equal(alive(details.pid as number), false);
+});
+
+test('a process that is killed is started again', async () => {
+  const { observer, emitter } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess(definition('serve'), observer);
+  const running = child.run(stop.signal);
+  const { pid } = await child.firstReady;
+  const again = once(emitter, 'ready') as Promise<[{ pid: number }]>;
+  process.kill(pid as number, 'SIGKILL');
+  const [details] = await again;
+  assert.notEqual(details.pid, pid);
+  assert.equal(child.restarts, 1);
+  stop.abort();
+  await running;
+});
+
+test('a process that keeps ending is called a crash loop, with its reason, and its output is passed on', async () => {
+  const { observer, emitter, lines } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess(definition('end'), observer);
+  const running = child.run(stop.signal);
+  const [details] = await once(emitter, 'crash_loop') as [{ reason: string; next_start_in_ms: number }];
+  assert.equal(details.reason, 'exit 7');
+  assert.equal(details.next_start_in_ms, 30_000);
+  assert.ok(lines.includes('about to end'));
+  stop.abort();
+  await running;
+});
+
+test('a mistake that no retry mends ends a required process with its own words', async () => {
+  const supervisor = new Supervisor({ logger: createLogger('test', 'silent'), forward: () => undefined });
+  supervisor.start(definition('hopeless', true));
+  await assert.rejects(supervisor.fatal, { code: 'invalid_config', message: 'hopeless cannot start: line 3 is wrong' });
+  await supervisor[Symbol.asyncDispose]();
+});
+
+test('a process that ignores SIGTERM is killed', async () => {
+  const { observer } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess(definition('stubborn'), observer);
+  const running = child.run(stop.signal);
+  const { pid } = await child.firstReady;
+  stop.abort();
+  await running;
+  assert.equal(alive(pid as number), false);
+});
+
+test('processes end in the reverse order of their start', async () => {
+  const ended: string[] = [];
+  const supervisor = new Supervisor({
+    logger: createLogger('test', 'info', { write(line: string) { const { process: name, state } = JSON.parse(line) as Record<string, string>; if (state === 'stopped') ended.push(name!); } }),
+    forward: () => undefined,
+  });
+  const started = ['first', 'second', 'third'].map((name) => supervisor.start({ ...definition('serve'), name }));
+  await Promise.all(started.map((child) => child.firstReady));
+  await supervisor[Symbol.asyncDispose]();
+  assert.deepEqual(ended, ['third', 'second', 'first']);
+});

@@ -1,0 +1,101 @@
+// The picture in docs/design/architecture.md, held against every import: the folders are the dependency graph.
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import ts from 'typescript';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Package -> packages of ours that it may import. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  protocol: [],
+  transport: ['protocol'],
+  kernel: ['protocol', 'transport'],
+  core: ['protocol', 'transport'],
+  container: ['protocol', 'transport'],
+  server: ['protocol', 'transport'],
+  web: ['protocol'],
+  cli: ['protocol', 'transport'],
+};
+
+const sources = globSync('packages/*/src/**/*.{ts,tsx}', { cwd: root }).map((file) => {
+  const text = readFileSync(resolve(root, file), 'utf8');
+  return { file, package: file.split('/')[1]!, text, imports: ts.preProcessFile(text, true, true).importedFiles.map((imported) => imported.fileName) };
+});
+
+test('every package is in the table, and the table names no package that is not there', () => {
+  assert.deepEqual([...new Set(sources.map((source) => source.package))].sort(), Object.keys(MAY_IMPORT).sort());
+});
+
+test('packages import one another only as the table says', () => {
+  const wrong: string[] = [];
+  for (const source of sources) {
+    for (const imported of source.imports) {
+      const [, name] = /^@ruth\/([^/]+)/.exec(imported) ?? [];
+      if (name !== undefined && !MAY_IMPORT[source.package]!.includes(name)) wrong.push(`${source.file} imports ${imported}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('a package is entered only by its public entry, and relative imports stay inside it', () => {
+  const wrong: string[] = [];
+  for (const source of sources) {
+    for (const imported of source.imports) {
+      if (/^@ruth\/[^/]+\//.test(imported)) wrong.push(`${source.file} reaches past the entry: ${imported}`);
+      if (!imported.startsWith('.')) continue;
+      const target = relative(resolve(root, 'packages', source.package), resolve(root, dirname(source.file), imported));
+      if (target.startsWith('..')) wrong.push(`${source.file} leaves its package: ${imported}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('what a package imports from npm stands in its own package.json', () => {
+  const wrong: string[] = [];
+  for (const source of sources) {
+    const manifest = JSON.parse(readFileSync(resolve(root, 'packages', source.package, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+    const declared = { ...manifest.dependencies, ...manifest.devDependencies };
+    for (const imported of source.imports) {
+      if (imported.startsWith('.') || imported.startsWith('node:')) continue;
+      const name = imported.split('/').slice(0, imported.startsWith('@') ? 2 : 1).join('/');
+      if (!(name in declared)) wrong.push(`${source.file} imports ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('dependencies are pinned to exact versions', () => {
+  const loose: string[] = [];
+  for (const file of globSync('{package.json,packages/*/package.json}', { cwd: root })) {
+    const manifest = JSON.parse(readFileSync(resolve(root, file), 'utf8')) as Record<string, Record<string, string> | undefined>;
+    for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+      if (!/^\d+\.\d+\.\d+$/.test(version)) loose.push(`${file}: ${name} ${version}`);
+    }
+  }
+  assert.deepEqual(loose, []);
+});
+
+test('the protocol does no I/O, so that it runs in a browser too', () => {
+  const wrong = sources.filter((source) => source.package === 'protocol').flatMap((source) => source.imports.filter((imported) => imported.startsWith('node:')).map((imported) => `${source.file} imports ${imported}`));
+  assert.deepEqual(wrong, []);
+});
+
+test('only entry files read arguments and environment, handle signals, or exit', () => {
+  // runProcess is what the main.ts files share; foreground and container are the same for commands.
+  const entries = [/(^|\/)(main|[a-z-]+-main)\.tsx?$/, /^packages\/transport\/src\/process\/run-process\.ts$/, /^packages\/cli\/src\/(commands\/(foreground|container)|terminal)\.ts$/];
+  const wrong: string[] = [];
+  for (const source of sources) {
+    if (source.package === 'web' || entries.some((entry) => entry.test(source.file))) continue;
+    const code = source.text.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '');
+    for (const forbidden of code.match(/process\.(env|argv|exit)\b|process\.on\('SIG[A-Z]+'/g) ?? []) wrong.push(`${source.file}: ${forbidden}`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('no file is named for being useful, and none holds two things', () => {
+  const wrong = sources.filter((source) => /(^|\/)(utils?|helpers?|common|misc)(\.|\/)/.test(source.file) || basename(source.file) !== basename(source.file).toLowerCase()).map((source) => source.file);
+  const long = sources.map((source) => ({ file: source.file, lines: source.text.split('\n').length })).filter(({ lines }) => lines > 400).map(({ file, lines }) => `${file}: ${lines} lines`);
+  assert.deepEqual([...wrong, ...long], []);
+});
