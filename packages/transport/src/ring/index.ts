@@ -1,2 +1,4 @@
-// What transport/ring offers.
-export {};
+// Frames through shared memory: one writer per camera, any number of readers.
+export { sweepOrphanRings } from './orphan-sweep.ts';
+export { RingReader, type RingFrame, type RingRead } from './ring-reader.ts';
+export { RingWriter, type FrameMetadata, type RingOptions, type SlotWrite } from './ring-writer.ts';
