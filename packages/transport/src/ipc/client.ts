@@ -1,0 +1,222 @@
+// Asks an IpcServer: a small pool of kept connections, one request at a time on each, the most recently used first.
+// A connection with a late or doubtful answer is closed, so that no answer is ever taken for another request's.
+import { connect, type Socket } from 'node:net';
+import { RuthError } from '@ruth/protocol';
+import { encodeMessage, MessageDecoder } from './framing.ts';
+
+export interface IpcClientOptions {
+  /** Connections kept, and so requests at once; 4 unless told. */
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection; more are refused with `overloaded`; 64 unless told. */
+  readonly maxWaiting?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+export interface RequestOptions {
+  /** From the call to the whole answer. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A request on its way. */
+interface Exchange {
+  readonly bytes: Buffer;
+  connection: ClientConnection | null;
+  retried: boolean;
+  settle(error: RuthError | null, answer?: unknown): void;
+}
+
+export class IpcClient implements AsyncDisposable {
+  readonly path: string;
+  readonly #maxConnections: number;
+  readonly #maxWaiting: number;
+  readonly #connectTimeoutMs: number;
+  readonly #idle: ClientConnection[] = [];
+  readonly #connections = new Set<ClientConnection>();
+  readonly #waiting: Exchange[] = [];
+  readonly #pending = new Set<Exchange>();
+  #closed = false;
+
+  constructor(path: string, { maxConnections = 4, maxWaiting = 64, connectTimeoutMs = 1000 }: IpcClientOptions = {}) {
+    this.path = path;
+    this.#maxConnections = maxConnections;
+    this.#maxWaiting = maxWaiting;
+    this.#connectTimeoutMs = connectTimeoutMs;
+  }
+
+  /**
+   * Sends `message` and returns the answer. Throws `unreachable` (nobody there, or the connection broke), `timeout`, `cancelled`,
+   * `message_too_large`, `overloaded` (too many wait). An error that the server answers is an answer: it is returned.
+   */
+  request(message: unknown, { timeoutMs, signal }: RequestOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const bytes = encodeMessage(message);
+      if (this.#closed) throw new RuthError('cancelled', 'the client is closed');
+      if (signal?.aborted) throw cancelled(signal);
+      const exchange: Exchange = {
+        bytes, connection: null, retried: false,
+        settle: (error, answer) => {
+          if (!this.#pending.delete(exchange)) return;
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', abort);
+          if (error) reject(error);
+          else resolve(answer);
+        },
+      };
+      const timer = setTimeout(() => this.#abandon(exchange, new RuthError('timeout', `${this.path} did not answer within ${timeoutMs} ms`)), timeoutMs);
+      const abort = (): void => this.#abandon(exchange, cancelled(signal!));
+      signal?.addEventListener('abort', abort);
+      this.#pending.add(exchange);
+      this.#start(exchange);
+    });
+  }
+
+  /** Closes every connection; requests under way throw `cancelled`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const gone = [...this.#connections].map((connection) => connection.gone);
+    for (const exchange of [...this.#pending]) this.#abandon(exchange, new RuthError('cancelled', 'the client was closed'));
+    for (const connection of this.#connections) connection.destroy();
+    await Promise.all(gone);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(exchange: Exchange): void {
+    for (let kept = this.#idle.pop(); kept; kept = this.#idle.pop()) {
+      if (kept.usable) return kept.send(exchange);
+    }
+    if (this.#connections.size < this.#maxConnections) return this.#open().send(exchange);
+    if (this.#waiting.length < this.#maxWaiting) this.#waiting.push(exchange);
+    else exchange.settle(new RuthError('overloaded', `${this.#waiting.length} requests to ${this.path} wait already, which is the limit`));
+  }
+
+  #open(): ClientConnection {
+    const connection = new ClientConnection(this.path, this.#connectTimeoutMs, {
+      answered: (exchange, answer) => {
+        const next = this.#waiting.shift();
+        if (next) connection.send(next);
+        else this.#idle.push(connection);
+        exchange.settle(null, answer);
+      },
+      closed: (exchange, error, stale) => {
+        this.#forget(connection);
+        if (exchange && stale && !exchange.retried && !this.#closed) {
+          exchange.retried = true;
+          this.#open().send(exchange);
+        } else {
+          exchange?.settle(error);
+          this.#admit();
+        }
+      },
+    });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** The connection's place in the pool is free from now on. */
+  #forget(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    const index = this.#idle.indexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  #admit(): void {
+    if (this.#connections.size >= this.#maxConnections) return;
+    const next = this.#waiting.shift();
+    if (next) this.#open().send(next);
+  }
+
+  #abandon(exchange: Exchange, error: RuthError): void {
+    exchange.settle(error);
+    const { connection } = exchange;
+    if (connection) {
+      this.#forget(connection);
+      connection.destroy();
+      this.#admit();
+    } else {
+      const index = this.#waiting.indexOf(exchange);
+      if (index >= 0) this.#waiting.splice(index, 1);
+    }
+  }
+}
+
+interface ConnectionEvents {
+  answered(exchange: Exchange, answer: unknown): void;
+  /** `stale`: a kept connection whose server provably did not read the request, so that sending it again is safe. */
+  closed(exchange: Exchange | null, error: RuthError, stale: boolean): void;
+}
+
+class ClientConnection {
+  readonly gone: Promise<void>;
+  readonly #socket: Socket;
+  readonly #decoder = new MessageDecoder();
+  #exchange: Exchange | null = null;
+  #answers = 0;
+  #failure: NodeJS.ErrnoException | null = null;
+
+  constructor(path: string, connectTimeoutMs: number, events: ConnectionEvents) {
+    const socket = this.#socket = connect(path);
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
+    socket.once('connect', () => clearTimeout(timer));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk, events));
+    socket.on('error', (error) => { this.#failure = error; });
+    this.gone = new Promise((resolve) => socket.on('close', () => {
+      clearTimeout(timer);
+      resolve();
+      const exchange = this.#exchange;
+      this.#exchange = null;
+      events.closed(exchange, this.#error(path), this.#isStale());
+    }));
+  }
+
+  get usable(): boolean { return this.#socket.writable && this.#socket.readable; }
+
+  send(exchange: Exchange): void {
+    this.#exchange = exchange;
+    exchange.connection = this;
+    this.#socket.write(exchange.bytes);
+  }
+
+  /** The exchange, if one is under way, is settled by whoever calls this. */
+  destroy(): void {
+    this.#exchange = null;
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer, events: ConnectionEvents): void {
+    const exchange = this.#exchange;
+    // What nobody asked for must not wait here to be taken for the next answer.
+    if (!exchange) return void this.#socket.destroy();
+    try {
+      this.#decoder.push(chunk);
+      const next = this.#decoder.next();
+      if (next.status === 'incomplete') return;
+      if (this.#decoder.pendingBytes > 0) throw new RuthError('bad_request', 'it sent more than one answer');
+      this.#answers++;
+      this.#exchange = null;
+      events.answered(exchange, next.value);
+    } catch (cause) {
+      this.#socket.destroy(cause as Error);
+    }
+  }
+
+  /** EPIPE: written after the server had closed. ECONNRESET: it closed with our bytes unread. A plain end may mean that it died of the request. */
+  #isStale(): boolean {
+    const code = this.#failure?.code;
+    return this.#answers > 0 && this.#decoder.pendingBytes === 0 && (code === 'EPIPE' || code === 'ECONNRESET');
+  }
+
+  #error(path: string): RuthError {
+    const failure = this.#failure;
+    if (failure?.code === 'EAGAIN') return new RuthError('overloaded', `${path} has too many connections waiting to be accepted`, { cause: failure });
+    if (failure) return new RuthError('unreachable', `${path} cannot be asked: ${failure.message}`, { cause: failure });
+    return new RuthError('unreachable', `${path} closed the connection without an answer`);
+  }
+}
+
+function cancelled(signal: AbortSignal): RuthError {
+  return new RuthError('cancelled', 'the caller gave up', { cause: signal.reason });
+}

@@ -1,0 +1,177 @@
+// One client of an IpcServer: its requests are answered one at a time, in order; what it sends meanwhile waits in a
+// bounded buffer. Every wait has a limit: for the rest of a message, for an answer to be taken, for the peer to close.
+import type { Socket } from 'node:net';
+import { RuthError } from '@ruth/protocol';
+import { encodeMessage, MessageDecoder } from './framing.ts';
+
+/** Bytes of further requests taken in while one is answered; then the socket is not read until the answer is out. */
+const MAX_BACKLOG_BYTES = 64 * 1024;
+/** How long a refused client may go on sending before it is cut off; until then it can read why. */
+const LINGER_MS = 1000;
+
+export interface ConnectionOptions {
+  handle(message: unknown, context: { signal: AbortSignal; connectionId: number }): Promise<unknown>;
+  refuse(error: RuthError): unknown;
+  readonly messageTimeoutMs: number;
+  readonly answerTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+export interface IpcServerCounters {
+  /** Connections ever accepted, and those refused because there were too many. */
+  accepted: number;
+  refused: number;
+  /** Whole messages that reached the handler. */
+  requests: number;
+  /** Answers that carried an error: framing, malformed JSON, a handler that threw, shutting down. */
+  errors: number;
+  /** Requests whose client went away before its answer was ready. */
+  abandoned: number;
+  /** Clients dropped because a begun message was not completed in time. */
+  slow: number;
+  /** Clients dropped because they did not take their answer in time. */
+  unread: number;
+}
+
+export class ServerConnection {
+  readonly #socket: Socket;
+  readonly #id: number;
+  readonly #options: ConnectionOptions;
+  readonly #counters: IpcServerCounters;
+  readonly #decoder = new MessageDecoder();
+  readonly #gone = new AbortController();
+  #busy = false;
+  #closing = false;
+  /** Framing is lost or the client is not wanted: what it still sends is thrown away. */
+  #deaf = false;
+  #peerEnded = false;
+  #messageTimer: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, id: number, options: ConnectionOptions, counters: IpcServerCounters) {
+    this.#socket = socket;
+    this.#id = id;
+    this.#options = options;
+    this.#counters = counters;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#end());
+    socket.on('error', () => undefined); // 'close' follows
+    socket.on('close', () => {
+      clearTimeout(this.#messageTimer);
+      this.#gone.abort(new RuthError('cancelled', 'the client went away'));
+    });
+    if (options.idleTimeoutMs > 0) socket.setTimeout(options.idleTimeoutMs, () => { if (!this.#busy && this.#decoder.pendingBytes === 0) socket.destroySoon(); });
+  }
+
+  /** Says why, ends, and lets the client read it. */
+  reject(error: RuthError): void {
+    this.#deaf = true;
+    clearTimeout(this.#messageTimer);
+    const bytes = this.#refusal(error);
+    if (bytes === null) return;
+    this.#socket.end(bytes);
+    this.#socket.resume();
+    // Closing with unread bytes would reset the connection, and the client could lose the answer.
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** Ends after the answer in flight; requests behind it are refused with `shutting_down`. */
+  close(): void {
+    this.#closing = true;
+    if (!this.#busy && !this.#deaf) this.#socket.destroySoon();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#deaf) return;
+    this.#decoder.push(chunk);
+    if (!this.#busy) void this.#serve();
+    else if (this.#decoder.pendingBytes > MAX_BACKLOG_BYTES) this.#socket.pause();
+  }
+
+  /** The peer sends no more. If it closed altogether, an empty write fails; if it only shut down its half, it waits for its answer. */
+  #end(): void {
+    this.#peerEnded = true;
+    if (this.#busy) this.#socket.write('');
+    else this.#socket.end();
+  }
+
+  async #serve(): Promise<void> {
+    this.#busy = true;
+    clearTimeout(this.#messageTimer);
+    try {
+      for (;;) {
+        const next = this.#decode();
+        if (next.status === 'incomplete') break;
+        const bytes = next.status === 'message' ? await this.#answer(next.value) : this.#refusal(next.error);
+        if (bytes === null || this.#socket.destroyed) return;
+        if (!this.#socket.write(bytes) && !await this.#taken()) return;
+      }
+    } catch (cause) {
+      return this.reject(RuthError.from(cause));
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#closing || this.#peerEnded) return this.#socket.destroySoon();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#decoder.pendingBytes > 0) this.#messageTimer = setTimeout(() => this.#giveUp(), this.#options.messageTimeoutMs);
+  }
+
+  /** Throws where framing is lost. */
+  #decode(): { status: 'message'; value: unknown } | { status: 'incomplete' } | { status: 'malformed'; error: RuthError } {
+    try {
+      return this.#decoder.next();
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      if (error.code !== 'bad_request') throw error;
+      return { status: 'malformed', error };
+    }
+  }
+
+  /** The bytes of the answer; null where nobody is left to read it. */
+  async #answer(message: unknown): Promise<Buffer | null> {
+    if (this.#closing) return this.#refusal(new RuthError('shutting_down', 'the server is stopping'));
+    this.#counters.requests++;
+    try {
+      const answer = await this.#options.handle(message, { signal: this.#gone.signal, connectionId: this.#id });
+      if (!this.#gone.signal.aborted) return encodeMessage(answer);
+    } catch (cause) {
+      if (!this.#gone.signal.aborted) return this.#refusal(RuthError.from(cause));
+    }
+    this.#counters.abandoned++;
+    return null;
+  }
+
+  /** The bytes of an error answer; where even that cannot be made the connection ends. */
+  #refusal(error: RuthError): Buffer | null {
+    this.#counters.errors++;
+    try {
+      return encodeMessage(this.#options.refuse(error));
+    } catch {
+      this.#socket.destroy();
+      return null;
+    }
+  }
+
+  /** Waits until the client has taken what was written; false where it did not in time, or is gone. */
+  async #taken(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const drained = (): void => resolve(true);
+    const closed = (): void => resolve(false);
+    const timer = setTimeout(() => {
+      this.#counters.unread++;
+      this.#socket.destroy();
+    }, this.#options.answerTimeoutMs);
+    this.#socket.once('drain', drained).once('close', closed);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#socket.off('drain', drained).off('close', closed);
+    }
+  }
+
+  #giveUp(): void {
+    this.#counters.slow++;
+    this.reject(new RuthError('timeout', `the message was not completed within ${this.#options.messageTimeoutMs} ms of its beginning`));
+  }
+}
