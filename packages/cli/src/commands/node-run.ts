@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
 import { claimSocketPath, type Logger, sweepOrphanRings } from '@ruth/transport';
+import { withFixedPort } from '../settings/free-port.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -17,7 +18,8 @@ export interface NodeRun {
 
 /** A supervisor that already runs what the node needs first, such as a demo camera, may be given. */
 export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervisor(run)): Promise<void> {
-  const { settings, logger, signal } = run;
+  const { logger, signal } = run;
+  const settings = await withFixedPort(run.settings);
   await refuseTakenSockets(settings);
   try {
     const processes = new Map(nodeProcesses(settings).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
