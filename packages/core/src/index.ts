@@ -1,2 +1,2 @@
 // What @ruth/core offers.
-export {};
+export * from './gate.ts';
