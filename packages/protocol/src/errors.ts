@@ -23,7 +23,7 @@ export const ERRORS = {
   message_too_large: { httpStatus: 413, retryable: false, advice: 'Send at most 10 MiB.' },
   invalid_length: { httpStatus: 400, retryable: false, advice: 'Begin each message with its length, 4 bytes big-endian, 1 to 10485760.' },
   socket_in_use: { httpStatus: 409, retryable: false, advice: 'Stop the process that owns the socket, or choose another socket directory.' },
-  unreachable: { httpStatus: 502, retryable: true, advice: 'Check that the process is running and that the socket path is right.' },
+  unreachable: { httpStatus: 503, retryable: true, advice: 'Check that the process is running and that the socket path is right.' },
   timeout: { httpStatus: 504, retryable: true, advice: 'The other side did not answer in time; see its log.' },
   cancelled: { httpStatus: 499, retryable: true, advice: 'The caller gave up.' },
   // shared memory
@@ -39,7 +39,7 @@ export const ERRORS = {
   // cameras
   camera_not_found: { httpStatus: 404, retryable: false, advice: 'List the cameras with GET /api/v1/cameras.' },
   camera_unauthorized: { httpStatus: 401, retryable: false, advice: 'Correct user and password in the camera URL.' },
-  camera_unreachable: { httpStatus: 502, retryable: true, advice: 'Check address, port and cable of the camera.' },
+  camera_unreachable: { httpStatus: 503, retryable: true, advice: 'Check address, port and cable of the camera.' },
   camera_protocol: { httpStatus: 502, retryable: true, advice: 'What answers there does not speak RTSP, or the path is wrong; check the URL.' },
   camera_no_video: { httpStatus: 422, retryable: false, advice: 'The stream has no video that Ruth can read (H.264 or H.265); choose another stream of the camera.' },
   camera_stalled: { httpStatus: 504, retryable: true, advice: 'The camera stopped sending; check the network and the camera.' },

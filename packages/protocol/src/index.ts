@@ -8,5 +8,6 @@ export * from './ids.ts';
 export * from './inference.ts';
 export * from './manifest.ts';
 export * from './ring-layout.ts';
+export * from './system-health.ts';
 export * from './validation.ts';
 export * from './yaml-document.ts';

@@ -1,2 +1,3 @@
-// What @ruth/server offers.
-export {};
+// The server: API, live WebSockets, and the page.
+export { startServer, SERVER_VERSION, type RunningServer, type ServerOptions } from './app.ts';
+export { LiveHub } from './live-hub.ts';

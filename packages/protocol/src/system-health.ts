@@ -1,0 +1,27 @@
+// What `GET /api/v1/health` of the server answers: every part as it was found. A part that could not be asked is never "ok".
+import Type, { type Static } from 'typebox';
+import { PROCESS_STATUSES, ProcessHealth } from './control.ts';
+
+const TextOrNull = Type.Union([Type.String(), Type.Null()]);
+
+export const PartHealth = Type.Object({
+  status: Type.Enum([...PROCESS_STATUSES, 'unreachable']),
+  version: TextOrNull,
+  /** Why it is not ready, where that is known. */
+  error: TextOrNull,
+});
+export type PartHealth = Static<typeof PartHealth>;
+
+export const ModelHealth = Type.Object({ model_id: Type.String(), state: Type.Enum(['up', 'down']), error: TextOrNull });
+export type ModelHealth = Static<typeof ModelHealth>;
+
+export const SystemHealth = Type.Object({
+  /** `ok` only where kernel and core are ready and every model is up. */
+  status: Type.Enum(['ok', 'degraded']),
+  server: ProcessHealth,
+  kernel: PartHealth,
+  core: PartHealth,
+  /** Null where core could not be asked. */
+  models: Type.Union([Type.Array(ModelHealth), Type.Null()]),
+});
+export type SystemHealth = Static<typeof SystemHealth>;

@@ -1,0 +1,131 @@
+// The server: the API under /api/v1, its two WebSockets, and the page. Kernel and core may come and go; what needs one
+// that is away answers 503, everything else goes on.
+import fastifyWebsocket from '@fastify/websocket';
+import {
+  CameraStatus, ErrorBody, ID_PATTERN, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth, assertId,
+  coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
+} from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { CoreEventStream } from './core-event-stream.ts';
+import { LiveHub } from './live-hub.ts';
+import { proxyLive } from './live-proxy.ts';
+import { servePage } from './page.ts';
+import { guardRequests } from './request-guard.ts';
+import { lookAtSystem } from './system-health.ts';
+import { Upstream } from './upstream.ts';
+
+export const SERVER_VERSION = '0.1.0';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly socketDirectory: string;
+  /** Ids of the models that shall run. */
+  readonly models: readonly string[];
+  /** Where the built page is. */
+  readonly pageDirectory: string;
+  readonly logger: Logger;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  /** E.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly hub: LiveHub;
+}
+
+/** Starts to listen. Throws `socket_in_use` where the port is taken. Disposing it ends every connection. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { logger } = options;
+  const kernel = new Upstream('kernel', kernelSocketPath(options.socketDirectory));
+  const core = new Upstream('core', coreSocketPath(options.socketDirectory));
+  const hub = new LiveHub();
+  const events = new CoreEventStream({ socketPath: core.socketPath, logger, onEvent: (event, text) => hub.publish(event, text) });
+  const app = await buildApp(options, kernel, core, hub);
+  const stop = new AbortController();
+  let url: string;
+  try {
+    url = await app.listen({ host: options.host, port: options.port });
+  } catch (cause) {
+    await app.close();
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
+  }
+  const following = events.run(stop.signal);
+  return {
+    url, hub,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      for (const client of app.websocketServer.clients) client.terminate();
+      await app.close();
+      await following;
+      await Promise.all([kernel[Symbol.asyncDispose](), core[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream, hub: LiveHub): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = options.logger;
+  const app: FastifyInstance = fastify({
+    loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, requestTimeout: 10_000, forceCloseConnections: true,
+  });
+  app.setErrorHandler((error: FastifyError | RuthError, request, reply) => {
+    const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
+    if (known.code === 'internal') request.log.error({ err: error }, known.message);
+    const body: ErrorBody = { error: redactUrls(known.message), error_code: known.code, advice: known.advice };
+    return reply.code(known.httpStatus).send(body);
+  });
+  app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
+  await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
+  guardRequests(app, options.host);
+  addApi(app, options, kernel, core);
+  addLive(app, kernel, hub);
+  await servePage(app, options.pageDirectory);
+  return app;
+}
+
+const answers = <S extends Type.TSchema>(schema: S) => ({ response: { 200: schema, default: ErrorBody } });
+const CameraStatuses = Type.Array(CameraStatus);
+const ModelStatuses = Type.Array(ModelStatus);
+const SubscriptionStatuses = Type.Array(SubscriptionStatus);
+const Looks = Type.Array(Look);
+const cameraStatuses = validator(CameraStatuses);
+const modelStatuses = validator(ModelStatuses);
+const subscriptionStatuses = validator(SubscriptionStatuses);
+const looks = validator(Looks);
+
+function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, core: Upstream): void {
+  const startedAt = performance.now();
+  const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: SERVER_VERSION, pid: process.pid, uptime_ms: performance.now() - startedAt });
+  // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
+  app.get('/api/v1/health', { schema: answers(SystemHealth) }, () => lookAtSystem(kernel, core, options.models, ownHealth()));
+  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, async () => {
+    const cameras = await kernel.get('/v1/cameras', cameraStatuses);
+    return cameras.map((camera): CameraStatus => ({
+      ...camera, url: redactUrls(camera.url), last_error: camera.last_error && { ...camera.last_error, message: redactUrls(camera.last_error.message) },
+    }));
+  });
+  app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
+  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, () => core.get('/v1/subscriptions', subscriptionStatuses));
+  const querystring = Type.Object({ camera: Type.String({ pattern: ID_PATTERN }) });
+  app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring, ...answers(Looks) } }, (request) => (
+    core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)
+  ));
+}
+
+function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub): void {
+  const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
+  app.get('/api/v1/live', { websocket: true }, (socket) => hub.add(socket));
+  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/live', {
+    websocket: true,
+    preHandler: async (request) => { assertId(request.params.id, 'camera'); },
+  }, (socket, request) => proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/live`, counters));
+}
+
+function codeOfStatus(status: number | undefined): ErrorCode {
+  if (status === 404) return 'not_found';
+  if (status === 413) return 'message_too_large';
+  return status !== undefined && status < 500 ? 'bad_request' : 'internal';
+}

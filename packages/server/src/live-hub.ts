@@ -1,0 +1,86 @@
+// Hands core's events to every page that listens. A slow client slows nobody: while it lags, only the newest look of
+// each camera and model waits for it, so it gets fewer detections but never stale ones. Other events are never dropped;
+// a client that lets too many of them pile up is disconnected with a reason.
+import type { CoreEvent } from '@ruth/protocol';
+import type { WebSocket } from 'ws';
+import { keepAlive } from './keep-alive.ts';
+
+/** Bytes on their way to a client that it has not yet acknowledged; what comes later waits here, where it can be replaced. */
+const WINDOW_BYTES = 128 * 1024;
+const ACKNOWLEDGE_EVERY_BYTES = 16 * 1024;
+const MAX_WAITING_EVENTS = 256;
+const MAX_CLIENTS = 512;
+
+export class LiveHub {
+  readonly counters = { sent: 0, superseded: 0, disconnectedSlow: 0, refused: 0 };
+  readonly #clients = new Set<LiveClient>();
+
+  get clientCount(): number { return this.#clients.size; }
+
+  add(socket: WebSocket): void {
+    if (this.#clients.size >= MAX_CLIENTS) {
+      this.counters.refused++;
+      socket.close(1013, 'overloaded: too many live connections');
+      return;
+    }
+    const client = new LiveClient(socket, this.counters);
+    this.#clients.add(client);
+    socket.on('close', () => this.#clients.delete(client));
+  }
+
+  publish(event: CoreEvent, text: string): void {
+    const look = event.type === 'detection' ? `look ${event.look.camera_id} ${event.look.model_id}` : null;
+    for (const client of this.#clients) client.offer(look, look ?? `event ${event.id}`, text);
+  }
+}
+
+class LiveClient {
+  readonly #socket: WebSocket;
+  readonly #counters: LiveHub['counters'];
+  /** In order of arrival. A newer look takes the place of an older one, at the end. */
+  readonly #waiting = new Map<string, string>();
+  #waitingEvents = 0;
+  #sentBytes = 0;
+  #pingedBytes = 0;
+  #acknowledgedBytes = 0;
+
+  constructor(socket: WebSocket, counters: LiveHub['counters']) {
+    this.#socket = socket;
+    this.#counters = counters;
+    keepAlive(socket);
+    // A pong says what the client itself has read: bufferedAmount would not count the megabytes in the kernels' socket buffers.
+    socket.on('pong', (data) => {
+      const acknowledged = Number(data.toString() || Number.NaN);
+      if (!(acknowledged > this.#acknowledgedBytes && acknowledged <= this.#sentBytes)) return;
+      this.#acknowledgedBytes = acknowledged;
+      this.#flush();
+    });
+  }
+
+  offer(look: string | null, key: string, text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#waiting.delete(key)) this.#counters.superseded++;
+    else if (look === null && ++this.#waitingEvents > MAX_WAITING_EVENTS) {
+      this.#counters.disconnectedSlow++;
+      this.#waiting.clear();
+      this.#socket.close(1013, 'overloaded: this client reads too slowly');
+      return;
+    }
+    this.#waiting.set(key, text);
+    this.#flush();
+  }
+
+  #flush(): void {
+    for (const [key, text] of this.#waiting) {
+      if (this.#sentBytes - this.#acknowledgedBytes >= WINDOW_BYTES) return;
+      this.#waiting.delete(key);
+      if (key.startsWith('event ')) this.#waitingEvents--;
+      this.#socket.send(text);
+      this.#counters.sent++;
+      this.#sentBytes += Buffer.byteLength(text);
+      if (this.#sentBytes - this.#pingedBytes < ACKNOWLEDGE_EVERY_BYTES) continue;
+      this.#pingedBytes = this.#sentBytes;
+      this.#socket.ping(String(this.#sentBytes));
+    }
+  }
+}

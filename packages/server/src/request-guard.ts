@@ -1,0 +1,46 @@
+// Who may ask. Without sign-in (yet), what protects a server on loopback from a hostile web page is: the Host header
+// must name loopback (DNS rebinding), a WebSocket's Origin must be the page's own, and nothing is readable across origins.
+import { RuthError } from '@ruth/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+
+export function isLoopback(host: string): boolean {
+  return LOOPBACK_NAMES.includes(host) || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** `host` is the address that the server listens on. */
+export function guardRequests(app: FastifyInstance, host: string): void {
+  const names = isLoopback(host) ? new Set([...LOOPBACK_NAMES, host]) : null;
+  app.addHook('onRequest', async (request) => {
+    const authority = authorityOf(request.headers.host);
+    if (!authority) throw new RuthError('bad_request', 'the Host header is missing or broken');
+    if (names && !names.has(authority.hostname)) throw new RuthError('bad_request', `the Host header names ${authority.hostname}; this server answers to ${[...names].join(', ')} only`);
+    if (request.ws && !isOwnOrigin(request)) throw new RuthError('bad_request', 'a WebSocket may be opened by this server\'s own page only');
+  });
+  app.addHook('onSend', async (request, reply) => {
+    const host = authorityOf(request.headers.host)?.host;
+    // 'self' covers WebSockets in new browsers only.
+    const sockets = host ? ` ws://${host} wss://${host}` : '';
+    reply.headers({
+      'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self' blob:; connect-src 'self'${sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-resource-policy': 'same-origin',
+      'cross-origin-opener-policy': 'same-origin',
+    });
+  });
+}
+
+/** Programs that are no browser send no Origin; a browser always does, and a page cannot forge it. */
+function isOwnOrigin(request: FastifyRequest): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  return URL.canParse(origin) && new URL(origin).host === authorityOf(host)?.host;
+}
+
+function authorityOf(host: string | undefined): { host: string; hostname: string } | null {
+  if (!host || !/^[A-Za-z0-9.\-_:[\]]+$/.test(host) || !URL.canParse(`http://${host}`)) return null;
+  const url = new URL(`http://${host}`);
+  return { host: url.host, hostname: url.hostname.replace(/^\[|\]$/g, '') };
+}

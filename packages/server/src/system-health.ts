@@ -1,0 +1,35 @@
+// Looks at kernel, core and models and says what it found. "Could not look" is `unreachable`, never `ok`.
+import { ModelStatus, ProcessHealth, RuthError, validator, type ModelHealth, type PartHealth, type SystemHealth } from '@ruth/protocol';
+import Type from 'typebox';
+import type { Upstream } from './upstream.ts';
+
+const processHealth = validator(ProcessHealth);
+const modelStatuses = validator(Type.Array(ModelStatus));
+
+/** `expectedModels`: ids that the settings name; one that core does not know counts as down. */
+export async function lookAtSystem(kernel: Upstream, core: Upstream, expectedModels: readonly string[], server: ProcessHealth): Promise<SystemHealth> {
+  const [kernelHealth, coreHealth, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core, expectedModels)]);
+  const well = kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
+  return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models };
+}
+
+async function lookAtPart(part: Upstream): Promise<PartHealth> {
+  try {
+    const { status, version } = await part.get('/v1/health', processHealth);
+    return { status, version, error: null };
+  } catch (error) {
+    return { status: 'unreachable', version: null, error: RuthError.from(error).message };
+  }
+}
+
+async function lookAtModels(core: Upstream, expected: readonly string[]): Promise<ModelHealth[] | null> {
+  let known: ModelStatus[];
+  try {
+    known = await core.get('/v1/models', modelStatuses);
+  } catch {
+    return null;
+  }
+  const found = known.map((model): ModelHealth => ({ model_id: model.model_id, state: model.state, error: model.last_error?.message ?? null }));
+  const missing = expected.filter((id) => !known.some((model) => model.model_id === id));
+  return [...found, ...missing.map((id): ModelHealth => ({ model_id: id, state: 'down', error: 'no container of this model has been found' }))];
+}

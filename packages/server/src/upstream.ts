@@ -1,0 +1,52 @@
+// Asks kernel or core over HTTP on its Unix socket. Every wait is limited, every answer is checked against its schema,
+// and a failure is a RuthError: `unreachable` and `timeout` where the part could not be asked, else the part's own code.
+import { ERRORS, ErrorBody, RuthError, validator, type ErrorCode, type Validator } from '@ruth/protocol';
+import { Agent, errors } from 'undici';
+
+const ANSWER_TIMEOUT_MS = 3000;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const errorBody = validator(ErrorBody);
+
+export class Upstream implements AsyncDisposable {
+  readonly name: string;
+  readonly socketPath: string;
+  readonly #agent: Agent;
+
+  /** `name` is the part's name as a person knows it, e.g. `kernel`. */
+  constructor(name: string, socketPath: string) {
+    this.name = name;
+    this.socketPath = socketPath;
+    this.#agent = new Agent({
+      connect: { socketPath, timeout: ANSWER_TIMEOUT_MS }, connections: 8,
+      headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, maxResponseSize: MAX_ANSWER_BYTES,
+    });
+  }
+
+  async get<T>(path: string, schema: Validator<T>): Promise<T> {
+    const { statusCode, body } = await this.#request(path);
+    if (statusCode === 200) {
+      if (schema.check(body)) return body;
+      const first = schema.violations(body)[0];
+      throw new RuthError('internal', `${this.name} answered ${path} against the contract: ${first?.pointer ?? ''} ${first?.message ?? ''}`);
+    }
+    if (errorBody.check(body) && body.error_code in ERRORS) throw new RuthError(body.error_code as ErrorCode, body.error);
+    throw new RuthError('internal', `${this.name} answered ${path} with status ${statusCode}`);
+  }
+
+  async #request(path: string): Promise<{ statusCode: number; body: unknown }> {
+    try {
+      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method: 'GET', signal: AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS) });
+      const text = await response.body.text();
+      return { statusCode: response.statusCode, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) as unknown : text };
+    } catch (cause) {
+      const late = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || (cause as Error).name === 'TimeoutError';
+      if (late) throw new RuthError('timeout', `${this.name} did not answer within ${ANSWER_TIMEOUT_MS} ms`, { cause });
+      if (cause instanceof SyntaxError) throw new RuthError('internal', `${this.name} answered ${path} with broken JSON`, { cause });
+      throw new RuthError('unreachable', `${this.name} cannot be reached`, { cause });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+}

@@ -1,0 +1,124 @@
+// Small kernels and cores for the server's tests: real HTTP, real WebSockets and real server-sent events on real Unix sockets.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServerResponse } from 'node:http';
+import fastifyWebsocket from '@fastify/websocket';
+import {
+  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type DropCause, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
+} from '@ruth/protocol';
+import { createLogger } from '@ruth/transport';
+import { startServer, type RunningServer } from '@ruth/server';
+import { fastify } from 'fastify';
+import type { WebSocket } from 'ws';
+
+export const camera = (id: string, over: Partial<CameraStatus> = {}): CameraStatus => ({
+  camera_id: id, name: id, note: null, url: `rtsp://127.0.0.1:8554/${id}`, state: 'streaming', last_error: null, codec: 'h264', width: 640, height: 360, fps: 25,
+  decode_level: 'all', leased_fps: 5, frame_reference: `/dev/shm/vas_frames_${id}`, viewers: 0,
+  counters: { packets: 1, keyframes: 1, bytes: 1, decoded: 1, published: 1, reconnects: 0, decode_errors: 0, restarts: 0 }, drops: {}, pid: 1, ...over,
+});
+
+export const model = (id: string, over: Partial<ModelStatus> = {}): ModelStatus => ({
+  model_id: id, model_name: id, state: 'up', supported_tasks: ['detect'], classes: ['person'], keypoint_names: [], skeleton: [],
+  device: 'cpu', license: null, last_error: null, ...over,
+});
+
+export const subscription = (cameraId: string, modelId: string, over: Partial<SubscriptionStatus> = {}): SubscriptionStatus => ({
+  camera_id: cameraId, model_id: modelId, state: 'running', desired_fps: 5, achieved_fps: 5, due: 10, sent: 10, answered: 10, failed: 0,
+  drops: Object.fromEntries(DROP_CAUSES.map((cause) => [cause, 0])) as Record<DropCause, number>,
+  latency_ms: { p50: 80, p95: 120 }, last_error: null, ...over,
+});
+
+export const look = (cameraId: string, modelId: string, frameId: number, over: Partial<Look> = {}): Look => ({
+  camera_id: cameraId, model_id: modelId, frame_id: frameId, captured_at: 1_700_000_000, pts_us: frameId * 40_000, epoch: 1, width: 640, height: 360,
+  detections: [], metadata: {}, error: null, error_code: null, ...over,
+});
+
+const health = (name: string): ProcessHealth => ({ process: name, status: 'ready', version: '0.1.0', pid: 1, uptime_ms: 1 });
+const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, error_code: 'camera_not_found' });
+
+export interface StandIn extends AsyncDisposable { close(): Promise<void> }
+
+/** `live` gets each WebSocket of a camera's live view. */
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined): Promise<StandIn> {
+  const app = fastify({ forceCloseConnections: true });
+  await app.register(fastifyWebsocket);
+  app.get('/v1/health', () => health('kernel'));
+  app.get('/v1/cameras', () => cameras());
+  app.get<{ Params: { id: string } }>('/v1/cameras/:id/live', {
+    websocket: true,
+    preHandler: async (request, reply) => {
+      if (!cameras().some((known) => known.camera_id === request.params.id)) return reply.code(404).send(notFound(request.params.id));
+    },
+  }, (socket, request) => live(socket, request.params.id));
+  await app.listen({ path: kernelSocketPath(directory) });
+  const close = async (): Promise<void> => {
+    for (const client of app.websocketServer.clients) client.terminate();
+    await app.close();
+  };
+  return { close, [Symbol.asyncDispose]: close };
+}
+
+export interface StandInCore extends StandIn {
+  /** `Last-Event-ID` of every connection to the event stream. */
+  readonly connections: (string | undefined)[];
+  publish(event: CoreEvent): void;
+}
+
+export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null }): Promise<StandInCore> {
+  const app = fastify({ forceCloseConnections: true });
+  const streams = new Set<ServerResponse>();
+  const connections: (string | undefined)[] = [];
+  app.get('/v1/health', () => health('core'));
+  app.get('/v1/models', () => state.models());
+  app.get('/v1/subscriptions', () => state.subscriptions());
+  app.get<{ Querystring: { camera: string } }>('/v1/detections/latest', (request, reply) => {
+    const looks = state.latest(request.query.camera);
+    return looks ?? reply.code(404).send(notFound(request.query.camera));
+  });
+  app.get('/v1/events', (request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
+    reply.raw.write(': hello\n\n');
+    connections.push(request.headers['last-event-id'] as string | undefined);
+    streams.add(reply.raw);
+    reply.raw.on('close', () => streams.delete(reply.raw));
+  });
+  await app.listen({ path: coreSocketPath(directory) });
+  const close = async (): Promise<void> => {
+    for (const stream of streams) stream.destroy();
+    await app.close();
+  };
+  return {
+    connections, close, [Symbol.asyncDispose]: close,
+    publish(event) {
+      for (const stream of streams) stream.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    },
+  };
+}
+
+export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
+
+/** A server on a free port over an empty socket directory; disposing it removes both. */
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string } = {}): Promise<Place> {
+  const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
+  const server = await startServer({
+    host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, logger: createLogger('server', 'fatal'),
+  });
+  return {
+    directory, server, url: server.url,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `check` holds; for states that become true by themselves and tell nobody. */
+export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
