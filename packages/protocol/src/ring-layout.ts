@@ -14,6 +14,8 @@
 //           16  i64 pts, us                        44 u32 colour range (1 limited, 2 full)  u32 offset in slot, u32 stride
 //          128  pixels, each plane 64-byte aligned
 //   ...    slot n-1; frame f lives in slot f mod n
+//
+// The writer holds an exclusive flock on the file for as long as it lives; a ring that can be locked is an orphan.
 import type { PixelFormat } from './inference.ts';
 
 export const RING_MAGIC = 'VASFRAME';

@@ -1,5 +1,5 @@
 // Removes the rings of processes that are gone, and the unfinished files of those that died while making one.
-import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { DEFAULT_RING_DIRECTORY, isId, RING_FILE_PREFIX } from '@ruth/protocol';
 import { lockFile } from './mapping.ts';
 import { isSameFile, openExistingRing, retireRingFile, UNFINISHED_PREFIX, unlinkIfThere } from './ring-file.ts';
@@ -8,7 +8,7 @@ import { isSameFile, openExistingRing, retireRingFile, UNFINISHED_PREFIX, unlink
 export function sweepOrphanRings(options: { readonly ringDirectory?: string } = {}): string[] {
   const directory = options.ringDirectory ?? DEFAULT_RING_DIRECTORY;
   const removed: string[] = [];
-  for (const name of readdirSync(directory)) {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
     const finished = name.startsWith(RING_FILE_PREFIX) && isId(name.slice(RING_FILE_PREFIX.length));
     if (!finished && !name.startsWith(UNFINISHED_PREFIX)) continue;
     const path = `${directory}/${name}`;

@@ -18,7 +18,7 @@ export interface RingHeader {
   readonly state: number;
 }
 
-/** Makes a locked, fully allocated file of zeros beside `path`. Throws `no_space` with the bytes needed and free. */
+/** Makes a locked, fully allocated file of zeros beside `path`. Throws `no_space` with the bytes needed and free, `invalid_config` without a directory. */
 export function createUnfinishedFile(path: string, bytes: number): { fd: number; path: string } {
   const directory = dirname(path);
   const refuse = (freeBytes: bigint): RuthError => new RuthError('no_space', `${path} needs ${bytes} bytes, ${directory} has ${freeBytes} bytes free`);
@@ -43,7 +43,7 @@ function freeBytesOf(directory: string): bigint {
     const { bavail, bsize } = statfsSync(directory, { bigint: true });
     return bavail * bsize;
   } catch (cause) {
-    throw new RuthError('no_space', `${directory} cannot hold rings: ${(cause as Error).message}`, { cause });
+    throw new RuthError('invalid_config', `the ring directory ${directory} cannot be used: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -59,7 +59,7 @@ export class RingWriter implements Disposable {
 
   /**
    * Makes `<ringDirectory>/vas_frames_<cameraId>`, in place of an older generation if there is one; its readers learn
-   * that it is retired. Throws `no_space` with the bytes needed and free, `invalid_id`, RangeError for impossible sizes.
+   * that it is retired. Throws `no_space` with the bytes needed and free, `invalid_config` without a directory, `invalid_id`, RangeError for impossible sizes.
    */
   static create(options: RingOptions): RingWriter {
     const path = ringPath(options.cameraId, options.ringDirectory ?? DEFAULT_RING_DIRECTORY);
