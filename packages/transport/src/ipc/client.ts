@@ -21,6 +21,9 @@ export interface RequestOptions {
 /** A request on its way. */
 interface Exchange {
   readonly bytes: Buffer;
+  readonly timeoutMs: number;
+  /** Monotonic. */
+  readonly deadlineMs: number;
   connection: ClientConnection | null;
   retried: boolean;
   settle(error: RuthError | null, answer?: unknown): void;
@@ -36,6 +39,8 @@ export class IpcClient implements AsyncDisposable {
   readonly #waiting: Exchange[] = [];
   readonly #pending = new Set<Exchange>();
   #closed = false;
+  #alarm: NodeJS.Timeout | undefined;
+  #alarmMs = Infinity;
 
   constructor(path: string, { maxConnections = 4, maxWaiting = 64, connectTimeoutMs = 1000 }: IpcClientOptions = {}) {
     this.path = path;
@@ -53,27 +58,27 @@ export class IpcClient implements AsyncDisposable {
       const bytes = encodeMessage(message);
       if (this.#closed) throw new RuthError('cancelled', 'the client is closed');
       if (signal?.aborted) throw cancelled(signal);
+      const abort = signal && ((): void => this.#abandon(exchange, cancelled(signal)));
       const exchange: Exchange = {
-        bytes, connection: null, retried: false,
+        bytes, timeoutMs, deadlineMs: performance.now() + timeoutMs, connection: null, retried: false,
         settle: (error, answer) => {
           if (!this.#pending.delete(exchange)) return;
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', abort);
+          if (abort) signal.removeEventListener('abort', abort);
           if (error) reject(error);
           else resolve(answer);
         },
       };
-      const timer = setTimeout(() => this.#abandon(exchange, new RuthError('timeout', `${this.path} did not answer within ${timeoutMs} ms`)), timeoutMs);
-      const abort = (): void => this.#abandon(exchange, cancelled(signal!));
-      signal?.addEventListener('abort', abort);
+      if (abort) signal.addEventListener('abort', abort);
       this.#pending.add(exchange);
       this.#start(exchange);
+      if (exchange.deadlineMs < this.#alarmMs) this.#setAlarm(exchange.deadlineMs);
     });
   }
 
   /** Closes every connection; requests under way throw `cancelled`. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#alarm);
     const gone = [...this.#connections].map((connection) => connection.gone);
     for (const exchange of [...this.#pending]) this.#abandon(exchange, new RuthError('cancelled', 'the client was closed'));
     for (const connection of this.#connections) connection.destroy();
@@ -82,6 +87,23 @@ export class IpcClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** One timer for all requests, set for the earliest deadline: one for each would cost more than the rest of the client. */
+  #setAlarm(atMs: number): void {
+    clearTimeout(this.#alarm);
+    this.#alarmMs = atMs;
+    if (atMs < Infinity) this.#alarm = setTimeout(() => this.#ring(), Math.ceil(atMs - performance.now())).unref();
+  }
+
+  #ring(): void {
+    const nowMs = performance.now();
+    let nextMs = Infinity;
+    for (const exchange of [...this.#pending]) {
+      if (exchange.deadlineMs <= nowMs) this.#abandon(exchange, new RuthError('timeout', `${this.path} did not answer within ${exchange.timeoutMs} ms`));
+      else nextMs = Math.min(nextMs, exchange.deadlineMs);
+    }
+    this.#setAlarm(nextMs);
   }
 
   #start(exchange: Exchange): void {
@@ -101,15 +123,19 @@ export class IpcClient implements AsyncDisposable {
         else this.#idle.push(connection);
         exchange.settle(null, answer);
       },
-      closed: (exchange, error, stale) => {
+      lost: (exchange, error, stale) => {
         this.#forget(connection);
-        if (exchange && stale && !exchange.retried && !this.#closed) {
+        if (stale && !exchange.retried && !this.#closed) {
           exchange.retried = true;
           this.#open().send(exchange);
         } else {
-          exchange?.settle(error);
+          exchange.settle(error);
           this.#admit();
         }
+      },
+      closed: () => {
+        this.#forget(connection);
+        this.#admit();
       },
     });
     this.#connections.add(connection);
@@ -145,9 +171,14 @@ export class IpcClient implements AsyncDisposable {
 
 interface ConnectionEvents {
   answered(exchange: Exchange, answer: unknown): void;
-  /** `stale`: a kept connection whose server provably did not read the request, so that sending it again is safe. */
-  closed(exchange: Exchange | null, error: RuthError, stale: boolean): void;
+  /** Closed under a request. `stale`: a kept connection whose server provably did not read it, so that sending it again is safe. */
+  lost(exchange: Exchange, error: RuthError, stale: boolean): void;
+  /** Closed without a request. */
+  closed(): void;
 }
+
+/** Filled by each read and emptied before the next, whichever connection reads: the decoder keeps a copy of what is incomplete. */
+const receiveBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 class ClientConnection {
   readonly gone: Promise<void>;
@@ -158,17 +189,17 @@ class ClientConnection {
   #failure: NodeJS.ErrnoException | null = null;
 
   constructor(path: string, connectTimeoutMs: number, events: ConnectionEvents) {
-    const socket = this.#socket = connect(path);
+    const socket = this.#socket = connect({ path, onread: { buffer: receiveBuffer, callback: (length) => this.#receive(receiveBuffer.subarray(0, length), events) } });
     const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
     socket.once('connect', () => clearTimeout(timer));
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk, events));
     socket.on('error', (error) => { this.#failure = error; });
     this.gone = new Promise((resolve) => socket.on('close', () => {
       clearTimeout(timer);
       resolve();
       const exchange = this.#exchange;
       this.#exchange = null;
-      events.closed(exchange, this.#error(path), this.#isStale());
+      if (exchange) events.lost(exchange, this.#error(path), this.#isStale());
+      else events.closed();
     }));
   }
 
@@ -186,20 +217,22 @@ class ClientConnection {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Buffer, events: ConnectionEvents): void {
+  /** True: read on. */
+  #receive(chunk: Buffer, events: ConnectionEvents): boolean {
     const exchange = this.#exchange;
-    // What nobody asked for must not wait here to be taken for the next answer.
-    if (!exchange) return void this.#socket.destroy();
     try {
+      if (!exchange) throw new RuthError('bad_request', 'it sent what nobody asked for');
       this.#decoder.push(chunk);
       const next = this.#decoder.next();
-      if (next.status === 'incomplete') return;
+      if (next.status === 'incomplete') return true;
       if (this.#decoder.pendingBytes > 0) throw new RuthError('bad_request', 'it sent more than one answer');
       this.#answers++;
       this.#exchange = null;
       events.answered(exchange, next.value);
+      return true;
     } catch (cause) {
       this.#socket.destroy(cause as Error);
+      return false;
     }
   }
 

@@ -29,11 +29,12 @@ function toJson(value: unknown): string {
 
 export type DecodedMessage = { readonly status: 'message'; readonly value: unknown } | { readonly status: 'incomplete' };
 
+const NOTHING = Buffer.alloc(0);
 const INCOMPLETE: DecodedMessage = { status: 'incomplete' };
 
 /** Turns chunks of bytes into messages. */
 export class MessageDecoder {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #start = 0;
   #end = 0;
   /** Whether `#buffer` is ours to write to; a chunk that holds whole messages is read where it lies. */
@@ -68,9 +69,8 @@ export class MessageDecoder {
     if (bodyBytes > MAX_MESSAGE_BYTES) throw new RuthError('message_too_large', `the message claims ${bodyBytes} bytes; at most ${MAX_MESSAGE_BYTES} are allowed`);
     if (pending < PREFIX_BYTES + bodyBytes) return this.#wait();
     const from = this.#start + PREFIX_BYTES;
-    const body = this.#buffer.subarray(from, from + bodyBytes);
     this.#start = from + bodyBytes;
-    return { status: 'message', value: parseBody(body) };
+    return { status: 'message', value: parse(this.#buffer, from, this.#start) };
   }
 
   #wait(): DecodedMessage {
@@ -87,10 +87,12 @@ export class MessageDecoder {
   }
 }
 
-function parseBody(body: Buffer): unknown {
-  if (!isUtf8(body)) throw new RuthError('bad_request', 'the message is not UTF-8');
+function parse(buffer: Buffer, from: number, to: number): unknown {
+  const text = buffer.toString('utf8', from, to);
+  // Only where decoding put a replacement character can the bytes have been wrong.
+  if (text.includes('\uFFFD') && !isUtf8(buffer.subarray(from, to))) throw new RuthError('bad_request', 'the message is not UTF-8');
   try {
-    return JSON.parse(body.toString());
+    return JSON.parse(text);
   } catch (cause) {
     throw new RuthError('bad_request', `the message is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -10,7 +10,7 @@ const MAX_BACKLOG_BYTES = 64 * 1024;
 const LINGER_MS = 1000;
 
 export interface ConnectionOptions {
-  handle(message: unknown, context: { signal: AbortSignal; connectionId: number }): Promise<unknown>;
+  handle(message: unknown, context: { readonly signal: AbortSignal; readonly connectionId: number }): Promise<unknown>;
   refuse(error: RuthError): unknown;
   readonly messageTimeoutMs: number;
   readonly answerTimeoutMs: number;
@@ -39,7 +39,7 @@ export class ServerConnection {
   readonly #options: ConnectionOptions;
   readonly #counters: IpcServerCounters;
   readonly #decoder = new MessageDecoder();
-  readonly #gone = new AbortController();
+  #request: RequestContext | null = null;
   #busy = false;
   #closing = false;
   /** Framing is lost or the client is not wanted: what it still sends is thrown away. */
@@ -57,7 +57,7 @@ export class ServerConnection {
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => {
       clearTimeout(this.#messageTimer);
-      this.#gone.abort(new RuthError('cancelled', 'the client went away'));
+      this.#request?.abandon();
     });
     if (options.idleTimeoutMs > 0) socket.setTimeout(options.idleTimeoutMs, () => { if (!this.#busy && this.#decoder.pendingBytes === 0) socket.destroySoon(); });
   }
@@ -92,6 +92,7 @@ export class ServerConnection {
   #end(): void {
     this.#peerEnded = true;
     if (this.#busy) this.#socket.write('');
+    else if (this.#socket.writableLength === 0) this.#socket.destroy();
     else this.#socket.end();
   }
 
@@ -131,11 +132,14 @@ export class ServerConnection {
   async #answer(message: unknown): Promise<Buffer | null> {
     if (this.#closing) return this.#refusal(new RuthError('shutting_down', 'the server is stopping'));
     this.#counters.requests++;
+    const request = this.#request = new RequestContext(this.#id);
     try {
-      const answer = await this.#options.handle(message, { signal: this.#gone.signal, connectionId: this.#id });
-      if (!this.#gone.signal.aborted) return encodeMessage(answer);
+      const answer = await this.#options.handle(message, request);
+      if (!request.abandoned) return encodeMessage(answer);
     } catch (cause) {
-      if (!this.#gone.signal.aborted) return this.#refusal(RuthError.from(cause));
+      if (!request.abandoned) return this.#refusal(RuthError.from(cause));
+    } finally {
+      this.#request = null;
     }
     this.#counters.abandoned++;
     return null;
@@ -174,4 +178,31 @@ export class ServerConnection {
     this.#counters.slow++;
     this.reject(new RuthError('timeout', `the message was not completed within ${this.#options.messageTimeoutMs} ms of its beginning`));
   }
+}
+
+/** What a handler is told besides the message. */
+class RequestContext {
+  readonly connectionId: number;
+  abandoned = false;
+  #controller: AbortController | null = null;
+
+  constructor(connectionId: number) {
+    this.connectionId = connectionId;
+  }
+
+  /** Made when asked for: most handlers never look, and a signal is dear beside a request. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.abandoned) this.#controller.abort(clientGone());
+    return this.#controller.signal;
+  }
+
+  abandon(): void {
+    this.abandoned = true;
+    this.#controller?.abort(clientGone());
+  }
+}
+
+function clientGone(): RuthError {
+  return new RuthError('cancelled', 'the client went away');
 }
