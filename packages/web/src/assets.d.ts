@@ -1,0 +1,2 @@
+// What Vite resolves and TypeScript does not know.
+declare module '*.css';

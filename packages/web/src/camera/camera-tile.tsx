@@ -1,0 +1,106 @@
+// A camera's tile: picture with overlay, what state it is in, and what its models see.
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { CameraStatus } from '@ruth/protocol';
+import type { LookBook } from '../live/look-history.ts';
+import { useStoredChoice } from '../stored-choice.ts';
+import { socketAddress } from '../system/api.ts';
+import type { System } from '../system/system-store.ts';
+import { CameraView, type CameraReport, type ModelAtCamera } from './camera-view.ts';
+import { ModelRow } from './model-row.tsx';
+import { codecName, tileCondition, type TileCondition } from './tile-condition.ts';
+
+const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, delayS: null, sights: new Map() };
+
+export function CameraTile({ camera, system, looks }: { camera: CameraStatus; system: System; looks: LookBook }) {
+  const { camera_id: id } = camera;
+  const stage = useRef<HTMLDivElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const view = useRef<CameraView>(null);
+  const [report, setReport] = useState(NOTHING_YET);
+  const [hidden, setHidden] = useStoredChoice<readonly string[]>(`ruth.hidden.${id}`, []);
+
+  const models = useMemo(() => (system.subscriptions.value ?? [])
+    .filter((subscription) => subscription.camera_id === id)
+    .map((subscription): ModelAtCamera => ({
+      subscription, model: system.models.value?.find((model) => model.model_id === subscription.model_id) ?? null, shown: !hidden.includes(subscription.model_id),
+    })), [id, system.subscriptions.value, system.models.value, hidden]);
+
+  useEffect(() => {
+    const opened = new CameraView({ cameraId: id, url: socketAddress(`cameras/${encodeURIComponent(id)}/live`), video: video.current!, canvas: canvas.current!, looks, onReport: setReport });
+    view.current = opened;
+    return () => opened[Symbol.dispose]();
+  }, [id, looks]);
+  useEffect(() => {
+    if (view.current) view.current.models = models;
+  }, [models]);
+
+  const condition = tileCondition(camera, system.cameras.failure, report.phase);
+  const toggle = (modelId: string): void => setHidden(hidden.includes(modelId) ? hidden.filter((other) => other !== modelId) : [...hidden, modelId]);
+  return (
+    <article className="tile" data-camera-id={id} data-state={condition.state} aria-label={`Camera ${camera.name}`}>
+      <div className="stage" ref={stage} style={camera.width && camera.height ? { aspectRatio: `${camera.width} / ${camera.height}` } : undefined}>
+        <video ref={video} muted playsInline autoPlay aria-label={`Live video of ${camera.name}`} />
+        <canvas ref={canvas} aria-hidden="true" />
+        <div className="stage-bar">
+          <Badge condition={condition} delayS={report.delayS} />
+          <button type="button" className="stage-button" aria-label={`Show ${camera.name} on the full screen, or leave it`} title="Full screen" onClick={() => void toggleFullScreen(stage.current!)}>
+            <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" /></svg>
+          </button>
+        </div>
+        {condition.message && <Message condition={condition} />}
+      </div>
+      <div className="tile-body">
+        <div className="tile-head">
+          <h2>{camera.name}</h2>
+          <p className="facts">{factsOf(camera).map((fact) => <span key={fact}>{fact}</span>)}</p>
+        </div>
+        {camera.note && <p className="note">{camera.note}</p>}
+        <ul className="models" aria-label={`Models at ${camera.name}`}>
+          {models.map((model) => (
+            <ModelRow
+              key={model.subscription.model_id} at={model} sight={report.sights.get(model.subscription.model_id) ?? null}
+              coreFailure={system.subscriptions.failure} playing={condition.state === 'live'} onToggle={() => toggle(model.subscription.model_id)}
+            />
+          ))}
+          {models.length === 0 && <li className="no-models">{system.subscriptions.failure ? 'AI is away: nothing is being looked at' : 'No model looks at this camera'}</li>}
+        </ul>
+      </div>
+    </article>
+  );
+}
+
+function Badge({ condition, delayS }: { condition: TileCondition; delayS: number | null }) {
+  return (
+    <span className="badge" data-state={condition.state}>
+      <span className="dot" aria-hidden="true" />
+      {condition.badge}
+      {condition.state === 'live' && delayS !== null && <span className="delay" title="How far the picture is behind the newest one received, so that boxes lie on it">{delayS.toFixed(1)} s</span>}
+    </span>
+  );
+}
+
+function Message({ condition: { state, message } }: { condition: TileCondition }) {
+  const busy = state === 'connecting' || state === 'opening';
+  return (
+    <div className="message" role={busy ? 'status' : 'alert'} data-busy={busy}>
+      {busy && <span className="spinner" aria-hidden="true" />}
+      <strong>{message!.title}</strong>
+      {message!.text && <p>{message!.text}</p>}
+      {message!.advice && <p className="advice">{message!.advice}</p>}
+    </div>
+  );
+}
+
+function factsOf({ width, height, fps, codec }: CameraStatus): string[] {
+  return [
+    width && height ? `${width}\u00d7${height}` : null,
+    fps === null ? null : `${fps.toFixed(fps < 10 ? 1 : 0)} fps`,
+    codec && codecName(codec),
+  ].filter((fact) => fact !== null);
+}
+
+async function toggleFullScreen(element: HTMLElement): Promise<void> {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await element.requestFullscreen();
+}

@@ -1,0 +1,55 @@
+// One model at one camera: what it sees now, how often it looks, how long that takes; and whether its drawing is shown.
+import type { SubscriptionStatus } from '@ruth/protocol';
+import type { Failure } from '../system/api.ts';
+import type { ModelAtCamera, Sight } from './camera-view.ts';
+
+export interface ModelRowProps {
+  readonly at: ModelAtCamera;
+  readonly sight: Sight;
+  /** Why core could not be asked; null where it answered. */
+  readonly coreFailure: Failure | null;
+  /** Whether there is a picture that could be looked at. */
+  readonly playing: boolean;
+  readonly onToggle: () => void;
+}
+
+export function ModelRow({ at: { subscription, model, shown }, sight, coreFailure, playing, onToggle }: ModelRowProps) {
+  const name = model?.model_name ?? subscription.model_id;
+  const finding = findingOf(subscription, model?.state === 'down' ? model.last_error?.message ?? 'the model is down' : null, sight, coreFailure, playing);
+  return (
+    <li className="model" data-model-id={subscription.model_id} data-finding={finding.kind}>
+      <button type="button" className="model-toggle" aria-pressed={shown} onClick={onToggle} title={shown ? `Hide what ${name} sees` : `Show what ${name} sees`}>
+        <span className="switch" aria-hidden="true" />
+        <span className="model-name">{name}</span>
+      </button>
+      <span className="finding" title={finding.title}>{finding.words}</span>
+      <span className="rate" title={dropsOf(subscription)}>
+        <meter min={0} max={subscription.desired_fps} low={subscription.desired_fps * 0.5} high={subscription.desired_fps * 0.9} optimum={subscription.desired_fps} value={subscription.achieved_fps} aria-label={`Frames per second of ${name}`} />
+        {rounded(subscription.achieved_fps)} / {rounded(subscription.desired_fps)} fps
+      </span>
+      <span className="latency" title="From the arrival of a frame to its answer: half of the looks are quicker">{subscription.latency_ms ? `${Math.round(subscription.latency_ms.p50)} ms` : '\u2013'}</span>
+    </li>
+  );
+}
+
+interface Finding { readonly kind: 'seen' | 'nothing' | 'blind' | 'idle'; readonly words: string; readonly title?: string }
+
+/** "Nothing seen" and "could not look" are different findings and never look alike. */
+function findingOf(subscription: SubscriptionStatus, down: string | null, sight: Sight, coreFailure: Failure | null, playing: boolean): Finding {
+  if (coreFailure) return { kind: 'blind', words: 'AI is away', title: coreFailure.message };
+  if (down !== null) return { kind: 'blind', words: 'Model down', title: down };
+  if (subscription.state !== 'running') return { kind: 'idle', words: 'Paused' };
+  if (!playing) return { kind: 'idle', words: 'No picture' };
+  if (sight === null) return { kind: 'idle', words: 'Looking\u2026' };
+  if (sight.kind === 'failed') return { kind: 'blind', words: 'Could not look', title: sight.error };
+  return sight.count === 0 ? { kind: 'nothing', words: 'Nothing seen' } : { kind: 'seen', words: `${sight.count} seen` };
+}
+
+function dropsOf({ due, drops }: SubscriptionStatus): string {
+  const causes = Object.entries(drops).filter(([, count]) => count > 0).map(([cause, count]) => `${cause.replaceAll('_', ' ')} ${count}`);
+  return causes.length > 0 ? `Of ${due} frames due, not looked at: ${causes.join(', ')}` : `All ${due} frames due were looked at`;
+}
+
+function rounded(fps: number): string {
+  return fps >= 10 || Number.isInteger(fps) ? String(Math.round(fps)) : fps.toFixed(1);
+}
