@@ -1,0 +1,50 @@
+// Core's events to one HTTP consumer as server-sent events. The consumer reads from the log at its own pace: nothing
+// is queued for it. One that takes nothing for a while is disconnected, and resumes by `Last-Event-ID`.
+import type { ServerResponse } from 'node:http';
+import type { EventLog } from './event-log.ts';
+
+const KEEP_ALIVE_MS = 10_000;
+const STALL_LIMIT_MS = 10_000;
+
+export interface EventStreamOptions {
+  readonly keepAliveMs?: number;
+  /** How long a consumer may leave what was written to it. */
+  readonly stallLimitMs?: number;
+}
+
+/** Sends everything after `afterId`, then each event as it comes. Resolves when the consumer or `signal` ended it. */
+export async function streamEvents(log: EventLog, afterId: number, response: ServerResponse, signal: AbortSignal, options: EventStreamOptions = {}): Promise<void> {
+  const { keepAliveMs = KEEP_ALIVE_MS, stallLimitMs = STALL_LIMIT_MS } = options;
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  let cursor = afterId;
+  let stalled: NodeJS.Timeout | null = null;
+  const send = (): void => {
+    while (stalled === null) {
+      const event = log.after(cursor);
+      if (event === null) return;
+      cursor = event.id;
+      if (!response.write(`id: ${event.id}\ndata: ${event.text}\n\n`)) stalled = setTimeout(() => response.destroy(), stallLimitMs);
+    }
+  };
+  const resume = (): void => {
+    if (stalled) clearTimeout(stalled);
+    stalled = null;
+    send();
+  };
+  const keepAlive = setInterval(() => { if (stalled === null) response.write(': keep-alive\n\n'); }, keepAliveMs);
+  const end = (): void => void response.end();
+  const forget = log.onAppend(send);
+  response.on('drain', resume);
+  response.on('error', () => undefined);
+  signal.addEventListener('abort', end);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once('close', resolve);
+  if (signal.aborted) end();
+  else send();
+  await promise;
+  forget();
+  clearInterval(keepAlive);
+  if (stalled) clearTimeout(stalled);
+  signal.removeEventListener('abort', end);
+}

@@ -1,0 +1,42 @@
+// Core's HTTP API, for its Unix socket: health, models, subscriptions, latest detections, and the stream of events.
+import { assertId, RuthError, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
+import fastify, { type FastifyInstance } from 'fastify';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Core } from './core.ts';
+import { streamEvents, type EventStreamOptions } from './event-stream.ts';
+
+const MAX_EVENT_CONSUMERS = 64;
+
+/** The API, not yet listening. `signal` ends the streams of events, which would otherwise hold it open. */
+export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}): FastifyInstance {
+  const app = fastify({ forceCloseConnections: true });
+  const startedAtMs = performance.now();
+  let consumers = 0;
+
+  app.setErrorHandler((cause, _request, reply) => {
+    const status = (cause as { statusCode?: number }).statusCode;
+    const error = RuthError.from(cause, status !== undefined && status < 500 ? 'bad_request' : 'internal');
+    return reply.status(error.httpStatus).send({ error: error.message, error_code: error.code, advice: error.advice } satisfies ErrorBody);
+  });
+  app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is no ${request.method} ${request.url}`); });
+
+  app.get('/v1/health', (): ProcessHealth => ({
+    process: 'core', status: signal.aborted ? 'stopping' : 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAtMs,
+  }));
+  app.get('/v1/models', () => core.models());
+  app.get('/v1/subscriptions', () => core.subscriptions());
+  app.get('/v1/detections/latest', (request) => core.latest(assertId((request.query as Record<string, unknown>).camera, 'camera')));
+  app.get('/v1/events', async (request, reply) => {
+    const asked = request.headers['last-event-id'];
+    if (asked !== undefined && !/^\d{1,16}$/.test(String(asked))) throw new RuthError('bad_request', 'Last-Event-ID is not an id of an event');
+    if (consumers >= MAX_EVENT_CONSUMERS) throw new RuthError('overloaded', `${consumers} consumers follow the events already`);
+    consumers++;
+    reply.hijack();
+    try {
+      await streamEvents(core.events, asked === undefined ? core.events.newestId : Number(asked), reply.raw, signal, streamOptions);
+    } finally {
+      consumers--;
+    }
+  });
+  return app;
+}

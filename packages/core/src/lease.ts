@@ -1,0 +1,73 @@
+// Holds one lease at the kernel: takes it, renews it at a third of its life, gives it back. A kernel that is away is
+// asked again with growing pauses, for as long as it takes.
+import { randomUUID } from 'node:crypto';
+import { RuthError, type LeaseGrant, type LeaseRequest } from '@ruth/protocol';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+import type { Clock } from './clock.ts';
+
+export const LEASE_TTL_MS = 5000;
+const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 2000 });
+
+/** What of the kernel a lease needs; KernelClient is one. */
+export interface LeaseIssuer {
+  putLease(leaseId: string, request: LeaseRequest, signal: AbortSignal): Promise<LeaseGrant>;
+  deleteLease(leaseId: string): Promise<void>;
+}
+
+export interface LeaseOptions {
+  readonly cameraId: string;
+  readonly fps: number;
+  readonly kernel: LeaseIssuer;
+  readonly clock: Clock;
+  onGrant(grant: LeaseGrant): void;
+  /** The first attempt that failed, and the first one to fail after a grant. */
+  onFailure(error: RuthError): void;
+  /** Unrenewed for its whole life: there may be no frames. */
+  onExpiry(): void;
+}
+
+export class Lease {
+  readonly id = randomUUID();
+  readonly #options: LeaseOptions;
+  #grantedAtMs: number | null = null;
+  #failing = false;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+  }
+
+  /** Holds the lease until `signal` aborts, then gives it back. Never throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, kernel } = this.#options;
+    let wait: IBackoff<unknown> | null = null;
+    while (!signal.aborted) {
+      const granted = await this.#runOnce(signal);
+      if (granted) wait = null;
+      else wait = wait === null ? backOff.next() : wait.next(undefined);
+      await clock.sleep(wait?.duration ?? LEASE_TTL_MS / 3, signal);
+    }
+    // A lease that cannot be given back ends by itself.
+    await kernel.deleteLease(this.id).catch(() => undefined);
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<boolean> {
+    const { cameraId, fps, kernel, clock } = this.#options;
+    try {
+      const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps, ttl_ms: LEASE_TTL_MS }, signal);
+      if (signal.aborted) return false;
+      this.#grantedAtMs = clock.monotonicMs();
+      this.#failing = false;
+      this.#options.onGrant(grant);
+      return true;
+    } catch (cause) {
+      if (signal.aborted) return false;
+      if (!this.#failing) this.#options.onFailure(RuthError.from(cause));
+      this.#failing = true;
+      if (this.#grantedAtMs !== null && clock.monotonicMs() - this.#grantedAtMs >= LEASE_TTL_MS) {
+        this.#grantedAtMs = null;
+        this.#options.onExpiry();
+      }
+      return false;
+    }
+  }
+}

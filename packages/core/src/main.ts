@@ -1,0 +1,19 @@
+// The core process: runs the agents and serves its API on the core's socket until it is told to stop.
+import { coreSocketPath, kernelSocketPath } from '@ruth/protocol';
+import { listenOnSocket, runProcess } from '@ruth/transport';
+import { Core } from './core.ts';
+import { createHttp } from './http.ts';
+import { KernelClient } from './kernel-client.ts';
+
+await runProcess('core', async (context) => {
+  const { settings, logger, signal } = context;
+  const socketPath = coreSocketPath(settings.socketDirectory);
+  await using kernel = new KernelClient(kernelSocketPath(settings.socketDirectory));
+  await using core = new Core({ settings, kernel, logger });
+  await using app = createHttp(core, signal);
+  await app.ready();
+  await listenOnSocket(app.server, socketPath);
+  core.start();
+  context.ready({ socket: socketPath });
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+});

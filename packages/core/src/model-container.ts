@@ -1,0 +1,148 @@
+// One model's container as core sees it: probed every few seconds, up while it answers that it serves, down with a
+// reason otherwise. Probes have a connection of their own, so that a container busy with looks is not taken for dead.
+import { DescribeResponse, HealthResponse, RuthError, validator, type LastError, type ModelStatus } from '@ruth/protocol';
+import { IpcClient } from '@ruth/transport';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+import type { Clock } from './clock.ts';
+import type { ModelEndpoint } from './dispatch.ts';
+
+const PROBE_INTERVAL_MS = 2000;
+const PROBE_TIMEOUT_MS = 2000;
+/** Answers that may be missing in a row; a refused connection is enough by itself. */
+const LATE_PROBES_ALLOWED = 1;
+/** Least distance of two probes, whatever asks for them. */
+const LEAST_PAUSE_MS = 50;
+const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 5000 });
+const describeResponse = validator(DescribeResponse);
+const healthResponse = validator(HealthResponse);
+
+export interface ModelContainerOptions {
+  readonly modelId: string;
+  readonly socketPath: string;
+  /** Requests that can be in flight at once. */
+  readonly maxConnections: number;
+  readonly clock: Clock;
+  /** It came up (`reason` null) or went down. */
+  onChange(isUp: boolean, reason: string | null): void;
+}
+
+export class ModelContainer implements ModelEndpoint, AsyncDisposable {
+  readonly modelId: string;
+  readonly #options: ModelContainerOptions;
+  readonly #looks: IpcClient;
+  readonly #probes: IpcClient;
+  #state: 'unknown' | 'up' | 'down' = 'unknown';
+  #description: DescribeResponse | null = null;
+  #lastError: LastError | null = null;
+  #lateProbes = 0;
+  #uptimeMs = 0;
+  #wake = new AbortController();
+
+  constructor(options: ModelContainerOptions) {
+    this.modelId = options.modelId;
+    this.#options = options;
+    this.#looks = new IpcClient(options.socketPath, { maxConnections: options.maxConnections });
+    this.#probes = new IpcClient(options.socketPath, { maxConnections: 1 });
+  }
+
+  get isUp(): boolean { return this.#state === 'up'; }
+
+  /** One look. A container that is gone counts as down at once. */
+  async request(message: unknown, options: { timeoutMs: number; signal: AbortSignal }): Promise<unknown> {
+    try {
+      return await this.#looks.request(message, options);
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      if (error.code === 'unreachable') this.probeSoon();
+      throw error;
+    }
+  }
+
+  /** Probes until `signal` aborts: at intervals while it is up, with growing pauses while it is down. */
+  async run(signal: AbortSignal): Promise<void> {
+    let wait: IBackoff<unknown> | null = null;
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      await this.#probe(signal);
+      if (signal.aborted) break;
+      if (this.isUp) wait = null;
+      else wait = wait === null ? backOff.next() : wait.next(undefined);
+      const { clock } = this.#options;
+      await clock.sleep(LEAST_PAUSE_MS, signal);
+      await clock.sleep(Math.max(0, (wait?.duration ?? PROBE_INTERVAL_MS) - LEAST_PAUSE_MS), AbortSignal.any([signal, this.#wake.signal]));
+    }
+  }
+
+  /** There is news of the socket. */
+  probeSoon(): void {
+    this.#wake.abort();
+  }
+
+  status(): ModelStatus {
+    const known = this.#description;
+    return {
+      model_id: this.modelId, model_name: known?.model_name ?? null, state: this.isUp ? 'up' : 'down',
+      supported_tasks: known?.supported_tasks ?? [], classes: known?.classes ?? [], keypoint_names: known?.keypoint_names ?? [], skeleton: known?.skeleton ?? [],
+      device: known?.device ?? null, license: known?.license ?? null, last_error: this.#lastError,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#looks.close(), this.#probes.close()]);
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    try {
+      if (this.#description === null) this.#described(await this.#ask('describe', signal));
+      this.#judgeHealth(await this.#ask('health', signal));
+      this.#lateProbes = 0;
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      if (signal.aborted || (error.code === 'timeout' && this.isUp && this.#lateProbes++ < LATE_PROBES_ALLOWED)) return;
+      this.#goDown(error.code, error.code === 'unreachable' ? `no container answers at ${this.#options.socketPath}` : error.message);
+    }
+  }
+
+  #ask(type: 'describe' | 'health', signal: AbortSignal): Promise<unknown> {
+    return this.#probes.request({ type }, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+  }
+
+  /** An older container knows no `describe`: its answer of any other shape leaves it nameless, and usable. */
+  #described(answer: unknown): void {
+    if (!describeResponse.check(answer)) return;
+    if (answer.model_id !== this.modelId) throw new RuthError('wrong_model', `${this.#options.socketPath} is answered by the model ${answer.model_id}`);
+    this.#description = answer;
+  }
+
+  #judgeHealth(answer: unknown): void {
+    if (!healthResponse.check(answer)) return this.#comeUp();
+    // Another process than the one that described itself.
+    if (answer.uptime_ms < this.#uptimeMs) this.#description = null;
+    this.#uptimeMs = answer.uptime_ms;
+    if (answer.status === 'starting' || answer.status === 'stopping') return this.#goDown('unreachable', `it is ${answer.status}`);
+    this.#comeUp();
+    if (answer.status === 'degraded') this.#note('inference_failed', 'it is degraded: its last canary inference failed');
+    else this.#lastError = null;
+  }
+
+  #comeUp(): void {
+    if (this.isUp) return;
+    this.#state = 'up';
+    this.#lastError = null;
+    this.#options.onChange(true, null);
+  }
+
+  #goDown(code: string, message: string): void {
+    const before = this.#state;
+    this.#state = 'down';
+    this.#description = null;
+    this.#uptimeMs = 0;
+    this.#lateProbes = 0;
+    this.#note(code, message);
+    if (before !== 'down') this.#options.onChange(false, message);
+  }
+
+  #note(code: string, message: string): void {
+    this.#lastError = { code, message, at: this.#options.clock.utcMs() / 1000 };
+  }
+}

@@ -1,0 +1,100 @@
+// The models of the node, found by their sockets: those that the settings name and whatever else appears in the socket
+// directory. A change in the directory is a hint to look; what counts is what the container answers.
+import { watch, type FSWatcher } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { modelIdOfSocket, modelSocketPath, type ModelEvent, type ModelStatus } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import type { Clock } from './clock.ts';
+import type { ModelEndpoint } from './dispatch.ts';
+import { ModelContainer } from './model-container.ts';
+
+/** For what the watch missed, or where there is none. */
+const RESCAN_MS = 5000;
+const MAX_MODELS = 256;
+
+export interface ModelDirectoryOptions {
+  readonly socketDirectory: string;
+  /** Models that are expected, found or not. */
+  readonly modelIds: readonly string[];
+  /** Requests in flight at once for each model. */
+  readonly maxConnections: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  onChange(event: Pick<ModelEvent, 'type' | 'model_id' | 'reason'>): void;
+}
+
+export class ModelDirectory {
+  readonly #options: ModelDirectoryOptions;
+  readonly #containers = new Map<string, ModelContainer>();
+  readonly #probing = new Set<Promise<void>>();
+
+  constructor(options: ModelDirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** The container to ask, or null while it is down. */
+  endpoint(modelId: string): ModelEndpoint | null {
+    const container = this.#containers.get(modelId);
+    return container?.isUp ? container : null;
+  }
+
+  statuses(): ModelStatus[] {
+    return [...this.#containers.values()].map((container) => container.status());
+  }
+
+  /** Finds and probes until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (const modelId of this.#options.modelIds) this.#add(modelId, signal);
+    using _watcher = this.#watch(signal);
+    while (!signal.aborted) {
+      await this.#scan(signal);
+      await this.#options.clock.sleep(RESCAN_MS, signal);
+    }
+    await Promise.all(this.#probing);
+    await Promise.all([...this.#containers.values()].map((container) => container[Symbol.asyncDispose]()));
+  }
+
+  #watch(signal: AbortSignal): Disposable {
+    const { socketDirectory, logger } = this.#options;
+    let watcher: FSWatcher | null = null;
+    try {
+      watcher = watch(socketDirectory, (_event, fileName) => {
+        const modelId = fileName === null ? null : modelIdOfSocket(fileName);
+        if (modelId !== null) this.#seen(modelId, signal);
+      });
+      watcher.on('error', (error) => logger.warn({ err: error }, 'the socket directory is no longer watched; it is read every few seconds'));
+    } catch (cause) {
+      logger.warn({ err: cause }, 'the socket directory cannot be watched; it is read every few seconds');
+    }
+    return { [Symbol.dispose]: () => watcher?.close() };
+  }
+
+  async #scan(signal: AbortSignal): Promise<void> {
+    const names = await readdir(this.#options.socketDirectory).catch(() => []);
+    for (const name of names) {
+      const modelId = modelIdOfSocket(name);
+      if (modelId !== null && !this.#containers.has(modelId)) this.#add(modelId, signal);
+    }
+  }
+
+  #seen(modelId: string, signal: AbortSignal): void {
+    const container = this.#containers.get(modelId);
+    if (container) container.probeSoon();
+    else this.#add(modelId, signal);
+  }
+
+  #add(modelId: string, signal: AbortSignal): void {
+    if (signal.aborted || this.#containers.has(modelId) || this.#containers.size >= MAX_MODELS) return;
+    const { socketDirectory, maxConnections, clock, logger } = this.#options;
+    const container = new ModelContainer({
+      modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock,
+      onChange: (isUp, reason) => {
+        logger.info({ model: modelId, reason }, isUp ? 'model is up' : 'model is down');
+        this.#options.onChange({ type: isUp ? 'model.up' : 'model.down', model_id: modelId, reason });
+      },
+    });
+    this.#containers.set(modelId, container);
+    const probing = container.run(signal).finally(() => this.#probing.delete(probing));
+    this.#probing.add(probing);
+  }
+}
