@@ -1,0 +1,41 @@
+// Chooses the decoder that the manifest names.
+import { RuthError, type Manifest } from '@ruth/protocol';
+import type { LoadedModel } from '../model/load-model.ts';
+import type { Size } from '../preprocess/geometry.ts';
+import { classification } from './classification.ts';
+import type { Decoder, OutputTensor } from './detections.ts';
+import { movenet } from './movenet.ts';
+import { ssd } from './ssd.ts';
+import { yolov5, yolov8, yolox } from './yolo.ts';
+
+export interface DecoderContext {
+  readonly schema: Manifest['output_schema'];
+  readonly input: Size;
+  /** 0 where the manifest names none: then the model's own shape counts. */
+  readonly classCount: number;
+  readonly keypointCount: number;
+  /** The output to read: the one the manifest names, else the first. Throws `inference_failed` where it is not there. */
+  readonly output: (outputs: Readonly<Record<string, OutputTensor>>) => OutputTensor;
+}
+
+const DECODERS: Partial<Record<Manifest['output_schema']['format'], (context: DecoderContext) => Decoder>> = {
+  yolov8, 'yolov8-pose': yolov8, yolov5, yolox, ssd, movenet, classification,
+};
+
+/** Throws `model_invalid` for a format that this runtime cannot read. */
+export function decoderFor(model: LoadedModel): Decoder {
+  const { output_schema: schema, expected_resolution: input } = model.manifest;
+  const make = DECODERS[schema.format];
+  if (!make) throw new RuthError('model_invalid', `output_schema.format ${schema.format} cannot be decoded here; known: ${Object.keys(DECODERS).join(', ')}. Serve the model by a container of its own`);
+  if (schema.format === 'yolov8-pose' && model.keypointNames.length === 0) throw new RuthError('model_invalid', 'output_schema.format yolov8-pose needs output_schema.keypoint_names');
+  return make({
+    schema, input, classCount: model.classes.length,
+    keypointCount: schema.format === 'yolov8' ? 0 : model.keypointNames.length,
+    output(outputs) {
+      const name = schema.output ?? Object.keys(outputs)[0] ?? '';
+      const tensor = outputs[name];
+      if (!tensor) throw new RuthError('inference_failed', `the model has no output ${JSON.stringify(name)}; it has ${Object.keys(outputs).join(', ')}`);
+      return tensor;
+    },
+  });
+}

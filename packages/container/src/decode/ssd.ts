@@ -1,0 +1,45 @@
+// Detectors that give ready boxes: one tensor of rows [box, score, class], or boxes, scores and classes apart.
+import { RuthError } from '@ruth/protocol';
+import { box, type Candidate, type Decoder, type OutputTensor } from './detections.ts';
+import type { DecoderContext } from './decoder.ts';
+
+export function ssd({ output, schema, input }: DecoderContext): Decoder {
+  const [scaleX, scaleY] = schema.normalized_boxes ? [input.width, input.height] : [1, 1];
+  const [x, y] = schema.box_order === 'yxyx' ? [1, 0] : [0, 1];
+  const candidate = (data: Float32Array, at: number, classId: number, score: number): Candidate | null =>
+    box(classId, score, data[at + x]! * scaleX, data[at + y]! * scaleY, data[at + x + 2]! * scaleX, data[at + y + 2]! * scaleY);
+  return {
+    overlapping: true,
+    decode(outputs, { scoreThreshold }) {
+      const apart = schema.output === undefined ? separateTensors(outputs) : null;
+      const found: Candidate[] = [];
+      const add = (data: Float32Array, at: number, classId: number, score: number): void => {
+        if (!(score >= scoreThreshold) || !(classId >= 0)) return;
+        const made = candidate(data, at, Math.round(classId), score);
+        if (made) found.push(made);
+      };
+      if (apart) {
+        const { boxes, scores, classes } = apart;
+        for (let row = 0; row < scores.data.length; row++) add(boxes.data, row * 4, classes.data[row]!, scores.data[row]!);
+        return found;
+      }
+      const { dims, data } = output(outputs);
+      if (dims.at(-1) !== 6) throw new RuthError('inference_failed', `the model's output has shape [${dims.join(', ')}]; ssd in model.yaml means rows of 6: box, score, class`);
+      for (let at = 0; at < data.length; at += 6) add(data, at, data[at + 5]!, data[at + 4]!);
+      return found;
+    },
+  };
+}
+
+function separateTensors(outputs: Readonly<Record<string, OutputTensor>>): { boxes: OutputTensor; scores: OutputTensor; classes: OutputTensor } | null {
+  const named = (pattern: RegExp): OutputTensor | undefined => Object.entries(outputs).find(([name]) => pattern.test(name))?.[1];
+  const boxes = named(/box/i);
+  const scores = named(/score/i);
+  const classes = named(/class|label/i);
+  if (!boxes || !scores || !classes) return null;
+  const rows = scores.data.length;
+  if (boxes.data.length !== rows * 4 || classes.data.length !== rows) {
+    throw new RuthError('inference_failed', `the model gives ${boxes.data.length / 4} boxes, ${rows} scores and ${classes.data.length} classes; they must be as many`);
+  }
+  return { boxes, scores, classes };
+}

@@ -1,0 +1,125 @@
+// Detectors of the YOLO family. Source of the layouts: the exporters of Ultralytics YOLOv5/YOLOv8 and of Megvii YOLOX.
+import { RuthError } from '@ruth/protocol';
+import type { Size } from '../preprocess/geometry.ts';
+import { centredBox, type Candidate, type Decoder, type OutputTensor } from './detections.ts';
+import type { DecoderContext } from './decoder.ts';
+
+const YOLOX_STRIDES = [8, 16, 32] as const;
+
+/** `[1, 4 + classes (+ 3 keypoints), N]`: each row is one quantity of all N places, x y w h first. */
+export function yolov8({ output, classCount, keypointCount }: DecoderContext): Decoder {
+  let bestScore = new Float32Array(0);
+  let bestClass = new Uint16Array(0);
+  return {
+    overlapping: true,
+    decode(outputs, { scoreThreshold }) {
+      const { dims, data } = output(outputs);
+      const [batch, rows = 0, places = 0] = dims;
+      const classes = keypointCount > 0 ? Math.max(1, classCount) : rows - 4;
+      const expected = keypointCount > 0 ? 4 + classes + 3 * keypointCount : classCount > 0 ? 4 + classCount : rows;
+      if (dims.length !== 3 || batch !== 1 || rows !== expected || classes < 1) {
+        throw shapeError(dims, `[1, ${expected > 4 ? expected : '4 + classes'}, N]`);
+      }
+      if (bestScore.length !== places) [bestScore, bestClass] = [new Float32Array(places), new Uint16Array(places)];
+      bestScore.fill(scoreThreshold);
+      bestClass.fill(0xffff);
+      // Row by row, in the order of memory. A score that is no number is greater than nothing.
+      for (let classId = 0; classId < classes; classId++) raiseBest(data, (4 + classId) * places, classId, bestScore, bestClass);
+      const found: Candidate[] = [];
+      for (let place = 0; place < places; place++) {
+        if (bestClass[place] === 0xffff) continue;
+        const keypoints = keypointCount > 0 ? Float32Array.from({ length: 3 * keypointCount }, (_, k) => data[(4 + classes + k) * places + place]!) : undefined;
+        const candidate = centredBox(bestClass[place]!, bestScore[place]!, data[place]!, data[places + place]!, data[2 * places + place]!, data[3 * places + place]!, keypoints);
+        if (candidate) found.push(candidate);
+      }
+      return found;
+    },
+  };
+}
+
+function raiseBest(data: Float32Array, row: number, classId: number, bestScore: Float32Array, bestClass: Uint16Array): void {
+  for (let place = 0; place < bestScore.length; place++) {
+    const score = data[row + place]!;
+    if (score >= bestScore[place]! && (score > bestScore[place]! || bestClass[place] === 0xffff)) {
+      bestScore[place] = score;
+      bestClass[place] = classId;
+    }
+  }
+}
+
+/** `[1, N, 5 + classes]`: x y w h objectness, then classes; score = objectness x class. */
+export function yolov5({ output, classCount }: DecoderContext): Decoder {
+  return {
+    overlapping: true,
+    decode(outputs, { scoreThreshold }) {
+      const tensor = placesByQuantities(output(outputs), classCount);
+      return scan(tensor, scoreThreshold, (at, classId, score) => {
+        const { data } = tensor;
+        return centredBox(classId, score, data[at]!, data[at + 1]!, data[at + 2]!, data[at + 3]!);
+      });
+    },
+  };
+}
+
+/** As yolov5, but centres in cells and sizes as logarithms, of grids with strides 8, 16 and 32. */
+export function yolox({ output, classCount, input }: DecoderContext): Decoder {
+  const grid = yoloxGrid(input);
+  return {
+    overlapping: true,
+    decode(outputs, { scoreThreshold }) {
+      const tensor = placesByQuantities(output(outputs), classCount);
+      const [, places = 0, quantities = 0] = tensor.dims;
+      if (places !== grid.length / 3) throw shapeError(tensor.dims, `[1, ${grid.length / 3}, ${quantities}] for an input of ${input.width}x${input.height}`);
+      const { data } = tensor;
+      return scan(tensor, scoreThreshold, (at, classId, score) => {
+        const cell = at / quantities * 3;
+        const stride = grid[cell + 2]!;
+        return centredBox(classId, score, (data[at]! + grid[cell]!) * stride, (data[at + 1]! + grid[cell + 1]!) * stride,
+          Math.exp(data[at + 2]!) * stride, Math.exp(data[at + 3]!) * stride);
+      });
+    },
+  };
+}
+
+/** Column, row and stride of each place in turn. */
+function yoloxGrid({ width, height }: Size): Float32Array {
+  const cells: number[] = [];
+  for (const stride of YOLOX_STRIDES) {
+    for (let row = 0; row < Math.floor(height / stride); row++) {
+      for (let column = 0; column < Math.floor(width / stride); column++) cells.push(column, row, stride);
+    }
+  }
+  return Float32Array.from(cells);
+}
+
+function placesByQuantities(tensor: OutputTensor, classCount: number): OutputTensor {
+  const { dims } = tensor;
+  const quantities = dims[2] ?? 0;
+  if (dims.length !== 3 || dims[0] !== 1 || quantities < 6 || (classCount > 0 && quantities !== 5 + classCount)) {
+    throw shapeError(dims, `[1, N, ${classCount > 0 ? 5 + classCount : '5 + classes'}]`);
+  }
+  return tensor;
+}
+
+function scan({ dims, data }: OutputTensor, scoreThreshold: number, candidateAt: (at: number, classId: number, score: number) => Candidate | null): Candidate[] {
+  const [, places = 0, quantities = 0] = dims;
+  const found: Candidate[] = [];
+  for (let place = 0, at = 0; place < places; place++, at += quantities) {
+    const objectness = data[at + 4]!;
+    if (!(objectness >= scoreThreshold)) continue;
+    let best = 0;
+    let bestClass = -1;
+    for (let classId = 0; classId < quantities - 5; classId++) {
+      const score = data[at + 5 + classId]!;
+      if (score > best) [best, bestClass] = [score, classId];
+    }
+    if (bestClass < 0 || best * objectness < scoreThreshold) continue;
+    const candidate = candidateAt(at, bestClass, best * objectness);
+    if (candidate) found.push(candidate);
+  }
+  return found;
+}
+
+function shapeError(dims: readonly number[], expected: string): RuthError {
+  return new RuthError('inference_failed', `the model's output has shape [${dims.join(', ')}]; its output format in model.yaml means ${expected}`);
+}

@@ -1,0 +1,19 @@
+// Entry of a model container: `node main.ts [-c ruth.yaml] models/<id>`.
+import { once } from 'node:events';
+import { RuthError } from '@ruth/protocol';
+import { runProcess } from '@ruth/transport';
+import { loadModel } from './model/load-model.ts';
+import { serveModel } from './service/serve-model.ts';
+
+await runProcess('container', async (context) => {
+  const { signal, settings: { socketDirectory, ringDirectory } } = context;
+  const [folder, ...more] = context.positionals;
+  if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
+  const model = await loadModel(folder);
+  const logger = context.logger.child({ model_id: model.manifest.model_id });
+  await using container = await serveModel(model, { socketDirectory, ringDirectory, logger });
+  if (!signal.aborted) {
+    context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
+    await once(signal, 'abort');
+  }
+});

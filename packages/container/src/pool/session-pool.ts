@@ -1,0 +1,175 @@
+// Sessions side by side behind one short queue. A request that finds the queue full, or waits past its deadline, is
+// told so at once; a session that dies is replaced.
+import { setTimeout as delay } from 'node:timers/promises';
+import { RuthError } from '@ruth/protocol';
+import type { InferJob, InferResult, WorkerSetup } from '../session/protocol.ts';
+import { SessionWorker } from './session-worker.ts';
+
+export interface PoolOptions {
+  readonly sessions: number;
+  /** Requests that may wait; one more is answered `overloaded`. */
+  readonly queueLimit: number;
+  /** For one inference; past it the session counts as hung. */
+  readonly inferenceLimitMs: number;
+  /** For loading the model and its first inference. */
+  readonly startLimitMs: number;
+  /** Told of each session that died, and of each that could not be replaced. */
+  onTrouble?(error: RuthError): void;
+}
+
+export interface RunOptions {
+  /** From now; a request still waiting then is answered `deadline_exceeded`. */
+  readonly deadlineMs?: number;
+  /** The caller is gone: a request still waiting is dropped. */
+  readonly signal?: AbortSignal;
+}
+
+interface Waiting {
+  readonly job: InferJob | 'canary';
+  readonly queuedAt: number;
+  readonly answer: PromiseWithResolvers<PoolResult>;
+  /** Ends what guards the wait. */
+  release(): void;
+}
+
+export type PoolResult = InferResult & { readonly queueMs: number };
+
+const RESTART_DELAY_MS = { first: 100, most: 30_000 } as const;
+
+export class SessionPool implements AsyncDisposable {
+  readonly #setup: WorkerSetup;
+  readonly #options: PoolOptions;
+  readonly #workers = new Set<SessionWorker>();
+  readonly #idle: SessionWorker[] = [];
+  readonly #queue = new Set<Waiting>();
+  readonly #stopped = new AbortController();
+  #device = '';
+  #replaced = 0;
+
+  private constructor(setup: WorkerSetup, options: PoolOptions) {
+    this.#setup = setup;
+    this.#options = options;
+  }
+
+  /** Starts all sessions; throws what the first that fails throws. */
+  static async start(setup: WorkerSetup, options: PoolOptions): Promise<SessionPool> {
+    const pool = new SessionPool(setup, options);
+    const started = await Promise.allSettled(Array.from({ length: options.sessions }, () => pool.#startWorker()));
+    const failed = started.find((result) => result.status === 'rejected');
+    if (!failed) return pool;
+    await pool[Symbol.asyncDispose]();
+    throw failed.reason;
+  }
+
+  get device(): string { return this.#device; }
+  get queued(): number { return this.#queue.size; }
+  get running(): number { return this.#workers.size - this.#idle.length; }
+  /** Sessions that were replaced because they crashed or hung. */
+  get replaced(): number { return this.#replaced; }
+
+  /** Throws `overloaded`, `deadline_exceeded`, `shutting_down`, `cancelled`, and what the session throws. */
+  run(job: InferJob | 'canary', { deadlineMs, signal }: RunOptions = {}): Promise<PoolResult> {
+    if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
+    if (signal?.aborted) return Promise.reject(new RuthError('cancelled', 'the client is gone'));
+    if (this.#idle.length === 0 && this.#queue.size >= this.#options.queueLimit) {
+      return Promise.reject(new RuthError('overloaded', `${this.#queue.size} requests are waiting for ${this.#options.sessions} sessions, which is the limit`));
+    }
+    const answer = Promise.withResolvers<PoolResult>();
+    const leave = (error: RuthError): void => {
+      this.#queue.delete(waiting);
+      waiting.release();
+      answer.reject(error);
+    };
+    // Without a deadline of its own a request waits no longer than one inference may take.
+    const timer = deadlineMs === undefined
+      ? setTimeout(() => leave(new RuthError('overloaded', `no session was free for ${this.#options.inferenceLimitMs} ms`)), this.#options.inferenceLimitMs)
+      : setTimeout(() => leave(new RuthError('deadline_exceeded', `the deadline of ${deadlineMs} ms passed before a session was free`)), deadlineMs);
+    const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
+    signal?.addEventListener('abort', cancel, { once: true });
+    const waiting: Waiting = {
+      job, answer, queuedAt: performance.now(),
+      release() {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', cancel);
+      },
+    };
+    this.#queue.add(waiting);
+    this.#next();
+    return answer.promise;
+  }
+
+  /** What waits is answered `shutting_down`; what runs may finish within `graceMs`. */
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#stopped.abort();
+    for (const waiting of this.#queue) {
+      waiting.release();
+      waiting.answer.reject(shuttingDown());
+    }
+    this.#queue.clear();
+    const end = performance.now() + graceMs;
+    while (this.running > 0 && performance.now() < end) await delay(5);
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    this.#workers.clear();
+    this.#idle.length = 0;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close({ graceMs: 0 });
+  }
+
+  #next(): void {
+    for (const waiting of this.#queue) {
+      const worker = this.#idle.pop();
+      if (!worker) return;
+      this.#queue.delete(waiting);
+      waiting.release();
+      void this.#serve(worker, waiting);
+    }
+  }
+
+  async #serve(worker: SessionWorker, { job, queuedAt, answer }: Waiting): Promise<void> {
+    const queueMs = performance.now() - queuedAt;
+    try {
+      answer.resolve({ ...await worker.run(job, this.#options.inferenceLimitMs), queueMs });
+    } catch (cause) {
+      answer.reject(RuthError.from(cause, 'inference_failed'));
+    }
+    if (worker.alive) this.#idle.push(worker);
+    else this.#bury(worker);
+    this.#next();
+  }
+
+  #bury(worker: SessionWorker): void {
+    this.#workers.delete(worker);
+    if (this.#stopped.signal.aborted) return;
+    this.#replaced++;
+    this.#options.onTrouble?.(new RuthError('inference_failed', 'a session crashed or hung; another takes its place'));
+    void this.#replace();
+  }
+
+  async #replace(): Promise<void> {
+    const { signal } = this.#stopped;
+    for (let delayMs: number = RESTART_DELAY_MS.first; !signal.aborted; delayMs = Math.min(delayMs * 2, RESTART_DELAY_MS.most)) {
+      try {
+        await this.#startWorker();
+        this.#next();
+        return;
+      } catch (cause) {
+        this.#options.onTrouble?.(RuthError.from(cause));
+        await delay(delayMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #startWorker(): Promise<void> {
+    const worker = await SessionWorker.start(this.#setup, this.#options.startLimitMs);
+    if (this.#stopped.signal.aborted) return worker.stop();
+    this.#device = worker.device;
+    this.#workers.add(worker);
+    this.#idle.push(worker);
+  }
+}
+
+function shuttingDown(): RuthError {
+  return new RuthError('shutting_down', 'the container is stopping');
+}

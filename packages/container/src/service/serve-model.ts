@@ -1,0 +1,126 @@
+// A model container: one model, loaded once, serving every camera on one Unix socket until it is closed.
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, modelSocketPath, RuthError, type DescribeResponse, type HealthResponse } from '@ruth/protocol';
+import { IpcServer, type Logger } from '@ruth/transport';
+import type { LoadedModel } from '../model/load-model.ts';
+import { SessionPool } from '../pool/session-pool.ts';
+import { createHandler, refusal } from './handler.ts';
+import { Readiness } from './readiness.ts';
+
+export interface ServeOptions {
+  readonly socketDirectory?: string;
+  readonly ringDirectory?: string;
+  readonly logger?: Logger;
+  /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most. */
+  readonly sessions?: number;
+  /** Requests that may wait for a session; 8 for each session, 16 at least, unless told. */
+  readonly queueLimit?: number;
+  /** For one inference; 30 000 unless told. */
+  readonly inferenceLimitMs?: number;
+  /** Longest time without an inference; 10 000 unless told. */
+  readonly canaryIntervalMs?: number;
+}
+
+export interface ModelContainer extends AsyncDisposable {
+  readonly socketPath: string;
+  readonly device: string;
+  readonly sessions: number;
+  health(): HealthResponse;
+  /** Answers what runs, refuses what comes, removes the socket, ends the sessions. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+// More sessions than this cost memory before they bring speed; the manifest can ask for more.
+const MAX_DEFAULT_SESSIONS = 8;
+const START_LIMIT_MS = 120_000;
+const DEFAULT_GRACE_MS = 2000;
+
+/** Starts sessions and serves. Throws `model_invalid`, `device_unavailable`, `socket_in_use`. */
+export async function serveModel(model: LoadedModel, options: ServeOptions = {}): Promise<ModelContainer> {
+  const { manifest } = model;
+  const resources = manifest.resource_requirements ?? {};
+  const threads = resources.threads ?? 1;
+  const sessions = options.sessions ?? resources.sessions ?? Math.max(1, Math.min(MAX_DEFAULT_SESSIONS, Math.floor(availableParallelism() / threads)));
+  const startedAt = performance.now();
+  const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
+  let stopping = false;
+
+  const pool = await SessionPool.start(
+    { model, threads, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
+    {
+      sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8), inferenceLimitMs: options.inferenceLimitMs ?? 30_000, startLimitMs: START_LIMIT_MS,
+      onTrouble: (error) => options.logger?.error({ code: error.code }, error.message),
+    },
+  );
+  const readiness = new Readiness({
+    canaryIntervalMs: options.canaryIntervalMs ?? 10_000,
+    canary: () => pool.run('canary'),
+    onChange: (status, cause) => options.logger?.warn({ status, ...(cause && { code: cause.code }) }, cause?.message ?? `the model is ${status}`),
+  });
+
+  const describe = (): DescribeResponse => ({
+    model_id: manifest.model_id, model_name: manifest.model_name, model_version: manifest.model_version, supported_tasks: [...manifest.supported_tasks],
+    classes: [...model.classes], keypoint_names: [...model.keypointNames], skeleton: model.skeleton.map(([from, to]) => [from, to]),
+    input: { ...manifest.expected_resolution }, device: pool.device,
+    versions: { protocol: '1', onnxruntime: onnxRuntimeVersion(), node: process.versions.node },
+    limits: { max_concurrency: sessions, max_batch: 1 },
+    ...(manifest.description !== undefined && { description: manifest.description }),
+    ...(manifest.author !== undefined && { author: manifest.author }),
+    ...(manifest.license !== undefined && { license: manifest.license }),
+  });
+  const health = (): HealthResponse => ({
+    model_id: manifest.model_id, status: stopping ? 'stopping' : readiness.status, last_canary_age_ms: readiness.ageMs, uptime_ms: performance.now() - startedAt,
+    counters: {
+      ...counters, ...readiness.counters, running: pool.running, queued: pool.queued, sessions_replaced: pool.replaced,
+      connections: server.connections, ...prefixed('ipc', server.counters),
+    },
+  });
+  const handle = createHandler({
+    model, describe, health,
+    device: () => pool.device,
+    async infer(job, runOptions) {
+      if (stopping) throw new RuthError('shutting_down', 'the container is stopping');
+      try {
+        const result = await pool.run(job, runOptions);
+        readiness.succeeded();
+        return result;
+      } catch (cause) {
+        readiness.failed(RuthError.from(cause));
+        throw cause;
+      }
+    },
+    onAnswered(code) {
+      counters.requests!++;
+      counters[code === null ? 'answered' : 'failed']!++;
+      if (code !== null) counters[`failed_${code}`] = (counters[`failed_${code}`] ?? 0) + 1;
+    },
+  });
+
+  let server: IpcServer;
+  try {
+    server = await IpcServer.listen(modelSocketPath(manifest.model_id, options.socketDirectory ?? DEFAULT_SOCKET_DIRECTORY), {
+      handle, refuse: (error) => refusal(manifest.model_id, error),
+    });
+  } catch (cause) {
+    readiness[Symbol.dispose]();
+    await pool[Symbol.asyncDispose]();
+    throw cause;
+  }
+
+  const close = async ({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> => {
+    stopping = true;
+    readiness[Symbol.dispose]();
+    // The pool answers what waits, so that the server has nothing left in flight when the pool is done.
+    await Promise.all([server.close({ graceMs }), pool.close({ graceMs })]);
+  };
+  return { socketPath: server.path, device: pool.device, sessions, health, close, [Symbol.asyncDispose]: () => close() };
+}
+
+function prefixed(prefix: string, counters: object): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).map(([key, value]) => [`${prefix}_${key}`, value as number]));
+}
+
+function onnxRuntimeVersion(): string {
+  return (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
+}

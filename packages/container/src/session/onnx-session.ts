@@ -1,0 +1,117 @@
+// An ONNX Runtime session with one image as its input and tensors kept between runs. `run()` blocks the calling thread
+// for the whole inference, so it belongs in a worker thread.
+import * as ort from 'onnxruntime-node';
+import { RuthError } from '@ruth/protocol';
+import type { OutputTensor } from '../decode/detections.ts';
+import type { LoadedModel } from '../model/load-model.ts';
+import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+
+type Device = 'cpu' | 'cuda' | 'webgpu';
+
+export class OnnxSession implements AsyncDisposable {
+  readonly device: Device;
+  readonly input: InputFormat;
+  readonly #session: ort.InferenceSession;
+  readonly #outputNames: readonly string[];
+  #feeds: Record<string, ort.Tensor> = {};
+  /** Where the shape is fixed the same memory is filled each time. */
+  readonly #fetches: Record<string, ort.Tensor | null>;
+
+  private constructor(session: ort.InferenceSession, device: Device, model: LoadedModel) {
+    this.#session = session;
+    this.device = device;
+    this.input = inputFormat(session, model);
+    const wanted = model.manifest.output_schema.output;
+    if (wanted !== undefined && !session.outputNames.includes(wanted)) {
+      throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${session.outputNames.join(', ')}`);
+    }
+    this.#outputNames = wanted === undefined ? session.outputNames : [wanted];
+    this.#fetches = Object.fromEntries(this.#outputNames.map((name) => [name, keptOutput(session.outputMetadata.find((output) => output.name === name))]));
+  }
+
+  /** Throws `model_invalid` where ONNX Runtime or the manifest cannot agree with the weights, `device_unavailable`. */
+  static async create(model: LoadedModel, threads: number): Promise<OnnxSession> {
+    const { device = 'auto', gpu_required = false, cpu_fallback_allowed = !gpu_required } = model.manifest.resource_requirements ?? {};
+    const wanted: Device = device === 'auto' ? 'cpu' : device;
+    if (wanted === 'cpu') {
+      if (gpu_required) throw new RuthError('device_unavailable', `gpu_required is set; name the device in resource_requirements.device: cuda or webgpu`);
+      return new OnnxSession(await open(model, 'cpu', threads), 'cpu', model);
+    }
+    try {
+      return new OnnxSession(await open(model, wanted, threads), wanted, model);
+    } catch (cause) {
+      // ONNX Runtime does not fall back by itself.
+      if (!cpu_fallback_allowed) throw new RuthError('device_unavailable', `${wanted} cannot be used here: ${(cause as Error).message}`, { cause });
+      return new OnnxSession(await open(model, 'cpu', threads), 'cpu', model);
+    }
+  }
+
+  /** Says which memory holds the input from now on. */
+  bind(tensor: TensorData): void {
+    const { size: { width, height }, layout, dtype } = this.input;
+    const dims = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
+    this.#feeds = { [this.#session.inputNames[0]!]: new ort.Tensor(dtype, tensor, dims) };
+  }
+
+  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`. */
+  async run(): Promise<Record<string, OutputTensor>> {
+    let results: ort.InferenceSession.OnnxValueMapType;
+    try {
+      results = await this.#session.run(this.#feeds, this.#fetches);
+    } catch (cause) {
+      throw new RuthError('inference_failed', `ONNX Runtime: ${(cause as Error).message}`, { cause });
+    }
+    const outputs: Record<string, OutputTensor> = {};
+    for (const name of this.#outputNames) {
+      const tensor = results[name] as ort.Tensor;
+      const data = tensor.data;
+      if (typeof data === 'string' || Array.isArray(data)) throw new RuthError('inference_failed', `output ${name} holds text, not numbers`);
+      outputs[name] = { dims: tensor.dims, data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number) };
+    }
+    return outputs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+async function open(model: LoadedModel, device: Device, threads: number): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model.weightsPath, {
+      executionProviders: [device], intraOpNumThreads: threads, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3,
+      // Threads that wait by spinning take the cores that other processes need.
+      extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+    });
+  } catch (cause) {
+    throw new RuthError('model_invalid', `${model.weightsPath} cannot be loaded on ${device}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** What the manifest says, checked against what the weights want. */
+function inputFormat(session: ort.InferenceSession, { manifest, weightsPath }: LoadedModel): InputFormat {
+  const invalid = (message: string): RuthError => new RuthError('model_invalid', `${weightsPath}: ${message}`);
+  const [meta, ...others] = session.inputMetadata;
+  if (!meta?.isTensor || others.length > 0) throw invalid(`has ${session.inputNames.length} inputs (${session.inputNames.join(', ')}); one picture is what can be given`);
+  const { width, height } = manifest.expected_resolution;
+  const { shape, type } = meta;
+  const layout = manifest.input_format?.layout ?? (shape[3] === 3 && shape[1] !== 3 ? 'nhwc' : 'nchw');
+  const dtype = manifest.input_format?.dtype ?? 'float32';
+  const expected = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
+  const fits = shape.length === 4 && shape.every((size, index) => typeof size !== 'number' || size < 0 || size === expected[index]);
+  if (!fits || type !== dtype) {
+    throw invalid(`input ${meta.name} takes ${type} [${shape.join(', ')}]; model.yaml says ${dtype} [${expected.join(', ')}] (input_format, expected_resolution)`);
+  }
+  const { normalization, letterbox } = manifest;
+  return {
+    size: { width, height }, layout, dtype, channels: manifest.input_format?.channels ?? 'rgb',
+    mean: normalization?.mean ?? [0, 0, 0], std: normalization?.std ?? [1, 1, 1],
+    letterbox: letterbox?.mode ?? 'center', fill: letterbox?.fill ?? 114,
+  };
+}
+
+function keptOutput(meta: ort.InferenceSession.ValueMetadata | undefined): ort.Tensor | null {
+  if (!meta?.isTensor || meta.type !== 'float32' || meta.shape.length === 0 || !meta.shape.every((size) => typeof size === 'number' && size > 0)) return null;
+  const dims = meta.shape as number[];
+  return new ort.Tensor('float32', new Float32Array(dims.reduce((product, size) => product * size, 1)), dims);
+}

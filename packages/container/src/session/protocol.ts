@@ -1,0 +1,40 @@
+// What the main thread and a session worker say to one another.
+import type { Box, Detection, ErrorCode } from '@ruth/protocol';
+import type { LoadedModel } from '../model/load-model.ts';
+
+/** Given to a worker when it starts. */
+export interface WorkerSetup {
+  readonly model: LoadedModel;
+  readonly threads: number;
+  readonly ringDirectory: string;
+}
+
+/** One look at one frame, with nothing left open. */
+export interface InferJob {
+  readonly frameReference: string;
+  readonly frameId: number;
+  /** What the caller believes of the frame; the ring knows better, so a contradiction is an error. */
+  readonly claimed: { readonly width?: number; readonly height?: number; readonly format?: string };
+  readonly confidenceThreshold: number;
+  readonly iouThreshold: number;
+  readonly maxDetections: number;
+  /** Ids of the classes wanted; all, where undefined. */
+  readonly classIds?: readonly number[];
+  readonly roi?: Box;
+}
+
+export interface InferResult {
+  readonly detections: Detection[];
+  readonly preprocessMs: number;
+  readonly inferenceMs: number;
+  readonly postprocessMs: number;
+}
+
+/** A canary looks at a blank picture, without a ring: only the model can fail. */
+export type WorkerRequest = { readonly id: number; readonly job: InferJob | 'canary' };
+
+export type WorkerResponse =
+  | { readonly type: 'ready'; readonly device: string }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'result'; readonly id: number; readonly result: InferResult }
+  | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string };
