@@ -59,7 +59,8 @@ test('readers and writers killed at random points cost the others nothing, and n
   const ringDirectory = freshRingDirectory(t);
   const random = seeded(20_240_601);
   const readerTask: ReaderTask = { ringDirectory, reference: `${ringDirectory}/vas_frames_front`, attempts: 0, reportEvery: 25 };
-  const startWriter = (): ChildProcess => start(t, 'writer', { ringDirectory, cameraId: 'front', width: 160, height: 90, format: 'NV12', slotCount: 3, churn: random() < 0.5 });
+  let [readersKilled, writersKilled, swept] = [0, 0, 0];
+  const startWriter = (): ChildProcess => start(t, 'writer', { ringDirectory, cameraId: 'front', width: 160, height: 90, format: 'NV12', slotCount: 3, churn: writersKilled % 2 === 1 });
   let writer = startWriter();
   const readers = [1, 2, 3].map(() => start(t, 'reader', readerTask));
   const torn: number[] = [];
@@ -69,7 +70,6 @@ test('readers and writers killed at random points cost the others nothing, and n
     const report = await reportOf(reader, ({ accepted }) => accepted >= goal);
     torn.push(report.tornAccepted);
   };
-  let [readersKilled, writersKilled, swept] = [0, 0, 0];
   for (let round = 0; round < 8; round++) {
     await Promise.all(readers.map(progress));
     if (random() < 0.5) {
