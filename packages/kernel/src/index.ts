@@ -1,2 +1,8 @@
-// What @ruth/kernel offers.
-export {};
+// What @ruth/kernel offers: the VAS Kernel, and its parts that are of use alone.
+export { LeaseTable } from './frames/lease-table.ts';
+export { PublicationGate } from './frames/publication-gate.ts';
+export { codecString, parameterSetsOf } from './ingest/parameter-sets.ts';
+export { RateMeter } from './ingest/rate-meter.ts';
+export { StreamClock } from './ingest/stream-clock.ts';
+export { Kernel, type KernelOptions } from './kernel.ts';
+export { DecodeTimes } from './live/fmp4/decode-times.ts';

@@ -1,0 +1,62 @@
+// The kernel's HTTP API on its Unix socket. Schemas are protocol's; every error is an ErrorBody from the table.
+import websocket from '@fastify/websocket';
+import {
+  ID_PATTERN, LeaseRequest, RuthError, validator, type CameraStatus, type ErrorBody, type LeaseGrant, type ProcessHealth,
+} from '@ruth/protocol';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { LiveRelay } from '../live/fmp4/live-relay.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+
+/** What the API shows. `Kernel` is one. */
+export interface ControlledKernel {
+  cameras(): CameraStatus[];
+  camera(id: string): CameraStatus;
+  live(id: string): LiveRelay;
+  lease(leaseId: string, request: LeaseRequest): LeaseGrant;
+  release(leaseId: string): void;
+}
+
+const MAX_BODY_BYTES = 64 << 10;
+const leaseRequest = validator(LeaseRequest);
+const idRegExp = new RegExp(ID_PATTERN);
+
+const idOf = (params: unknown): string => {
+  const { id } = params as { id: string };
+  if (!idRegExp.test(id)) throw new RuthError('invalid_id', 'an id has 1 to 63 letters, digits, dots, underscores or dashes');
+  return id;
+};
+
+export function controlServer(kernel: ControlledKernel): FastifyInstance {
+  const server = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true, requestTimeout: 10_000 });
+  server.setErrorHandler((error, _request, reply) => {
+    const known = RuthError.from(error, (error as { statusCode?: number }).statusCode === undefined ? 'internal' : 'bad_request');
+    void reply.code(known.httpStatus).send(errorBody(known));
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const error = new RuthError('not_found', `there is no ${request.method} ${request.url}`);
+    void reply.code(error.httpStatus).send(errorBody(error));
+  });
+  void server.register(websocket, { options: { maxPayload: 1024 } });
+  void server.register(async (routes) => {
+    routes.get('/v1/health', async (): Promise<ProcessHealth> => ({
+      process: 'kernel', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: Math.round(process.uptime() * 1000),
+    }));
+    routes.get('/v1/cameras', async () => kernel.cameras());
+    routes.get('/v1/cameras/:id', async (request) => kernel.camera(idOf(request.params)));
+    routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));
+    routes.delete('/v1/leases/:id', async (request, reply) => {
+      kernel.release(idOf(request.params));
+      return reply.code(204).send();
+    });
+    routes.get('/v1/cameras/:id/live', {
+      websocket: true,
+      // A wrong id is answered over HTTP, before the upgrade.
+      preValidation: async (request) => { kernel.camera(idOf(request.params)); },
+    }, (socket, request) => kernel.live(idOf(request.params)).add(socket));
+  });
+  return server;
+}
+
+function errorBody(error: RuthError): ErrorBody {
+  return { error: error.message, error_code: error.code, advice: error.advice };
+}

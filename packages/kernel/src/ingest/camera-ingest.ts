@@ -1,0 +1,185 @@
+// One camera, read for as long as the process lives: connects, hands each packet to its consumers, and connects anew with
+// back-off when that ends. `run` is the loop; `#runOnce` is one connection and ends by throwing why.
+import { setTimeout as delay } from 'node:timers/promises';
+import { RuthError, type CameraStatus } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { Packet } from 'node-av/lib';
+import { AV_NOPTS_VALUE } from 'node-av/constants';
+import { FrameDecoder } from '../frames/frame-decoder.ts';
+import { FramePublisher } from '../frames/frame-publisher.ts';
+import { LiveFeed } from '../live/fmp4/live-feed.ts';
+import { Backoff } from './backoff.ts';
+import { probeFormat } from './format-probe.ts';
+import type { PacketConsumer, StreamFormat } from './media-packet.ts';
+import { ticksToUs } from './media-packet.ts';
+import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
+import { parameterSetsOf } from './parameter-sets.ts';
+import { RateMeter } from './rate-meter.ts';
+import { RtspSource } from './rtsp-source.ts';
+import { StreamClock } from './stream-clock.ts';
+
+const STATUS_INTERVAL_MS = 1000;
+/** A connection that held this long was healthy: the next failure is retried soon again. */
+const HEALTHY_AFTER_MS = 10_000;
+const RECONNECT_DELAYS = { firstMs: 500, mostMs: 15_000 } as const;
+/** Cameras lock an account after a few wrong passwords. */
+const UNAUTHORIZED_DELAY_MS = 15_000;
+
+export interface CameraIngestOptions {
+  readonly settings: IngestSettings;
+  readonly logger: Logger;
+  readonly send: (message: FromIngest) => Promise<void>;
+  /** FFmpeg does not return: the process must end. */
+  readonly onHang: () => void;
+}
+
+export class CameraIngest {
+  readonly #options: CameraIngestOptions;
+  readonly #clock: StreamClock;
+  readonly #frameRate = new RateMeter(50);
+  readonly #keyframeRate = new RateMeter(4);
+  readonly #publisher: FramePublisher;
+  readonly #decoder: FrameDecoder;
+  readonly #live: LiveFeed;
+  readonly #consumers: readonly PacketConsumer[];
+  readonly #counters = { packets: 0, keyframes: 0, bytes: 0, reconnects: 0, decode_errors: 0 };
+  #state: CameraStatus['state'] = 'connecting';
+  #lastError: CameraStatus['last_error'] = null;
+  #format: StreamFormat | null = null;
+
+  constructor(options: CameraIngestOptions) {
+    this.#options = options;
+    const { cameraId, slotCount, ringDirectory, firstEpoch } = options.settings;
+    this.#clock = new StreamClock(firstEpoch - 1);
+    this.#publisher = new FramePublisher({ cameraId, slotCount, ringDirectory });
+    this.#decoder = new FrameDecoder({ publisher: this.#publisher, frameRate: this.#frameRate, keyframeRate: this.#keyframeRate });
+    this.#live = new LiveFeed({ cameraId, send: options.send });
+    this.#consumers = [this.#live, this.#decoder];
+  }
+
+  setDemand(fps: number): void { this.#decoder.setDemand(fps); }
+  setLive(wanted: boolean): void { this.#live.setWanted(wanted); }
+
+  /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
+  async run(signal: AbortSignal): Promise<void> {
+    const report = setInterval(() => this.#report(), STATUS_INTERVAL_MS);
+    const backoff = new Backoff(RECONNECT_DELAYS);
+    try {
+      while (!signal.aborted) {
+        const startedMs = performance.now();
+        const error = await this.#runOnce(signal).then(() => null, (cause: unknown) => RuthError.from(cause));
+        if (signal.aborted || error === null) break;
+        if (performance.now() - startedMs > HEALTHY_AFTER_MS) backoff.reset();
+        const waitMs = error.code === 'camera_unauthorized' ? UNAUTHORIZED_DELAY_MS : backoff.nextMs();
+        this.#fail(error, error.code === 'camera_stalled' ? 'stalled' : 'down');
+        this.#options.logger.warn({ code: error.code, retry_in_ms: Math.round(waitMs) }, error.message);
+        await delay(waitMs, undefined, { signal }).catch(() => undefined);
+        this.#counters.reconnects++;
+      }
+    } finally {
+      clearInterval(report);
+      await this.#live[Symbol.asyncDispose]();
+      await this.#decoder[Symbol.asyncDispose]();
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const { url, transport, stallTimeoutMs } = this.#options.settings;
+    await using source = await RtspSource.open({ url, transport, stallTimeoutMs, signal, onHang: this.#options.onHang });
+    this.#clock.restart();
+    this.#frameRate.clear();
+    this.#keyframeRate.clear();
+    this.#format = null;
+    using packet = new Packet();
+    packet.alloc();
+    // FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time.
+    let undated: { readonly packet: Packet; readonly capturedAtUs: number } | null = null;
+    try {
+      for (;;) {
+        await source.read(packet);
+        const capturedAtUs = Date.now() * 1000;
+        const { pts } = packet;
+        const durationTicks = Number(packet.duration);
+        if (pts === AV_NOPTS_VALUE && this.#clock.isNew && undated === null) {
+          undated = { packet: packet.clone()!, capturedAtUs };
+          packet.unref();
+          continue;
+        }
+        if (undated) {
+          await this.#take(source, undated.packet, this.#clock.stamp(pts === AV_NOPTS_VALUE ? 0 : Number(pts) - durationTicks, durationTicks), undated.capturedAtUs);
+          undated.packet.free();
+          undated = null;
+        }
+        await this.#take(source, packet, this.#clock.stamp(pts === AV_NOPTS_VALUE ? null : Number(pts), durationTicks), capturedAtUs);
+        packet.unref();
+      }
+    } finally {
+      undated?.packet.free();
+    }
+  }
+
+  async #take(source: RtspSource, packet: Packet, ptsTicks: number, capturedAtUs: number): Promise<void> {
+    const keyframe = packet.isKeyframe;
+    const bytes = packet.size;
+    packet.pts = BigInt(ptsTicks);
+    this.#counters.packets++;
+    this.#counters.bytes += bytes;
+    this.#frameRate.add(ticksToUs(ptsTicks));
+    if (keyframe) {
+      this.#counters.keyframes++;
+      this.#keyframeRate.add(ticksToUs(ptsTicks));
+      await this.#learnFormat(source, packet);
+    }
+    // Before the first keyframe nobody can begin.
+    if (this.#format === null) return;
+    for (const consumer of this.#consumers) consumer.accept({ packet, ptsTicks, bytes, keyframe, capturedAtUs, epoch: this.#clock.epoch });
+  }
+
+  /** The parameter sets in front of a keyframe say whether the stream is still what it was. */
+  async #learnFormat(source: RtspSource, keyframe: Packet): Promise<void> {
+    const { codec } = source;
+    const parameterSets = parameterSetsOf(codec, keyframe.data!) ?? this.#format?.parameterSets ?? source.describedParameterSets;
+    if (parameterSets === null || this.#format?.parameterSets.equals(parameterSets)) return;
+    try {
+      this.#format = await probeFormat(codec, parameterSets, keyframe);
+    } catch (cause) {
+      this.#counters.decode_errors++;
+      this.#fail(RuthError.from(cause), this.#state);
+      return;
+    }
+    for (const consumer of this.#consumers) consumer.begin(this.#format);
+    const { width, height } = this.#format;
+    this.#options.logger.info({ codec, width, height }, 'streaming');
+    this.#state = 'streaming';
+    this.#report();
+  }
+
+  #fail(error: RuthError, state: CameraStatus['state']): void {
+    this.#state = state;
+    this.#lastError = lastError(error);
+    this.#report();
+  }
+
+  #report(): void {
+    this.#publisher.heartbeat();
+    void this.#options.send({ type: 'status', status: this.status });
+  }
+
+  get status(): IngestStatus {
+    const decoder = this.#decoder;
+    const streaming = this.#state === 'streaming';
+    return {
+      state: this.#state,
+      last_error: decoder.error ? lastError(decoder.error) : this.#lastError,
+      codec: this.#format?.codec ?? null,
+      width: this.#format?.width ?? null,
+      height: this.#format?.height ?? null,
+      fps: streaming ? this.#frameRate.perSecond : null,
+      decode_level: decoder.level,
+      frame_reference: this.#publisher.ringPath,
+      counters: { ...this.#counters, decoded: decoder.decoded, published: this.#publisher.published, decode_errors: this.#counters.decode_errors + decoder.decodeErrors },
+      drops: { ...decoder.drops, ...(this.#live.dropped > 0 ? { live_behind: this.#live.dropped } : {}) },
+      epoch: this.#clock.epoch,
+    };
+  }
+}

@@ -1,0 +1,164 @@
+// The kernel's side of one camera: keeps an ingest child alive, tells it what is wanted, and knows how it is. A child that
+// dies is restarted with back-off, one that shows no sign of life is ended; no other camera notices.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ringPath, redactUrls, RuthError, type CameraSettings, type CameraStatus } from '@ruth/protocol';
+import { sweepOrphanRings, type Logger } from '@ruth/transport';
+import { Backoff } from './backoff.ts';
+import { lastError, type FromIngest, type IngestStatus, type ToIngest } from './messages.ts';
+
+export type LiveMessage = Extract<FromIngest, { type: 'live-init' | 'live-fragment' }>;
+
+export interface CameraProcessOptions {
+  readonly camera: CameraSettings;
+  readonly ringDirectory: string;
+  readonly logger: Logger;
+  readonly onLive: (message: LiveMessage) => void;
+  /** The child is gone, and with it the live stream. */
+  readonly onGone: () => void;
+}
+
+const SILENCE_LIMIT_MS = 6000;
+const START_LIMIT_MS = 20_000;
+const KILL_AFTER_MS = 2000;
+const HEALTHY_AFTER_MS = 30_000;
+const RESTART_DELAYS = { firstMs: 300, mostMs: 15_000 } as const;
+
+const NOTHING: IngestStatus = {
+  state: 'connecting', last_error: null, codec: null, width: null, height: null, fps: null, decode_level: 'none', frame_reference: null,
+  counters: { packets: 0, keyframes: 0, bytes: 0, decoded: 0, published: 0, reconnects: 0, decode_errors: 0 }, drops: {}, epoch: 0,
+};
+
+export class CameraProcess {
+  readonly camera: CameraSettings;
+  readonly frameReference: string;
+  readonly #options: CameraProcessOptions;
+  readonly #stop = new AbortController();
+  #child: ChildProcess | null = null;
+  #status = NOTHING;
+  /** What children before this one had counted. */
+  #earlier: Pick<IngestStatus, 'counters' | 'drops'> = NOTHING;
+  #restarts = 0;
+  #demandFps = 0;
+  #liveWanted = false;
+  #running: Promise<void> | null = null;
+
+  constructor(options: CameraProcessOptions) {
+    this.#options = options;
+    this.camera = options.camera;
+    this.frameReference = ringPath(options.camera.id, options.ringDirectory);
+  }
+
+  get status(): Omit<CameraStatus, 'viewers'> {
+    const { camera } = this;
+    const { epoch: _, ...status } = this.#status;
+    return {
+      camera_id: camera.id, name: camera.name, note: camera.note, url: redactUrls(camera.url), ...status,
+      leased_fps: this.#demandFps, pid: this.#child?.pid ?? null,
+      counters: { ...sum(this.#earlier.counters, status.counters), restarts: this.#restarts },
+      drops: sum(this.#earlier.drops, status.drops),
+    };
+  }
+
+  start(): void { this.#running ??= this.#run(); }
+
+  setDemand(fps: number): void {
+    if (fps === this.#demandFps) return;
+    this.#demandFps = fps;
+    this.#tell({ type: 'demand', fps });
+  }
+
+  setLive(wanted: boolean): void {
+    if (wanted === this.#liveWanted) return;
+    this.#liveWanted = wanted;
+    this.#tell({ type: 'live', wanted });
+  }
+
+  /** Ends the child: asks, and after two seconds kills. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const backoff = new Backoff(RESTART_DELAYS);
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const reason = await this.#runOnce(signal);
+      this.#bury(reason);
+      if (signal.aborted) return;
+      if (performance.now() - startedMs > HEALTHY_AFTER_MS) backoff.reset();
+      const waitMs = backoff.nextMs();
+      this.#options.logger.warn({ camera: this.camera.id, reason, retry_in_ms: Math.round(waitMs) }, 'ingest process ended');
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      this.#restarts++;
+    }
+  }
+
+  /** One child, from fork to exit; returns what ended it. */
+  async #runOnce(signal: AbortSignal): Promise<string> {
+    const child = fork(new URL('./main.ts', import.meta.url), [], {
+      execArgv: [], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Reading, decoding, muxing and a stalled open each hold a thread of the pool.
+      env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
+    });
+    this.#child = child;
+    let killTimer: NodeJS.Timeout | undefined;
+    let reason: string | null = null;
+    const end = (why: string): void => {
+      if (reason !== null) return;
+      reason = why;
+      child.kill('SIGTERM');
+      killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+    };
+    let silence = setTimeout(() => end('it did not start'), START_LIMIT_MS);
+    const onAbort = (): void => end('shutting down');
+    signal.addEventListener('abort', onAbort, { once: true });
+    child.on('message', (message: FromIngest) => {
+      if (message.type === 'status') {
+        this.#status = message.status;
+        clearTimeout(silence);
+        silence = setTimeout(() => end('it shows no sign of life'), SILENCE_LIMIT_MS);
+      } else if (message.type === 'live-init' || message.type === 'live-fragment') this.#options.onLive(message);
+    });
+    child.on('error', (error) => end(error.message));
+    const { id, url, transport, stallTimeoutMs, slotCount } = this.camera;
+    const firstEpoch = Math.max(Math.floor(Date.now() / 1000), this.#status.epoch + 1);
+    const settings = { cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory: this.#options.ringDirectory, firstEpoch };
+    this.#tell({ type: 'start', settings, fps: this.#demandFps, live: this.#liveWanted });
+    if (signal.aborted) onAbort();
+    try {
+      const [code, name] = await once(child, 'exit') as [number | null, string | null];
+      return reason ?? (name === null ? `exit code ${code}` : name);
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      clearTimeout(silence);
+      clearTimeout(killTimer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Nothing of a dead child stays: neither its ring nor the belief that it streams. */
+  #bury(reason: string): void {
+    const { counters, drops, epoch } = this.#status;
+    this.#earlier = { counters: sum(this.#earlier.counters, counters), drops: sum(this.#earlier.drops, drops) };
+    this.#child = null;
+    this.#status = { ...NOTHING, state: 'down', epoch, last_error: lastError(new RuthError('internal', `the ingest process ended: ${reason}`)) };
+    sweepOrphanRings({ ringDirectory: this.#options.ringDirectory });
+    this.#options.onGone();
+  }
+
+  #tell(message: ToIngest): void {
+    // A child that is just ending takes no message; its `exit` is what counts.
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+}
+
+function sum<T extends Record<string, number>>(a: T, b: T): T {
+  const total: Record<string, number> = { ...a };
+  for (const [key, value] of Object.entries(b)) total[key] = (total[key] ?? 0) + value;
+  return total as T;
+}

@@ -1,0 +1,36 @@
+// Learns what a stream is by decoding one keyframe of it: the decoder itself says size and reorder depth.
+import { RuthError } from '@ruth/protocol';
+import { Codec, CodecContext, Frame, type Packet } from 'node-av/lib';
+import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC } from 'node-av/constants';
+import type { StreamFormat, VideoCodec } from './media-packet.ts';
+
+const CODEC_ID = { h264: AV_CODEC_ID_H264, hevc: AV_CODEC_ID_HEVC } as const;
+
+/** A decoder with one thread, and so without a delay of its own. Throws `internal` where FFmpeg lacks it. */
+export async function openDecoder(codec: VideoCodec, parameterSets: Buffer): Promise<CodecContext> {
+  const decoder = Codec.findDecoder(CODEC_ID[codec]);
+  if (!decoder) throw new RuthError('internal', `this FFmpeg has no decoder for ${codec}`);
+  const context = new CodecContext();
+  context.allocContext3(decoder);
+  context.threadCount = 1;
+  context.extraData = parameterSets;
+  const status = await context.open2(decoder, null);
+  if (status < 0) {
+    context.freeContext();
+    throw new RuthError('stream_corrupt', `the ${codec} parameter sets are damaged`);
+  }
+  return context;
+}
+
+/** Throws `stream_corrupt` where the keyframe does not decode. */
+export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyframe: Packet): Promise<StreamFormat> {
+  using context = await openDecoder(codec, parameterSets);
+  using frame = new Frame();
+  frame.alloc();
+  const sent = await context.sendPacket(keyframe);
+  await context.sendPacket(null);
+  if (sent < 0 || await context.receiveFrame(frame) < 0 || frame.width < 1 || frame.height < 1) {
+    throw new RuthError('stream_corrupt', `a keyframe of the ${codec} stream does not decode`);
+  }
+  return { codec, parameterSets, width: frame.width, height: frame.height, reorderDepth: context.hasBFrames };
+}

@@ -1,0 +1,129 @@
+// One RTSP connection: opens it, hands out its video packets, and notices silence. Every wait has a limit; where FFmpeg
+// does not return even after an interrupt, `onHang` is called, for then only the end of the process helps.
+import { RuthError } from '@ruth/protocol';
+import { Dictionary, FormatContext, type Packet, type Stream } from 'node-av/lib';
+import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import { isTransient, openError, readError } from './camera-errors.ts';
+import type { VideoCodec } from './media-packet.ts';
+import { parameterSetsOf } from './parameter-sets.ts';
+
+export interface RtspSourceOptions {
+  readonly url: string;
+  readonly transport: 'tcp' | 'udp';
+  readonly stallTimeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onHang: () => void;
+}
+
+const WATCH_INTERVAL_MS = 200;
+/** How long an interrupted call may take to return. */
+const HANG_LIMIT_MS = 2000;
+const CONNECT_PROBE_MS = 2000;
+/** A camera may need to start its encoder before it answers. */
+const OPEN_LIMIT_MS = 10_000;
+
+export class RtspSource implements AsyncDisposable {
+  readonly #context = new FormatContext();
+  readonly #options: RtspSourceOptions;
+  readonly #watch: NodeJS.Timeout;
+  readonly #abort = (): void => this.#interrupt('aborted');
+  #waitingSinceMs = performance.now();
+  #waitLimitMs: number;
+  #interrupted: { readonly atMs: number; readonly why: 'aborted' | 'silent' } | null = null;
+  #stream!: Stream;
+  #codec!: VideoCodec;
+
+  private constructor(options: RtspSourceOptions) {
+    this.#options = options;
+    this.#waitLimitMs = Math.max(OPEN_LIMIT_MS, options.stallTimeoutMs);
+    this.#context.allocContext();
+    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    options.signal.addEventListener('abort', this.#abort);
+  }
+
+  /**
+   * Opens the camera's video. Throws `camera_unauthorized`, `camera_unreachable`, `camera_protocol`, `camera_no_video`, or
+   * `cancelled` where the signal came first.
+   */
+  static async open(options: RtspSourceOptions): Promise<RtspSource> {
+    const source = new RtspSource(options);
+    try {
+      await source.#open();
+      return source;
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  get codec(): VideoCodec { return this.#codec; }
+
+  /** What the camera's description says; many cameras say nothing there and send them in the stream alone. */
+  get describedParameterSets(): Buffer | null {
+    const { extradata } = this.#stream.codecpar;
+    return extradata === null ? null : parameterSetsOf(this.#codec, extradata);
+  }
+
+  /** Fills `packet` with the next one of the video. Throws `camera_stalled`, `camera_unreachable`, or `cancelled`. */
+  async read(packet: Packet): Promise<void> {
+    for (;;) {
+      this.#waitingSinceMs = performance.now();
+      const status = await this.#context.readFrame(packet);
+      if (status >= 0) {
+        if (packet.streamIndex === this.#stream.index) return;
+        packet.unref();
+      } else if (this.#options.signal.aborted) {
+        throw new RuthError('cancelled', 'the camera is being closed');
+      } else if (this.#interrupted) {
+        throw new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`);
+      } else if (!isTransient(status)) {
+        // FFmpeg's own limit on a silent socket may come first.
+        const waitedMs = performance.now() - this.#waitingSinceMs;
+        throw waitedMs > this.#options.stallTimeoutMs * 0.9 ? new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`) : readError(status);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    await this.#context.closeInput();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
+
+  async #open(): Promise<void> {
+    const { url, transport, stallTimeoutMs, signal } = this.#options;
+    signal.throwIfAborted();
+    using options = Dictionary.fromObject({
+      rtsp_transport: transport, timeout: Math.max(OPEN_LIMIT_MS, stallTimeoutMs) * 1000, allowed_media_types: 'video', user_agent: 'Ruth',
+      // A keyframe of a 4K camera comes in one burst: room for it in the socket.
+      ...(transport === 'udp' ? { buffer_size: 4 << 20 } : {}),
+    });
+    this.#waitingSinceMs = performance.now();
+    const status = await this.#context.openInput(url, null, options);
+    if (signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
+    if (status < 0) throw await openError(status, url, CONNECT_PROBE_MS);
+    const videos = this.#context.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
+    const readable = videos.find(({ codecpar }) => codecpar.codecId === AV_CODEC_ID_H264 || codecpar.codecId === AV_CODEC_ID_HEVC);
+    if (!readable) throw new RuthError('camera_no_video', videos.length === 0 ? 'the stream has no video' : 'the video is neither H.264 nor H.265');
+    this.#stream = readable;
+    this.#codec = readable.codecpar.codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
+    this.#waitLimitMs = stallTimeoutMs;
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    if (this.#interrupted === null) {
+      if (nowMs - this.#waitingSinceMs > this.#waitLimitMs) this.#interrupt('silent');
+    } else if (nowMs - this.#interrupted.atMs > HANG_LIMIT_MS) {
+      clearInterval(this.#watch);
+      this.#options.onHang();
+    }
+  }
+
+  #interrupt(why: 'aborted' | 'silent'): void {
+    this.#interrupted ??= { atMs: performance.now(), why };
+    this.#context.interrupt();
+  }
+}

@@ -1,0 +1,105 @@
+// VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
+import { chmod } from 'node:fs/promises';
+import { kernelSocketPath, RuthError, type CameraStatus, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
+import { claimSocketPath, sweepOrphanRings, type Logger } from '@ruth/transport';
+import { controlServer } from './control/control-server.ts';
+import { LeaseTable } from './frames/lease-table.ts';
+import { CameraProcess } from './ingest/camera-process.ts';
+import { LiveRelay } from './live/fmp4/live-relay.ts';
+
+interface Camera {
+  readonly process: CameraProcess;
+  readonly relay: LiveRelay;
+}
+
+export interface KernelOptions {
+  readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory'>;
+  readonly logger: Logger;
+}
+
+export class Kernel implements AsyncDisposable {
+  readonly socketPath: string;
+  readonly #options: KernelOptions;
+  readonly #cameras = new Map<string, Camera>();
+  readonly #leases = new LeaseTable();
+  readonly #server = controlServer(this);
+  #expiry: NodeJS.Timeout | undefined;
+
+  private constructor(options: KernelOptions) {
+    this.#options = options;
+    this.socketPath = kernelSocketPath(options.settings.socketDirectory);
+  }
+
+  /** Serves when it resolves. Throws `socket_in_use` where another kernel runs. */
+  static async start(options: KernelOptions): Promise<Kernel> {
+    const kernel = new Kernel(options);
+    await claimSocketPath(kernel.socketPath);
+    await kernel.#server.listen({ path: kernel.socketPath });
+    await chmod(kernel.socketPath, 0o600);
+    const { ringDirectory, cameras } = options.settings;
+    const swept = sweepOrphanRings({ ringDirectory });
+    if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
+    for (const camera of cameras) {
+      const relay = new LiveRelay({ onWanted: (wanted) => process.setLive(wanted) });
+      const process = new CameraProcess({
+        camera, ringDirectory, logger: options.logger,
+        onLive: (message) => relay.relay(message), onGone: () => relay.forget(),
+      });
+      kernel.#cameras.set(camera.id, { process, relay });
+      process.start();
+    }
+    return kernel;
+  }
+
+  cameras(): CameraStatus[] {
+    return [...this.#cameras.values()].map((camera) => statusOf(camera));
+  }
+
+  /** Throws `camera_not_found`. */
+  camera(id: string): CameraStatus { return statusOf(this.#camera(id)); }
+
+  /** Throws `camera_not_found`. */
+  live(id: string): LiveRelay { return this.#camera(id).relay; }
+
+  /** Grants or renews. Throws `camera_not_found`, `overloaded`. */
+  lease(leaseId: string, request: LeaseRequest): LeaseGrant {
+    const { process } = this.#camera(request.camera_id);
+    this.#apply(this.#leases.put(leaseId, request));
+    return { lease_id: leaseId, ...request, frame_reference: process.frameReference, camera_state: process.status.state };
+  }
+
+  /** Ends a lease; one that is unknown has ended already. */
+  release(leaseId: string): void {
+    const camera = this.#leases.delete(leaseId);
+    if (camera !== null) this.#apply([camera]);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#expiry);
+    for (const { relay } of this.#cameras.values()) relay.close();
+    await Promise.all([this.#server.close(), ...[...this.#cameras.values()].map(({ process }) => process.close())]);
+    sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
+
+  #camera(id: string): Camera {
+    const camera = this.#cameras.get(id);
+    if (!camera) throw new RuthError('camera_not_found', `there is no camera ${JSON.stringify(id)}`);
+    return camera;
+  }
+
+  #apply(cameraIds: readonly string[]): void {
+    for (const id of cameraIds) this.#cameras.get(id)?.process.setDemand(this.#leases.demand(id));
+    clearTimeout(this.#expiry);
+    const inMs = this.#leases.nextExpiryInMs;
+    if (inMs !== null) this.#expiry = setTimeout(() => this.#apply(this.#leases.expire()), Math.ceil(inMs));
+  }
+}
+
+function statusOf({ process, relay }: Camera): CameraStatus {
+  const status = process.status;
+  const { droppedFragments, closedViewers } = relay.counters;
+  const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
+  return { ...status, drops, viewers: relay.viewers };
+}

@@ -1,0 +1,11 @@
+// Process `kernel`.
+import { once } from 'node:events';
+import { runProcess } from '@ruth/transport';
+import { Kernel } from './kernel.ts';
+
+await runProcess('kernel', async (context) => {
+  const { settings, logger, signal } = context;
+  await using kernel = await Kernel.start({ settings, logger });
+  context.ready({ socket: kernel.socketPath, cameras: settings.cameras.length });
+  if (!signal.aborted) await once(signal, 'abort');
+});
