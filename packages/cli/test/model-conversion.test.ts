@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { RuthError } from '@ruth/protocol';
-import { convertTfjsModel, type TfjsModelJson } from '../src/model-conversion/index.ts';
+import { convertTfjsModel, type TfjsModelJson } from '../src/index.ts';
 import { attributes as a, float, INPUT, int, noise, scalar, tfjsModel, type OperationSpec } from './tfjs-model.ts';
 import { runTfjs, type Tensor } from './tfjs-reference.ts';
 

@@ -1,5 +1,5 @@
 // Small TensorFlow.js graph models, written as a list of operations, for the converter's tests.
-import type { TfjsModelJson } from '../src/model-conversion/index.ts';
+import type { TfjsModelJson } from '../src/index.ts';
 
 type Node = TfjsModelJson['modelTopology']['node'][number];
 type Attributes = NonNullable<Node['attr']>;

