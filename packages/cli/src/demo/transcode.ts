@@ -6,8 +6,8 @@ import { Log } from 'node-av/lib';
 import { RuthError } from '@ruth/protocol';
 
 const MAX_KEYFRAME_DISTANCE_S = 4;
-const CRF = 20;
-const PRESET = 'veryfast';
+const CRF = 22;
+const PRESET = 'superfast';
 
 export interface TranscodeOptions {
   readonly log: (line: string) => void;
@@ -51,7 +51,7 @@ export async function transcode(path: string, target: string, options: Transcode
   // H.264 in 4:2:0 has even sizes.
   using filter = FilterAPI.create(options.filter ?? "crop='trunc(iw/2)*2':'trunc(ih/2)*2':0:0,format=yuv420p");
   using encoder = await Encoder.create(FF_ENCODER_LIBX264, {
-    decoder, filter, gopSize: Math.max(1, Math.round(framesPerSecond)), maxBFrames: 0, options: { preset: PRESET, crf: CRF },
+    decoder, filter, gopSize: Math.max(1, Math.round(framesPerSecond)), maxBFrames: 0, threadCount: 0, options: { preset: PRESET, crf: CRF },
   });
   await using muxer = await Muxer.open(target, { format: 'mp4', input: demuxer });
   const control = pipeline(demuxer, decoder, filter, encoder, muxer, {

@@ -15,6 +15,8 @@ const PUBLIC = 'OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, 
 const METHODS: ReadonlySet<string> = new Set(PUBLIC.split(', '));
 const KNOWN_BUT_REFUSED: ReadonlySet<string> = new Set(['ANNOUNCE', 'RECORD', 'REDIRECT']);
 const MAX_FAILED_LOGINS = 3;
+/** A client that does not read the end is cut off. */
+const CLOSE_LIMIT_MS = 500;
 
 export interface RtspLimits {
   /** Connections at once; further ones are closed at once. */
@@ -61,6 +63,7 @@ export class Connection {
   #failedLogins = 0;
   #messageTimer: NodeJS.Timeout | null = null;
   readonly #silenceTimer: NodeJS.Timeout;
+  #closed = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
@@ -74,7 +77,7 @@ export class Connection {
     this.#socket.setNoDelay(true);
     this.#socket.setKeepAlive(true, 30_000);
     try {
-      for await (const chunk of this.#socket as AsyncIterable<Buffer>) {
+      for await (const chunk of this.#socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         this.#silenceTimer.refresh();
         this.#decoder.push(chunk);
         if (!await this.#drain()) break;
@@ -87,12 +90,15 @@ export class Connection {
     }
   }
 
-  /** Ends session and connection; what was written before still reaches the client. */
+  /** Ends session and connection; what was written before still reaches a client that reads. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     clearTimeout(this.#silenceTimer);
     if (this.#messageTimer) clearTimeout(this.#messageTimer);
     this.#endSession();
     this.#socket.destroySoon();
+    setTimeout(() => this.#socket.destroy(), CLOSE_LIMIT_MS).unref();
   }
 
   /** Answers every complete message; false where the connection must end. */
@@ -191,7 +197,7 @@ export class Connection {
       sink = ports.open(this.#socket.remoteAddress ?? '', transport, () => this.#silenceTimer.refresh());
       answer = `RTP/AVP;unicast;client_port=${transport.rtpPort}-${transport.rtcpPort};server_port=${ports.rtpPort}-${ports.rtcpPort}`;
     }
-    if (this.#socket.destroyed) {
+    if (this.#closed) { // while the source was asked
       sink[Symbol.dispose]();
       return { status: 500, close: true };
     }

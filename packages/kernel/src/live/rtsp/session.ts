@@ -30,6 +30,8 @@ export class Session implements Disposable {
   #lastUnitAtMs = 0;
   #lastReportAtMs = -Infinity;
   #behindSinceMs: number | null = null;
+  /** What must come before anything is sent. */
+  #awaited: 'first keyframe' | 'next keyframe' | null = null;
 
   constructor(options: SessionOptions) {
     this.mount = options.mount;
@@ -44,16 +46,13 @@ export class Session implements Disposable {
   play(): { sequence: number; timestamp: number | null; begin: () => void } {
     const subscription = this.#options.source.subscribe((unit) => this.#deliver(unit));
     this.#subscription = subscription;
-    this.#behindSinceMs = null;
     const first = subscription.backlog[0];
+    this.#awaited = first ? null : 'first keyframe';
+    this.#behindSinceMs = null;
     return {
       sequence: this.#stream.nextSequence,
       timestamp: first ? this.#stream.timestamp(first.ptsUs) : null,
-      begin: () => {
-        for (const unit of subscription.backlog) this.#send(unit);
-        // Without a picture to begin at, the client waits for the next keyframe.
-        if (!first) this.#behindSinceMs = performance.now();
-      },
+      begin: () => { for (const unit of subscription.backlog) this.#send(unit); },
     };
   }
 
@@ -70,23 +69,22 @@ export class Session implements Disposable {
   }
 
   #deliver(unit: AccessUnit): void {
-    const { sink, maxBufferedBytes } = this.#options;
-    const buffered = sink.bufferedBytes;
-    if (this.#behindSinceMs === null && buffered > maxBufferedBytes) this.#behindSinceMs = performance.now();
-    if (this.#behindSinceMs !== null) {
-      if (!unit.keyframe || buffered > maxBufferedBytes / 2) {
-        this.#leaveOut(unit, buffered > maxBufferedBytes / 2);
-        return;
-      }
+    const { sink, maxBufferedBytes, slowClientTimeoutMs, onUnit, onTooSlow } = this.#options;
+    const nowMs = performance.now();
+    if (sink.bufferedBytes > maxBufferedBytes) {
+      this.#behindSinceMs ??= nowMs;
+      this.#awaited = 'next keyframe';
+    } else if (sink.bufferedBytes <= maxBufferedBytes / 2) {
       this.#behindSinceMs = null;
     }
-    this.#send(unit);
-  }
-
-  #leaveOut(unit: AccessUnit, full: boolean): void {
-    this.#stream.skip(unit);
-    this.#options.onUnit('dropped');
-    if (full && performance.now() - this.#behindSinceMs! > this.#options.slowClientTimeoutMs) this.#options.onTooSlow();
+    if (unit.keyframe && this.#behindSinceMs === null) this.#awaited = null;
+    if (this.#awaited === null) {
+      this.#send(unit);
+    } else if (this.#awaited === 'next keyframe') {
+      this.#stream.skip(unit);
+      onUnit('dropped');
+      if (this.#behindSinceMs !== null && nowMs - this.#behindSinceMs > slowClientTimeoutMs) onTooSlow();
+    }
   }
 
   #send(unit: AccessUnit): void {
