@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { sweepOrphanRings } from '../src/index.ts';
 import { freshRingDirectory } from './ring-torture/ring-directory.ts';
 import type { ReaderReport, ReaderTask } from './ring-torture/reader.ts';
-import type { WriterTask } from './ring-torture/writer.ts';
+import type { WriterReady, WriterTask } from './ring-torture/writer.ts';
 
 const READERS = 4;
 
@@ -60,8 +60,8 @@ test('readers and writers killed at random points cost the others nothing, and n
   const random = seeded(20_240_601);
   const readerTask: ReaderTask = { ringDirectory, reference: `${ringDirectory}/vas_frames_front`, attempts: 0, reportEvery: 25 };
   let [readersKilled, writersKilled, swept] = [0, 0, 0];
-  const startWriter = (): ChildProcess => start(t, 'writer', { ringDirectory, cameraId: 'front', width: 160, height: 90, format: 'NV12', slotCount: 3, churn: writersKilled % 2 === 1 });
-  let writer = startWriter();
+  const startWriter = (churn: boolean): ChildProcess => start(t, 'writer', { ringDirectory, cameraId: 'front', width: 160, height: 90, format: 'NV12', slotCount: 3, churn });
+  let writer = startWriter(false);
   const readers = [1, 2, 3].map(() => start(t, 'reader', readerTask));
   const torn: number[] = [];
   const progress = async (reader: ChildProcess): Promise<void> => {
@@ -83,8 +83,12 @@ test('readers and writers killed at random points cost the others nothing, and n
       writersKilled++;
       // Now and then the next writer finds the orphan itself.
       if (writersKilled % 4 !== 0) swept += sweepOrphanRings({ ringDirectory }).length;
-      writer = startWriter();
+      const churn = writersKilled % 2 === 1;
+      writer = startWriter(churn);
+      const [{ generation }] = await once(writer, 'message') as [WriterReady];
       await Promise.all(readers.map(progress));
+      // The next generations of one that churns are gone before a reader can be waited for.
+      if (!churn) await Promise.all(readers.map((reader) => reportOf(reader, (report) => report.generation === generation && report.acceptedOfGeneration > 0)));
     }
   }
   await Promise.all([writer, ...readers].map(kill));

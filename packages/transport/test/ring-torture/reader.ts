@@ -15,14 +15,14 @@ export interface ReaderReport {
   wrongPixelsRefused: number;
   /** Accepted with wrong pixels or numbers. Must stay 0. */
   tornAccepted: number;
-  generations: string[];
-  /** Accepted frames of the newest of those. */
+  /** Of the ring opened last; null before the first. */
+  generation: string | null;
   acceptedOfGeneration: number;
 }
 
 const task = JSON.parse(process.argv[2]!) as ReaderTask;
 process.on('disconnect', () => process.exit());
-const report: ReaderReport = { accepted: 0, refusedAtRead: 0, refusedAfterUse: 0, wrongPixelsRefused: 0, tornAccepted: 0, generations: [], acceptedOfGeneration: 0 };
+const report: ReaderReport = { accepted: 0, refusedAtRead: 0, refusedAfterUse: 0, wrongPixelsRefused: 0, tornAccepted: 0, generation: null, acceptedOfGeneration: 0 };
 let reader: RingReader | null = null;
 let attempts = 0;
 while (task.attempts === 0 || attempts < task.attempts) {
@@ -61,7 +61,7 @@ process.send!({ report }, () => process.disconnect());
 function open(): RingReader | null {
   try {
     const opened = RingReader.open(task.reference, task);
-    report.generations.push(String(opened.generation));
+    report.generation = String(opened.generation);
     report.acceptedOfGeneration = 0;
     return opened;
   } catch (error) {

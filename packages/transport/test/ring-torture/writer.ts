@@ -11,11 +11,14 @@ export interface WriterTask {
   restUpToUs?: number;
 }
 
+/** Sent once the first ring is there. */
+export interface WriterReady { generation: string }
+
 const task = JSON.parse(process.argv[2]!) as WriterTask;
 process.on('disconnect', () => process.exit());
 for (let size = 0; ; size++) {
   const writer = RingWriter.create({ ...task, width: task.width + (size % 7) * 16 });
-  if (size === 0) process.send!('ready');
+  if (size === 0) process.send!({ generation: String(writer.generation) } satisfies WriterReady);
   for (let frames = 0; !task.churn || frames < 20; frames++) {
     const { frameId, planes } = writer.begin();
     paint(planes, frameId, writer.generation);
