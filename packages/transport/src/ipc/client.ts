@@ -18,6 +18,9 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A longer timer of Node's would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** A request on its way. */
 interface Exchange {
   readonly bytes: Buffer;
@@ -80,6 +83,7 @@ export class IpcClient implements AsyncDisposable {
     this.#closed = true;
     clearTimeout(this.#alarm);
     const gone = [...this.#connections].map((connection) => connection.gone);
+    this.#waiting.length = 0;
     for (const exchange of [...this.#pending]) this.#abandon(exchange, new RuthError('cancelled', 'the client was closed'));
     for (const connection of this.#connections) connection.destroy();
     await Promise.all(gone);
@@ -93,7 +97,7 @@ export class IpcClient implements AsyncDisposable {
   #setAlarm(atMs: number): void {
     clearTimeout(this.#alarm);
     this.#alarmMs = atMs;
-    if (atMs < Infinity) this.#alarm = setTimeout(() => this.#ring(), Math.ceil(atMs - performance.now())).unref();
+    if (atMs < Infinity) this.#alarm = setTimeout(() => this.#ring(), Math.min(Math.ceil(atMs - performance.now()), MAX_TIMER_MS)).unref();
   }
 
   #ring(): void {

@@ -34,6 +34,7 @@ export interface IpcServerCounters {
 }
 
 export class ServerConnection {
+  readonly gone: Promise<void>;
   readonly #socket: Socket;
   readonly #id: number;
   readonly #options: ConnectionOptions;
@@ -55,10 +56,11 @@ export class ServerConnection {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#end());
     socket.on('error', () => undefined); // 'close' follows
-    socket.on('close', () => {
+    this.gone = new Promise((resolve) => socket.on('close', () => {
       clearTimeout(this.#messageTimer);
       this.#request?.abandon();
-    });
+      resolve();
+    }));
     if (options.idleTimeoutMs > 0) socket.setTimeout(options.idleTimeoutMs, () => { if (!this.#busy && this.#decoder.pendingBytes === 0) socket.destroySoon(); });
   }
 
@@ -98,11 +100,12 @@ export class ServerConnection {
 
   async #serve(): Promise<void> {
     this.#busy = true;
-    clearTimeout(this.#messageTimer);
     try {
       for (;;) {
         const next = this.#decode();
         if (next.status === 'incomplete') break;
+        clearTimeout(this.#messageTimer);
+        this.#messageTimer = undefined;
         const bytes = next.status === 'message' ? await this.#answer(next.value) : this.#refusal(next.error);
         if (bytes === null || this.#socket.destroyed) return;
         if (!this.#socket.write(bytes) && !await this.#taken()) return;
@@ -114,7 +117,7 @@ export class ServerConnection {
     }
     if (this.#closing || this.#peerEnded) return this.#socket.destroySoon();
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (this.#decoder.pendingBytes > 0) this.#messageTimer = setTimeout(() => this.#giveUp(), this.#options.messageTimeoutMs);
+    if (this.#decoder.pendingBytes > 0) this.#messageTimer ??= setTimeout(() => this.#giveUp(), this.#options.messageTimeoutMs);
   }
 
   /** Throws where framing is lost. */

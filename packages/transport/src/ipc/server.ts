@@ -67,5 +67,6 @@ export class IpcServer implements AsyncDisposable {
     const timer = setTimeout(() => { for (const socket of this.#sockets.keys()) socket.destroy(); }, graceMs);
     await promise;
     clearTimeout(timer);
+    await Promise.all([...this.#sockets.values()].map((connection) => connection.gone));
   }
 }
