@@ -10,6 +10,7 @@ const SOURCES = ['packages/cli/src/setup', 'packages/cli/src/model-conversion', 
 /** @param {string} root @param {import('./progress.mjs').Report} report */
 export async function prepareModels(root, report) {
   const folders = readdirSync(join(root, 'models')).map((name) => `models/${name}`).filter((folder) => existsSync(join(root, folder, 'model.yaml')));
+  if (folders.length === 0) return null;
   if (readStamp(root, 'models') === state(root, folders)) return null;
   report('preparing weights');
   /** @type {{ model_id?: string, outcome?: string, code?: string, message?: string, advice?: string }[]} */
