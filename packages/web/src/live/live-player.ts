@@ -91,6 +91,8 @@ export class LivePlayer {
       this.#retryTimer = setTimeout(() => this.#connect(), UNPLAYABLE_RETRY_MS);
       return;
     }
+    // Also said when a stream that plays begins anew: what was drawn belongs to the old one.
+    this.#onPhase({ name: 'connecting' });
     this.#init = init;
     this.#buffer = new SegmentBuffer(Source, this.#video, init.mime, (reason) => this.#retry(reason));
   }
