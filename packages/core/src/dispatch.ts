@@ -31,6 +31,8 @@ export interface LookRequest {
 const ANSWER_GRACE_MS = 100;
 /** Regions asked at once, so that a container can preprocess one while it infers another. */
 const REGIONS_AT_ONCE = 2;
+/** As the schema says. */
+const MAX_DETECTIONS = 10_000;
 const inferResponse = validator(InferResponse);
 
 /** Asks about the whole frame, or about `config.roi` of it. Never throws. */
@@ -88,6 +90,9 @@ const CAUSE_OF_ANSWER: Partial<Record<string, DropCause>> = {
 
 function judge(answer: unknown, request: InferRequest, frame: CameraFrame): LookOutcome {
   const nonsense = (message: string): LookOutcome => dropped('error', 'inference_failed', `${request.model_id} answered nonsense: ${message}`);
+  // Before the schema, which would take seconds to say what is wrong with a million detections.
+  const count = (answer as { detections?: { length?: unknown } } | null)?.detections?.length;
+  if (typeof count === 'number' && count > MAX_DETECTIONS) return nonsense(`${count} detections in one frame`);
   if (!inferResponse.check(answer)) {
     const [first] = inferResponse.violations(answer);
     return nonsense(`${first?.pointer ?? ''} ${first?.message ?? ''}`.trim());

@@ -1,0 +1,137 @@
+// The process as a whole: real rings, real sockets, a real child process; kernel and containers are stand-ins.
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { coreSocketPath, CoreEvent, ErrorBody, Look, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
+import { answerTo, person } from './mock-endpoint.ts';
+import { Place, publish, ringOf, StandInKernel, standInContainer } from './stand-ins.ts';
+
+interface Answer { status: number; body: unknown }
+
+class CoreProcess implements AsyncDisposable {
+  readonly socketPath: string;
+  readonly #child: ChildProcess;
+  readonly exit: Promise<number | null>;
+
+  private constructor(place: Place, child: ChildProcess) {
+    this.socketPath = coreSocketPath(place.socketDirectory);
+    this.#child = child;
+    this.exit = once(child, 'exit').then(([code]) => code as number | null);
+  }
+
+  /** Two cameras, a detector and a pose model that follows it. */
+  static async start(place: Place): Promise<CoreProcess> {
+    const child = spawn(process.execPath, [new URL('../src/main.ts', import.meta.url).pathname, '-c', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const core = new CoreProcess(place, child);
+    child.stdin.end(JSON.stringify({
+      paths: { socket_directory: place.socketDirectory, ring_directory: place.ringDirectory },
+      cameras: [{ id: 'front', url: 'rtsp://user:secret@127.0.0.1/1' }, { id: 'back', url: 'rtsp://127.0.0.1/2' }],
+      models: [{ id: 'finder' }, { id: 'poser' }],
+      subscriptions: [{ camera: '*', model: 'finder', desired_fps: 10 }, { camera: '*', model: 'poser', desired_fps: 10, regions: { model: 'finder' } }],
+    }));
+    for await (const line of createInterface(child.stdout)) {
+      assert.ok(!line.includes('secret'));
+      if (line.includes('"ready"')) break;
+    }
+    child.stdout.resume();
+    return core;
+  }
+
+  get(path: string): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    request({ socketPath: this.socketPath, path }, (response) => void response.toArray().then((chunks) => {
+      resolve({ status: response.statusCode!, body: JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as unknown });
+    }, reject)).on('error', reject).end();
+    return promise;
+  }
+
+  /** Events from now on, until the caller stops reading. */
+  async* events(): AsyncGenerator<CoreEvent> {
+    const outgoing = request({ socketPath: this.socketPath, path: '/v1/events', headers: { 'last-event-id': '0' } }).end();
+    const [response] = await once(outgoing, 'response') as [NodeJS.ReadableStream];
+    response.on('error', () => undefined);
+    try {
+      for await (const line of createInterface(response)) if (line.startsWith('data: ')) yield validator(CoreEvent).parse(JSON.parse(line.slice(6)));
+    } finally {
+      outgoing.destroy();
+    }
+  }
+
+  stop(): void { this.#child.kill('SIGTERM'); }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.exit;
+  }
+}
+
+test('frames of two cameras become looks of two models, each of its own camera, and are told as events', async () => {
+  await using place = await Place.make();
+  await using kernel = await StandInKernel.start(place);
+  const asked: string[] = [];
+  await using finder = await standInContainer(place, 'finder', { infer: (message) => answerTo(message, message.camera_id === 'front' ? [person(0.2), person(0.5)] : []) });
+  await using _poser = await standInContainer(place, 'poser', { infer: (message) => (asked.push(message.camera_id), answerTo(message, [person(message.config!.roi![0])])) });
+  await using core = await CoreProcess.start(place);
+  using front = ringOf(place, 'front');
+  using back = ringOf(place, 'back');
+  await kernel.until(() => kernel.leases.size === 2);
+
+  // Frames come until both models have looked at both cameras.
+  let ptsUs = 0;
+  const camera = setInterval(() => { for (const ring of [front, back]) publish(ring, ptsUs += 20_000); }, 20);
+  const looks = new Map<string, Look>();
+  try {
+    for await (const event of core.events()) {
+      if (event.type === 'detection' && event.look.error === null) looks.set(`${event.look.camera_id} ${event.look.model_id}`, event.look);
+      if (looks.size === 4) break;
+    }
+  } finally {
+    clearInterval(camera);
+  }
+  assert.deepEqual([...looks].map(([key, { detections }]) => `${key} ${detections.length}`).sort(), ['back finder 0', 'back poser 0', 'front finder 2', 'front poser 2']);
+  assert.deepEqual(new Set(asked), new Set(['front']), 'where nobody is, nobody\'s pose is asked for');
+
+  const latest = (await core.get('/v1/detections/latest?camera=front')).body as unknown[];
+  assert.deepEqual(latest.map((each) => validator(Look).parse(each).model_id).sort(), ['finder', 'poser']);
+  const subscriptions = ((await core.get('/v1/subscriptions')).body as unknown[]).map((each) => validator(SubscriptionStatus).parse(each));
+  assert.equal(subscriptions.length, 4);
+  for (const status of subscriptions) {
+    assert.equal(status.due, status.sent + Object.values(status.drops).reduce((sum, count) => sum + count, 0));
+    assert.ok(status.due > 0);
+  }
+  const models = ((await core.get('/v1/models')).body as unknown[]).map((each) => validator(ModelStatus).parse(each));
+  assert.deepEqual(models.map((model) => [model.model_id, model.state]), [['finder', 'up'], ['poser', 'up']]);
+
+  await finder.close();
+  for await (const event of core.events()) if (event.type === 'model.down' && event.model_id === 'finder') break;
+  core.stop();
+  assert.equal(await core.exit, 0);
+  assert.equal(kernel.leases.size, 0, 'leases are given back');
+});
+
+test('the API says its health and refuses what it cannot answer with a code', async () => {
+  await using place = await Place.make();
+  await using core = await CoreProcess.start(place);
+  const health = await core.get('/v1/health');
+  assert.deepEqual([health.status, validator(ProcessHealth).parse(health.body).process], [200, 'core']);
+  for (const [path, status, code] of [
+    ['/v1/nothing', 404, 'not_found'], ['/v1/detections/latest', 400, 'invalid_id'], ['/v1/detections/latest?camera=../x', 400, 'invalid_id'],
+    ['/v1/detections/latest?camera=unknown', 404, 'camera_not_found'],
+  ] as const) {
+    const answer = await core.get(path);
+    assert.deepEqual([answer.status, validator(ErrorBody).parse(answer.body).error_code], [status, code], path);
+  }
+});
+
+test('the socket is its user\'s alone, and is gone when core ends', async () => {
+  await using place = await Place.make();
+  await using core = await CoreProcess.start(place);
+  assert.equal(statSync(core.socketPath).mode & 0o777, 0o600);
+  core.stop();
+  assert.equal(await core.exit, 0);
+  assert.equal(existsSync(core.socketPath), false);
+});
