@@ -1,0 +1,37 @@
+// What a tile says: the cause where it is known, and what helps.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { tileCondition } from '@ruth/web';
+import { camera } from '../../server/test/stand-ins.ts';
+
+const playing = { name: 'playing' } as const;
+
+describe('a camera\'s tile', () => {
+  it('says nothing over a picture that moves', () => {
+    assert.deepEqual(tileCondition(camera('front'), null, playing), { state: 'live', badge: 'Live', message: null });
+  });
+
+  it('names the cause and the advice where the camera is down', () => {
+    const down = camera('front', { state: 'down', last_error: { code: 'camera_unreachable', message: 'connection refused', at: 1 } });
+    const { state, message } = tileCondition(down, null, playing);
+    assert.equal(state, 'down');
+    assert.deepEqual([message?.text, message?.advice], ['connection refused', 'Check address, port and cable of the camera.']);
+  });
+
+  it('knows the kernel\'s absence from the camera\'s', () => {
+    const failure = { code: 'unreachable', message: 'kernel cannot be reached', advice: null };
+    assert.equal(tileCondition(camera('front', { state: 'down' }), failure, playing).state, 'offline');
+  });
+
+  it('says that this browser cannot play the codec, not that the camera is at fault', () => {
+    const { state, message } = tileCondition(camera('front', { codec: 'hevc' }), null, { name: 'unplayable', mime: 'video/mp4; codecs="hvc1"' });
+    assert.equal(state, 'unplayable');
+    assert.match(message?.title ?? '', /cannot play H\.265/);
+  });
+
+  it('has a state for every way in which pictures may be on their way', () => {
+    assert.equal(tileCondition(camera('front', { state: 'connecting' }), null, playing).state, 'connecting');
+    assert.equal(tileCondition(camera('front', { state: 'stalled' }), null, playing).state, 'stalled');
+    for (const phase of [{ name: 'idle' }, { name: 'connecting' }, { name: 'retrying', reason: 'lost' }] as const) assert.equal(tileCondition(camera('front'), null, phase).state, 'opening');
+  });
+});
