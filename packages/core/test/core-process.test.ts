@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { coreSocketPath, CoreEvent, ErrorBody, Look, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
@@ -52,12 +52,12 @@ class CoreProcess implements AsyncDisposable {
   /** Events from now on, until the caller stops reading. */
   async* events(): AsyncGenerator<CoreEvent> {
     const outgoing = request({ socketPath: this.socketPath, path: '/v1/events', headers: { 'last-event-id': '0' } }).end();
-    const [response] = await once(outgoing, 'response') as [NodeJS.ReadableStream];
-    response.on('error', () => undefined);
-    try {
-      for await (const line of createInterface(response)) if (line.startsWith('data: ')) yield validator(CoreEvent).parse(JSON.parse(line.slice(6)));
-    } finally {
-      outgoing.destroy();
+    const [response] = await once(outgoing, 'response') as [IncomingMessage];
+    let rest = '';
+    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) if (line.startsWith('data: ')) yield validator(CoreEvent).parse(JSON.parse(line.slice(6)));
     }
   }
 
