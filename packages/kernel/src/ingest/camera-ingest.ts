@@ -10,8 +10,7 @@ import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { Backoff } from './backoff.ts';
 import { probeFormat } from './format-probe.ts';
-import type { PacketConsumer, StreamFormat } from './media-packet.ts';
-import { ticksToUs } from './media-packet.ts';
+import { TICKS_PER_SECOND, ticksToUs, type PacketConsumer, type StreamFormat } from './media-packet.ts';
 import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
 import { parameterSetsOf } from './parameter-sets.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -106,7 +105,7 @@ export class CameraIngest {
           continue;
         }
         if (undated) {
-          await this.#take(source, undated.packet, this.#clock.stamp(pts === AV_NOPTS_VALUE ? 0 : Number(pts) - durationTicks, durationTicks), undated.capturedAtUs);
+          await this.#take(source, undated.packet, this.#clock.stamp(firstTicks(pts, durationTicks), durationTicks), undated.capturedAtUs);
           undated.packet.free();
           undated = null;
         }
@@ -182,4 +181,10 @@ export class CameraIngest {
       epoch: this.#clock.epoch,
     };
   }
+}
+
+/** RTP's clock begins at 0 with the first packet, unless the camera's reports say otherwise; then the second one is the guide. */
+function firstTicks(secondPts: bigint, durationTicks: number): number {
+  const second = secondPts === AV_NOPTS_VALUE ? 0 : Number(secondPts);
+  return Math.abs(second) < TICKS_PER_SECOND ? 0 : second - durationTicks;
 }

@@ -20,7 +20,8 @@ export interface CameraProcessOptions {
 }
 
 const SILENCE_LIMIT_MS = 6000;
-const START_LIMIT_MS = 20_000;
+/** On a busy machine that starts many cameras at once, loading takes long. */
+const START_LIMIT_MS = 60_000;
 const KILL_AFTER_MS = 2000;
 const HEALTHY_AFTER_MS = 30_000;
 const RESTART_DELAYS = { firstMs: 300, mostMs: 15_000 } as const;
@@ -100,7 +101,7 @@ export class CameraProcess {
   /** One child, from fork to exit; returns what ended it. */
   async #runOnce(signal: AbortSignal): Promise<string> {
     const child = fork(new URL('./main.ts', import.meta.url), [], {
-      execArgv: [], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [], serialization: 'advanced', stdio: ['ignore', this.#options.logger.level === 'silent' ? 'ignore' : 'inherit', 'inherit', 'ipc'],
       // Reading, decoding, muxing and a stalled open each hold a thread of the pool.
       env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
     });
@@ -127,7 +128,7 @@ export class CameraProcess {
     const { id, url, transport, stallTimeoutMs, slotCount } = this.camera;
     const firstEpoch = Math.max(Math.floor(Date.now() / 1000), this.#status.epoch + 1);
     const settings = { cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory: this.#options.ringDirectory, firstEpoch };
-    this.#tell({ type: 'start', settings, fps: this.#demandFps, live: this.#liveWanted });
+    this.#tell({ type: 'start', settings, fps: this.#demandFps, live: this.#liveWanted, logLevel: this.#options.logger.level });
     if (signal.aborted) onAbort();
     try {
       const [code, name] = await once(child, 'exit') as [number | null, string | null];

@@ -20,7 +20,7 @@ await runProcess('ingest', async ({ logger, signal }) => {
   const started = new Promise<CameraIngest>((resolve) => {
     process.on('message', (message: ToIngest) => {
       if (message.type === 'start') {
-        const log = logger.child({ camera: message.settings.cameraId });
+        const log = logger.child({ camera: message.settings.cameraId }, { level: message.logLevel });
         ingest = new CameraIngest({ settings: message.settings, logger: log, send, onHang: () => hang(log) });
         ingest.setDemand(message.fps);
         ingest.setLive(message.live);

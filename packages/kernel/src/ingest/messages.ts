@@ -15,7 +15,7 @@ export interface IngestSettings {
 
 export type ToIngest =
   /** The first message. `fps`: frames wanted per second, 0 for none; `live`: whether somebody watches. */
-  | { readonly type: 'start'; readonly settings: IngestSettings; readonly fps: number; readonly live: boolean }
+  | { readonly type: 'start'; readonly settings: IngestSettings; readonly fps: number; readonly live: boolean; readonly logLevel: string }
   | { readonly type: 'demand'; readonly fps: number }
   | { readonly type: 'live'; readonly wanted: boolean };
 

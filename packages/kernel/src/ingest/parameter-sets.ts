@@ -23,17 +23,15 @@ function* leadingNals(codec: VideoCodec, annexB: Buffer): Generator<Buffer> {
   }
 }
 
-/** The parameter sets in front of a picture, each behind a 4-byte start code; null where there is no SPS among them. */
+/** The parameter sets in front of a picture, each once, behind a 4-byte start code; null where there is no SPS among them. */
 export function parameterSetsOf(codec: VideoCodec, annexB: Buffer): Buffer | null {
   const sets: Buffer[] = [];
-  let sequence = false;
   for (const nal of leadingNals(codec, annexB)) {
-    const type = nalType(codec, nal);
-    if (!isParameterSet(codec, type)) continue;
-    sequence ||= isSequence(codec, type);
-    sets.push(START_CODE, nal);
+    // Some cameras send them twice in front of some keyframes; that is no change.
+    if (isParameterSet(codec, nalType(codec, nal)) && !sets.some((set) => set.equals(nal))) sets.push(nal);
   }
-  return sequence ? Buffer.concat(sets) : null;
+  if (!sets.some((set) => isSequence(codec, nalType(codec, set)))) return null;
+  return Buffer.concat(sets.flatMap((set) => [START_CODE, set]));
 }
 
 /** RFC 6381 name, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`. Null where the SPS is too short. */

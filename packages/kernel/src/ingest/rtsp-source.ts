@@ -2,7 +2,7 @@
 // does not return even after an interrupt, `onHang` is called, for then only the end of the process helps.
 import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, type Packet, type Stream } from 'node-av/lib';
-import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import { isTransient, openError, readError } from './camera-errors.ts';
 import type { VideoCodec } from './media-packet.ts';
 import { parameterSetsOf } from './parameter-sets.ts';
@@ -93,15 +93,15 @@ export class RtspSource implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
 
   async #open(): Promise<void> {
-    const { url, transport, stallTimeoutMs, signal } = this.#options;
+    const { url, stallTimeoutMs, signal } = this.#options;
     signal.throwIfAborted();
-    using options = Dictionary.fromObject({
-      rtsp_transport: transport, timeout: Math.max(OPEN_LIMIT_MS, stallTimeoutMs) * 1000, allowed_media_types: 'video', user_agent: 'Ruth',
-      // A keyframe of a 4K camera comes in one burst: room for it in the socket.
-      ...(transport === 'udp' ? { buffer_size: 4 << 20 } : {}),
-    });
     this.#waitingSinceMs = performance.now();
-    const status = await this.#context.openInput(url, null, options);
+    let status = await this.#openInput('video');
+    if (status === AVERROR_HTTP_OTHER_4XX && !signal.aborted) {
+      // A camera without video refuses to play nothing. Asked for all it has, it shows what that is.
+      this.#context.allocContext();
+      status = await this.#openInput('video+audio+data');
+    }
     if (signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
     if (status < 0) throw await openError(status, url, CONNECT_PROBE_MS);
     const videos = this.#context.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
@@ -110,6 +110,16 @@ export class RtspSource implements AsyncDisposable {
     this.#stream = readable;
     this.#codec = readable.codecpar.codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
     this.#waitLimitMs = stallTimeoutMs;
+  }
+
+  async #openInput(mediaTypes: string): Promise<number> {
+    const { url, transport, stallTimeoutMs } = this.#options;
+    using options = Dictionary.fromObject({
+      rtsp_transport: transport, timeout: Math.max(OPEN_LIMIT_MS, stallTimeoutMs) * 1000, allowed_media_types: mediaTypes, user_agent: 'Ruth',
+      // A keyframe of a 4K camera comes in one burst: room for it in the socket.
+      ...(transport === 'udp' ? { buffer_size: 4 << 20 } : {}),
+    });
+    return this.#context.openInput(url, null, options);
   }
 
   #look(): void {

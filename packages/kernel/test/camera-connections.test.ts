@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
+import { TestKernel } from './test-kernel.ts';
+
+let clips: Clips;
+let mounts: Record<string, string>;
+
+before(async () => {
+  if (noCamera) return;
+  clips = await Clips.open();
+  mounts = { h264: launch.h264(await clips.make('h264.mp4')), h265: launch.h265(await clips.make('h265.mp4', { codec: 'libx265' })), audio: launch.audio, jpeg: launch.motionJpeg };
+});
+after(async () => { await clips?.[Symbol.asyncDispose](); });
+
+const real = { skip: noCamera };
+
+async function listen(onSocket: (socket: Socket) => void): Promise<{ server: Server; port: number }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    onSocket(socket);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { server, port: (server.address() as { port: number }).port };
+}
+
+test('H.264 and H.265 stream over TCP and UDP', real, async () => {
+  await using camera = await RealCamera.start(mounts);
+  await using kernel = await TestKernel.start([
+    { id: 'tcp', url: camera.url('h264') }, { id: 'udp', url: camera.url('h264'), transport: 'udp' },
+    { id: 'hevc', url: camera.url('h265') }, { id: 'hevc-udp', url: camera.url('h265'), transport: 'udp' },
+  ]);
+  for (const [id, codec] of [['tcp', 'h264'], ['udp', 'h264'], ['hevc', 'hevc'], ['hevc-udp', 'hevc']] as const) {
+    const status = await kernel.until(id, ({ fps, counters }) => fps !== null && counters.packets >= 50, 'has a rate');
+    assert.deepEqual([status.codec, status.width, status.height, status.state], [codec, 320, 240, 'streaming']);
+    assert.equal(Math.round(status.fps!), 25);
+    assert.ok(status.counters.keyframes >= 1);
+  }
+});
+
+test('a camera with digest authentication streams with its password, and says so without it or with a wrong one', real, async () => {
+  await using camera = await RealCamera.start(mounts, { credentials: 'joe:s3cret' });
+  await using kernel = await TestKernel.start([
+    { id: 'right', url: camera.url('h264', 'joe:s3cret') }, { id: 'wrong', url: camera.url('h264', 'joe:guess') }, { id: 'none', url: camera.url('h264') },
+  ]);
+  const right = await kernel.streaming('right');
+  assert.equal(right.url, `rtsp://***@127.0.0.1:${camera.port}/h264`);
+  for (const id of ['wrong', 'none']) {
+    const { last_error: error } = await kernel.until(id, ({ state }) => state === 'down', 'is refused');
+    assert.equal(error?.code, 'camera_unauthorized');
+    assert.doesNotMatch(error.message, /guess|joe/);
+  }
+});
+
+test('what is no camera is named for what it is: nobody listens, nonsense, silence, no such path, no such host', real, async () => {
+  await using camera = await RealCamera.start(mounts);
+  const nonsense = await listen((socket) => { socket.write('220 mail.example ESMTP\r\n'); socket.on('data', () => socket.write('500 what?\r\n')); });
+  const closing = await listen((socket) => socket.end());
+  const web = await listen((socket) => { socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')); });
+  const gone = await listen(() => undefined);
+  gone.server.close();
+  const expected = {
+    nobody: [`rtsp://127.0.0.1:${gone.port}/x`, 'camera_unreachable'], nonsense: [`rtsp://127.0.0.1:${nonsense.port}/x`, 'camera_protocol'],
+    closing: [`rtsp://127.0.0.1:${closing.port}/x`, 'camera_protocol'], web: [`rtsp://127.0.0.1:${web.port}/x`, 'camera_protocol'],
+    path: [camera.url('nothing-here'), 'camera_protocol'], host: ['rtsp://no-such-host.invalid/x', 'camera_unreachable'],
+  } as const;
+  try {
+    await using kernel = await TestKernel.start(Object.entries(expected).map(([id, [url]]) => ({ id, url })));
+    for (const [id, [, code]] of Object.entries(expected)) {
+      const status = await kernel.until(id, ({ last_error: error }) => error !== null, 'fails');
+      assert.equal(status.last_error?.code, code, `${id}: ${status.last_error?.message}`);
+      assert.equal(status.state, 'down');
+    }
+  } finally {
+    for (const { server } of [nonsense, closing, web]) server.close();
+  }
+});
+
+test('a stream of audio only, and a video that is neither H.264 nor H.265, are refused as such', real, async () => {
+  await using camera = await RealCamera.start(mounts);
+  await using kernel = await TestKernel.start([{ id: 'audio', url: camera.url('audio') }, { id: 'jpeg', url: camera.url('jpeg') }]);
+  for (const id of ['audio', 'jpeg']) {
+    const status = await kernel.until(id, ({ last_error: error }) => error !== null, 'fails');
+    assert.equal(status.last_error?.code, 'camera_no_video', status.last_error?.message);
+  }
+});
+
+test('a camera that goes away and returns is read again, in a new epoch', real, async () => {
+  const first = await RealCamera.start(mounts);
+  await using kernel = await TestKernel.start([{ id: 'cam', url: first.url('h264') }]);
+  await kernel.streaming('cam');
+  await first[Symbol.asyncDispose]();
+  const down = await kernel.until('cam', ({ state }) => state === 'down', 'is down');
+  assert.equal(down.last_error?.code, 'camera_unreachable');
+  assert.equal(down.fps, null);
+  await using _again = await RealCamera.start(mounts, { port: first.port });
+  const back = await kernel.streaming('cam');
+  assert.ok(back.counters.reconnects >= 1);
+  assert.equal(back.counters.restarts, 0, 'the process itself lived on');
+});
+
+for (const transport of ['tcp', 'udp'] as const) {
+  test(`a camera that falls silent over ${transport} counts as stalled, and streams again when it wakes`, real, async () => {
+    await using camera = await RealCamera.start(mounts);
+    await using kernel = await TestKernel.start([{ id: 'cam', url: camera.url('h264'), transport, stall_timeout_ms: 1500 }]);
+    await kernel.until('cam', ({ counters }) => counters.packets > 25, 'streams');
+    camera.freeze();
+    const stalled = await kernel.until('cam', ({ state }) => state !== 'streaming', 'is stalled');
+    assert.deepEqual([stalled.state, stalled.last_error?.code], ['stalled', 'camera_stalled']);
+    camera.thaw();
+    await kernel.streaming('cam');
+  });
+}
