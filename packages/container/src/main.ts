@@ -11,9 +11,11 @@ await runProcess('container', async (context) => {
   if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
   const model = await loadModel(folder);
   const logger = context.logger.child({ model_id: model.manifest.model_id });
-  await using container = await serveModel(model, { socketDirectory, ringDirectory, logger });
+  const container = await serveModel(model, { socketDirectory, ringDirectory, logger });
   if (!signal.aborted) {
     context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
     await once(signal, 'abort');
   }
+  // An inference that hangs can neither be interrupted nor outlive a normal exit, which waits for it.
+  if (!await container.close()) process.kill(process.pid, 'SIGKILL');
 });

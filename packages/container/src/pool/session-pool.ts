@@ -36,9 +36,10 @@ export type PoolResult = InferResult & { readonly queueMs: number };
 
 const RESTART_DELAY_MS = { first: 100, most: 30_000 } as const;
 
-export class SessionPool implements AsyncDisposable {
+export class SessionPool {
   readonly #setup: WorkerSetup;
   readonly #options: PoolOptions;
+  /** Every thread that has not ended, those that were given up too. */
   readonly #workers = new Set<SessionWorker>();
   readonly #idle: SessionWorker[] = [];
   readonly #queue = new Set<Waiting>();
@@ -57,12 +58,13 @@ export class SessionPool implements AsyncDisposable {
     const started = await Promise.allSettled(Array.from({ length: options.sessions }, () => pool.#startWorker()));
     const failed = started.find((result) => result.status === 'rejected');
     if (!failed) return pool;
-    await pool[Symbol.asyncDispose]();
+    await pool.close({ graceMs: options.startLimitMs });
     throw failed.reason;
   }
 
   get device(): string { return this.#device; }
   get queued(): number { return this.#queue.size; }
+  /** Threads at work: loading, inferring, or hanging. */
   get running(): number { return this.#workers.size - this.#idle.length; }
   /** Sessions that were replaced because they crashed or hung. */
   get replaced(): number { return this.#replaced; }
@@ -98,23 +100,26 @@ export class SessionPool implements AsyncDisposable {
     return answer.promise;
   }
 
-  /** What waits is answered `shutting_down`; what runs may finish within `graceMs`. */
-  async close({ graceMs }: { graceMs: number }): Promise<void> {
+  /**
+   * What waits is answered `shutting_down`; what runs may finish within `graceMs`. False where a thread hangs on: then
+   * only the end of the process ends it, and that by SIGKILL, as it would abort otherwise.
+   */
+  async close({ graceMs }: { graceMs: number }): Promise<boolean> {
     this.#stopped.abort();
     for (const waiting of this.#queue) {
       waiting.release();
       waiting.answer.reject(shuttingDown());
     }
     this.#queue.clear();
-    const end = performance.now() + graceMs;
-    while (this.running > 0 && performance.now() < end) await delay(5);
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
-    this.#workers.clear();
-    this.#idle.length = 0;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close({ graceMs: 0 });
+    for (const worker of this.#workers) worker.end();
+    const grace = new AbortController();
+    const ended = Promise.all([...this.#workers].map((worker) => worker.ended)).then(() => true);
+    const late = delay(graceMs, false, { signal: grace.signal }).catch(() => false);
+    try {
+      return await Promise.race([ended, late]);
+    } finally {
+      grace.abort();
+    }
   }
 
   #next(): void {
@@ -134,17 +139,15 @@ export class SessionPool implements AsyncDisposable {
     } catch (cause) {
       answer.reject(RuthError.from(cause, 'inference_failed'));
     }
-    if (worker.alive) this.#idle.push(worker);
-    else this.#bury(worker);
-    this.#next();
-  }
-
-  #bury(worker: SessionWorker): void {
-    this.#workers.delete(worker);
     if (this.#stopped.signal.aborted) return;
+    if (worker.usable) {
+      this.#idle.push(worker);
+      this.#next();
+      return;
+    }
     this.#replaced++;
     this.#options.onTrouble?.(new RuthError('inference_failed', 'a session crashed or hung; another takes its place'));
-    void this.#replace();
+    await this.#replace();
   }
 
   async #replace(): Promise<void> {
@@ -162,11 +165,26 @@ export class SessionPool implements AsyncDisposable {
   }
 
   async #startWorker(): Promise<void> {
-    const worker = await SessionWorker.start(this.#setup, this.#options.startLimitMs);
-    if (this.#stopped.signal.aborted) return worker.stop();
-    this.#device = worker.device;
+    const worker = new SessionWorker(this.#setup);
     this.#workers.add(worker);
+    void worker.ended.then(() => this.#forget(worker));
+    try {
+      this.#device = await worker.started(this.#options.startLimitMs);
+    } catch (cause) {
+      worker.end();
+      throw cause;
+    }
+    if (this.#stopped.signal.aborted) return;
     this.#idle.push(worker);
+  }
+
+  #forget(worker: SessionWorker): void {
+    this.#workers.delete(worker);
+    const place = this.#idle.indexOf(worker);
+    if (place < 0) return;
+    this.#idle.splice(place, 1);
+    // A thread that ends unasked while it has nothing to do.
+    if (!this.#stopped.signal.aborted) void this.#replace();
   }
 }
 

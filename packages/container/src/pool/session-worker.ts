@@ -1,5 +1,8 @@
 // A session in a thread of its own. Each request is answered: by the worker, or, where that crashed or takes longer
-// than the limit, by `inference_failed`; the worker is then dead and must be replaced.
+// than the limit, by `inference_failed`; the worker is then given up and must be replaced.
+//
+// A thread is never terminated from outside: where an inference is under way, ONNX Runtime aborts the whole process.
+// It is told to end, and does so when the inference is over.
 import { Worker } from 'node:worker_threads';
 import { RuthError } from '@ruth/protocol';
 import type { InferJob, InferResult, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
@@ -11,47 +14,48 @@ interface Pending {
 }
 
 export class SessionWorker {
+  /** Resolves when the thread has ended. */
+  readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #started = Promise.withResolvers<string>();
   #pending: Pending | null = null;
   #lastId = 0;
-  #dead: RuthError | null = null;
-  #device = '';
+  #failure: RuthError | null = null;
 
-  private constructor(setup: WorkerSetup) {
+  /** Begins to load the model. */
+  constructor(setup: WorkerSetup) {
     this.#worker = new Worker(new URL('../session/worker.ts', import.meta.url), { workerData: setup, name: `session ${setup.model.manifest.model_id}` });
     this.#started.promise.catch(() => undefined);
+    this.ended = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        this.#fail(new RuthError('inference_failed', `the session's thread ended (code ${code})`));
+        resolve();
+      });
+    });
     this.#worker.on('message', (response: WorkerResponse) => this.#receive(response));
-    this.#worker.on('error', (cause) => this.#die(new RuthError('inference_failed', `the session's thread failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
-    this.#worker.on('exit', (code) => this.#die(new RuthError('inference_failed', `the session's thread ended (code ${code})`)));
+    this.#worker.on('error', (cause) => this.#fail(new RuthError('inference_failed', `the session's thread failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
   }
 
-  /** Loads the model and has it look once. Throws what `ModelSession.create` throws, `timeout` after `limitMs`. */
-  static async start(setup: WorkerSetup, limitMs: number): Promise<SessionWorker> {
-    const worker = new SessionWorker(setup);
-    const timer = setTimeout(() => worker.#die(new RuthError('timeout', `the model was not loaded within ${limitMs} ms`)), limitMs);
+  /** Until the model is loaded and has looked once; gives the device. Throws what `ModelSession.create` throws, `timeout`. */
+  async started(limitMs: number): Promise<string> {
+    const timer = setTimeout(() => this.giveUp(new RuthError('timeout', `the model was not loaded within ${limitMs} ms`)), limitMs);
     try {
-      worker.#device = await worker.#started.promise;
-      return worker;
-    } catch (cause) {
-      await worker.stop();
-      throw cause;
+      return await this.#started.promise;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  get device(): string { return this.#device; }
-  get alive(): boolean { return this.#dead === null; }
+  get usable(): boolean { return this.#failure === null; }
 
-  /** One at a time. */
+  /** One at a time. Throws `inference_failed` where the thread crashed or the limit passed: it is then no longer usable. */
   async run(job: InferJob | 'canary', limitMs: number): Promise<InferResult> {
-    if (this.#dead) throw this.#dead;
+    if (this.#failure) throw this.#failure;
     const { promise, resolve, reject } = Promise.withResolvers<InferResult>();
     const id = ++this.#lastId;
     this.#pending = { id, resolve, reject };
-    const timer = setTimeout(() => this.#die(new RuthError('inference_failed', `the model gave no answer within ${limitMs} ms`)), limitMs);
-    this.#worker.postMessage({ id, job } satisfies WorkerRequest);
+    const timer = setTimeout(() => this.giveUp(new RuthError('inference_failed', `the model gave no answer within ${limitMs} ms`)), limitMs);
+    this.#tell({ type: 'run', id, job });
     try {
       return await promise;
     } finally {
@@ -60,29 +64,34 @@ export class SessionWorker {
     }
   }
 
-  /** Ends the thread; one that hangs in native code ends when it comes back, or with the process. */
-  async stop(): Promise<void> {
-    this.#die(new RuthError('shutting_down', 'the container is stopping'));
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([this.#worker.terminate(), new Promise((resolve) => { timer = setTimeout(resolve, 1000); })]);
-    clearTimeout(timer);
+  /** Answers what runs with `error` and has the thread end; one that hangs in native code keeps its core until then. */
+  giveUp(error: RuthError): void {
+    this.end();
+    this.#fail(error);
+  }
+
+  /** Has the thread end after what runs. */
+  end(): void {
+    this.#tell({ type: 'end' });
+    // From here on it does not keep the process alive.
+    this.#worker.unref();
+  }
+
+  #tell(request: WorkerRequest): void {
+    this.#worker.postMessage(request);
   }
 
   #receive(response: WorkerResponse): void {
     if (response.type === 'ready') this.#started.resolve(response.device);
-    else if (response.type === 'failed') this.#started.reject(new RuthError(response.code, response.message));
+    else if (response.type === 'failed') this.#fail(new RuthError(response.code, response.message));
     else if (response.id !== this.#pending?.id) return;
     else if (response.type === 'result') this.#pending.resolve(response.result);
     else this.#pending.reject(new RuthError(response.code, response.message));
   }
 
-  #die(error: RuthError): void {
-    if (this.#dead) return;
-    this.#dead = error;
+  #fail(error: RuthError): void {
+    this.#failure ??= error;
     this.#started.reject(error);
     this.#pending?.reject(error);
-    // Its end is not waited for: native code may hold it.
-    void this.#worker.terminate();
-    this.#worker.unref();
   }
 }

@@ -27,8 +27,8 @@ export interface ModelContainer extends AsyncDisposable {
   readonly device: string;
   readonly sessions: number;
   health(): HealthResponse;
-  /** Answers what runs, refuses what comes, removes the socket, ends the sessions. */
-  close(options?: { graceMs?: number }): Promise<void>;
+  /** Answers what runs, refuses what comes, removes the socket, ends the sessions. False where an inference hangs past `graceMs`. */
+  close(options?: { graceMs?: number }): Promise<boolean>;
 }
 
 // More sessions than this cost memory before they bring speed; the manifest can ask for more.
@@ -104,17 +104,18 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     });
   } catch (cause) {
     readiness[Symbol.dispose]();
-    await pool[Symbol.asyncDispose]();
+    await pool.close({ graceMs: DEFAULT_GRACE_MS });
     throw cause;
   }
 
-  const close = async ({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> => {
+  const close = async ({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<boolean> => {
     stopping = true;
     readiness[Symbol.dispose]();
     // The pool answers what waits, so that the server has nothing left in flight when the pool is done.
-    await Promise.all([server.close({ graceMs }), pool.close({ graceMs })]);
+    const [ended] = await Promise.all([pool.close({ graceMs }), server.close({ graceMs })]);
+    return ended;
   };
-  return { socketPath: server.path, device: pool.device, sessions, health, close, [Symbol.asyncDispose]: () => close() };
+  return { socketPath: server.path, device: pool.device, sessions, health, close, async [Symbol.asyncDispose]() { await close(); } };
 }
 
 function prefixed(prefix: string, counters: object): Record<string, number> {

@@ -31,7 +31,10 @@ export interface InferResult {
 }
 
 /** A canary looks at a blank picture, without a ring: only the model can fail. */
-export type WorkerRequest = { readonly id: number; readonly job: InferJob | 'canary' };
+export type WorkerRequest =
+  | { readonly type: 'run'; readonly id: number; readonly job: InferJob | 'canary' }
+  /** Ends the thread once what came before is answered. */
+  | { readonly type: 'end' };
 
 export type WorkerResponse =
   | { readonly type: 'ready'; readonly device: string }

@@ -9,16 +9,22 @@ const say = (response: WorkerResponse): void => port.postMessage(response);
 
 try {
   const session = await ModelSession.create(workerData as WorkerSetup);
-  port.on('message', ({ id, job }: WorkerRequest) => {
-    const done = job === 'canary' ? session.canary() : session.infer(job);
-    done.then(
-      (result) => say({ type: 'result', id, result }),
-      (cause: unknown) => {
-        const { code, message } = RuthError.from(cause, 'inference_failed');
-        say({ type: 'error', id, code, message });
-      },
-    );
-  });
+  const answer = async (request: WorkerRequest): Promise<void> => {
+    if (request.type === 'end') {
+      await session[Symbol.asyncDispose]();
+      port.close();
+      return;
+    }
+    const { id, job } = request;
+    try {
+      say({ type: 'result', id, result: job === 'canary' ? await session.canary() : await session.infer(job) });
+    } catch (cause) {
+      const { code, message } = RuthError.from(cause, 'inference_failed');
+      say({ type: 'error', id, code, message });
+    }
+  };
+  let last = Promise.resolve();
+  port.on('message', (request: WorkerRequest) => { last = last.then(() => answer(request)); });
   say({ type: 'ready', device: session.device });
 } catch (cause) {
   const { code, message } = RuthError.from(cause, 'model_invalid');

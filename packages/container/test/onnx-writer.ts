@@ -1,0 +1,51 @@
+// Writes small ONNX models for tests: just enough protobuf, so that no file of weights stands in the repository.
+
+export interface OnnxNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
+}
+
+export interface OnnxGraph {
+  readonly inputs: readonly { name: string; type: keyof typeof TYPES; dims: readonly number[] }[];
+  readonly nodes: readonly OnnxNode[];
+  readonly constants: Readonly<Record<string, Float32Array | BigInt64Array>>;
+  readonly constantDims?: Readonly<Record<string, readonly number[]>>;
+  readonly outputs: readonly { name: string; type: keyof typeof TYPES; dims: readonly number[] }[];
+}
+
+const TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (; value > 127; value = Math.floor(value / 128)) bytes.push(value % 128 | 128);
+  return Buffer.from([...bytes, value]);
+}
+const number = (field: number, value: number): Buffer => Buffer.concat([varint(field * 8), varint(value)]);
+const bytes = (field: number, value: Buffer | string): Buffer => Buffer.concat([varint(field * 8 + 2), varint(Buffer.byteLength(value)), Buffer.from(value)]);
+
+const tensor = (name: string, data: Float32Array | BigInt64Array, dims: readonly number[]): Buffer => Buffer.concat([
+  ...dims.map((size) => number(1, size)), number(2, data instanceof Float32Array ? TYPES.float32 : TYPES.int64), bytes(8, name),
+  bytes(9, Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+]);
+
+const valueInfo = ({ name, type, dims }: OnnxGraph['inputs'][number]): Buffer => {
+  const shape = Buffer.concat(dims.map((size) => bytes(1, number(1, size))));
+  return Buffer.concat([bytes(1, name), bytes(2, bytes(1, Buffer.concat([number(1, TYPES[type]), bytes(2, shape)])))]);
+};
+
+function attribute(name: string, value: number | readonly number[]): Buffer {
+  // Attribute types: 2 an integer, 7 a list of them.
+  if (typeof value === 'number') return Buffer.concat([bytes(1, name), number(3, value), number(20, 2)]);
+  return Buffer.concat([bytes(1, name), ...value.map((item) => number(8, item)), number(20, 7)]);
+}
+
+export function onnxFile(graph: OnnxGraph): Buffer {
+  const nodes = graph.nodes.map(({ op, inputs, output, attributes = {} }) => bytes(1, Buffer.concat([
+    ...inputs.map((name) => bytes(1, name)), bytes(2, output), bytes(4, op), ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
+  ])));
+  const constants = Object.entries(graph.constants).map(([name, data]) => bytes(5, tensor(name, data, graph.constantDims?.[name] ?? [data.length])));
+  const body = Buffer.concat([...nodes, bytes(2, 'test'), ...constants, ...graph.inputs.map((value) => bytes(11, valueInfo(value))), ...graph.outputs.map((value) => bytes(12, valueInfo(value)))]);
+  return Buffer.concat([number(1, 8), bytes(7, body), bytes(8, number(2, 17))]);
+}

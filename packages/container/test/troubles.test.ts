@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { publishGrey, serveProbe, until } from './harness.ts';
+
+/** Matrices of 2000 and 4000 rows: tenths of a second and seconds. */
+const BUSY = 2000;
+const HUNG = 4000;
+
+test('With the queue full, one more is told at once; those that wait are all answered', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: BUSY, queueLimit: 2 });
+  const ring = newRing();
+  const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
+  const running = ask(request(ring, white));
+  await until(() => container.health().counters.running === 1);
+  const waiting = [ask(request(ring, black)), ask(request(ring, black))];
+  await until(() => container.health().counters.queued === 2);
+  const refused = await ask(request(ring, black));
+  assert.equal(refused.error_code, 'overloaded');
+  for (const answer of await Promise.all([running, ...waiting])) assert.equal(answer.error, null);
+  assert.equal(container.health().counters.failed_overloaded, 1);
+});
+
+test('A request that waits past its deadline is answered so, without being looked at', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: BUSY });
+  const ring = newRing();
+  const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
+  const running = ask(request(ring, white));
+  await until(() => container.health().counters.running === 1);
+  const late = await ask(request(ring, black, { deadline_ms: 1 }));
+  assert.equal(late.error_code, 'deadline_exceeded');
+  assert.equal(container.health().counters.running, 1);
+  assert.equal((await running).error, null);
+});
+
+test('A request whose client went away leaves the queue', async (t) => {
+  const { container, ask, client, ring: newRing, request } = await serveProbe(t, { slow: BUSY });
+  const ring = newRing();
+  const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
+  const running = ask(request(ring, white));
+  await until(() => container.health().counters.running === 1);
+  const gone = new AbortController();
+  const abandoned = client.request(request(ring, black), { timeoutMs: 60_000, signal: gone.signal });
+  await until(() => container.health().counters.queued === 1);
+  gone.abort();
+  await assert.rejects(abandoned);
+  await until(() => container.health().counters.queued === 0);
+  assert.equal((await running).error, null);
+});
+
+test('A session that hangs is replaced: its request is answered, and the next one works', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: HUNG, inferenceLimitMs: 500 });
+  const ring = newRing();
+  const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
+  const hung = await ask(request(ring, white));
+  assert.equal(hung.error_code, 'inference_failed');
+  assert.match(hung.error ?? '', /500 ms/);
+  assert.equal(container.health().status, 'degraded');
+  let next = await ask(request(ring, black));
+  // Loading takes its time on a busy machine; until then requests are told that no session is free.
+  while (next.error_code === 'overloaded') next = await ask(request(ring, black));
+  assert.equal(next.error, null);
+  assert.equal(container.health().counters.sessions_replaced, 1);
+  assert.equal(container.health().status, 'ready');
+});
+
+test('A failed inference is an error and makes the container degraded, until a canary succeeds', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { brittle: true, canaryIntervalMs: 50 });
+  const ring = newRing();
+  const failed = await ask(request(ring, publishGrey(ring, 255)));
+  assert.equal(failed.error_code, 'inference_failed');
+  assert.match(failed.error ?? '', /ONNX Runtime/);
+  await until(() => container.health().status === 'ready');
+  assert.ok((container.health().counters.canaries ?? 0) > 0);
+});
+
+test('A frame that is not there says nothing of the model: the container stays ready', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t);
+  const ring = newRing();
+  assert.equal((await ask(request(ring, 3))).error_code, 'frame_not_found');
+  assert.equal(container.health().status, 'ready');
+});
+
+test('In quiet times a canary shows that the model still works', async (t) => {
+  const { container } = await serveProbe(t, { canaryIntervalMs: 20 });
+  await until(() => (container.health().counters.canaries ?? 0) >= 3);
+  await until(() => container.health().status === 'ready');
+  assert.equal(container.health().counters.canary_failures, 0);
+});
+
+test('Stopping answers what runs, refuses what waits, and removes the socket', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: BUSY });
+  const ring = newRing();
+  const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
+  const running = ask(request(ring, white));
+  await until(() => container.health().counters.running === 1);
+  const waiting = ask(request(ring, black));
+  await until(() => container.health().counters.queued === 1);
+  const closed = container.close({ graceMs: 60_000 });
+  assert.equal(container.health().status, 'stopping');
+  assert.equal((await waiting).error_code, 'shutting_down');
+  assert.equal((await running).error, null);
+  await closed;
+  assert.ok(!existsSync(container.socketPath));
+});
+
+test('500 idle connections cost the next client nothing', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t);
+  const ring = newRing();
+  const idle = Array.from({ length: 500 }, () => connect(container.socketPath));
+  await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  t.after(() => { for (const socket of idle) socket.destroy(); });
+  await until(() => container.health().counters.connections === 500);
+  assert.equal((await ask(request(ring, publishGrey(ring, 0)))).error, null);
+});
