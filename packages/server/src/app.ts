@@ -8,6 +8,7 @@ import {
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import packageJson from '../package.json' with { type: 'json' };
 import { CoreEventStream } from './core-event-stream.ts';
 import { LiveHub } from './live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
@@ -15,8 +16,6 @@ import { servePage } from './page.ts';
 import { guardRequests } from './request-guard.ts';
 import { lookAtSystem } from './system-health.ts';
 import { Upstream } from './upstream.ts';
-
-export const SERVER_VERSION = '0.1.0';
 
 export interface ServerOptions {
   readonly host: string;
@@ -98,7 +97,7 @@ const looks = validator(Looks);
 
 function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, core: Upstream): void {
   const startedAt = performance.now();
-  const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: SERVER_VERSION, pid: process.pid, uptime_ms: performance.now() - startedAt });
+  const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
   // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
   app.get('/api/v1/health', { schema: answers(SystemHealth) }, () => lookAtSystem(kernel, core, options.models, ownHealth()));
   app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, async () => {

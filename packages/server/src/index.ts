@@ -1,3 +1,3 @@
 // The server: API, live WebSockets, and the page.
-export { startServer, SERVER_VERSION, type RunningServer, type ServerOptions } from './app.ts';
+export { startServer, type RunningServer, type ServerOptions } from './app.ts';
 export { LiveHub } from './live-hub.ts';

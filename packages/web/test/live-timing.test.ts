@@ -61,11 +61,11 @@ describe('the look that belongs to a frame', () => {
 });
 
 describe('playback near the live edge', () => {
-  const step = (currentTimeS: number, endS: number, rate = 1, startS = 0) => followLiveEdge({ currentTimeS, buffered: [{ startS, endS }], targetDelayS: 0.4, rate });
+  const step = (currentTimeS: number, endS: number, rate = 1, startS = 0) => followLiveEdge({ currentTimeS, buffered: [{ startS, endS }], targetDelayS: 0.4, rate, jumpBeyondS: 3 });
 
   it('goes on at its own pace where the delay is right', () => {
     assert.deepEqual(step(9.6, 10), { seekToS: null, rate: 1 });
-    assert.deepEqual(followLiveEdge({ currentTimeS: 0, buffered: [], targetDelayS: 0.4, rate: 1.05 }), { seekToS: null, rate: 1 });
+    assert.deepEqual(followLiveEdge({ currentTimeS: 0, buffered: [], targetDelayS: 0.4, rate: 1.05, jumpBeyondS: 3 }), { seekToS: null, rate: 1 });
   });
 
   it('hurries gently until the delay is right again, and no further', () => {
@@ -89,7 +89,7 @@ describe('playback near the live edge', () => {
   });
 
   it('leaves a gap in what is buffered behind', () => {
-    const view = { currentTimeS: 4.9, buffered: [{ startS: 0, endS: 5 }, { startS: 6, endS: 6.3 }], targetDelayS: 0.4, rate: 1 };
+    const view = { currentTimeS: 4.9, buffered: [{ startS: 0, endS: 5 }, { startS: 6, endS: 6.3 }], targetDelayS: 0.4, rate: 1, jumpBeyondS: 3 };
     assert.deepEqual(followLiveEdge(view), { seekToS: 6, rate: 1 });
   });
 });

@@ -1,5 +1,5 @@
 // A camera's tile: picture with overlay, what state it is in, and what its models see.
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState, type CSSProperties } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import type { LookBook } from '../live/look-history.ts';
 import { useStoredChoice } from '../stored-choice.ts';
@@ -38,8 +38,8 @@ export function CameraTile({ camera, system, looks }: { camera: CameraStatus; sy
   const condition = tileCondition(camera, system.cameras.failure, report.phase);
   const toggle = (modelId: string): void => setHidden(hidden.includes(modelId) ? hidden.filter((other) => other !== modelId) : [...hidden, modelId]);
   return (
-    <article className="tile" data-camera-id={id} data-state={condition.state} aria-label={`Camera ${camera.name}`}>
-      <div className="stage" ref={stage} style={camera.width && camera.height ? { aspectRatio: `${camera.width} / ${camera.height}` } : undefined}>
+    <article className="tile" data-camera-id={id} data-state={condition.state} aria-label={`Camera ${camera.name}`} style={shapeOf(camera)}>
+      <div className="stage" ref={stage}>
         <video ref={video} muted playsInline autoPlay aria-label={`Live video of ${camera.name}`} />
         <canvas ref={canvas} aria-hidden="true" />
         <div className="stage-bar">
@@ -90,6 +90,11 @@ function Message({ condition: { state, message } }: { condition: TileCondition }
       {message!.advice && <p className="advice">{message!.advice}</p>}
     </div>
   );
+}
+
+/** For a camera that has the page to itself: its tile takes the shape of its picture. */
+function shapeOf({ width, height }: CameraStatus): CSSProperties {
+  return { '--shape': width && height ? width / height : 16 / 9 } as CSSProperties;
 }
 
 function factsOf({ width, height, fps, codec }: CameraStatus): string[] {

@@ -24,7 +24,7 @@ export function ModelRow({ at: { subscription, model, shown }, sight, coreFailur
       </button>
       <span className="finding" title={finding.title}>{finding.words}</span>
       <span className="rate" title={dropsOf(subscription)}>
-        <meter min={0} max={subscription.desired_fps} low={subscription.desired_fps * 0.5} high={subscription.desired_fps * 0.9} optimum={subscription.desired_fps} value={subscription.achieved_fps} aria-label={`Frames per second of ${name}`} />
+        <meter min={0} max={subscription.desired_fps} low={subscription.desired_fps * 0.5} high={subscription.desired_fps * 0.8} optimum={subscription.desired_fps} value={subscription.achieved_fps} aria-label={`Frames per second of ${name}`} />
         {rounded(subscription.achieved_fps)} / {rounded(subscription.desired_fps)} fps
       </span>
       <span className="latency" title="From the arrival of a frame to its answer: half of the looks are quicker">{subscription.latency_ms ? `${Math.round(subscription.latency_ms.p50)} ms` : '\u2013'}</span>

@@ -6,6 +6,8 @@ export interface EdgeView {
   readonly buffered: readonly { readonly startS: number; readonly endS: number }[];
   readonly targetDelayS: number;
   readonly rate: number;
+  /** How much farther behind than the target it may be before it jumps. */
+  readonly jumpBeyondS: number;
 }
 
 export interface EdgeStep {
@@ -14,13 +16,11 @@ export interface EdgeStep {
   readonly rate: number;
 }
 
-const JUMP_BEYOND_S = 3;
-
-export function followLiveEdge({ currentTimeS, buffered, targetDelayS, rate }: EdgeView): EdgeStep {
+export function followLiveEdge({ currentTimeS, buffered, targetDelayS, rate, jumpBeyondS }: EdgeView): EdgeStep {
   const newest = buffered.at(-1);
   if (!newest) return { seekToS: null, rate: 1 };
   const delayS = newest.endS - currentTimeS;
-  if (currentTimeS < newest.startS - 0.02 || delayS < -0.1 || delayS > targetDelayS + JUMP_BEYOND_S) {
+  if (currentTimeS < newest.startS - 0.02 || delayS < -0.1 || delayS > targetDelayS + jumpBeyondS) {
     return { seekToS: Math.max(newest.startS, newest.endS - targetDelayS), rate: 1 };
   }
   // Once it corrects, it does so until the delay is right, else the rate would flutter.

@@ -45,7 +45,7 @@ function paintBox(context: CanvasRenderingContext2D, box: Rectangle, colour: str
 }
 
 function paintLabels(context: CanvasRenderingContext2D, frame: Rectangle, detections: readonly Detection[], unit: number): void {
-  const fontPx = Math.max(10, Math.round(12 * unit));
+  const fontPx = Math.max(9, Math.round(12 * unit));
   const padding = Math.round(fontPx * 0.4);
   context.font = `600 ${fontPx}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
