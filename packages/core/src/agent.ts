@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts';
 import type { ModelEndpoint } from './dispatch.ts';
 import { FrameSource } from './frame-source.ts';
 import { Lease, type LeaseIssuer } from './lease.ts';
-import type { PollTimer } from './poll-timer.ts';
+import type { Poll, PollTimer } from './poll-timer.ts';
 import { Subscription } from './subscription.ts';
 
 export type AgentState = 'created' | 'running' | 'stopped';
@@ -35,10 +35,10 @@ export class StreamAgent implements AsyncDisposable {
   readonly #following: ReadonlyMap<string, readonly Subscription[]>;
   readonly #active: readonly Subscription[];
   readonly #stop = new AbortController();
-  readonly #poll = (nowMs: number): void => this.#source?.poll(nowMs);
   #state: AgentState = 'created';
   #leasing: Promise<void> | null = null;
   #source: FrameSource | null = null;
+  #poll: Poll | null = null;
   #cameraIsUp: boolean | null = null;
 
   constructor(options: StreamAgentOptions) {
@@ -73,7 +73,7 @@ export class StreamAgent implements AsyncDisposable {
       }
     }
     if (this.leasedFps === 0) return;
-    const { cameraId, kernel, clock, logger, timer } = this.#options;
+    const { cameraId, kernel, clock, logger } = this.#options;
     const lease = new Lease({
       cameraId, fps: this.leasedFps, kernel, clock,
       onGrant: (grant) => this.#granted(grant),
@@ -81,14 +81,13 @@ export class StreamAgent implements AsyncDisposable {
       onExpiry: () => this.#sayCamera(false, 'the kernel cannot be reached'),
     });
     this.#leasing = lease.run(this.#stop.signal);
-    timer.add(this.#poll);
   }
 
   /** Gives up looks in flight, gives the lease back, unmaps the ring. */
   async stop(): Promise<void> {
     if (this.#state !== 'running') throw this.#invalidStep('stop');
     this.#state = 'stopped';
-    this.#options.timer.delete(this.#poll);
+    if (this.#poll) this.#options.timer.delete(this.#poll);
     this.#stop.abort();
     await Promise.all([this.#leasing, ...this.#active.map((subscription) => subscription.stop())]);
     this.#source?.[Symbol.dispose]();
@@ -100,14 +99,16 @@ export class StreamAgent implements AsyncDisposable {
   }
 
   #granted(grant: LeaseGrant): void {
-    const { cameraId, ringDirectory, logger } = this.#options;
+    const { cameraId, ringDirectory, timer, logger } = this.#options;
     // A camera that is still being connected to at the start is not down yet.
     if (grant.camera_state !== 'connecting' || this.#cameraIsUp !== null) this.#sayCamera(grant.camera_state === 'streaming', grant.camera_state);
-    this.#source ??= new FrameSource({
-      cameraId, frameReference: grant.frame_reference, ringDirectory,
+    if (this.#source) return;
+    const source = this.#source = new FrameSource({
+      cameraId, frameReference: grant.frame_reference, ringDirectory, fps: this.leasedFps,
       onFrame: (frame) => { for (const subscription of this.#direct) subscription.offer(frame); },
       onError: (error) => logger.error({ camera: cameraId, code: error.code }, `its frames cannot be read: ${error.message}`),
     });
+    timer.add(this.#poll = () => source.poll());
   }
 
   #receive(look: Look, frame: CameraFrame): void {

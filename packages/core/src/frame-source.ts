@@ -5,14 +5,22 @@ import { RingReader, type RingFrame } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 
 /** Between attempts to map a ring that is not there. */
-const REOPEN_MS = 100;
+const REOPEN_MS = 200;
 /** The same where it is there and cannot be used. */
 const REOPEN_AFTER_ERROR_MS = 2000;
+/** Of the time between two frames, what passes before the next one is looked for. */
+const QUIET_SHARE = 0.75;
+const MOST_QUIET_MS = 500;
+/** Then it is looked for this often within that time, at most every so many milliseconds. */
+const LOOKS_PER_FRAME = 20;
+const MOST_WAIT_MS = 10;
 
 export interface FrameSourceOptions {
   readonly cameraId: string;
   readonly frameReference: string;
   readonly ringDirectory: string;
+  /** Frames per second that are asked for: where they come faster, polling follows. */
+  readonly fps: number;
   onFrame(frame: CameraFrame): void;
   /** The ring is there and cannot be used; said once until it can. */
   onError(error: RuthError): void;
@@ -22,28 +30,34 @@ export class FrameSource implements Disposable {
   readonly #options: FrameSourceOptions;
   #reader: RingReader | null = null;
   #nextFrameId = 0;
-  #openAtMs = -Infinity;
+  #newest: CameraFrame | null = null;
+  #frameIntervalMs: number;
   #saidError = false;
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
+    this.#frameIntervalMs = 1000 / options.fps;
   }
 
-  /** Hands on every frame published since the last poll that is still there, oldest first. */
-  poll(nowMs: number): void {
-    if (this.#reader === null && !this.#open(nowMs)) return;
-    const reader = this.#reader!;
+  /** Hands on every frame published since the last poll that is still there, oldest first. Returns in how many milliseconds a poll is worthwhile. */
+  poll(): number {
     try {
+      const reader = this.#reader ??= this.#open();
+      if (reader === null) return REOPEN_MS;
       const published = reader.framesPublished();
+      const isNews = published > this.#nextFrameId;
       for (let frameId = Math.max(this.#nextFrameId, published - reader.layout.slotCount); frameId < published; frameId++) {
         const read = reader.read(frameId);
-        if (read.status === 'frame') this.#options.onFrame(this.#cameraFrame(read.frame, reader));
+        if (read.status === 'frame') this.#handOn(this.#cameraFrame(read.frame, reader));
       }
       this.#nextFrameId = published;
-      if (!reader.isCurrent()) this.#drop(nowMs);
+      if (!reader.isCurrent()) this[Symbol.dispose]();
+      return isNews ? Math.min(this.#frameIntervalMs * QUIET_SHARE, MOST_QUIET_MS) : Math.min(this.#frameIntervalMs / LOOKS_PER_FRAME, MOST_WAIT_MS);
     } catch (cause) {
-      this.#drop(nowMs);
-      this.#failed(RuthError.from(cause), nowMs);
+      this[Symbol.dispose]();
+      if (!this.#saidError) this.#options.onError(RuthError.from(cause));
+      this.#saidError = true;
+      return REOPEN_AFTER_ERROR_MS;
     }
   }
 
@@ -52,32 +66,25 @@ export class FrameSource implements Disposable {
     this.#reader = null;
   }
 
-  #open(nowMs: number): boolean {
-    if (nowMs < this.#openAtMs) return false;
+  /** Null where there is no ring. */
+  #open(): RingReader | null {
     try {
-      this.#reader = RingReader.open(this.#options.frameReference, { ringDirectory: this.#options.ringDirectory });
+      const reader = RingReader.open(this.#options.frameReference, { ringDirectory: this.#options.ringDirectory });
+      this.#saidError = false;
+      // What lies there was published for someone else, or long ago.
+      this.#nextFrameId = reader.framesPublished();
+      return reader;
     } catch (cause) {
-      const error = RuthError.from(cause);
-      this.#openAtMs = nowMs + REOPEN_MS;
-      if (error.code !== 'frame_not_found') this.#failed(error, nowMs);
-      return false;
+      if (RuthError.from(cause).code === 'frame_not_found') return null;
+      throw cause;
     }
-    this.#saidError = false;
-    // What lies there was published for someone else, or long ago.
-    this.#nextFrameId = this.#reader.framesPublished();
-    return true;
   }
 
-  #drop(nowMs: number): void {
-    this.#reader?.close();
-    this.#reader = null;
-    this.#openAtMs = nowMs;
-  }
-
-  #failed(error: RuthError, nowMs: number): void {
-    this.#openAtMs = nowMs + REOPEN_AFTER_ERROR_MS;
-    if (!this.#saidError) this.#options.onError(error);
-    this.#saidError = true;
+  #handOn(frame: CameraFrame): void {
+    const sinceLastMs = (frame.ptsUs - (this.#newest?.ptsUs ?? -Infinity)) / 1000;
+    if (frame.epoch === this.#newest?.epoch && sinceLastMs > 0) this.#frameIntervalMs = Math.min(sinceLastMs, 1000 / this.#options.fps);
+    this.#newest = frame;
+    this.#options.onFrame(frame);
   }
 
   #cameraFrame({ frameId, ptsUs, capturedAtUs, epoch, width, height, format }: RingFrame, reader: RingReader): CameraFrame {

@@ -1,36 +1,49 @@
-// One timer for every camera of the node: each tick polls them all, and without a camera there is no tick.
+// One timer for every camera of the node. A wake-up costs far more than a look at a ring's head, so each camera says
+// when it is worth looking again, and without a camera there is no wake-up at all.
 import type { Clock } from './clock.ts';
 
-/** Adds half of this to a look's latency on average; a tick costs some 10 microseconds. */
-const POLL_INTERVAL_MS = 4;
+/** Polls, and returns after how many milliseconds it wants to be polled again. */
+export type Poll = () => number;
+
+/** Cameras due within it share a wake-up. */
+const LEAST_WAIT_MS = 3;
 
 export class PollTimer implements Disposable {
   readonly #clock: Clock;
-  readonly #polled = new Set<(nowMs: number) => void>();
-  #timer: NodeJS.Timeout | null = null;
+  /** When each is due. */
+  readonly #polls = new Map<Poll, number>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add(poll: (nowMs: number) => void): void {
-    this.#polled.add(poll);
-    this.#timer ??= setInterval(() => this.tick(), POLL_INTERVAL_MS);
+  add(poll: Poll): void {
+    this.#polls.set(poll, this.#clock.monotonicMs());
+    this.#schedule();
   }
 
-  delete(poll: (nowMs: number) => void): void {
-    this.#polled.delete(poll);
-    if (this.#polled.size === 0) this[Symbol.dispose]();
+  delete(poll: Poll): void {
+    this.#polls.delete(poll);
+    this.#schedule();
   }
 
-  /** Polls each now. */
+  /** Polls those that are due. */
   tick(): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const poll of this.#polled) poll(nowMs);
+    for (const [poll, dueMs] of this.#polls) if (dueMs <= nowMs + LEAST_WAIT_MS / 2) this.#polls.set(poll, nowMs + poll());
+    this.#schedule();
   }
 
   [Symbol.dispose](): void {
-    if (this.#timer) clearInterval(this.#timer);
-    this.#timer = null;
+    this.#polls.clear();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#polls.size === 0) return;
+    const earliestMs = Math.min(...this.#polls.values()) - this.#clock.monotonicMs();
+    this.#timer = setTimeout(() => this.tick(), Math.max(LEAST_WAIT_MS, earliestMs));
   }
 }

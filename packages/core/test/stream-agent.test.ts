@@ -26,6 +26,7 @@ function agentOf(place: Place, subscriptions: Settings[], endpoint: (modelId: st
   });
   /** Lets the agent see what is in the ring now, as the timer would. */
   const poll = async (): Promise<void> => {
+    clock.advance(500);
     timer.tick();
     await settled();
     await settled();
