@@ -1,9 +1,15 @@
 // Camera URLs: what is accepted, and the form of one that may be shown. Credentials never leave through here.
 
 const CAMERA_PROTOCOLS = ['rtsp:', 'rtsps:'];
+/** What ends a URL inside a text. No camera URL may hold them bare: a password cut in two could not be hidden. */
+const NOT_IN_URL = /[\s"'<>]/;
+const WORDS = /[^\s"'<>]+/g;
+/** Some cameras take credentials in the path or query: `/user=admin_password=secret_channel=1`, `?user=admin&password=secret`. */
+const CREDENTIAL = /((?:user(?:name)?|usr|login|pass(?:word|wd)?|pwd|psw|token|secret|auth)=)[^&;]*?(?=_[a-z]+=|[&;]|$)/gi;
 
 /** Null where the URL can be a camera's; otherwise what is wrong with it, without quoting its credentials. */
 export function cameraUrlProblem(url: string): string | null {
+  if (NOT_IN_URL.test(url)) return 'holds a space, a quote or an angle bracket; write them percent-encoded: %20, %22, %27, %3C, %3E';
   let parsed: URL;
   try {
     parsed = new URL(url);
@@ -16,6 +22,14 @@ export function cameraUrlProblem(url: string): string | null {
 
 /** Replaces user and password of every URL inside `text`: `rtsp://***@host/path`. Safe on any text, such as an error message. */
 export function redactUrls(text: string): string {
-  // Up to the LAST '@' before white space: a password may hold '@' or '/'.
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)([^\s"'<>]*)@/gi, '$1***@');
+  if (!text.includes('://')) return text;
+  return text.replace(WORDS, (word) => {
+    const scheme = word.indexOf('://');
+    if (scheme < 0) return word;
+    const begin = scheme + '://'.length;
+    // Up to the LAST '@': a password may hold '@' or '/'.
+    const at = word.lastIndexOf('@');
+    const shown = at < begin ? word : `${word.slice(0, begin)}***${word.slice(at)}`;
+    return shown.replace(CREDENTIAL, '$1***');
+  });
 }

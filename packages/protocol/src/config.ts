@@ -6,59 +6,61 @@ import { InferConfig } from './inference.ts';
 import { parseYaml } from './yaml-document.ts';
 
 const strict = { additionalProperties: false } as const;
-const Id = Type.String({ pattern: ID_PATTERN });
+const id = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
 
 export const CameraConfig = Type.Object({
-  id: Id,
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-  url: Type.String({ minLength: 1, maxLength: 2048, description: 'rtsp://user:password@host:554/path' }),
+  id: id('Name of the camera in paths, messages and events'),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Shown on the page; the id unless told' })),
+  url: Type.String({ minLength: 1, maxLength: 2048, description: 'rtsp://user:password@host:554/path; special characters of the password percent-encoded' }),
   transport: Type.Optional(Type.Enum(['tcp', 'udp'], { description: 'How RTP travels; tcp unless told' })),
-  stall_timeout_ms: Type.Optional(Type.Integer({ minimum: 500, maximum: 120_000, description: 'Silence after which the camera counts as stalled; 5000 unless told' })),
-  frames: Type.Optional(Type.Object({ slots: Type.Optional(Type.Integer({ minimum: 2, maximum: 256, description: 'Frames the ring holds; 8 unless told' })) }, strict)),
+  stall_timeout_ms: Type.Optional(Type.Integer({ minimum: 500, maximum: 120_000, description: 'Milliseconds of silence after which the camera counts as stalled; 5000 unless told' })),
+  frames: Type.Optional(Type.Object({ slots: Type.Optional(Type.Integer({ minimum: 2, maximum: 256, description: 'Frames the ring holds; 8 unless told' })) }, { ...strict, description: 'Decoded frames in shared memory' })),
   note: Type.Optional(Type.String({ maxLength: 500, description: 'Shown on the page beside the camera' })),
-}, strict);
+}, { ...strict, description: 'A camera' });
 export type CameraConfig = Static<typeof CameraConfig>;
 
 export const RegionsConfig = Type.Object({
   model: Type.String({ pattern: ID_PATTERN, description: 'Model whose detections are the regions' }),
-  classes: Type.Optional(Type.Array(Type.String())),
-  min_confidence: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  classes: Type.Optional(Type.Array(Type.String(), { description: 'Only detections of these classes; all unless told' })),
+  min_confidence: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only detections at least this sure' })),
   margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told' })),
   max_regions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most regions per frame, largest score first; 8 unless told' })),
-}, strict);
+}, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
 export type RegionsConfig = Static<typeof RegionsConfig>;
 
 export const SubscriptionConfig = Type.Object({
   camera: Type.String({ pattern: `${ID_PATTERN}|^\\*$`, description: 'Camera id, or "*" for all' }),
-  model: Id,
-  desired_fps: Type.Number({ exclusiveMinimum: 0, maximum: 240 }),
-  active: Type.Optional(Type.Boolean()),
+  model: id('Model id'),
+  desired_fps: Type.Number({ exclusiveMinimum: 0, maximum: 240, description: 'Looks per second; never more, and fewer only where frames are dropped and counted' }),
+  active: Type.Optional(Type.Boolean({ description: 'false keeps the line without running it; true unless told' })),
   config: Type.Optional(InferConfig),
   regions: Type.Optional(RegionsConfig),
-}, strict);
+}, { ...strict, description: 'A model looks at a camera' });
 export type SubscriptionConfig = Static<typeof SubscriptionConfig>;
 
 export const ModelConfig = Type.Object({
-  id: Id,
+  id: id('Model id'),
   folder: Type.Optional(Type.String({ minLength: 1, description: 'Folder with model.yaml; <models_directory>/<id> unless told' })),
-}, strict);
+}, { ...strict, description: 'A model' });
 export type ModelConfig = Static<typeof ModelConfig>;
 
 export const RuthConfig = Type.Object({
   http: Type.Optional(Type.Object({
     host: Type.Optional(Type.String({ minLength: 1, description: 'Address to listen on; 127.0.0.1 unless told' })),
     port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: '8080 unless told; 0 picks a free one' })),
-  }, strict)),
+  }, { ...strict, description: 'Where the page and the API are served' })),
   paths: Type.Optional(Type.Object({
-    socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60 })),
-    ring_directory: Type.Optional(Type.String({ pattern: '^/' })),
-    models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Relative to this file' })),
-  }, strict)),
-  log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
-  cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024 })),
-  models: Type.Optional(Type.Array(ModelConfig, { maxItems: 256 })),
-  subscriptions: Type.Optional(Type.Array(SubscriptionConfig, { maxItems: 16_384 })),
-}, { ...strict, $id: 'https://ruth.video/schemas/ruth.schema.json', title: 'ruth.yaml' });
+    socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes; /tmp unless told' })),
+    ring_directory: Type.Optional(Type.String({ pattern: '^/', description: 'Shared memory for frames; /dev/shm unless told' })),
+    models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of model folders, relative to this file; models unless told' })),
+  }, { ...strict, description: 'Where sockets, frames and models are' })),
+  log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'The least that is logged; info unless told' })),
+  cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'The cameras of this node' })),
+  models: Type.Optional(Type.Array(ModelConfig, { maxItems: 256, description: 'The models to run; the two built-in ones unless told' })),
+  subscriptions: Type.Optional(Type.Array(SubscriptionConfig, {
+    maxItems: 16_384, description: 'Which model looks at which camera, how often; unless told, the built-in models at all cameras',
+  })),
+}, strict);
 export type RuthConfig = Static<typeof RuthConfig>;
 
 /** A camera's settings with nothing left open. */

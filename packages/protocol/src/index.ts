@@ -7,6 +7,7 @@ export * from './events.ts';
 export * from './ids.ts';
 export * from './inference.ts';
 export * from './manifest.ts';
+export * from './published-schemas.ts';
 export * from './ring-layout.ts';
 export * from './system-health.ts';
 export * from './validation.ts';

@@ -7,6 +7,7 @@ import { ID_PATTERN } from './ids.ts';
 export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 const Unit = Type.Number({ minimum: 0, maximum: 1 });
+const unit = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 const Id = Type.String({ pattern: ID_PATTERN });
 
 /** `[x_min, y_min, x_max, y_max]`, 0..1 of the whole frame, origin top left. */
@@ -26,13 +27,13 @@ export const FrameMetadata = Type.Object({
 export type FrameMetadata = Static<typeof FrameMetadata>;
 
 export const InferConfig = Type.Object({
-  confidence_threshold: Type.Optional(Unit),
-  iou_threshold: Type.Optional(Unit),
-  classes: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 1024 })),
-  max_detections: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  roi: Type.Optional(Box),
-  deadline_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 600_000 })),
-});
+  confidence_threshold: Type.Optional(unit('Detections less sure than this are left out')),
+  iou_threshold: Type.Optional(unit('Of two boxes of one class that overlap more than this, the surer one stays')),
+  classes: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 1024, description: 'Only these classes' })),
+  max_detections: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'At most so many, the surest first' })),
+  roi: Type.Optional(Type.Tuple([Unit, Unit, Unit, Unit], { description: 'Look only here: x_min, y_min, x_max, y_max, 0..1 of the whole frame' })),
+  deadline_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 600_000, description: 'After so many milliseconds nobody wants the answer' })),
+}, { description: 'What to look for; the defaults are those of the model' });
 export type InferConfig = Static<typeof InferConfig>;
 
 export const InferRequest = Type.Object({

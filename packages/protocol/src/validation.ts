@@ -1,8 +1,14 @@
 // One way to check a value against a schema: it is of the type, or the error says where and what would be right.
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
+import { redactUrls } from './camera-url.ts';
 import type { ErrorCode } from './errors.ts';
 import { RuthError } from './errors.ts';
+import { ID_PATTERN } from './ids.ts';
+
+/** TypeBox stops looking after 8 errors, several of which may be about one key; a bound against floods is kept. */
+Settings.Set({ maxErrors: 128 });
 
 export interface Violation {
   /** Where: `/cameras/0/url`; empty for the whole value. */
@@ -17,7 +23,7 @@ export interface Validator<T> {
   parse(value: unknown, code?: ErrorCode): T;
 }
 
-interface SchemaError { keyword: string; instancePath: string; message: string; params: Record<string, unknown> }
+interface SchemaError { keyword: string; schemaPath: string; instancePath: string; message: string; params: Record<string, unknown> }
 
 /** Compiles a schema. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
@@ -28,7 +34,7 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
     violations,
     parse(value, code = 'bad_request') {
       if (compiled.Check(value)) return value;
-      const text = violations(value).slice(0, 5).map((v) => `${v.pointer === '' ? 'message' : v.pointer.slice(1).replaceAll('/', '.')} ${v.message}`);
+      const text = violations(value).slice(0, 5).map((v) => `${pointerPath(v.pointer).join('.') || 'message'} ${v.message}`);
       throw new RuthError(code, text.join('; '));
     },
   };
@@ -42,32 +48,78 @@ function describe(errors: SchemaError[], root: unknown): Violation[] {
     seen.add(pointer);
     found.push({ pointer, message });
   };
-  for (const error of errors) {
+  const relevant = withinBestBranches(errors);
+  for (const error of relevant) {
     if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
     if (error.keyword === 'additionalProperties') {
-      for (const key of error.params.additionalProperties as string[]) add(`${error.instancePath}/${key}`, 'is not a known key');
+      for (const key of error.params.additionalProperties as string[]) add(pointerTo(error, key), 'is not a known key');
     } else if (error.keyword === 'required') {
-      for (const key of error.params.requiredProperties as string[]) add(`${error.instancePath}/${key}`, 'is missing');
+      for (const key of error.params.requiredProperties as string[]) add(pointerTo(error, key), 'is missing');
     } else {
-      add(error.instancePath, `${error.message}${choices(error)}, not ${excerpt(at(root, error.instancePath))}`);
+      add(error.instancePath, demand(error, at(root, error.instancePath)));
     }
   }
-  for (const error of errors) if (error.keyword === 'anyOf') add(error.instancePath, error.message);
+  for (const error of relevant) {
+    if (error.keyword === 'anyOf' && !found.some((violation) => lies(violation.pointer, error.instancePath))) add(error.instancePath, error.message);
+  }
+  if (found.length === 0) add('', 'does not fit its schema');
   return found;
 }
 
-function choices(error: SchemaError): string {
-  const allowed = error.params.allowedValues;
-  return Array.isArray(allowed) ? ` (${allowed.map((value) => JSON.stringify(value)).join(', ')})` : '';
+/** Of each union's branches only the errors of the one that fits best: the others say what nobody meant. */
+function withinBestBranches(errors: SchemaError[]): SchemaError[] {
+  let relevant = errors;
+  const unions = errors.filter((error) => error.keyword === 'anyOf').sort((a, b) => b.schemaPath.length - a.schemaPath.length);
+  for (const union of unions) {
+    const prefix = `${union.schemaPath}/anyOf/`;
+    const branchOf = (error: SchemaError): string | null =>
+      error.schemaPath.startsWith(prefix) && lies(error.instancePath, union.instancePath) ? error.schemaPath.slice(prefix.length).split('/')[0]! : null;
+    const weights = new Map<string, number>();
+    for (const error of relevant) {
+      const branch = branchOf(error);
+      if (branch !== null) weights.set(branch, (weights.get(branch) ?? 0) + weight(error));
+    }
+    const best = [...weights].sort(([, a], [, b]) => a - b)[0]?.[0];
+    relevant = relevant.filter((error) => { const branch = branchOf(error); return branch === null || branch === best; });
+  }
+  return relevant;
+}
+
+function weight(error: SchemaError): number {
+  return error.keyword === 'required' ? (error.params.requiredProperties as string[]).length : 1;
+}
+
+function lies(pointer: string, under: string): boolean {
+  return pointer === under || pointer.startsWith(`${under}/`);
+}
+
+/** What would be right, and what stands there instead. */
+function demand(error: SchemaError, value: unknown): string {
+  const { allowedValues, pattern, type } = error.params;
+  const instead = `, not ${excerpt(value)}`;
+  if (Array.isArray(allowedValues)) return `must be one of ${allowedValues.map((allowed) => JSON.stringify(allowed)).join(', ')}${instead}`;
+  if (String(pattern).includes(ID_PATTERN)) return `must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit${instead}`;
+  const quotes = type === 'string' && (typeof value === 'number' || typeof value === 'boolean') ? '; put it in quotes' : '';
+  return `${error.message}${instead}${quotes}`;
+}
+
+function pointerTo(error: SchemaError, key: string): string {
+  return `${error.instancePath}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** The keys that a JSON pointer names, from the root. */
+export function pointerPath(pointer: string): string[] {
+  return pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function at(root: unknown, pointer: string): unknown {
   let value = root;
-  for (const key of pointer.split('/').slice(1)) value = (value as Record<string, unknown> | undefined)?.[key];
+  for (const key of pointerPath(pointer)) value = (value as Record<string, unknown> | null | undefined)?.[key];
   return value;
 }
 
+/** Safe to show: a URL in the wrong place may carry a password. */
 function excerpt(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = redactUrls(JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

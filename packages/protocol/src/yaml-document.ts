@@ -1,8 +1,9 @@
 // Reads a YAML text against a schema. An error names file, line, key, and what would be right. No I/O.
 import type { Static, TSchema } from 'typebox';
 import { LineCounter, parseDocument, isMap, isScalar, type Document } from 'yaml';
+import { redactUrls } from './camera-url.ts';
 import { RuthError, type ErrorCode } from './errors.ts';
-import { validator, type Validator, type Violation } from './validation.ts';
+import { pointerPath, validator, type Validator, type Violation } from './validation.ts';
 
 export interface YamlDocument<T> {
   readonly value: T;
@@ -15,13 +16,14 @@ const validators = new WeakMap<TSchema, Validator<unknown>>();
 /** Parses and checks `text`; `file` is only named in errors. Throws `code` with every problem, one a line. */
 export function parseYaml<S extends TSchema>(schema: S, text: string, file: string, code: ErrorCode): YamlDocument<Static<S>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false, resolveKnownTags: false, logLevel: 'error' });
   const problem = document.errors[0];
   if (problem) {
-    const { line, col } = lines.linePos(problem.pos[0]);
-    throw new RuthError(code, `${file}:${line}:${col}: ${problem.message.split('\n')[0]}`);
+    const [offset] = problem.pos;
+    const { line, col } = lines.linePos(offset);
+    throw new RuthError(code, `${file}:${line}:${col}: ${yamlSentence(problem.code, problem.message, text.slice(offset))}`);
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const value = toValue(document, file, code);
   let check = validators.get(schema) as Validator<Static<S>> | undefined;
   if (!check) validators.set(schema, check = validator(schema));
   const where = (path: readonly (string | number)[]): string => {
@@ -40,13 +42,30 @@ export function parseYaml<S extends TSchema>(schema: S, text: string, file: stri
   };
 }
 
+function yamlSentence(code: string, message: string, textFrom: string): string {
+  const key = /^[\w.-]+/.exec(textFrom)?.[0];
+  if (code === 'DUPLICATE_KEY' && key !== undefined) return `${key} stands here twice; keep one`;
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; keep one';
+  return redactUrls(message);
+}
+
+function toValue(document: Document, file: string, code: ErrorCode): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (cause) {
+    // an alias of nothing, or aliases that multiply
+    throw new RuthError(code, `${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 function sentence(violation: Violation, where: (path: string[]) => string, schema: TSchema): string {
-  const path = violation.pointer.split('/').slice(1);
+  const path = pointerPath(violation.pointer);
   const key = path.at(-1) ?? '';
   if (violation.message === 'is not a known key') {
     const known = keysAt(schema, path.slice(0, -1));
     const near = nearest(key, known);
-    return `${where(path)}: ${path.join('.')} is not a known key; ${near ? `did you mean ${near}?` : `known here: ${known.join(', ')}`}`;
+    const advice = near ? `did you mean ${near}?` : `known here: ${known.join(', ')}`;
+    return `${where(path)}: ${redactUrls(path.join('.'))} is not a known key; ${advice}`;
   }
   if (violation.message === 'is missing') return `${where(path.slice(0, -1))}: ${path.join('.')} is missing`;
   return `${where(path)}: ${path.join('.') || 'the document'} ${violation.message}`;
@@ -69,9 +88,13 @@ function offsetOf(document: Document, path: readonly (string | number)[]): numbe
 interface SchemaNode { properties?: Record<string, SchemaNode>; items?: SchemaNode; anyOf?: SchemaNode[] }
 
 function keysAt(schema: TSchema, path: readonly string[]): string[] {
-  let node: SchemaNode | undefined = schema;
-  for (const key of path) node = node?.properties?.[key] ?? node?.items;
-  return Object.keys(node?.properties ?? {});
+  let nodes: SchemaNode[] = [schema];
+  for (const key of path) nodes = nodes.flatMap(branches).flatMap((node) => node.properties?.[key] ?? node.items ?? []);
+  return nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}));
+}
+
+function branches(node: SchemaNode): SchemaNode[] {
+  return node.anyOf?.flatMap(branches) ?? [node];
 }
 
 function nearest(key: string, known: readonly string[]): string | null {

@@ -1,0 +1,11 @@
+// Writes packages/protocol/schemas/*.schema.json from the schemas in src/, and removes those that are no longer published.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PUBLISHED_SCHEMAS, publishedSchemaText, type PublishedSchemaName } from '../src/index.ts';
+
+const directory = join(import.meta.dirname, '..', 'schemas');
+const names = Object.keys(PUBLISHED_SCHEMAS) as PublishedSchemaName[];
+mkdirSync(directory, { recursive: true });
+for (const file of readdirSync(directory)) if (!names.some((name) => file === `${name}.schema.json`)) rmSync(join(directory, file));
+for (const name of names) writeFileSync(join(directory, `${name}.schema.json`), publishedSchemaText(name));
+console.log(`${names.length} schemas in ${directory}`);

@@ -1,0 +1,44 @@
+// The contracts as JSON Schema files, for editors and for other languages: `schemas/<name>.schema.json` are made from here.
+import type { TSchema } from 'typebox';
+import { RuthConfig } from './config.ts';
+import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, ModelStatus, ProcessHealth, SubscriptionStatus } from './control.ts';
+import { CoreEvent } from './events.ts';
+import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, InferRequest, InferResponse } from './inference.ts';
+import { Manifest } from './manifest.ts';
+import { SystemHealth } from './system-health.ts';
+
+/** Draft 7: what yaml-language-server and most libraries read, and the draft whose tuples TypeBox writes. */
+const DRAFT = 'http://json-schema.org/draft-07/schema#';
+const BASE = 'https://ruth.video/schemas';
+
+/** Schema and what it is of, by the name of its file. */
+export const PUBLISHED_SCHEMAS = {
+  'ruth': { schema: RuthConfig, title: 'ruth.yaml', description: 'Settings of a node: its cameras, its models, and which model looks at which camera' },
+  'manifest': { schema: Manifest, title: 'model.yaml', description: 'What a model is, how pixels reach it, and how its output is read' },
+  'infer-request': { schema: InferRequest, title: 'Inference request', description: 'Asks a model container about one frame, by reference' },
+  'infer-response': { schema: InferResponse, title: 'Inference response', description: 'What the model saw, or why it could not look' },
+  'describe-request': { schema: DescribeRequest, title: 'Describe request', description: 'Asks a model container what it is' },
+  'describe-response': { schema: DescribeResponse, title: 'Describe response', description: 'What a model container is and can do' },
+  'health-request': { schema: HealthRequest, title: 'Health request', description: 'Asks a model container how it is' },
+  'health-response': { schema: HealthResponse, title: 'Health response', description: 'How a model container is' },
+  'lease-request': { schema: LeaseRequest, title: 'Lease request', description: 'PUT /v1/leases/:lease_id of the kernel: asks for frames of a camera' },
+  'lease-grant': { schema: LeaseGrant, title: 'Lease grant', description: 'Where the frames of a lease will be' },
+  'camera-status': { schema: CameraStatus, title: 'Camera status', description: 'GET /v1/cameras of the kernel, each item' },
+  'live-init': { schema: LiveInit, title: 'Live init', description: 'First message of a live view' },
+  'model-status': { schema: ModelStatus, title: 'Model status', description: 'GET /v1/models of the core, each item' },
+  'subscription-status': { schema: SubscriptionStatus, title: 'Subscription status', description: 'GET /v1/subscriptions of the core, each item' },
+  'look': { schema: Look, title: 'Look', description: 'The newest look of a model at a camera' },
+  'core-event': { schema: CoreEvent, title: 'Core event', description: 'An event of the ordered stream of the core' },
+  'error-body': { schema: ErrorBody, title: 'Error body', description: 'Body of every error answer over HTTP' },
+  'process-health': { schema: ProcessHealth, title: 'Process health', description: 'GET /v1/health of kernel and core' },
+  'system-health': { schema: SystemHealth, title: 'System health', description: 'GET /api/v1/health of the server' },
+} as const satisfies Record<string, { schema: TSchema; title: string; description: string }>;
+
+export type PublishedSchemaName = keyof typeof PUBLISHED_SCHEMAS;
+
+/** The text of `schemas/<name>.schema.json`. */
+export function publishedSchemaText(name: PublishedSchemaName): string {
+  const { schema, title, description } = PUBLISHED_SCHEMAS[name];
+  const document = { $schema: DRAFT, $id: `${BASE}/${name}.schema.json`, title, description, ...schema };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

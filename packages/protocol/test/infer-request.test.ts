@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CoreEvent, InferRequest, InferResponse, LeaseRequest, RuthError, validator } from '../src/index.ts';
+
+const example = JSON.parse(readFileSync(new URL('../golden/good/infer-request.full.json', import.meta.url), 'utf8')) as InferRequest;
+const json = fc.jsonValue({ maxDepth: 4 });
+
+/** The example with something else put somewhere. */
+const nearMiss = fc.tuple(fc.constantFrom(...paths(example)), fc.oneof(json, fc.constantFrom(null, -1, 0, 1e308, '', '../x', [], {}, [[]]))).map(([path, value]) => {
+  const message = structuredClone(example) as unknown as Record<string, unknown>;
+  let node = message;
+  for (const key of path.slice(0, -1)) node = node[key] as Record<string, unknown>;
+  node[path.at(-1)!] = value;
+  return message;
+});
+
+function paths(value: unknown): string[][] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [[key], ...paths(inner).map((path) => [key, ...path])]);
+}
+
+for (const [name, schema] of Object.entries({ InferRequest, InferResponse, LeaseRequest, CoreEvent })) {
+  const check = validator(schema);
+  test(`Any JSON is either a valid ${name} or bad_request that says where; nothing else is ever thrown`, () => {
+    fc.assert(fc.property(fc.oneof(json, nearMiss), (message) => {
+      const violations = check.violations(message);
+      assert.equal(check.check(message), violations.length === 0);
+      try {
+        assert.equal(check.parse(message), message);
+        assert.deepEqual(violations, []);
+      } catch (error) {
+        assert.ok(error instanceof RuthError && error.code === 'bad_request', String(error));
+        assert.ok(violations.length > 0 && error.message.includes(violations[0]!.message));
+        assert.ok(error.message.length < 2000);
+      }
+    }), { numRuns: 1000 });
+  });
+}
+
+test('The answer to a broken request names every field that is wrong and what would be right', () => {
+  const check = validator(InferRequest);
+  const message = { ...example, camera_id: '../x', frame_metadata: { frame_id: 'x' }, config: { roi: [0, 0, 2, 1] } };
+  assert.throws(() => check.parse(message), (error: RuthError) => {
+    for (const part of [/frame_metadata\.frame_id must be integer, not "x"/, /camera_id must be 1 to 63 letters.* not "\.\.\/x"/, /config\.roi\.2 must be <= 1, not 2/]) assert.match(error.message, part);
+    return true;
+  });
+});
+
+test('A password in the wrong field is not repeated in the answer', () => {
+  assert.throws(() => validator(InferRequest).parse({ ...example, camera_id: 'rtsp://admin:secret@host/x' }), (error: RuthError) => !error.message.includes('secret'));
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseSettings, RuthError } from '../src/index.ts';
+
+const camera = (extra = ''): string => `cameras:\n  - id: front\n    url: rtsp://admin:secret@192.0.2.7/stream\n${extra}`;
+
+function messageOf(text: string): string {
+  try {
+    parseSettings(text, 'ruth.yaml');
+  } catch (error) {
+    assert.ok(error instanceof RuthError);
+    assert.equal(error.code, 'invalid_config');
+    assert.doesNotMatch(error.message, /secret/);
+    return error.message;
+  }
+  return assert.fail('the settings were accepted');
+}
+
+for (const [name, text, ...expected] of [
+  ['a mistyped key', 'cameras:\n  - id: front\n    ulr: rtsp://admin:secret@h/p\n', /^ruth\.yaml:2:5: cameras\.0\.url is missing$/m, /^ruth\.yaml:3:5: cameras\.0\.ulr is not a known key; did you mean url\?$/m],
+  ['a mistyped key at the top', 'camera: []\n', /^ruth\.yaml:1:1: camera is not a known key; did you mean cameras\?$/],
+  ['a key like no other', 'zzz: 1\n', /zzz is not a known key; known here: http, paths, log_level, cameras, models, subscriptions$/],
+  ['a key with a slash', '"a/b": 1\n', /^ruth\.yaml:1:1: a\/b is not a known key/],
+  ['a wrong type', 'http:\n  port: eighty\n', /^ruth\.yaml:2:3: http\.port must be integer, not "eighty"$/],
+  ['a number where a text belongs', `cameras:\n  - id: 7\n    url: rtsp://h/p\n`, /^ruth\.yaml:2:5: cameras\.0\.id must be string, not 7; put it in quotes$/],
+  ['a number out of range', 'http:\n  port: 70000\n', /^ruth\.yaml:2:3: http\.port must be <= 65535, not 70000$/],
+  ['a word that is none of those allowed', 'log_level: verbose\n', /^ruth\.yaml:1:1: log_level must be one of "debug", "info", "warn", "error", not "verbose"$/],
+  ['a camera id that is no id', 'cameras:\n  - id: ../etc\n    url: rtsp://h/p\n', /^ruth\.yaml:2:5: cameras\.0\.id must be 1 to 63 letters/],
+  ['two cameras of one id', `${camera()}  - id: front\n    url: rtsp://other/p\n`, /^ruth\.yaml:4:5: cameras\.1\.id: front is taken by a camera above; choose another id$/],
+  ['a key that stands twice', 'log_level: info\nlog_level: warn\n', /^ruth\.yaml:2:1: log_level stands here twice; keep one$/],
+  ['a URL of another protocol', 'cameras:\n  - id: front\n    url: http://admin:secret@h/p\n', /^ruth\.yaml:3:5: cameras\.0\.url: begins with http:\/\/; use rtsp:\/\/ or rtsps:\/\/$/],
+  ['what is no URL', 'cameras:\n  - id: front\n    url: "rtsp://admin:secret@h:99999/p"\n', /^ruth\.yaml:3:5: cameras\.0\.url: is not a URL; use rtsp:/],
+  ['a URL where a camera belongs', 'cameras:\n  - rtsp://admin:secret@h/p\n', /^ruth\.yaml:2:5: cameras\.0 must be object, not "rtsp:\/\/\*\*\*@h\/p"$/],
+  ['a list where a URL belongs', 'cameras:\n  - id: front\n    url: [rtsp://admin:secret@h/p]\n', /cameras\.0\.url must be string/],
+  ['a URL as long as a book', `cameras:\n  - id: front\n    url: rtsp://admin:secret@${'h'.repeat(2048)}\n`, /cameras\.0\.url must not have more than 2048 characters/],
+  ['a URL as a key', 'cameras:\n  - id: front\n    rtsp://admin:secret@h/p: x\n', /is not a known key/],
+  ['broken YAML', `cameras:\n  - id: front\n   url: rtsp://admin:secret@h/p\n`, /^ruth\.yaml:3:1: /],
+  ['a quote left open', `cameras: [{id: front, url: "rtsp://admin:secret@h/p}]\n`, /^ruth\.yaml:\d+:\d+: Missing closing/],
+  ['two documents', 'log_level: info\n---\nlog_level: warn\n', /^ruth\.yaml:2:1: a second document begins here; keep one$/],
+  ['an alias of nothing', 'cameras: *nothing\n', /^ruth\.yaml: .*nothing/],
+  ['aliases that multiply', `${['a', 'b', 'c', 'd'].map((name, index) => `${name}: &${name} [${Array(9).fill(index === 0 ? 'x' : `*${'abcd'[index - 1]}`).join(', ')}]`).join('\n')}\n`, /^ruth\.yaml: Excessive alias count/],
+  ['a list', '- a\n', /^ruth\.yaml: the document must be object, not \["a"\]$/],
+  ['a subscription to a camera that is not there', camera('subscriptions:\n  - camera: back\n    model: centernet-coco\n    desired_fps: 5\n'), /^ruth\.yaml:5:5: subscriptions\.0\.camera: back is no camera of this file; known: front$/],
+  ['a subscription to a model that is not there', camera('subscriptions:\n  - camera: front\n    model: yolo\n    desired_fps: 5\n'), /^ruth\.yaml:6:5: subscriptions\.0\.model: yolo is no model of this file; known: centernet-coco, movenet-lightning$/],
+  ['regions of a model that is not there', camera('subscriptions:\n  - camera: front\n    model: movenet-lightning\n    desired_fps: 5\n    regions: { model: yolo }\n'), /^ruth\.yaml:8:5: subscriptions\.0\.regions: yolo is no model of this file/],
+  ['a mistyped key deep inside', camera('subscriptions:\n  - camera: front\n    model: movenet-lightning\n    desired_fps: 5\n    regions: { model: centernet-coco, max_region: 3 }\n'), /^ruth\.yaml:8:39: subscriptions\.0\.regions\.max_region is not a known key; did you mean max_regions\?$/],
+  ['two models of one id', 'models:\n  - id: a\n  - id: a\n', /^ruth\.yaml:3:5: models\.1\.id: a stands above already$/],
+  ['no frames a second', camera('subscriptions:\n  - camera: front\n    model: centernet-coco\n    desired_fps: 0\n'), /^ruth\.yaml:7:5: subscriptions\.0\.desired_fps must be > 0, not 0$/],
+] as const) {
+  test(`Settings with ${name} are refused, naming file, line, key and what would be right`, () => {
+    const message = messageOf(text);
+    for (const pattern of expected) assert.match(message, pattern);
+  });
+}
+
+test('Every problem of a file is said at once, one a line', () => {
+  assert.equal(messageOf(Array.from({ length: 20 }, (_, index) => `wrong_${index}: 1\n`).join('')).split('\n').length, 20);
+  assert.equal(messageOf('http: {prot: 1}\nlog_level: x\ncameras: [{id: a}]\n').split('\n').length, 3);
+});
+
+test('An empty file is a node with defaults', () => {
+  for (const text of ['', '# nothing\n', '{}']) {
+    const settings = parseSettings(text, 'ruth.yaml');
+    assert.deepEqual(settings.http, { host: '127.0.0.1', port: 8080 });
+    assert.deepEqual([settings.socketDirectory, settings.ringDirectory, settings.logLevel], ['/tmp', '/dev/shm', 'info']);
+    assert.deepEqual([settings.cameras, settings.subscriptions], [[], []]);
+    assert.deepEqual(settings.models, [{ id: 'centernet-coco', folder: 'models/centernet-coco' }, { id: 'movenet-lightning', folder: 'models/movenet-lightning' }]);
+  }
+});
+
+test('A camera alone gets the built-in detector, and the pose model where the detector saw a person', () => {
+  const { cameras, subscriptions } = parseSettings(camera(), 'ruth.yaml');
+  assert.deepEqual(cameras, [{ id: 'front', name: 'front', url: 'rtsp://admin:secret@192.0.2.7/stream', transport: 'tcp', stallTimeoutMs: 5000, slotCount: 8, note: null }]);
+  assert.deepEqual(subscriptions.map(({ camera, model, desired_fps, active, regions }) => [camera, model, desired_fps, active, regions?.model]), [
+    ['front', 'centernet-coco', 5, true, undefined], ['front', 'movenet-lightning', 5, true, 'centernet-coco'],
+  ]);
+});
+
+test('A subscription for all cameras stands for each, and a line for one camera goes before it, wherever it stands', () => {
+  const lines = ['  - {camera: "*", model: centernet-coco, desired_fps: 2}', '  - {camera: back, model: centernet-coco, desired_fps: 10, active: false}'];
+  for (const order of [lines, [...lines].reverse()]) {
+    const { subscriptions } = parseSettings(`cameras:\n  - {id: front, url: 'rtsp://h/1'}\n  - {id: back, url: 'rtsp://h/2'}\nsubscriptions:\n${order.join('\n')}\n`, 'ruth.yaml');
+    assert.deepEqual(subscriptions.map(({ camera, desired_fps, active }) => [camera, desired_fps, active]).sort(), [['back', 10, false], ['front', 2, true]]);
+  }
+});
+
+test('Any text is either settings or invalid_config; nothing else is ever thrown', () => {
+  const word = fc.constantFrom('cameras', 'id', 'url', 'http', 'port', 'models', '*', '&a', '*a', '-', ':', '{', '}', '[', ']', '"', "'", '|', '>', '\n', '  ', '~', '7', 'rtsp://h/p', '<<', '!!binary', '__proto__', '%YAML', '---', '\t', '\0');
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.array(word, { maxLength: 25 }).map((words) => words.join('')), fc.array(word, { maxLength: 25 }).map((words) => words.join(' '))), (text) => {
+    try {
+      parseSettings(text, 'ruth.yaml');
+    } catch (error) {
+      assert.ok(error instanceof RuthError && error.code === 'invalid_config' && error.message.startsWith('ruth.yaml'), String((error as Error).stack));
+    }
+  }), { numRuns: 2000 });
+});
