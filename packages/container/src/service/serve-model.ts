@@ -12,7 +12,7 @@ export interface ServeOptions {
   readonly socketDirectory?: string;
   readonly ringDirectory?: string;
   readonly logger?: Logger;
-  /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most. */
+  /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most. Threads share the cores among them. */
   readonly sessions?: number;
   /** Requests that may wait for a session; 8 for each session, 16 at least, unless told. */
   readonly queueLimit?: number;
@@ -36,12 +36,18 @@ const MAX_DEFAULT_SESSIONS = 8;
 const START_LIMIT_MS = 120_000;
 const DEFAULT_GRACE_MS = 2000;
 
+/** All cores, by many sessions of few threads: that gives more inferences a second than one session of many threads. */
+function concurrency(wantedSessions: number | undefined, wantedThreads: number | undefined): { sessions: number; threads: number } {
+  const cores = availableParallelism();
+  const sessions = wantedSessions ?? Math.max(1, Math.min(MAX_DEFAULT_SESSIONS, Math.floor(cores / (wantedThreads ?? 1))));
+  return { sessions, threads: wantedThreads ?? Math.max(1, Math.floor(cores / sessions)) };
+}
+
 /** Starts sessions and serves. Throws `model_invalid`, `device_unavailable`, `socket_in_use`. */
 export async function serveModel(model: LoadedModel, options: ServeOptions = {}): Promise<ModelContainer> {
   const { manifest } = model;
   const resources = manifest.resource_requirements ?? {};
-  const threads = resources.threads ?? 1;
-  const sessions = options.sessions ?? resources.sessions ?? Math.max(1, Math.min(MAX_DEFAULT_SESSIONS, Math.floor(availableParallelism() / threads)));
+  const { sessions, threads } = concurrency(options.sessions ?? resources.sessions, resources.threads);
   const startedAt = performance.now();
   const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
   let stopping = false;
@@ -58,6 +64,9 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     canary: () => pool.run('canary'),
     onChange: (status, cause) => options.logger?.warn({ status, ...(cause && { code: cause.code }) }, cause?.message ?? `the model is ${status}`),
   });
+
+  const wantedDevice = resources.device ?? 'auto';
+  if (wantedDevice !== 'auto' && wantedDevice !== pool.device) options.logger?.warn({ device: pool.device }, `${wantedDevice} cannot be used here; the model runs on ${pool.device}`);
 
   const describe = (): DescribeResponse => ({
     model_id: manifest.model_id, model_name: manifest.model_name, model_version: manifest.model_version, supported_tasks: [...manifest.supported_tasks],

@@ -1,0 +1,159 @@
+// What the container costs beside the inference itself: requests through the socket, from the ring, against bare
+// session.run loops on a ready tensor; and what preprocessing costs. All measured in turns, medians.
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { loadModel, Preprocessor, serveModel, type LoadedModel } from '@ruth/container';
+import { BUILT_IN_DETECTOR, COLOUR_MATRIX, COLOUR_RANGE, DEFAULT_RING_DIRECTORY, type InferResponse } from '@ruth/protocol';
+import { IpcClient, RingReader, RingWriter } from '@ruth/transport';
+import { chooseModel } from './accuracy/model-choice.ts';
+import type { Bench } from './main.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const ROUNDS = 4;
+const ROUND_MS = 2200;
+const PREPROCESS_RUNS = 150;
+const SIZE = { width: 1920, height: 1080 } as const;
+const SLOTS = 8;
+
+export const bench: Bench = async (report) => {
+  const model = await benchModel();
+  const ringDirectory = mkdtempSync(join(DEFAULT_RING_DIRECTORY, 'ruth-bench-'));
+  const socketDirectory = mkdtempSync(join(tmpdir(), 'ruth-bench-'));
+  try {
+    using ring = filledRing(ringDirectory);
+    await using container = await serveModel(model, { ringDirectory, socketDirectory });
+    const cores = availableParallelism();
+    const settings = [{ sessions: 1, threads: cores }, ...(cores > 1 ? [{ sessions: cores, threads: 1 }] : [])];
+    const raw = await Promise.all(settings.map((setting) => RawLoop.start(model, setting)));
+    const rates = { served: [] as number[], raw: raw.map(() => [] as number[]), preprocessMs: [] as number[] };
+    /** CPU milliseconds per inference of the whole process: what holds on a machine that others use too. */
+    const cpu = { served: [] as number[], raw: raw.map(() => [] as number[]) };
+    const measured = async (perSecond: Promise<number>, into: number[], cpuInto: number[]): Promise<void> => {
+      const [before, begun] = [process.cpuUsage(), performance.now()];
+      into.push(await perSecond);
+      const used = process.cpuUsage(before);
+      cpuInto.push((used.user + used.system) / (into.at(-1)! * (performance.now() - begun)));
+    };
+    await served(ring, container.socketPath, container.sessions, model, 500);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [index, loop] of raw.entries()) await measured(loop.run(ROUND_MS), rates.raw[index]!, cpu.raw[index]!);
+      await measured(served(ring, container.socketPath, container.sessions, model, ROUND_MS), rates.served, cpu.served);
+      rates.preprocessMs.push(preprocess(ring, model));
+      report(`round ${round + 1}: served ${rates.served.at(-1)!.toFixed(1)}/s, raw ${rates.raw.map((each, index) => `${settings[index]!.sessions}x${settings[index]!.threads} ${each.at(-1)!.toFixed(1)}/s`).join(', ')}, preprocessing ${rates.preprocessMs.at(-1)!.toFixed(2)} ms`);
+    }
+    for (const loop of raw) await loop.end();
+    const best = Math.max(...rates.raw.map(median));
+    const leastCpu = Math.min(...cpu.raw.map(median));
+    return {
+      throughput_over_raw: rounded(median(rates.served) / best), preprocess_ms: rounded(median(rates.preprocessMs)), model: model.manifest.model_id,
+      served_per_s: rounded(median(rates.served)),
+      raw_per_s: Object.fromEntries(settings.map(({ sessions, threads }, index) => [`${sessions} sessions of ${threads} threads`, rounded(median(rates.raw[index]!))])),
+      cpu_over_raw: rounded(median(cpu.served) / leastCpu), cpu_ms_per_inference: rounded(median(cpu.served)), rounds: ROUNDS,
+    };
+  } finally {
+    rmSync(ringDirectory, { recursive: true, force: true });
+    rmSync(socketDirectory, { recursive: true, force: true });
+  }
+};
+
+async function benchModel(): Promise<LoadedModel> {
+  const weights = join(ROOT, '..', 'shared', 'data', 'models', 'yolov8n.onnx');
+  return existsSync(weights) ? chooseModel(weights) : loadModel(join(ROOT, 'models', BUILT_IN_DETECTOR));
+}
+
+/** Requests a second, from enough clients that no session waits for one. */
+async function served(ring: RingWriter, socketPath: string, sessions: number, model: LoadedModel, durationMs: number): Promise<number> {
+  const clients = sessions * 2;
+  await using client = new IpcClient(socketPath, { maxConnections: clients });
+  const begun = performance.now();
+  let answered = 0;
+  const ask = async (index: number): Promise<void> => {
+    for (let turn = index; performance.now() - begun < durationMs; turn++) {
+      const request = { frame_reference: ring.path, frame_metadata: { frame_id: turn % SLOTS, ...SIZE, format: 'NV12' }, camera_id: 'bench', model_id: model.manifest.model_id };
+      const answer = await client.request(request, { timeoutMs: 30_000 }) as InferResponse;
+      if (answer.error !== null) throw new Error(answer.error);
+      answered++;
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, index) => ask(index)));
+  return answered / (performance.now() - begun) * 1000;
+}
+
+/** CPU milliseconds of this thread for one frame, out of the mapped ring into a 640x640 tensor, as yolov8n takes it. */
+function preprocess(ring: RingWriter, model: LoadedModel): number {
+  using reader = RingReader.open(ring.path, { ringDirectory: join(ring.path, '..') });
+  const { manifest } = model;
+  using preprocessor = new Preprocessor({
+    size: { width: 640, height: 640 }, layout: 'nchw', channels: 'rgb', dtype: 'float32', mean: [0, 0, 0],
+    std: manifest.normalization?.std ?? [255, 255, 255], letterbox: 'center', fill: 114,
+  });
+  const look = (id: number): void => {
+    const read = reader.read(id % SLOTS);
+    if (read.status !== 'frame') throw new Error(`frame ${id % SLOTS} is ${read.status}`);
+    preprocessor.fillFrom(read.frame, undefined, () => undefined);
+  };
+  for (let id = 0; id < SLOTS; id++) look(id);
+  const before = process.threadCpuUsage();
+  for (let id = 0; id < PREPROCESS_RUNS; id++) look(id);
+  const used = process.threadCpuUsage(before);
+  return (used.user + used.system) / 1000 / PREPROCESS_RUNS;
+}
+
+/** Pictures with edges and slopes, each a little different. */
+function filledRing(ringDirectory: string): RingWriter {
+  const ring = RingWriter.create({ cameraId: 'bench', ...SIZE, format: 'NV12', slotCount: SLOTS, ringDirectory });
+  for (let frame = 0; frame < SLOTS; frame++) {
+    const { planes, strides } = ring.begin();
+    for (const [index, plane] of planes.entries()) {
+      for (let at = 0; at < plane.length; at++) plane[at] = 16 + ((at % strides[index]! >> 3) * 5 + (at / strides[index]! >> 4) * 7 + frame * 11) % 220;
+    }
+    ring.publish({ ptsUs: frame, capturedAtUs: frame, colourMatrix: COLOUR_MATRIX.bt709, colourRange: COLOUR_RANGE.limited, epoch: 0 });
+  }
+  return ring;
+}
+
+/** Threads with a session each, run side by side. */
+class RawLoop {
+  readonly #workers: readonly Worker[];
+
+  private constructor(workers: readonly Worker[]) {
+    this.#workers = workers;
+  }
+
+  static async start({ weightsPath, manifest }: LoadedModel, { sessions, threads }: { sessions: number; threads: number }): Promise<RawLoop> {
+    const { width, height } = manifest.expected_resolution;
+    const dims = manifest.input_format?.layout === 'nhwc' ? [1, height, width, 3] : [1, 3, height, width];
+    const workers = Array.from({ length: sessions }, () => new Worker(new URL('./inference-raw-worker.ts', import.meta.url), { workerData: { weightsPath, dims, threads } }));
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    return new RawLoop(workers);
+  }
+
+  /** Inferences a second, of all threads together. */
+  async run(durationMs: number): Promise<number> {
+    const answers = this.#workers.map(async (worker) => {
+      const [{ perSecond }] = await once(worker, 'message') as [{ perSecond: number }];
+      return perSecond;
+    });
+    for (const worker of this.#workers) worker.postMessage({ durationMs });
+    return (await Promise.all(answers)).reduce((sum, rate) => sum + rate, 0);
+  }
+
+  async end(): Promise<void> {
+    const ended = this.#workers.map((worker) => once(worker, 'exit'));
+    for (const worker of this.#workers) worker.postMessage('end');
+    await Promise.all(ended);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
