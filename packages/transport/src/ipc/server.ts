@@ -40,6 +40,8 @@ export class IpcServer implements AsyncDisposable {
       counters.refused++;
       connection.reject(new RuthError('overloaded', `${maxConnections} connections are open, which is the limit`));
     });
+    // Out of file descriptors: one client less, not one server less.
+    this.#server.on('error', () => { counters.refused++; });
   }
 
   /** Claims `path` and serves on it. Throws as `claimSocketPath` does. */
