@@ -36,9 +36,14 @@ describe('a label', () => {
   const bounds = { x: 0, y: 0, width: 400, height: 300 };
   const label = { width: 80, height: 16 };
 
-  it('stands above its box, or inside where there is no room above', () => {
-    assert.deepEqual(placeLabels([{ box: { x: 50, y: 100, width: 60, height: 90 }, ...label }], bounds), [{ x: 50, y: 84, ...label }]);
-    assert.deepEqual(placeLabels([{ box: { x: 50, y: 4, width: 60, height: 90 }, ...label }], bounds), [{ x: 50, y: 4, ...label }]);
+  it('stands above its box, or below where there is no room above, or inside where there is neither', () => {
+    const placeAt = (y: number, height: number): number => placeLabels([{ box: { x: 50, y, width: 60, height }, ...label }], bounds)[0]!.y;
+    assert.deepEqual([placeAt(100, 90), placeAt(4, 90), placeAt(4, 290)], [84, 94, 4]);
+  });
+
+  it('keeps off other boxes where it can', () => {
+    const boxes = [{ x: 50, y: 100, width: 60, height: 90 }, { x: 50, y: 40, width: 60, height: 58 }];
+    assert.deepEqual(placeLabels([{ box: boxes[0]!, ...label }, { box: boxes[1]!, ...label }], bounds).map((place) => place.y), [190, 24]);
   });
 
   it('gives way to a label that was placed before it', () => {

@@ -18,9 +18,14 @@ describe('a camera\'s tile', () => {
     assert.deepEqual([message?.text, message?.advice], ['connection refused', 'Check address, port and cable of the camera.']);
   });
 
-  it('knows the kernel\'s absence from the camera\'s', () => {
-    const failure = { code: 'unreachable', message: 'kernel cannot be reached', advice: null };
-    assert.equal(tileCondition(camera('front', { state: 'down' }), failure, playing).state, 'offline');
+  it('knows the kernel\'s and the server\'s absence from the camera\'s', () => {
+    const titleFor = (code: string) => tileCondition(camera('front', { state: 'down' }), { code, message: 'no answer', advice: null }, { name: 'connecting' });
+    assert.deepEqual([titleFor('unreachable').state, titleFor('unreachable').message?.title], ['offline', 'The kernel does not answer']);
+    assert.deepEqual([titleFor('server_unreachable').state, titleFor('server_unreachable').message?.title], ['offline', 'The server does not answer']);
+  });
+
+  it('goes on showing a picture that plays while an answer is late', () => {
+    assert.equal(tileCondition(camera('front'), { code: 'timeout', message: 'late', advice: null }, playing).state, 'live');
   });
 
   it('says that this browser cannot play the codec, not that the camera is at fault', () => {

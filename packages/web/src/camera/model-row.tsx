@@ -1,6 +1,6 @@
 // One model at one camera: what it sees now, how often it looks, how long that takes; and whether its drawing is shown.
 import type { SubscriptionStatus } from '@ruth/protocol';
-import type { Failure } from '../system/api.ts';
+import { SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
 import type { ModelAtCamera, Sight } from './camera-view.ts';
 
 export interface ModelRowProps {
@@ -36,7 +36,7 @@ interface Finding { readonly kind: 'seen' | 'nothing' | 'blind' | 'idle'; readon
 
 /** "Nothing seen" and "could not look" are different findings and never look alike. */
 function findingOf(subscription: SubscriptionStatus, down: string | null, sight: Sight, coreFailure: Failure | null, playing: boolean): Finding {
-  if (coreFailure) return { kind: 'blind', words: 'AI is away', title: coreFailure.message };
+  if (coreFailure) return { kind: 'blind', words: coreFailure.code === SERVER_UNREACHABLE ? 'Not known' : 'AI is away', title: coreFailure.message };
   if (down !== null) return { kind: 'blind', words: 'Model down', title: down };
   if (subscription.state !== 'running') return { kind: 'idle', words: 'Paused' };
   if (!playing) return { kind: 'idle', words: 'No picture' };

@@ -15,8 +15,9 @@ const FOLLOW_EVERY_MS = 200;
 const SILENCE_LIMIT_MS = 12_000;
 const UNPLAYABLE_RETRY_MS = 20_000;
 const MAX_DELAY_S = 1.5;
-/** A stream begins with all pictures since its last keyframe: at first a jump costs nothing that was seen. */
-const FIRST_JUMP_BEYOND_S = 0.3;
+/** A stream begins with all pictures since its last keyframe, in pieces; while they come, it jumps at once. */
+const SETTLING_MS = 1500;
+const SETTLING_JUMP_BEYOND_S = 0.3;
 const JUMP_BEYOND_S = 3;
 
 export class LivePlayer {
@@ -30,7 +31,7 @@ export class LivePlayer {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #followTimer: ReturnType<typeof setInterval> | undefined;
   #heardAt = 0;
-  #positioned = false;
+  #settledAt = Infinity;
   #targetDelayS = 0.4;
   /** Grows when playback runs dry, and shrinks again while it does not. */
   #reserveS = 0;
@@ -98,7 +99,7 @@ export class LivePlayer {
     // Also said when a stream that plays begins anew: what was drawn belongs to the old one.
     this.#onPhase({ name: 'connecting' });
     this.#init = init;
-    this.#positioned = false;
+    this.#settledAt = Infinity;
     this.#buffer = new SegmentBuffer(Source, this.#video, init.mime, (reason) => this.#retry(reason));
   }
 
@@ -133,9 +134,9 @@ export class LivePlayer {
     const buffered = Array.from({ length: video.buffered.length }, (_, index) => ({ startS: video.buffered.start(index), endS: video.buffered.end(index) }));
     const step = followLiveEdge({
       currentTimeS: video.currentTime, buffered, rate: video.playbackRate, targetDelayS: Math.min(MAX_DELAY_S, this.#targetDelayS + this.#reserveS),
-      jumpBeyondS: this.#positioned ? JUMP_BEYOND_S : FIRST_JUMP_BEYOND_S,
+      jumpBeyondS: performance.now() > this.#settledAt ? JUMP_BEYOND_S : SETTLING_JUMP_BEYOND_S,
     });
-    this.#positioned = true;
+    if (this.#settledAt === Infinity) this.#settledAt = performance.now() + SETTLING_MS;
     if (step.seekToS !== null) video.currentTime = step.seekToS;
     if (video.playbackRate !== step.rate) video.playbackRate = step.rate;
     // Refused only before the first gesture where sound is on; this video has none.
