@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { RuthError } from '@ruth/protocol';
 import { LiveSource, RtspServer, type MediaSource, type RtspServerOptions } from '../src/live/rtsp/index.ts';
-import { BareClient } from './rtsp-client.ts';
+import { BareClient, type Packet } from './rtsp-client.ts';
 
 const SPS = Buffer.from('67640028acd940780227e5c044000003000400000300f03c60c658', 'hex');
 const PPS = Buffer.from('68ebe3cb22c0', 'hex');
@@ -48,8 +48,11 @@ describe('an RTSP client', () => {
     assert.equal(info[1], `${it.url}/track1`);
     const report = await it.client.next();
     assert.ok(report?.kind === 'packet' && report.channel === 5 && report.data[1] === 200, 'a sender report comes before the first packet');
-    const packets = [];
-    for (let i = 0; i < 5; i++) packets.push((await it.client.next()) as { channel: number; data: Buffer });
+    const packets: Packet[] = [];
+    for (let message = await it.client.next(); message?.kind === 'packet'; message = await it.client.next()) {
+      packets.push(message);
+      if (packets.length === 5) break;
+    }
     assert.deepEqual(packets.map((packet) => packet.channel), [4, 4, 4, 4, 4]);
     assert.deepEqual(packets.map(({ data }) => data.readUInt16BE(2)), [0, 1, 2, 3, 4].map((n) => (Number(info[2]) + n) & 0xffff));
     assert.equal(packets[0]!.data.readUInt32BE(4), Number(info[3]));
