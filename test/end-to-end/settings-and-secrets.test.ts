@@ -1,0 +1,80 @@
+// What a user types is answered in words that help, and a password that they typed is seen nowhere again.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { CameraStatus } from '@ruth/protocol';
+import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
+import { root, RunningRuth } from './running-ruth.ts';
+
+const PASSWORD = 'hunter2-is-secret';
+
+/** Everything that any user of the machine can list: the arguments of all processes. */
+const processList = (): string => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+  .map((pid) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '); } catch { return ''; } }).join('\n');
+
+test('a camera with a password streams, and the password is in no log, no answer and no process list', { skip: noCamera }, async () => {
+  await using clips = await Clips.open();
+  const clip = await clips.make('clip.mp4', { seconds: 120 });
+  await using camera = await RealCamera.start({ door: launch.h264(clip) }, { credentials: `admin:${PASSWORD}` });
+  await using ruth = await RunningRuth.start(['up', '--camera', `rtsp://admin:${PASSWORD}@127.0.0.1:${camera.port}/door`, '--camera', `rtsp://admin:wrong-${PASSWORD}@127.0.0.1:${camera.port}/door`]);
+  const cameras = async (): Promise<CameraStatus[]> => ruth.get<CameraStatus[]>('/api/v1/cameras');
+  const [streaming, refused] = await ruth.until('one camera streaming, one refused', async () => {
+    const [one, two] = await cameras();
+    return one?.state === 'streaming' && two?.last_error ? [one, two] as const : false;
+  });
+  assert.equal(streaming.width, 320);
+  assert.equal(refused.last_error?.code, 'camera_unauthorized');
+  const arguments_ = processList().split('\n').filter((line) => !line.includes('rtsp-camera.py'));
+  assert.deepEqual(arguments_.filter((line) => line.includes(PASSWORD)), []);
+  const answers = await Promise.all(['health', 'cameras', 'models', 'subscriptions'].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, ruth.url))).text()));
+  assert.equal(answers.some((text) => text.includes(PASSWORD)), false);
+  await ruth.stop();
+  assert.ok(ruth.output.length > 10);
+  assert.deepEqual(ruth.output.filter((line) => line.includes(PASSWORD)), []);
+});
+
+function up(text: string, environment: Record<string, string> = {}): { status: number | null; stderr: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'ruth-settings-'));
+  try {
+    writeFileSync(join(folder, 'ruth.yaml'), text);
+    return spawnSync(process.execPath, [join(root, 'packages/cli/bin/ruth.js'), 'up', '-c', 'ruth.yaml'], { cwd: folder, encoding: 'utf8', timeout: 60_000, env: { ...process.env, ...environment } });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('a mistake in ruth.yaml is named with file, line, key and what would be right', () => {
+  const { status, stderr } = up('cameras:\n  - id: door\n    url: rtsp://host/1\n    transprot: udp\n');
+  assert.equal(status, 1);
+  assert.match(stderr, /ruth\.yaml:4:5: cameras\.0\.transprot is not a known key; did you mean transport\?/);
+});
+
+test('a wrong camera URL is named without its password', () => {
+  const { status, stderr } = up(`cameras:\n  - id: door\n    url: http://admin:${PASSWORD}@host/1\n`);
+  assert.equal(status, 1);
+  assert.match(stderr, /ruth\.yaml:3:5: cameras\.0\.url: begins with http:\/\/; use rtsp:\/\//);
+  assert.equal(stderr.includes(PASSWORD), false);
+});
+
+test('a second Ruth on the same sockets is refused and says who has them', async () => {
+  await using ruth = await RunningRuth.start(['demo']);
+  const paths = JSON.stringify({ socket_directory: ruth.socketDirectory, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
+  const { status, stderr } = up(`paths: ${paths}\n`);
+  assert.equal(status, 1);
+  assert.match(stderr, /vas_kernel\.sock/);
+  assert.match(stderr, /\d{2,}/, 'the owner\'s process id');
+});
+
+test('a taken port ends Ruth with a sentence that helps, and nothing is left running', async () => {
+  await using ruth = await RunningRuth.start(['demo']);
+  const folder = mkdtempSync(join(tmpdir(), 'ruth-port-'));
+  const sockets = JSON.stringify({ socket_directory: folder, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
+  const { status, stderr } = up(`paths: ${sockets}\n`, { RUTH_HTTP_PORT: new URL(ruth.url).port });
+  assert.equal(status, 1);
+  assert.match(stderr, /server cannot start: .*port/i);
+  assert.deepEqual(readdirSync(folder), []);
+  rmSync(folder, { recursive: true });
+});
