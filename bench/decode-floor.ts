@@ -12,7 +12,7 @@ while (frames < wanted) {
   await using demuxer = await Demuxer.open(clip);
   const stream = demuxer.video()!;
   using context = new CodecContext();
-  context.allocContext3(Codec.findDecoder(stream.codecpar.codecId)!);
+  context.allocContext3(Codec.findDecoder(stream.codecpar.codecId));
   context.parametersToContext(stream.codecpar);
   context.threadCount = 1;
   await context.open2(null, null);
