@@ -79,6 +79,7 @@ describe('playback near the live edge', () => {
     assert.equal(step(9.9, 10).rate, 0.95);
     assert.equal(step(9.7, 10, 0.95).rate, 0.95);
     assert.equal(step(9.63, 10, 0.95).rate, 1);
+    assert.equal(followLiveEdge({ currentTimeS: 9.6, buffered: [{ startS: 0, endS: 10 }], targetDelayS: 1.5, rate: 1, jumpBeyondS: 3 }).rate, 0.85);
   });
 
   it('jumps where it is far behind, before the first picture, or past the last', () => {

@@ -25,7 +25,7 @@ export interface CameraReport {
 const REPORT_EVERY_MS = 250;
 const HIDDEN_LIMIT_MS = 10_000;
 const MIN_DELAY_S = 0.4;
-const MAX_DELAY_S = 1.2;
+const MAX_DELAY_S = 2;
 
 export class CameraView implements Disposable {
   readonly #cameraId: string;

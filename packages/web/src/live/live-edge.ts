@@ -25,6 +25,6 @@ export function followLiveEdge({ currentTimeS, buffered, targetDelayS, rate, jum
   }
   // Once it corrects, it does so until the delay is right, else the rate would flutter.
   if (delayS > targetDelayS + (rate > 1 ? 0 : 0.2)) return { seekToS: null, rate: delayS > targetDelayS + 1 ? 1.1 : 1.05 };
-  if (delayS < targetDelayS * (rate < 1 ? 0.9 : 0.4)) return { seekToS: null, rate: 0.95 };
+  if (delayS < targetDelayS * (rate < 1 ? 0.9 : 0.4)) return { seekToS: null, rate: delayS < targetDelayS - 0.5 ? 0.85 : 0.95 };
   return { seekToS: null, rate: 1 };
 }

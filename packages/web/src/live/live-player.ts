@@ -14,7 +14,7 @@ export type LivePhase =
 const FOLLOW_EVERY_MS = 200;
 const SILENCE_LIMIT_MS = 12_000;
 const UNPLAYABLE_RETRY_MS = 20_000;
-const MAX_DELAY_S = 1.5;
+const MAX_DELAY_S = 2.5;
 /** A stream begins with all pictures since its last keyframe, in pieces; while they come, it jumps at once. */
 const SETTLING_MS = 1500;
 const SETTLING_JUMP_BEYOND_S = 0.3;
