@@ -63,7 +63,7 @@ async function sampleClip(options: DemoClipOptions): Promise<DemoClip | null> {
         const path = await cached(name, options, (part) => transcode(original, part, { log: options.log, signal: options.signal }));
         return { path, description };
       } catch (error) {
-        options.signal?.throwIfAborted();
+        if (options.signal?.aborted) throw new RuthError('cancelled', 'the demo clip was not waited for', { cause: error });
         options.log(`sample video not from ${way.name}: ${(error as Error).message}`);
       }
     }

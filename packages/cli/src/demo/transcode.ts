@@ -42,6 +42,8 @@ export async function playsAsItIs(path: string): Promise<boolean> {
 export async function transcode(path: string, target: string, options: TranscodeOptions): Promise<void> {
   // x264 reports its settings at length otherwise.
   Log.setLevel(AV_LOG_ERROR);
+  const assertNotStopped = (): void => { if (options.signal?.aborted) throw new RuthError('cancelled', 'the conversion was stopped'); };
+  assertNotStopped();
   await using demuxer = await openVideo(path);
   const stream = demuxer.video()!;
   const rate = stream.avgFrameRate;
@@ -67,7 +69,7 @@ export async function transcode(path: string, target: string, options: Transcode
   } finally {
     options.signal?.removeEventListener('abort', stop);
   }
-  if (options.signal?.aborted) throw new RuthError('cancelled', 'the conversion was stopped');
+  assertNotStopped();
 }
 
 async function openVideo(path: string): Promise<Demuxer> {
