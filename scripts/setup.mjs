@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Makes a clone ready: packages, Node 24, model weights, the page; with --for-tests also what the tests need of the
-// system. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
+// Makes a clone ready: packages, Node 24, model weights, the page; with --for-demo also the demo's clip, with --for-tests
+// what the tests need of the system. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
 // with nothing to do it ends within a second.
 import { fileURLToPath } from 'node:url';
+import { prepareDemoClip } from './setup/demo-clip.mjs';
 import { installDependencies } from './setup/dependencies.mjs';
 import { holdLock } from './setup/lock.mjs';
 import { prepareModels } from './setup/models.mjs';
@@ -18,6 +19,7 @@ const steps = [
   { title: 'models', run: prepareModels },
   { title: 'page', run: buildPage },
 ];
+if (process.argv.includes('--for-demo')) steps.push({ title: 'demo clip', run: prepareDemoClip });
 if (process.argv.includes('--for-tests')) steps.push({ title: 'test packages', run: installTestPackages });
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,8 +1,7 @@
 // `ruth demo`: a whole node with a camera of its own, a sample clip served over RTSP in an endless loop.
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { CameraSettings } from '@ruth/protocol';
+import { cacheDirectory } from '../demo/cache-directory.ts';
 import { prepareDemoClip } from '../demo/clip.ts';
 import { resolveSettings } from '../settings/resolve-settings.ts';
 import { settingsText } from '../settings/settings-text.ts';
@@ -22,8 +21,7 @@ export function addDemoCommand(program: Command): void {
     .action(async (options: { config?: string; open: boolean; verbose: boolean }) => {
       await foreground(options, async ({ environment, terminal, signal, onServing }) => {
         const clip = await prepareDemoClip({
-          cacheDirectory: environment.RUTH_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'ruth'),
-          clip: environment.RUTH_DEMO_CLIP, log: (line) => console.log(line), signal,
+          cacheDirectory: cacheDirectory(environment), clip: environment.RUTH_DEMO_CLIP, log: (line) => console.log(line), signal,
         });
         const supervisor = new Supervisor(terminal);
         const defaults = settingsText(resolveSettings({ file: options.config }));

@@ -1,7 +1,7 @@
 // The demo camera's clip, by the first way that works: the user's own, a well-known pedestrian sample, or one made from
 // photos that an npm package ships. What was made once is kept in the cache; a file there is always complete.
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RuthError } from '@ruth/protocol';
@@ -26,6 +26,9 @@ export interface DemoClipOptions {
   /** How to come by the pedestrian sample, first to last; all that are known unless told. */
   readonly ways?: readonly SampleWay[];
 }
+
+/** Where the sample could not be had, it is asked for again only after so long. */
+const RETRY_SAMPLE_MS = 24 * 3600 * 1000;
 
 /** Part of every cached name: a change of the encoding makes the clips anew. */
 const ENCODING = 'v1';
@@ -53,6 +56,7 @@ async function sampleClip(options: DemoClipOptions): Promise<DemoClip | null> {
   const name = `vtest-${SAMPLE_SHA256.slice(0, 16)}`;
   const target = cachePath(name, options);
   if (existsSync(target)) return { path: target, description };
+  if (await triedLately(options)) return null;
   const original = join(options.cacheDirectory, `vtest-${process.pid}.avi`);
   try {
     for (const way of options.ways ?? sampleWays()) {
@@ -75,12 +79,21 @@ async function sampleClip(options: DemoClipOptions): Promise<DemoClip | null> {
 
 async function photoClip(options: DemoClipOptions): Promise<DemoClip> {
   const photo = photoStrip();
-  const name = `photos-${createHash('sha256').update(await readFile(photo)).digest('hex').slice(0, 16)}`;
+  const name = await photoClipName(photo);
   const path = await cached(name, options, (target) => {
     options.log('making a clip from photos of the npm package @vladmandic/human');
     return makePhotoClip(photo, target, { log: options.log, signal: options.signal });
   });
   return { path, description: 'A pan over photos of people from the npm package @vladmandic/human, as the sample video could not be fetched.' };
+}
+
+async function photoClipName(photo: string): Promise<string> {
+  return `photos-${createHash('sha256').update(await readFile(photo)).digest('hex').slice(0, 16)}`;
+}
+
+async function triedLately(options: DemoClipOptions): Promise<boolean> {
+  const path = cachePath(await photoClipName(photoStrip()), options);
+  return existsSync(path) && Date.now() - statSync(path).mtimeMs < RETRY_SAMPLE_MS;
 }
 
 /** Makes the file where the cache lacks it; it appears under its name only when complete. */
