@@ -101,10 +101,13 @@ describe('the page', { skip: browserMissing() }, () => {
     await using system = await startSystem(built.directory);
     await using opened = await open(system.url);
     await drawn(opened.page, 1);
-    const reopens = opened.page.locator('.tile[data-state="opening"]').waitFor();
+    const playsAt = (from: number, to: number) => opened.page.waitForFunction(([low, high]) => {
+      const { currentTime } = document.querySelector('video')!;
+      return currentTime > low! && currentTime < high! && document.querySelector('canvas')!.dataset.drawnBoxes === '1';
+    }, [from, to], { timeout: 20_000 });
+    await playsAt(4, Infinity);
     system.square.restart();
-    await reopens;
-    await drawn(opened.page, 1);
+    await playsAt(0.2, 3);
   });
 
   it('hides and shows what a model draws, and remembers it', async () => {
