@@ -28,7 +28,14 @@ interface SchemaError { keyword: string; schemaPath: string; instancePath: strin
 /** Compiles a schema. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
   const compiled = Compile(schema);
-  const violations = (value: unknown): Violation[] => compiled.Check(value) ? [] : describe(compiled.Errors(value), value);
+  const violations = (value: unknown): Violation[] => {
+    if (compiled.Check(value)) return [];
+    const cut: string[] = [];
+    const looked = firstItems(value, '', cut);
+    const errors = compiled.Errors(looked);
+    if (errors.length > 0) return describe(errors, looked);
+    return cut.map((pointer) => ({ pointer, message: `has too many items, or a wrong one after its first ${EXPLAINED_ITEMS}` }));
+  };
   return {
     check: (value): value is Static<S> => compiled.Check(value),
     violations,
@@ -38,6 +45,21 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
       throw new RuthError(code, text.join('; '));
     },
   };
+}
+
+/** A wrong message may be 10 MiB long. What is wrong with it is looked for in the first items of its lists only, or its sender could keep us busy for seconds. */
+const EXPLAINED_ITEMS = 1000;
+
+/** The value with long lists and maps cut; `cut` gets the pointers of those. */
+function firstItems(value: unknown, pointer: string, cut: string[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    if (value.length > EXPLAINED_ITEMS) cut.push(pointer);
+    return value.slice(0, EXPLAINED_ITEMS).map((item, index) => firstItems(item, `${pointer}/${index}`, cut));
+  }
+  const entries = Object.entries(value);
+  if (entries.length > EXPLAINED_ITEMS) cut.push(pointer);
+  return Object.fromEntries(entries.slice(0, EXPLAINED_ITEMS).map(([key, item]) => [key, firstItems(item, `${pointer}/${pointerKey(key)}`, cut)]));
 }
 
 function describe(errors: SchemaError[], root: unknown): Violation[] {
@@ -104,7 +126,11 @@ function demand(error: SchemaError, value: unknown): string {
 }
 
 function pointerTo(error: SchemaError, key: string): string {
-  return `${error.instancePath}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `${error.instancePath}/${pointerKey(key)}`;
+}
+
+function pointerKey(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 /** The keys that a JSON pointer names, from the root. */

@@ -51,3 +51,9 @@ test('The answer to a broken request names every field that is wrong and what wo
 test('A password in the wrong field is not repeated in the answer', () => {
   assert.throws(() => validator(InferRequest).parse({ ...example, camera_id: 'rtsp://admin:secret@host/x' }), (error: RuthError) => !error.message.includes('secret'));
 });
+
+test('of a list of a million items the first ones are enough to say what is wrong', () => {
+  const request = { frame_reference: '/dev/shm/vas_frames_a', frame_metadata: { frame_id: 1 }, camera_id: 'a', model_id: 'm' };
+  assert.throws(() => validator(InferRequest).parse({ ...request, config: { classes: new Array<string>(1_000_000).fill('a') } }), { code: 'bad_request', message: /^config\.classes has too many items/ });
+  assert.throws(() => validator(InferRequest).parse({ ...request, config: { classes: new Array<number>(1_000_000).fill(7) } }), { code: 'bad_request', message: /^config\.classes\.0 / });
+});
