@@ -18,7 +18,7 @@ const byPlace = (places: readonly (readonly number[])[]): OutputTensor => tensor
 
 test('yolov8: the best class of each place, if it reaches the threshold', () => {
   const output = byQuantity([[10, 20, 4, 8, 0.1, 0.9], [30, 30, 10, 10, 0.5, 0.2], [5, 5, 2, 2, 0.2, 0.1]]);
-  assert.deepEqual(decode(model('format: yolov8'), output).map(round), [[1, 0.9, 8, 16, 12, 24], [0, 0.5, 25, 25, 35, 35]]);
+  assert.deepEqual(decode(model('format: yolov8'), output).sort((a, b) => b.score - a.score).map(round), [[1, 0.9, 8, 16, 12, 24], [0, 0.5, 25, 25, 35, 35]]);
   assert.equal(decode(model('format: yolov8'), output, 0).length, 3);
 });
 

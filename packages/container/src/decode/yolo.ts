@@ -8,8 +8,6 @@ const YOLOX_STRIDES = [8, 16, 32] as const;
 
 /** `[1, 4 + classes (+ 3 keypoints), N]`: each row is one quantity of all N places, x y w h first. */
 export function yolov8({ output, classCount, keypointCount }: DecoderContext): Decoder {
-  let bestScore = new Float32Array(0);
-  let bestClass = new Uint16Array(0);
   return {
     overlapping: true,
     decode(outputs, { scoreThreshold }) {
@@ -20,16 +18,16 @@ export function yolov8({ output, classCount, keypointCount }: DecoderContext): D
       if (dims.length !== 3 || batch !== 1 || rows !== expected || classes < 1) {
         throw shapeError(dims, `[1, ${expected > 4 ? expected : '4 + classes'}, N]`);
       }
-      if (bestScore.length !== places) [bestScore, bestClass] = [new Float32Array(places), new Uint16Array(places)];
-      bestScore.fill(scoreThreshold);
-      bestClass.fill(0xffff);
-      // Row by row, in the order of memory. A score that is no number is greater than nothing.
-      for (let classId = 0; classId < classes; classId++) raiseBest(data, (4 + classId) * places, classId, bestScore, bestClass);
+      /** Of each place the index of its best score. */
+      const best = new Map<number, number>();
+      for (const at of indicesFrom(data, 4 * places, (4 + classes) * places, scoreThreshold)) {
+        const known = best.get(at % places);
+        if (known === undefined || data[at]! > data[known]!) best.set(at % places, at);
+      }
       const found: Candidate[] = [];
-      for (let place = 0; place < places; place++) {
-        if (bestClass[place] === 0xffff) continue;
+      for (const [place, at] of best) {
         const keypoints = keypointCount > 0 ? Float32Array.from({ length: 3 * keypointCount }, (_, k) => data[(4 + classes + k) * places + place]!) : undefined;
-        const candidate = centredBox(bestClass[place]!, bestScore[place]!, data[place]!, data[places + place]!, data[2 * places + place]!, data[3 * places + place]!, keypoints);
+        const candidate = centredBox(Math.floor(at / places) - 4, data[at]!, data[place]!, data[places + place]!, data[2 * places + place]!, data[3 * places + place]!, keypoints);
         if (candidate) found.push(candidate);
       }
       return found;
@@ -37,14 +35,11 @@ export function yolov8({ output, classCount, keypointCount }: DecoderContext): D
   };
 }
 
-function raiseBest(data: Float32Array, row: number, classId: number, bestScore: Float32Array, bestClass: Uint16Array): void {
-  for (let place = 0; place < bestScore.length; place++) {
-    const score = data[row + place]!;
-    if (score >= bestScore[place]! && (score > bestScore[place]! || bestClass[place] === 0xffff)) {
-      bestScore[place] = score;
-      bestClass[place] = classId;
-    }
-  }
+/** Nearly every score is below the threshold: the inner loop asks nothing else of it. A score that is no number is greater than nothing. */
+function indicesFrom(data: Float32Array, begin: number, end: number, least: number): number[] {
+  const indices: number[] = [];
+  for (let index = begin; index < end; index++) if (data[index]! >= least) indices.push(index);
+  return indices;
 }
 
 /** `[1, N, 5 + classes]`: x y w h objectness, then classes; score = objectness x class. */
