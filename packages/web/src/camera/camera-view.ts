@@ -71,8 +71,8 @@ export class CameraView implements Disposable {
 
   set models(models: readonly ModelAtCamera[]) {
     this.#models = models;
-    // Late enough that the look at a picture is there when the picture is shown.
-    const slowestMs = Math.max(0, ...models.filter((model) => model.shown).map((model) => model.subscription.latency_ms?.p95 ?? 0));
+    // Late enough that the look after a picture is there when the picture is shown.
+    const slowestMs = Math.max(0, ...models.filter((model) => model.shown).map(({ subscription }) => (subscription.latency_ms ? subscription.latency_ms.p95 + 1000 / subscription.desired_fps : 0)));
     this.#player.targetDelayS = Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestMs / 1000 + 0.1));
     this.#repaint();
   }
@@ -125,7 +125,7 @@ export class CameraView implements Disposable {
     canvas.dataset.drawnKeypoints = String(drawn.keypoints);
   }
 
-  /** Of each model the look that belongs to the displayed frame. */
+  /** Of each model what it sees in the displayed frame. */
   #layers(): Layer[] {
     const { init } = this.#player;
     this.#sights = new Map();

@@ -1,5 +1,6 @@
 // The looks of one model at one camera over the last seconds, and which of them belongs to the picture on the screen.
 import type { Look } from '@ruth/protocol';
+import { lookBetween } from '../overlay/interpolation.ts';
 
 const KEEP_US = 5_000_000;
 const MAX_LOOKS = 256;
@@ -17,16 +18,22 @@ export class LookHistory {
     }
   }
 
-  /** The look nearest in time to `ptsUs` of the same epoch; null where none lies within `limitUs`. */
+  /**
+   * What the model sees at `ptsUs` of an epoch: between two looks what moved is where it would be, else it is the nearest look.
+   * Null where none lies within `limitUs`.
+   */
   at(ptsUs: number, epoch: number, limitUs: number): Look | null {
-    let best: Look | null = null;
-    let bestUs = limitUs;
+    let before: Look | null = null;
+    let after: Look | null = null;
     for (const look of this.#looks) {
-      const distanceUs = Math.abs(look.pts_us - ptsUs);
-      if (look.epoch !== epoch || distanceUs > bestUs) continue;
-      [best, bestUs] = [look, distanceUs];
+      if (look.epoch !== epoch || Math.abs(look.pts_us - ptsUs) > limitUs) continue;
+      if (look.pts_us <= ptsUs) {
+        if (before === null || look.pts_us >= before.pts_us) before = look;
+      } else if (after === null || look.pts_us < after.pts_us) after = look;
     }
-    return best;
+    if (before === null || after === null) return before ?? after;
+    if (before.error === null && after.error === null) return lookBetween(before, after, ptsUs);
+    return ptsUs - before.pts_us <= after.pts_us - ptsUs ? before : after;
   }
 }
 

@@ -1,0 +1,61 @@
+// What a model would have seen between two of its looks: what both saw moves from where it was to where it is. Looks come
+// a few times a second and pictures more often; without this, boxes lag behind who walks.
+import type { Box, Detection, Keypoint, Look } from '@ruth/protocol';
+
+/** Farthest that the same thing moves between two looks, in diagonals of its box. */
+const MAX_MOVE = 0.5;
+/** Most that its box grows or shrinks, along its diagonal. */
+const MAX_GROWTH = 1.6;
+
+/** The look at `ptsUs`, which lies between the two. What only one of them saw is shown while that one is the nearer. */
+export function lookBetween(before: Look, after: Look, ptsUs: number): Look {
+  const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
+  const nearer = share < 0.5 ? before : after;
+  const partners = pairs(before.detections, after.detections);
+  const moved = [...partners].map(([from, to]) => between(from, to, share));
+  const matched = new Set(share < 0.5 ? partners.keys() : partners.values());
+  return { ...nearer, detections: [...moved, ...nearer.detections.filter((detection) => !matched.has(detection))] };
+}
+
+/** Which of the later detections is the same thing as which of the earlier ones: by track where both have one, else the nearest first. */
+function pairs(earlier: readonly Detection[], later: readonly Detection[]): Map<Detection, Detection> {
+  const candidates: { from: Detection; to: Detection; cost: number }[] = [];
+  for (const from of earlier) {
+    for (const to of later) {
+      const cost = costOf(from, to);
+      if (cost <= MAX_MOVE) candidates.push({ from, to, cost });
+    }
+  }
+  const partners = new Map<Detection, Detection>();
+  const taken = new Set<Detection>();
+  for (const { from, to } of candidates.sort((a, b) => a.cost - b.cost)) {
+    if (partners.has(from) || taken.has(to)) continue;
+    partners.set(from, to);
+    taken.add(to);
+  }
+  return partners;
+}
+
+function costOf(from: Detection, to: Detection): number {
+  if (from.class_id !== to.class_id) return Infinity;
+  if (typeof from.track_id === 'number' && typeof to.track_id === 'number') return from.track_id === to.track_id ? 0 : Infinity;
+  const [a, b] = [extent(from.bbox), extent(to.bbox)];
+  if (Math.max(a.diagonal, b.diagonal) > MAX_GROWTH * Math.min(a.diagonal, b.diagonal)) return Infinity;
+  return Math.hypot(a.x - b.x, a.y - b.y) / ((a.diagonal + b.diagonal) / 2);
+}
+
+function extent([xMin, yMin, xMax, yMax]: Box): { x: number; y: number; diagonal: number } {
+  return { x: (xMin + xMax) / 2, y: (yMin + yMax) / 2, diagonal: Math.hypot(xMax - xMin, yMax - yMin) };
+}
+
+function between(from: Detection, to: Detection, share: number): Detection {
+  const at = (a: number, b: number): number => a + (b - a) * share;
+  const nearer = share < 0.5 ? from : to;
+  const bbox = from.bbox.map((value, index) => at(value, to.bbox[index]!)) as Box;
+  if (from.keypoints?.length !== to.keypoints?.length || !from.keypoints || !to.keypoints) return { ...nearer, bbox };
+  const keypoints = from.keypoints.map(([x, y, score], index): Keypoint => {
+    const [laterX, laterY, laterScore] = to.keypoints![index]!;
+    return [at(x, laterX), at(y, laterY), Math.min(score, laterScore)];
+  });
+  return { ...nearer, bbox, keypoints };
+}
