@@ -81,10 +81,7 @@ test('what is no camera is named for what it is: nobody listens, nonsense, silen
 test('a stream of audio only, and a video that is neither H.264 nor H.265, are refused as such', real, async () => {
   await using camera = await RealCamera.start(mounts);
   await using kernel = await TestKernel.start([{ id: 'audio', url: camera.url('audio') }, { id: 'jpeg', url: camera.url('jpeg') }]);
-  for (const id of ['audio', 'jpeg']) {
-    const status = await kernel.until(id, ({ last_error: error }) => error !== null, 'fails');
-    assert.equal(status.last_error?.code, 'camera_no_video', status.last_error?.message);
-  }
+  for (const id of ['audio', 'jpeg']) await kernel.until(id, ({ last_error: error }) => error?.code === 'camera_no_video', 'has no video');
 });
 
 test('a camera that goes away and returns is read again, in a new epoch', real, async () => {

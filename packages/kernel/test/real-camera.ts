@@ -19,6 +19,8 @@ export interface ClipOptions {
   readonly size?: string;
   readonly seconds?: number;
   readonly gop?: number;
+  /** A lavfi source without size; a moving test picture unless told. */
+  readonly source?: string;
   readonly extra?: readonly string[];
 }
 
@@ -33,10 +35,10 @@ export class Clips implements AsyncDisposable {
   static async open(): Promise<Clips> { return new Clips(await mkdtemp(`${tmpdir()}/ruth-clips-`)); }
 
   /** A moving test picture at 25 fps without B-frames; a keyframe a second unless told. */
-  async make(name: string, { codec = 'libx264', size = '320x240', seconds = 60, gop = 25, extra = [] }: ClipOptions = {}): Promise<string> {
+  async make(name: string, { codec = 'libx264', size = '320x240', seconds = 60, gop = 25, source = 'testsrc2=', extra = [] }: ClipOptions = {}): Promise<string> {
     const path = `${this.directory}/${name}`;
     const own = codec === 'libx265' ? ['-x265-params', `log-level=none:bframes=0:keyint=${gop}:min-keyint=${gop}:scenecut=0`] : ['-bf', '0', '-g', String(gop), '-sc_threshold', '0'];
-    await ffmpeg('-f', 'lavfi', '-i', `testsrc2=s=${size}:r=25`, '-t', String(seconds), '-c:v', codec, '-preset', 'ultrafast', ...own, '-pix_fmt', 'yuv420p', ...extra, path);
+    await ffmpeg('-f', 'lavfi', '-i', `${source}${source.endsWith('=') ? '' : ':'}s=${size}:r=25`, '-t', String(seconds), '-c:v', codec, '-preset', 'ultrafast', ...own, '-pix_fmt', 'yuv420p', ...extra, path);
     return path;
   }
 

@@ -10,7 +10,7 @@ import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { Backoff } from './backoff.ts';
 import { probeFormat } from './format-probe.ts';
-import { TICKS_PER_SECOND, ticksToUs, type PacketConsumer, type StreamFormat } from './media-packet.ts';
+import { TICKS_PER_SECOND, ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from './media-packet.ts';
 import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
 import { parameterSetsOf } from './parameter-sets.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -32,6 +32,11 @@ export interface CameraIngestOptions {
   readonly onHang: () => void;
 }
 
+interface Undated {
+  readonly packet: Packet;
+  readonly capturedAtUs: number;
+}
+
 export class CameraIngest {
   readonly #options: CameraIngestOptions;
   readonly #clock: StreamClock;
@@ -45,6 +50,8 @@ export class CameraIngest {
   #state: CameraStatus['state'] = 'connecting';
   #lastError: CameraStatus['last_error'] = null;
   #format: StreamFormat | null = null;
+  /** FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time. */
+  #undated: Undated | null = null;
 
   constructor(options: CameraIngestOptions) {
     this.#options = options;
@@ -89,49 +96,58 @@ export class CameraIngest {
     this.#frameRate.clear();
     this.#keyframeRate.clear();
     this.#format = null;
+    this.#undated?.packet.free();
+    this.#undated = null;
     using packet = new Packet();
     packet.alloc();
-    // FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time.
-    let undated: { readonly packet: Packet; readonly capturedAtUs: number } | null = null;
-    try {
-      for (;;) {
-        await source.read(packet);
-        const capturedAtUs = Date.now() * 1000;
-        const { pts } = packet;
-        const durationTicks = Number(packet.duration);
-        if (pts === AV_NOPTS_VALUE && this.#clock.isNew && undated === null) {
-          undated = { packet: packet.clone()!, capturedAtUs };
-          packet.unref();
-          continue;
-        }
-        if (undated) {
-          await this.#take(source, undated.packet, this.#clock.stamp(firstTicks(pts, durationTicks), durationTicks), undated.capturedAtUs);
-          undated.packet.free();
-          undated = null;
-        }
-        await this.#take(source, packet, this.#clock.stamp(pts === AV_NOPTS_VALUE ? null : Number(pts), durationTicks), capturedAtUs);
+    for (;;) {
+      const status = await source.next(packet);
+      const capturedAtUs = Date.now() * 1000;
+      if (!source.check(status, packet)) {
         packet.unref();
+        continue;
       }
-    } finally {
-      undated?.packet.free();
+      const pts = packet.pts;
+      if (pts === AV_NOPTS_VALUE && this.#clock.isNew && this.#undated === null) {
+        this.#undated = { packet: packet.clone()!, capturedAtUs };
+      } else {
+        if (this.#undated) await this.#takeUndated(source, this.#undated, pts, Number(packet.duration));
+        const ptsTicks = pts === AV_NOPTS_VALUE ? this.#clock.stamp(null, Number(packet.duration)) : this.#clock.stamp(Number(pts), 0);
+        if (pts === AV_NOPTS_VALUE) packet.pts = BigInt(ptsTicks);
+        const taken = this.#take(source, packet, ptsTicks, capturedAtUs);
+        if (taken) await taken;
+      }
+      packet.unref();
     }
   }
 
-  async #take(source: RtspSource, packet: Packet, ptsTicks: number, capturedAtUs: number): Promise<void> {
+  async #takeUndated(source: RtspSource, undated: Undated, secondPts: bigint, durationTicks: number): Promise<void> {
+    this.#undated = null;
+    using first = undated.packet;
+    const ptsTicks = this.#clock.stamp(firstTicks(secondPts, durationTicks), durationTicks);
+    first.pts = BigInt(ptsTicks);
+    await this.#take(source, first, ptsTicks, undated.capturedAtUs);
+  }
+
+  /** Counts a packet and hands it on; a promise only where it is a keyframe. */
+  #take(source: RtspSource, packet: Packet, ptsTicks: number, capturedAtUs: number): Promise<void> | null {
     const keyframe = packet.isKeyframe;
-    const bytes = packet.size;
-    packet.pts = BigInt(ptsTicks);
+    const media = { packet, ptsTicks, bytes: packet.size, keyframe, capturedAtUs, epoch: this.#clock.epoch };
     this.#counters.packets++;
-    this.#counters.bytes += bytes;
+    this.#counters.bytes += media.bytes;
     this.#frameRate.add(ticksToUs(ptsTicks));
-    if (keyframe) {
-      this.#counters.keyframes++;
-      this.#keyframeRate.add(ticksToUs(ptsTicks));
-      await this.#learnFormat(source, packet);
+    if (!keyframe) {
+      this.#handOn(media);
+      return null;
     }
+    this.#counters.keyframes++;
+    this.#keyframeRate.add(ticksToUs(ptsTicks));
+    return this.#learnFormat(source, packet).then(() => this.#handOn(media));
+  }
+
+  #handOn(media: MediaPacket): void {
     // Before the first keyframe nobody can begin.
-    if (this.#format === null) return;
-    for (const consumer of this.#consumers) consumer.accept({ packet, ptsTicks, bytes, keyframe, capturedAtUs, epoch: this.#clock.epoch });
+    if (this.#format !== null) for (const consumer of this.#consumers) consumer.accept(media);
   }
 
   /** The parameter sets in front of a keyframe say whether the stream is still what it was. */

@@ -15,7 +15,7 @@ export interface RtspSourceOptions {
   readonly onHang: () => void;
 }
 
-const WATCH_INTERVAL_MS = 200;
+const WATCH_INTERVAL_MS = 250;
 /** How long an interrupted call may take to return. */
 const HANG_LIMIT_MS = 2000;
 const CONNECT_PROBE_MS = 2000;
@@ -27,10 +27,15 @@ export class RtspSource implements AsyncDisposable {
   readonly #options: RtspSourceOptions;
   readonly #watch: NodeJS.Timeout;
   readonly #abort = (): void => this.#interrupt('aborted');
-  #waitingSinceMs = performance.now();
+  #reads = 0;
+  /** Of `#reads`, at the last look. */
+  #seenReads = 0;
+  #quietSinceMs = performance.now();
   #waitLimitMs: number;
   #interrupted: { readonly atMs: number; readonly why: 'aborted' | 'silent' } | null = null;
   #stream!: Stream;
+  /** No other stream comes over this connection. */
+  #alone = false;
   #codec!: VideoCodec;
 
   private constructor(options: RtspSourceOptions) {
@@ -64,24 +69,24 @@ export class RtspSource implements AsyncDisposable {
     return extradata === null ? null : parameterSetsOf(this.#codec, extradata);
   }
 
-  /** Fills `packet` with the next one of the video. Throws `camera_stalled`, `camera_unreachable`, or `cancelled`. */
-  async read(packet: Packet): Promise<void> {
-    for (;;) {
-      this.#waitingSinceMs = performance.now();
-      const status = await this.#context.readFrame(packet);
-      if (status >= 0) {
-        if (packet.streamIndex === this.#stream.index) return;
-        packet.unref();
-      } else if (this.#options.signal.aborted) {
-        throw new RuthError('cancelled', 'the camera is being closed');
-      } else if (this.#interrupted) {
-        throw new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`);
-      } else if (!isTransient(status)) {
-        // FFmpeg's own limit on a silent socket may come first.
-        const waitedMs = performance.now() - this.#waitingSinceMs;
-        throw waitedMs > this.#options.stallTimeoutMs * 0.9 ? new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`) : readError(status);
-      }
-    }
+  /**
+   * Fills `packet` with the next one; a status below 0 says that there is none, and `check` why. What stands here runs for
+   * each packet of an idle camera: it is what that camera costs.
+   */
+  next(packet: Packet): Promise<number> {
+    this.#reads++;
+    return this.#context.readFrame(packet);
+  }
+
+  /** Whether a packet with this status is one of the video. Throws `camera_stalled`, `camera_unreachable`, or `cancelled`. */
+  check(status: number, packet: Packet): boolean {
+    if (status >= 0) return this.#alone || packet.streamIndex === this.#stream.index;
+    if (isTransient(status)) return false;
+    if (this.#options.signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
+    // FFmpeg's own limit on a silent socket may come before ours.
+    const quietMs = performance.now() - this.#quietSinceMs;
+    if (this.#interrupted || quietMs > this.#waitLimitMs * 0.9) throw new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`);
+    throw readError(status);
   }
 
   async close(): Promise<void> {
@@ -95,7 +100,6 @@ export class RtspSource implements AsyncDisposable {
   async #open(): Promise<void> {
     const { url, stallTimeoutMs, signal } = this.#options;
     signal.throwIfAborted();
-    this.#waitingSinceMs = performance.now();
     let status = await this.#openInput('video');
     if (status === AVERROR_HTTP_OTHER_4XX && !signal.aborted) {
       // A camera without video refuses to play nothing. Asked for all it has, it shows what that is.
@@ -108,6 +112,7 @@ export class RtspSource implements AsyncDisposable {
     const readable = videos.find(({ codecpar }) => codecpar.codecId === AV_CODEC_ID_H264 || codecpar.codecId === AV_CODEC_ID_HEVC);
     if (!readable) throw new RuthError('camera_no_video', videos.length === 0 ? 'the stream has no video' : 'the video is neither H.264 nor H.265');
     this.#stream = readable;
+    this.#alone = this.#context.nbStreams === 1;
     this.#codec = readable.codecpar.codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
     this.#waitLimitMs = stallTimeoutMs;
   }
@@ -124,8 +129,12 @@ export class RtspSource implements AsyncDisposable {
 
   #look(): void {
     const nowMs = performance.now();
+    if (this.#reads !== this.#seenReads) {
+      this.#seenReads = this.#reads;
+      this.#quietSinceMs = nowMs;
+    }
     if (this.#interrupted === null) {
-      if (nowMs - this.#waitingSinceMs > this.#waitLimitMs) this.#interrupt('silent');
+      if (nowMs - this.#quietSinceMs > this.#waitLimitMs) this.#interrupt('silent');
     } else if (nowMs - this.#interrupted.atMs > HANG_LIMIT_MS) {
       clearInterval(this.#watch);
       this.#options.onHang();

@@ -1,0 +1,95 @@
+// What one camera costs the kernel: CPU time of its ingest process for a 1080p25 RTSP stream in real time, with every frame
+// in the ring and with no lease at all, over FFmpeg decoding the same clip to nothing in real time. Both run side by side
+// in the same seconds, so that whatever the machine does meets both alike. The camera itself is not counted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kernel } from '@ruth/kernel';
+import { parseSettings, type CameraStatus } from '@ruth/protocol';
+import { createLogger } from '@ruth/transport';
+import { CLIP_FPS, hdClip } from './hd-clip.ts';
+import type { Bench } from './main.ts';
+
+const ROUNDS = 3;
+const WINDOW_MS = 5000;
+/** After a change of demand: decoder and ring are made, the next keyframe is waited for. */
+const SETTLE_MS = 1500;
+const START_LIMIT_MS = 30_000;
+const EVERY_FRAME = 240;
+const RTSP_SERVER = join(import.meta.dirname, '../packages/kernel/src/live/rtsp-main.ts');
+const PACED_DECODE = join(import.meta.dirname, 'paced-decode.ts');
+
+interface Window { readonly cpuMsPerFrame: number; readonly decodeMsPerFrame: number; readonly published: number; readonly frames: number }
+
+export const bench: Bench = async (report) => {
+  const clip = await hdClip();
+  const [sockets, rings] = [mkdtempSync(join(tmpdir(), 'ruth-bench-')), mkdtempSync('/dev/shm/ruth-bench-')];
+  const camera = spawn(process.execPath, [RTSP_SERVER, clip.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const floor = spawn(process.execPath, [PACED_DECODE, clip.path, String(CLIP_FPS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const settings = parseSettings(JSON.stringify({ paths: { socket_directory: sockets, ring_directory: rings }, models: [], cameras: [{ id: 'camera', url: await addressOf(camera.stdout) }] }), 'bench');
+    await using kernel = await Kernel.start({ settings, logger: createLogger('kernel', 'silent') });
+    const until = async (wanted: (status: CameraStatus) => boolean): Promise<void> => {
+      const endMs = performance.now() + START_LIMIT_MS;
+      while (!wanted(kernel.camera('camera'))) {
+        if (performance.now() > endMs) throw new Error(`the camera does not stream: ${JSON.stringify(kernel.camera('camera'))}`);
+        await delay(50);
+      }
+    };
+    const measure = async (): Promise<Window> => {
+      await delay(SETTLE_MS);
+      const before = kernel.camera('camera');
+      const [startMs, startCpuMs, startFloorMs] = [performance.now(), cpuMs(before.pid!), cpuMs(floor.pid!)];
+      await delay(WINDOW_MS);
+      const [endMs, endCpuMs, endFloorMs, after] = [performance.now(), cpuMs(before.pid!), cpuMs(floor.pid!), kernel.camera('camera')];
+      const frames = (endMs - startMs) / 1000 * CLIP_FPS;
+      return {
+        cpuMsPerFrame: (endCpuMs - startCpuMs) / frames, decodeMsPerFrame: (endFloorMs - startFloorMs) / frames,
+        published: after.counters.published - before.counters.published, frames: after.counters.packets - before.counters.packets,
+      };
+    };
+    await until(({ counters }) => counters.packets > CLIP_FPS);
+    const rounds: { idle: Window; full: Window }[] = [];
+    const overDecode = (window: Window): number => window.cpuMsPerFrame / window.decodeMsPerFrame;
+    for (let round = 1; round <= ROUNDS; round++) {
+      const idle = await measure();
+      kernel.lease('bench', { camera_id: 'camera', fps: EVERY_FRAME, ttl_ms: 60_000 });
+      await until(({ frame_reference: ring }) => ring !== null);
+      const full = await measure();
+      kernel.release('bench');
+      rounds.push({ idle, full });
+      report(`round ${round}: to the ring ${overDecode(full).toFixed(3)}, idle ${overDecode(idle).toFixed(3)} x decoding (${full.decodeMsPerFrame.toFixed(2)} ms a frame); ${full.published} of ${full.frames} frames published`);
+    }
+    const middle = (of: (round: (typeof rounds)[number]) => number): number => Number(rounds.map(of).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!.toFixed(3));
+    return {
+      cpu_over_decode: middle(({ full }) => overDecode(full)), idle_cpu_over_decode: middle(({ idle }) => overDecode(idle)),
+      cpu_ms_per_frame: middle(({ full }) => full.cpuMsPerFrame), idle_cpu_ms_per_frame: middle(({ idle }) => idle.cpuMsPerFrame),
+      decode_ms_per_frame: middle(({ full }) => full.decodeMsPerFrame), published_share: middle(({ full }) => full.published / full.frames), clip: clip.content, rounds: ROUNDS,
+    };
+  } finally {
+    const exits = [camera, floor].map((child) => once(child, 'exit'));
+    camera.kill('SIGTERM');
+    floor.kill('SIGKILL');
+    await Promise.all(exits);
+    for (const folder of [sockets, rings]) rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface(output)) {
+    const entry = JSON.parse(line) as { msg: string; url?: string };
+    if (entry.msg !== 'ready') continue;
+    output.resume();
+    return entry.url!;
+  }
+  throw new Error('the RTSP server ended before it was ready');
+}
+
+/** Time on a processor of all threads that a process has, to the nanosecond; they live as long as it does. */
+function cpuMs(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e6, 0);
+}
