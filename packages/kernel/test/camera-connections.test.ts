@@ -35,7 +35,8 @@ test('H.264 and H.265 stream over TCP and UDP', real, async () => {
   for (const [id, codec] of [['tcp', 'h264'], ['udp', 'h264'], ['hevc', 'hevc'], ['hevc-udp', 'hevc']] as const) {
     const status = await kernel.until(id, ({ fps, counters }) => fps !== null && counters.packets >= 50, 'has a rate');
     assert.deepEqual([status.codec, status.width, status.height, status.state], [codec, 320, 240, 'streaming']);
-    assert.equal(Math.round(status.fps!), 25);
+    // Measured over two seconds of a camera that shares two cores with its viewers.
+    assert.ok(Math.abs(status.fps! - 25) < 3, `${id}: ${status.fps} fps`);
     assert.ok(status.counters.keyframes >= 1);
   }
 });

@@ -102,8 +102,6 @@ export class CameraProcess {
   async #runOnce(signal: AbortSignal): Promise<string> {
     const child = fork(new URL('./main.ts', import.meta.url), [], {
       execArgv: [], serialization: 'advanced', stdio: ['ignore', this.#options.logger.level === 'silent' ? 'ignore' : 'inherit', 'inherit', 'ipc'],
-      // Reading, decoding and muxing hold a thread each, looking up a name another; more would only be colder.
-      env: { ...process.env, UV_THREADPOOL_SIZE: '4' },
     });
     this.#child = child;
     let killTimer: NodeJS.Timeout | undefined;
