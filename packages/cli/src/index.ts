@@ -1,4 +1,7 @@
 // What the command line is made of, for its tests.
+export { CHAPTERS, runConformance, type ConformanceOptions } from './conformance/conformance.ts';
+export { conformanceReport } from './conformance/report.ts';
+export { type Result } from './conformance/check.ts';
 export { convertTfjsModel, type ConversionOptions, type TfjsModelJson } from './model-conversion/index.ts';
 export { resolveSettings, type SettingsSource } from './settings/resolve-settings.ts';
 export { settingsText } from './settings/settings-text.ts';

@@ -1,5 +1,6 @@
 // The `ruth` command.
 import { Command } from 'commander';
+import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addUpCommand } from './commands/up.ts';
@@ -14,4 +15,5 @@ const program = new Command('ruth')
 addUpCommand(program);
 addDemoCommand(program);
 addContainerCommand(program);
+addConformanceCommand(program);
 await program.parseAsync();
