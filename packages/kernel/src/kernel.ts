@@ -1,7 +1,7 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
-import { chmod } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
 import { kernelSocketPath, RuthError, type CameraStatus, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
-import { claimSocketPath, sweepOrphanRings, type Logger } from '@ruth/transport';
+import { listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { controlServer } from './control/control-server.ts';
 import { LeaseTable } from './frames/lease-table.ts';
 import { CameraProcess } from './ingest/camera-process.ts';
@@ -30,13 +30,13 @@ export class Kernel implements AsyncDisposable {
     this.socketPath = kernelSocketPath(options.settings.socketDirectory);
   }
 
-  /** Serves when it resolves. Throws `socket_in_use` where another kernel runs. */
+  /** Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_config` without a folder for rings. */
   static async start(options: KernelOptions): Promise<Kernel> {
-    const kernel = new Kernel(options);
-    await claimSocketPath(kernel.socketPath);
-    await kernel.#server.listen({ path: kernel.socketPath });
-    await chmod(kernel.socketPath, 0o600);
     const { ringDirectory, cameras } = options.settings;
+    requireFolder(ringDirectory);
+    const kernel = new Kernel(options);
+    await kernel.#server.ready();
+    await listenOnSocket(kernel.#server.server, kernel.socketPath);
     const swept = sweepOrphanRings({ ringDirectory });
     if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
     for (const camera of cameras) {
@@ -94,6 +94,14 @@ export class Kernel implements AsyncDisposable {
     clearTimeout(this.#expiry);
     const inMs = this.#leases.nextExpiryInMs;
     if (inMs !== null) this.#expiry = setTimeout(() => this.#apply(this.#leases.expire()), Math.ceil(inMs));
+  }
+}
+
+function requireFolder(ringDirectory: string): void {
+  try {
+    accessSync(ringDirectory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new RuthError('invalid_config', `paths.ring_directory ${ringDirectory} cannot be written to: ${(cause as Error).message}; make the folder, or name another on a tmpfs`, { cause });
   }
 }
 

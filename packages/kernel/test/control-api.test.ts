@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { test } from 'node:test';
 import { CameraStatus, ErrorBody, LeaseGrant, ProcessHealth, validator } from '@ruth/protocol';
-import { ask, TestKernel } from './test-kernel.ts';
+import { createLogger } from '@ruth/transport';
+import { Kernel } from '../src/index.ts';
+import { ask, TestFolders, TestKernel } from './test-kernel.ts';
 
 // Nobody listens there: the API does not need a camera that works.
 const cameras = [{ id: 'front', url: 'rtsp://joe:s3cret@127.0.0.1:9/stream' }];
@@ -61,4 +63,10 @@ test('a second kernel on the same socket is refused, and the first goes on', asy
   await using kernel = await TestKernel.start(cameras);
   await assert.rejects(TestKernel.start(cameras, kernel.folders), { code: 'socket_in_use' });
   assert.equal((await ask(kernel.kernel.socketPath, 'GET', '/v1/health')).status, 200);
+});
+
+test('a kernel without a folder for its rings does not start, and says which and what helps', async () => {
+  await using folders = await TestFolders.make();
+  const settings = { cameras: [], socketDirectory: folders.sockets, ringDirectory: `${folders.rings}/gone` };
+  await assert.rejects(Kernel.start({ settings, logger: createLogger('kernel', 'silent') }), { code: 'invalid_config', message: /ring_directory .*gone .*make the folder/ });
 });
