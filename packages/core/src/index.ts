@@ -17,3 +17,5 @@ export * from './model-directory.ts';
 export * from './poll-timer.ts';
 export * from './regions.ts';
 export * from './subscription.ts';
+export * from './tracking/assignment.ts';
+export * from './tracking/tracker.ts';
