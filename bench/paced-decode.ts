@@ -16,7 +16,7 @@ await using demuxer = await Demuxer.open(clip);
 const stream = demuxer.video()!;
 for await (using packet of demuxer.packets(stream.index)) if (packet) packets.push(packet.clone());
 using context = new CodecContext();
-context.allocContext3(Codec.findDecoder(stream.codecpar.codecId)!);
+context.allocContext3(Codec.findDecoder(stream.codecpar.codecId));
 context.parametersToContext(stream.codecpar);
 context.threadCount = 1;
 await context.open2(null, null);

@@ -96,10 +96,10 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
       this.#awaitingKeyframe = true;
       if (!packet.keyframe) return this.#count('decoder_behind', 1);
     }
-    const kept = packet.packet.clone();
-    if (kept === null) return this.#count('no_memory', 1);
     this.#awaitingKeyframe = false;
     const { ptsTicks, capturedAtUs, epoch } = packet;
+    const kept = packet.packet.packet();
+    kept.pts = BigInt(ptsTicks);
     this.#queue.push({ packet: kept, format: this.#format, ptsTicks, capturedAtUs, epoch, alone: level === 'keyframes' });
     this.#work();
   }

@@ -3,18 +3,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type CameraStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { Packet } from 'node-av/lib';
-import { AV_NOPTS_VALUE } from 'node-av/constants';
 import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { Backoff } from './backoff.ts';
+import { FfmpegSource } from './ffmpeg-source.ts';
 import { probeFormat } from './format-probe.ts';
-import { TICKS_PER_SECOND, ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from './media-packet.ts';
+import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat, type VideoCodec } from './media-packet.ts';
 import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
+import type { PacketSource, SourcePacket } from './packet-source.ts';
 import { parameterSetsOf } from './parameter-sets.ts';
 import { RateMeter } from './rate-meter.ts';
-import { RtspSource } from './rtsp-source.ts';
+import { RtspTcpSource } from './rtsp/rtsp-tcp-source.ts';
 import { StreamClock } from './stream-clock.ts';
 
 const STATUS_INTERVAL_MS = 1000;
@@ -32,11 +32,6 @@ export interface CameraIngestOptions {
   readonly onHang: () => void;
 }
 
-interface Undated {
-  readonly packet: Packet;
-  readonly capturedAtUs: number;
-}
-
 export class CameraIngest {
   readonly #options: CameraIngestOptions;
   readonly #clock: StreamClock;
@@ -50,8 +45,6 @@ export class CameraIngest {
   #state: CameraStatus['state'] = 'connecting';
   #lastError: CameraStatus['last_error'] = null;
   #format: StreamFormat | null = null;
-  /** FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time. */
-  #undated: Undated | null = null;
 
   constructor(options: CameraIngestOptions) {
     this.#options = options;
@@ -90,51 +83,23 @@ export class CameraIngest {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { url, transport, stallTimeoutMs } = this.#options.settings;
-    await using source = await RtspSource.open({ url, transport, stallTimeoutMs, signal, onHang: this.#options.onHang });
+    const { url, transport } = this.#options.settings;
+    const Source = transport === 'tcp' && url.startsWith('rtsp:') ? RtspTcpSource : FfmpegSource;
+    await using source = await Source.open({ ...this.#options.settings, signal, onHang: this.#options.onHang });
     this.#clock.restart();
     this.#frameRate.clear();
     this.#keyframeRate.clear();
     this.#format = null;
-    this.#undated?.packet.free();
-    this.#undated = null;
-    using packet = new Packet();
-    packet.alloc();
-    for (;;) {
-      const status = await source.next(packet);
-      const capturedAtUs = Date.now() * 1000;
-      if (!source.check(status, packet)) {
-        packet.unref();
-        continue;
-      }
-      const pts = packet.pts;
-      if (pts === AV_NOPTS_VALUE && this.#clock.isNew && this.#undated === null) {
-        this.#undated = { packet: packet.clone()!, capturedAtUs };
-      } else {
-        if (this.#undated) await this.#takeUndated(source, this.#undated, pts, Number(packet.duration));
-        const ptsTicks = pts === AV_NOPTS_VALUE ? this.#clock.stamp(null, Number(packet.duration)) : this.#clock.stamp(Number(pts), 0);
-        if (pts === AV_NOPTS_VALUE) packet.pts = BigInt(ptsTicks);
-        const taken = this.#take(source, packet, ptsTicks, capturedAtUs);
-        if (taken) await taken;
-      }
-      packet.unref();
-    }
+    await source.run((packet) => this.#take(source, packet));
   }
 
-  async #takeUndated(source: RtspSource, undated: Undated, secondPts: bigint, durationTicks: number): Promise<void> {
-    this.#undated = null;
-    using first = undated.packet;
-    const ptsTicks = this.#clock.stamp(firstTicks(secondPts, durationTicks), durationTicks);
-    first.pts = BigInt(ptsTicks);
-    await this.#take(source, first, ptsTicks, undated.capturedAtUs);
-  }
-
-  /** Counts a packet and hands it on; a promise only where it is a keyframe. */
-  #take(source: RtspSource, packet: Packet, ptsTicks: number, capturedAtUs: number): Promise<void> | null {
-    const keyframe = packet.isKeyframe;
-    const media = { packet, ptsTicks, bytes: packet.size, keyframe, capturedAtUs, epoch: this.#clock.epoch };
+  /** What stands here runs for each packet of an idle camera: it is what that camera costs. A promise only for a keyframe. */
+  #take(source: PacketSource, packet: SourcePacket): Promise<void> | null {
+    const { bytes, keyframe } = packet;
+    const ptsTicks = this.#clock.stamp(packet.ptsTicks, packet.ptsTicks === null ? packet.durationTicks : 0);
+    const media: MediaPacket = { packet, ptsTicks, bytes, keyframe, capturedAtUs: packet.capturedAtUs, epoch: this.#clock.epoch };
     this.#counters.packets++;
-    this.#counters.bytes += media.bytes;
+    this.#counters.bytes += bytes;
     this.#frameRate.add(ticksToUs(ptsTicks));
     if (!keyframe) {
       this.#handOn(media);
@@ -142,7 +107,10 @@ export class CameraIngest {
     }
     this.#counters.keyframes++;
     this.#keyframeRate.add(ticksToUs(ptsTicks));
-    return this.#learnFormat(source, packet).then(() => this.#handOn(media));
+    const learning = this.#learnFormat(source, packet);
+    if (learning) return learning.then(() => this.#handOn(media));
+    this.#handOn(media);
+    return null;
   }
 
   #handOn(media: MediaPacket): void {
@@ -150,13 +118,18 @@ export class CameraIngest {
     if (this.#format !== null) for (const consumer of this.#consumers) consumer.accept(media);
   }
 
-  /** The parameter sets in front of a keyframe say whether the stream is still what it was. */
-  async #learnFormat(source: RtspSource, keyframe: Packet): Promise<void> {
+  /** The parameter sets in front of a keyframe say whether the stream is still what it was; a promise only where it is not. */
+  #learnFormat(source: PacketSource, keyframe: SourcePacket): Promise<void> | null {
     const { codec } = source;
-    const parameterSets = parameterSetsOf(codec, keyframe.data!) ?? this.#format?.parameterSets ?? source.describedParameterSets;
-    if (parameterSets === null || this.#format?.parameterSets.equals(parameterSets)) return;
+    const parameterSets = parameterSetsOf(codec, keyframe.data()) ?? this.#format?.parameterSets ?? source.describedParameterSets;
+    if (parameterSets === null || this.#format?.parameterSets.equals(parameterSets)) return null;
+    return this.#begin(codec, parameterSets, keyframe);
+  }
+
+  async #begin(codec: VideoCodec, parameterSets: Buffer, keyframe: SourcePacket): Promise<void> {
     try {
-      this.#format = await probeFormat(codec, parameterSets, keyframe);
+      using packet = keyframe.packet();
+      this.#format = await probeFormat(codec, parameterSets, packet);
     } catch (cause) {
       this.#counters.decode_errors++;
       this.#fail(RuthError.from(cause), this.#state);
@@ -197,10 +170,4 @@ export class CameraIngest {
       epoch: this.#clock.epoch,
     };
   }
-}
-
-/** RTP's clock begins at 0 with the first packet, unless the camera's reports say otherwise; then the second one is the guide. */
-function firstTicks(secondPts: bigint, durationTicks: number): number {
-  const second = secondPts === AV_NOPTS_VALUE ? 0 : Number(secondPts);
-  return Math.abs(second) < TICKS_PER_SECOND ? 0 : second - durationTicks;
 }

@@ -1,5 +1,5 @@
-// What flows from a camera to its consumers: one encoded picture with its times. Consumers borrow it; to keep, clone.
-import type { Packet } from 'node-av/lib';
+// What flows from a camera to its consumers: one encoded picture with its times. Consumers borrow it.
+import type { SourcePacket } from './packet-source.ts';
 
 export type VideoCodec = 'h264' | 'hevc';
 
@@ -9,8 +9,8 @@ export const TICKS_PER_SECOND = 90_000;
 export const ticksToUs = (ticks: number): number => Math.round(ticks * 1e6 / TICKS_PER_SECOND);
 
 export interface MediaPacket {
-  /** Its pts is `ptsTicks`. Valid only during the call that hands it over. */
-  readonly packet: Packet;
+  /** Valid only during the call that hands it over. */
+  readonly packet: SourcePacket;
   readonly ptsTicks: number;
   readonly bytes: number;
   readonly keyframe: boolean;

@@ -12,8 +12,6 @@ export class StreamClock {
   constructor(firstEpoch: number) { this.#epoch = firstEpoch; }
 
   get epoch(): number { return this.#epoch; }
-  /** No packet was stamped since the stream began. */
-  get isNew(): boolean { return this.#newestTicks === null; }
 
   /** The stream begins anew: nothing that follows compares with what was. */
   restart(): void {

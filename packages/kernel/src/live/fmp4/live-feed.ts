@@ -4,18 +4,23 @@ import type { Packet } from 'node-av/lib';
 import { codecString } from '../../ingest/parameter-sets.ts';
 import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../ingest/media-packet.ts';
 import type { FromIngest } from '../../ingest/messages.ts';
+import type { HeldPicture } from '../../ingest/packet-source.ts';
 import { FragmentMuxer } from './fragment-muxer.ts';
 
 const MAX_GOP_BYTES = 16 << 20;
 const MAX_QUEUED_BYTES = 16 << 20;
 
 interface Kept {
-  readonly packet: Packet;
+  readonly picture: HeldPicture;
   readonly format: StreamFormat;
   readonly ptsTicks: number;
   readonly bytes: number;
   readonly keyframe: boolean;
   readonly epoch: number;
+}
+
+interface Queued extends Kept {
+  readonly packet: Packet;
   /** Which time of being watched it is for: each begins with a new init segment. */
   readonly view: number;
 }
@@ -29,14 +34,14 @@ export interface LiveFeedOptions {
 export class LiveFeed implements PacketConsumer, AsyncDisposable {
   readonly #options: LiveFeedOptions;
   readonly #gop: Kept[] = [];
-  readonly #queue: Kept[] = [];
+  readonly #queue: Queued[] = [];
   #gopBytes = 0;
   #queuedBytes = 0;
   #format: StreamFormat | null = null;
   #wanted = false;
   #view = 0;
   #awaitingKeyframe = true;
-  #muxer: { readonly muxer: FragmentMuxer; readonly of: Kept } | null = null;
+  #muxer: { readonly muxer: FragmentMuxer; readonly of: Queued } | null = null;
   #working: Promise<void> | null = null;
 
   /** Packets that no viewer got because the kernel did not take them in time. */
@@ -64,10 +69,8 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
     if (this.#format === null) return;
     if (packet.keyframe || this.#gop.at(-1)?.epoch !== packet.epoch) this.#clearGop();
     if (!packet.keyframe && this.#gop.length === 0 && !this.#wanted) return;
-    const clone = packet.packet.clone();
-    if (clone === null) return;
     const { ptsTicks, bytes, keyframe, epoch } = packet;
-    const kept: Kept = { packet: clone, format: this.#format, ptsTicks, bytes, keyframe, epoch, view: this.#view };
+    const kept: Kept = { picture: packet.packet.hold(), format: this.#format, ptsTicks, bytes, keyframe, epoch };
     if (this.#wanted) this.#enqueue(kept);
     this.#keep(kept);
     this.#work();
@@ -80,7 +83,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
   }
 
   #keep(kept: Kept): void {
-    if (!kept.keyframe && this.#gop.length === 0) return kept.packet.free();
+    if (!kept.keyframe && this.#gop.length === 0) return kept.picture.release();
     this.#gop.push(kept);
     this.#gopBytes += kept.bytes;
     // A picture group this long is not worth its memory: a new viewer waits for the next one.
@@ -88,7 +91,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
   }
 
   #clearGop(): void {
-    for (const kept of this.#gop.splice(0)) kept.packet.free();
+    for (const kept of this.#gop.splice(0)) kept.picture.release();
     this.#gopBytes = 0;
   }
 
@@ -102,15 +105,13 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
       this.dropped++;
       return;
     }
-    const packet = kept.packet.clone();
-    if (packet === null) return;
     this.#awaitingKeyframe = false;
-    this.#queue.push({ ...kept, packet, view: this.#view });
+    this.#queue.push({ ...kept, packet: kept.picture.packet(), view: this.#view });
     this.#queuedBytes += kept.bytes;
   }
 
   #dropQueue(): void {
-    for (const kept of this.#queue.splice(0)) kept.packet.free();
+    for (const { packet } of this.#queue.splice(0)) packet.free();
     this.#queuedBytes = 0;
   }
 
@@ -120,30 +121,30 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
-    for (let kept = this.#queue.shift(); kept; kept = this.#queue.shift()) {
-      this.#queuedBytes -= kept.bytes;
+    for (let queued = this.#queue.shift(); queued; queued = this.#queue.shift()) {
+      this.#queuedBytes -= queued.bytes;
       try {
-        await this.#mux(kept);
+        await this.#mux(queued);
       } catch {
         this.dropped++;
         this.#awaitingKeyframe = true;
         await this.#closeMuxer();
       } finally {
-        kept.packet.free();
+        queued.packet.free();
       }
     }
     if (!this.#wanted) await this.#closeMuxer();
   }
 
-  async #mux(kept: Kept): Promise<void> {
+  async #mux(queued: Queued): Promise<void> {
     const { cameraId, send } = this.#options;
     const open = this.#muxer?.of;
-    if (!open || open.format !== kept.format || open.epoch !== kept.epoch || open.view !== kept.view) {
+    if (!open || open.format !== queued.format || open.epoch !== queued.epoch || open.view !== queued.view) {
       await this.#closeMuxer();
-      if (!kept.keyframe) return;
-      const { format, epoch } = kept;
-      const muxer = await FragmentMuxer.open(format, kept.ptsTicks, Number(kept.packet.duration));
-      this.#muxer = { muxer, of: kept };
+      if (!queued.keyframe) return;
+      const { format, epoch } = queued;
+      const muxer = await FragmentMuxer.open(format, queued.ptsTicks, Number(queued.packet.duration));
+      this.#muxer = { muxer, of: queued };
       const mime = `video/mp4; codecs="${codecString(format.codec, format.parameterSets) ?? 'avc1'}"`;
       const { width, height } = format;
       await send({
@@ -151,7 +152,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
         init: { type: 'init', camera_id: cameraId, mime, width, height, pts_origin_us: ticksToUs(muxer.originTicks), epoch },
       });
     }
-    const fragment = await this.#muxer!.muxer.write(kept.packet, kept.ptsTicks, kept.keyframe);
+    const fragment = await this.#muxer!.muxer.write(queued.packet, queued.ptsTicks, queued.keyframe);
     if (fragment) await send({ type: 'live-fragment', ...fragment });
   }
 

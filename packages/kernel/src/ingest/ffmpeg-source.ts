@@ -1,0 +1,193 @@
+// A camera read by FFmpeg: RTP over UDP, and RTSP over TLS. Every wait has a limit; where FFmpeg does not return even
+// after an interrupt, `onHang` is called, for then only the end of the process helps.
+import { RuthError } from '@ruth/protocol';
+import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
+import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import { isTransient, openError, readError } from './camera-errors.ts';
+import { TICKS_PER_SECOND, type VideoCodec } from './media-packet.ts';
+import { OPEN_LIMIT_MS, type HeldPicture, type PacketSource, type SourceOptions, type SourcePacket } from './packet-source.ts';
+import { parameterSetsOf } from './parameter-sets.ts';
+
+const WATCH_INTERVAL_MS = 250;
+/** How long an interrupted call may take to return. */
+const HANG_LIMIT_MS = 2000;
+const CONNECT_PROBE_MS = 2000;
+
+export class FfmpegSource implements PacketSource {
+  readonly #context = new FormatContext();
+  readonly #options: SourceOptions;
+  readonly #watch: NodeJS.Timeout;
+  readonly #abort = (): void => this.#interrupt('aborted');
+  #reads = 0;
+  /** Of `#reads`, at the last look. */
+  #seenReads = 0;
+  #quietSinceMs = performance.now();
+  #waitLimitMs: number;
+  #interrupted: { readonly atMs: number; readonly why: 'aborted' | 'silent' } | null = null;
+  #stream!: Stream;
+  /** No other stream comes over this connection. */
+  #alone = false;
+  #codec!: VideoCodec;
+
+  private constructor(options: SourceOptions) {
+    this.#options = options;
+    this.#waitLimitMs = Math.max(OPEN_LIMIT_MS, options.stallTimeoutMs);
+    this.#context.allocContext();
+    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    options.signal.addEventListener('abort', this.#abort);
+  }
+
+  /**
+   * Opens the camera's video. Throws `camera_unauthorized`, `camera_unreachable`, `camera_protocol`, `camera_no_video`, or
+   * `cancelled` where the signal came first.
+   */
+  static async open(options: SourceOptions): Promise<FfmpegSource> {
+    const source = new FfmpegSource(options);
+    try {
+      await source.#open();
+      return source;
+    } catch (error) {
+      await source[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get codec(): VideoCodec { return this.#codec; }
+
+  get describedParameterSets(): Buffer | null {
+    const { extradata } = this.#stream.codecpar;
+    return extradata === null ? null : parameterSetsOf(this.#codec, extradata);
+  }
+
+  async run(take: (packet: SourcePacket) => Promise<void> | null): Promise<never> {
+    using packet = new Packet();
+    packet.alloc();
+    // FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time.
+    let undated: FfmpegPicture | null = null;
+    let dated = false;
+    try {
+      for (;;) {
+        this.#reads++;
+        const status = await this.#context.readFrame(packet);
+        const capturedAtUs = Date.now() * 1000;
+        if (this.#isVideo(status, packet)) {
+          const pts = packet.pts === AV_NOPTS_VALUE ? null : Number(packet.pts);
+          if (pts === null && !dated && undated === null) {
+            undated = new FfmpegPicture(packet.clone()!, null, capturedAtUs);
+          } else {
+            if (undated) {
+              undated.ptsTicks = firstTicks(pts ?? 0, undated.durationTicks);
+              await take(undated);
+              undated.release();
+              undated = null;
+            }
+            dated = true;
+            const taken = take(new FfmpegPicture(packet, pts, capturedAtUs));
+            if (taken) await taken;
+          }
+        }
+        packet.unref();
+      }
+    } finally {
+      undated?.release();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch);
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    await this.#context.closeInput();
+  }
+
+  async #open(): Promise<void> {
+    const { url, stallTimeoutMs, signal } = this.#options;
+    signal.throwIfAborted();
+    let status = await this.#openInput('video');
+    if (status === AVERROR_HTTP_OTHER_4XX && !signal.aborted) {
+      // A camera without video refuses to play nothing. Asked for all it has, it shows what that is.
+      this.#context.allocContext();
+      status = await this.#openInput('video+audio+data');
+    }
+    if (signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
+    if (status < 0) throw await openError(status, url, CONNECT_PROBE_MS);
+    const videos = this.#context.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
+    const readable = videos.find(({ codecpar }) => codecpar.codecId === AV_CODEC_ID_H264 || codecpar.codecId === AV_CODEC_ID_HEVC);
+    if (!readable) throw new RuthError('camera_no_video', videos.length === 0 ? 'the stream has no video' : 'the video is neither H.264 nor H.265');
+    this.#stream = readable;
+    this.#alone = this.#context.nbStreams === 1;
+    this.#codec = readable.codecpar.codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
+    this.#waitLimitMs = stallTimeoutMs;
+  }
+
+  async #openInput(mediaTypes: string): Promise<number> {
+    const { url, transport, stallTimeoutMs } = this.#options;
+    using options = Dictionary.fromObject({
+      rtsp_transport: transport, timeout: Math.max(OPEN_LIMIT_MS, stallTimeoutMs) * 1000, allowed_media_types: mediaTypes, user_agent: 'Ruth',
+      // A keyframe of a 4K camera comes in one burst: room for it in the socket.
+      ...(transport === 'udp' ? { buffer_size: 4 << 20 } : {}),
+    });
+    return this.#context.openInput(url, null, options);
+  }
+
+  /** Throws `camera_stalled`, `camera_unreachable`, or `cancelled` where reading ended. */
+  #isVideo(status: number, packet: Packet): boolean {
+    if (status >= 0) return this.#alone || packet.streamIndex === this.#stream.index;
+    if (isTransient(status)) return false;
+    if (this.#options.signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
+    // FFmpeg's own limit on a silent socket may come before ours.
+    const quietMs = performance.now() - this.#quietSinceMs;
+    if (this.#interrupted || quietMs > this.#waitLimitMs * 0.9) throw new RuthError('camera_stalled', `no packet for ${this.#options.stallTimeoutMs} ms`);
+    throw readError(status);
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    if (this.#reads !== this.#seenReads) {
+      this.#seenReads = this.#reads;
+      this.#quietSinceMs = nowMs;
+    }
+    if (this.#interrupted === null) {
+      if (nowMs - this.#quietSinceMs > this.#waitLimitMs) this.#interrupt('silent');
+    } else if (nowMs - this.#interrupted.atMs > HANG_LIMIT_MS) {
+      clearInterval(this.#watch);
+      this.#options.onHang();
+    }
+  }
+
+  #interrupt(why: 'aborted' | 'silent'): void {
+    this.#interrupted ??= { atMs: performance.now(), why };
+    this.#context.interrupt();
+  }
+}
+
+class FfmpegPicture implements SourcePacket, HeldPicture {
+  ptsTicks: number | null;
+  readonly capturedAtUs: number;
+  readonly bytes: number;
+  readonly keyframe: boolean;
+  readonly #packet: Packet;
+
+  constructor(packet: Packet, ptsTicks: number | null, capturedAtUs: number) {
+    this.#packet = packet;
+    this.ptsTicks = ptsTicks;
+    this.capturedAtUs = capturedAtUs;
+    this.bytes = packet.size;
+    this.keyframe = packet.isKeyframe;
+  }
+
+  get durationTicks(): number { return Number(this.#packet.duration); }
+  data(): Buffer { return this.#packet.data!; }
+  hold(): FfmpegPicture { return new FfmpegPicture(this.packet(), this.ptsTicks, this.capturedAtUs); }
+  release(): void { this.#packet.free(); }
+
+  packet(): Packet {
+    const packet = this.#packet.clone();
+    if (packet === null) throw new RuthError('internal', 'no memory for a packet');
+    return packet;
+  }
+}
+
+/** RTP's clock begins at 0 with the first packet, unless the camera's reports say otherwise; then the second one is the guide. */
+function firstTicks(secondTicks: number, durationTicks: number): number {
+  return Math.abs(secondTicks) < TICKS_PER_SECOND ? 0 : secondTicks - durationTicks;
+}

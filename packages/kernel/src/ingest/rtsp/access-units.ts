@@ -1,0 +1,169 @@
+// Puts pictures together from RTP packets: H.264 (RFC 6184: single, STAP-A, FU-A) and H.265 (RFC 7798: single, AP, FU).
+// A NAL unit with a hole in it is left out; any bytes are safe.
+import type { VideoCodec } from '../media-packet.ts';
+
+export interface AccessUnit {
+  /** Annex B, 4-byte start codes; the receiver's own. */
+  readonly data: Buffer;
+  readonly keyframe: boolean;
+  /** RTP's, counted on over its 32 bits; 0 for the first unit. */
+  readonly ptsTicks: number;
+  /** When its first packet came. */
+  readonly capturedAtUs: number;
+}
+
+const START_CODE = Buffer.from([0, 0, 0, 1]);
+const RTP_HEADER_BYTES = 12;
+const FIRST_CAPACITY_BYTES = 256 << 10;
+/** No picture is larger: what does not end before is thrown away. */
+const MAX_UNIT_BYTES = 16 << 20;
+const WRAP = 2 ** 32;
+
+export class AccessUnits {
+  readonly #codec: VideoCodec;
+  readonly #payloadType: number;
+  readonly #onUnit: (unit: AccessUnit) => void;
+  #buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  #length = 0;
+  #keyframe = false;
+  #capturedAtUs = 0;
+  #timestamp: number | null = null;
+  #ptsTicks = 0;
+  #sequence: number | null = null;
+  /** Where the NAL unit in fragments began; null while none is open. */
+  #fragmentAt: number | null = null;
+
+  /** RTP packets that did not arrive. */
+  lost = 0;
+
+  constructor(codec: VideoCodec, payloadType: number, onUnit: (unit: AccessUnit) => void) {
+    this.#codec = codec;
+    this.#payloadType = payloadType;
+    this.#onUnit = onUnit;
+  }
+
+  /** One RTP packet; copied out of `packet`. */
+  push(packet: Buffer, nowUs: number): void {
+    const payload = this.#payloadOf(packet);
+    if (payload === null) return;
+    const sequence = packet.readUInt16BE(2);
+    const missing = this.#sequence === null ? 0 : (sequence - this.#sequence - 1) & 0xffff;
+    // Behind by a little is a packet that came twice or late; it is of no use any more.
+    if (missing > 0xff00) return;
+    this.#sequence = sequence;
+    if (missing > 0) {
+      this.lost += missing;
+      this.#dropFragment();
+    }
+    const timestamp = packet.readUInt32BE(4);
+    if (timestamp !== this.#timestamp) {
+      // The marker of the picture before was lost, or this camera sends none.
+      this.#emit();
+      this.#advance(timestamp);
+      this.#capturedAtUs = nowUs;
+    }
+    if (this.#codec === 'h264') this.#takeH264(payload);
+    else this.#takeHevc(payload);
+    if ((packet[1]! & 0x80) !== 0) this.#emit();
+  }
+
+  #payloadOf(packet: Buffer): Buffer | null {
+    if (packet.length < RTP_HEADER_BYTES || packet[0]! >> 6 !== 2 || (packet[1]! & 0x7f) !== this.#payloadType) return null;
+    let begin = RTP_HEADER_BYTES + (packet[0]! & 0x0f) * 4;
+    if ((packet[0]! & 0x10) !== 0) begin += begin + 4 <= packet.length ? 4 + packet.readUInt16BE(begin + 2) * 4 : packet.length;
+    const end = packet.length - ((packet[0]! & 0x20) !== 0 ? packet[packet.length - 1]! : 0);
+    return begin < end ? packet.subarray(begin, end) : null;
+  }
+
+  /** RTP's clock counts on over its wrap; a step of half its range or more is a step back. */
+  #advance(timestamp: number): void {
+    const step = this.#timestamp === null ? 0 : (timestamp - this.#timestamp) | 0;
+    this.#ptsTicks += step;
+    this.#timestamp = timestamp % WRAP;
+  }
+
+  #takeH264(payload: Buffer): void {
+    const type = payload[0]! & 0x1f;
+    if (type === 28) {
+      if (payload.length < 3) return;
+      this.#takeFragment(payload[1]!, [payload[0]! & 0xe0 | payload[1]! & 0x1f], payload.subarray(2));
+    } else if (type === 24) this.#takeAggregate(payload.subarray(1));
+    else if (type >= 1 && type <= 23) this.#takeNal(payload);
+  }
+
+  #takeHevc(payload: Buffer): void {
+    if (payload.length < 3) return;
+    const type = payload[0]! >> 1 & 0x3f;
+    if (type === 49) this.#takeFragment(payload[2]!, [payload[0]! & 0x81 | (payload[2]! & 0x3f) << 1, payload[1]!], payload.subarray(3));
+    else if (type === 48) this.#takeAggregate(payload.subarray(2));
+    else if (type < 48) this.#takeNal(payload);
+  }
+
+  #takeAggregate(payload: Buffer): void {
+    for (let at = 0; at + 2 <= payload.length;) {
+      const end = at + 2 + payload.readUInt16BE(at);
+      if (end > payload.length) return;
+      if (end > at + 2) this.#takeNal(payload.subarray(at + 2, end));
+      at = end;
+    }
+  }
+
+  #takeNal(nal: Buffer): void {
+    this.#dropFragment();
+    this.#startNal(nal[0]!);
+    this.#append(nal);
+  }
+
+  #takeFragment(flags: number, header: readonly number[], body: Buffer): void {
+    if ((flags & 0x80) !== 0) {
+      this.#dropFragment();
+      this.#fragmentAt = this.#length;
+      this.#startNal(header[0]!);
+      this.#append(Buffer.from(header));
+    }
+    // Its beginning was lost.
+    if (this.#fragmentAt === null) return;
+    this.#append(body);
+    if ((flags & 0x40) !== 0) this.#fragmentAt = null;
+  }
+
+  #startNal(header: number): void {
+    this.#append(START_CODE);
+    const type = this.#codec === 'h264' ? header & 0x1f : header >> 1 & 0x3f;
+    this.#keyframe ||= this.#codec === 'h264' ? type === 5 : type >= 16 && type <= 21;
+  }
+
+  #append(bytes: Buffer): void {
+    const needed = this.#length + bytes.length;
+    if (needed > MAX_UNIT_BYTES) return this.#reset();
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(MAX_UNIT_BYTES, Math.max(needed, this.#buffer.length * 2)));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    bytes.copy(this.#buffer, this.#length);
+    this.#length = needed;
+  }
+
+  #dropFragment(): void {
+    if (this.#fragmentAt === null) return;
+    this.#length = this.#fragmentAt;
+    this.#fragmentAt = null;
+    // What is left of it is no place to begin.
+    this.#keyframe = false;
+  }
+
+  #emit(): void {
+    this.#dropFragment();
+    if (this.#length > 0) {
+      this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.#ptsTicks, capturedAtUs: this.#capturedAtUs });
+    }
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#length = 0;
+    this.#keyframe = false;
+    this.#fragmentAt = null;
+  }
+}

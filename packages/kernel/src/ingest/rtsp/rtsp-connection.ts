@@ -1,0 +1,140 @@
+// The RTSP client's conversation with a camera over one TCP connection: one request at a time, signed where the camera asks
+// for it, and RTP frames in between. Every wait is limited by the caller's `signal`.
+import { connect, type Socket } from 'node:net';
+import { RuthError } from '@ruth/protocol';
+import { Authorization, type Credentials } from './authorization.ts';
+import { InterleavedDecoder, type RtspAnswer } from './interleaved-decoder.ts';
+
+const RTSP_PORT = 554;
+const READ_BYTES = 128 << 10;
+const UNAUTHORIZED = [401, 403];
+
+export interface ConnectionHandlers {
+  readonly onFrame: (channel: number, payload: Buffer) => void;
+  /** Once, after which nothing comes. */
+  readonly onEnd: (error: RuthError) => void;
+}
+
+export class RtspConnection implements Disposable {
+  readonly #socket: Socket;
+  readonly #address: string;
+  readonly #credentials: Credentials | null;
+  readonly #decoder: InterleavedDecoder;
+  readonly #handlers: ConnectionHandlers;
+  readonly #waiting: { readonly resolve: (answer: RtspAnswer) => void; readonly reject: (error: RuthError) => void }[] = [];
+  #authorization: Authorization | null = null;
+  #sequence = 0;
+  #ended: RuthError | null = null;
+
+  private constructor(url: URL, handlers: ConnectionHandlers) {
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const port = url.port === '' ? RTSP_PORT : Number(url.port);
+    this.#address = `${url.hostname}:${port}`;
+    this.#credentials = url.username === '' ? null : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+    this.#handlers = handlers;
+    this.#decoder = new InterleavedDecoder({ onFrame: handlers.onFrame, onAnswer: (answer) => this.#waiting.shift()?.resolve(answer) });
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    // One buffer for all reads: an idle camera leaves no garbage behind.
+    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback: (length) => this.#read(buffer, length) } });
+    this.#socket.on('error', (error) => this.#end(new RuthError('camera_unreachable', `the connection to ${this.#address} broke: ${error.message}`)));
+    this.#socket.on('close', () => this.#end(new RuthError('camera_unreachable', `${this.#address} closed the connection`)));
+  }
+
+  /** Throws `camera_unreachable`. */
+  static async open(url: URL, handlers: ConnectionHandlers, signal: AbortSignal): Promise<RtspConnection> {
+    const connection = new RtspConnection(url, handlers);
+    try {
+      await connection.#connected(signal);
+      return connection;
+    } catch (error) {
+      connection[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Sends a request and returns a good answer. Throws `camera_unauthorized`, `camera_protocol`, `camera_unreachable`. */
+  async request(method: string, url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RtspAnswer> {
+    let answer = await this.#ask(method, url, headers, signal);
+    // A nonce may have grown old as well.
+    if (answer.status === 401 && this.#credentials) {
+      this.#authorization = Authorization.answering(answer.headers.get('www-authenticate') ?? [], this.#credentials);
+      if (this.#authorization) answer = await this.#ask(method, url, headers, signal);
+    }
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    if (UNAUTHORIZED.includes(answer.status)) throw new RuthError('camera_unauthorized', `${this.#address} refuses ${this.#credentials ? 'these credentials' : 'to show itself without credentials'}`);
+    if (answer.status === 404) throw new RuthError('camera_protocol', `${this.#address} knows no stream of this path (404)`);
+    throw new RuthError('camera_protocol', `${this.#address} answered ${method} with ${answer.status} ${answer.reason}`);
+  }
+
+  /** Sends a request whose answer nobody needs, such as a keep-alive. */
+  post(method: string, url: string, headers: Readonly<Record<string, string>>): void {
+    this.#waiting.push({ resolve: () => undefined, reject: () => undefined });
+    this.#send(method, url, headers);
+  }
+
+  sendFrame(channel: number, payload: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(Buffer.concat([Buffer.from([0x24, channel, payload.length >> 8, payload.length & 0xff]), payload]));
+  }
+
+  pause(): void { this.#socket.pause(); }
+  resume(): void { this.#socket.resume(); }
+
+  [Symbol.dispose](): void {
+    this.#end(new RuthError('cancelled', 'the camera is being closed'));
+    this.#socket.destroy();
+  }
+
+  #read(buffer: Buffer, length: number): boolean {
+    if (this.#ended) return false;
+    try {
+      this.#decoder.push(buffer.subarray(0, length));
+    } catch (error) {
+      this.#end(RuthError.from(error));
+      this.#socket.destroy();
+    }
+    return true;
+  }
+
+  #connected(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(new RuthError('camera_unreachable', `${this.#address} cannot be reached: no answer in time`));
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#socket.once('connect', () => { signal.removeEventListener('abort', onAbort); resolve(); });
+      this.#socket.once('error', (error: NodeJS.ErrnoException) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(new RuthError('camera_unreachable', `${this.#address} cannot be reached: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
+      });
+    });
+  }
+
+  async #ask(method: string, url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<RtspAnswer> {
+    if (this.#ended) throw this.#ended;
+    const { promise, resolve, reject } = Promise.withResolvers<RtspAnswer>();
+    const onAbort = (): void => reject(new RuthError('camera_protocol', `${this.#address} accepts connections but does not answer ${method}`));
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.push({ resolve, reject });
+    this.#send(method, url, headers);
+    try {
+      return await promise;
+    } catch (error) {
+      // Who closes before the first answer is no camera; who closes later is one that went away.
+      throw this.#sequence <= 1 && this.#ended === error ? new RuthError('camera_protocol', `${this.#address} closes the connection without an answer`, { cause: error }) : error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #send(method: string, url: string, headers: Readonly<Record<string, string>>): void {
+    const lines = [`${method} ${url} RTSP/1.0`, `CSeq: ${++this.#sequence}`, 'User-Agent: Ruth'];
+    if (this.#authorization) lines.push(`Authorization: ${this.#authorization.header(method, url)}`);
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+    if (this.#socket.writable) this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  }
+
+  #end(error: RuthError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#handlers.onEnd(error);
+  }
+}
