@@ -27,17 +27,19 @@ export interface TrackerSettings {
   readonly lostS: number;
   /** How far boxes are widened before they are compared, in their own size for each second unseen. */
   readonly marginPerS: number;
+  /** The same for what was seen only once, whose speed nobody knows. */
+  readonly freshMarginPerS: number;
   readonly noise: MotionNoise;
 }
 
 /** One for every detector, frame rate and place; how they were found, and what moves when they move: docs/design/tracking.md. */
 export const TRACKER_DEFAULTS: TrackerSettings = {
   confident: 0.6, doubtful: 0.2, likeness: 0.25, doubtfulLikeness: 0.3, duplicateIou: 0.35,
-  recentS: 0.25, coastingPart: 0.25, lostS: 4, marginPerS: 0.3,
+  recentS: 0.25, coastingPart: 0.25, lostS: 4, marginPerS: 0.3, freshMarginPerS: 0.9,
   noise: { measurement: 0.1, initialSpeed: 1.5, acceleration: 0.8, growth: 0.2 },
 };
 
-/** A live view: it changes with the next look, and keeps its last state once the track has ended. */
+/** A track as it is after a look. */
 export interface Track {
   /** From 1 up, never given twice by a tracker. */
   readonly id: number;
@@ -91,7 +93,7 @@ export class Tracker {
     for (const candidate of fresh) this.#begin(candidate);
 
     this.#tracks = this.#tracks.filter((track) => track.unseenS <= (track.id === null ? recentS : lostS) + TIME_TOLERANCE_S);
-    return this.#tracks.filter((track): track is MutableTrack & Track => track.id !== null);
+    return this.#tracks.flatMap((track) => track.snapshot());
   }
 
   /** Ends all tracks: what comes next has nothing to do with what came before. Ids go on. */
@@ -103,9 +105,10 @@ export class Tracker {
   /** Gives tracks their detections. Returns those that no track took. */
   #pair(tracks: readonly MutableTrack[], found: readonly Candidate[], least: number): readonly Candidate[] {
     if (tracks.length === 0 || found.length === 0) return found;
+    const { marginPerS, freshMarginPerS } = this.#settings;
     const gains = new Float64Array(tracks.length * found.length);
     tracks.forEach((track, row) => {
-      const margin = this.#settings.marginPerS * track.unseenS;
+      const margin = (track.id === null ? freshMarginPerS : marginPerS) * track.unseenS;
       found.forEach(({ detection }, column) => {
         if (detection.class_id === track.classId) gains[row * found.length + column] = likeness(track.box, detection.bbox, margin) - least;
       });
@@ -169,9 +172,13 @@ class MutableTrack {
     this.detectionIndex = index;
   }
 
-  get isVisible(): boolean {
+  /** None while it has no id. */
+  snapshot(): Track[] {
+    const { id, classId, box, confidence, firstSeenS, lastSeenS, detectionIndex } = this;
+    if (id === null) return [];
     const { recentS, coastingPart } = this.#settings;
-    return this.unseenS <= Math.min(recentS, coastingPart * (this.lastSeenS - this.firstSeenS)) + TIME_TOLERANCE_S;
+    const isVisible = this.unseenS <= Math.min(recentS, coastingPart * (lastSeenS - firstSeenS)) + TIME_TOLERANCE_S;
+    return [{ id, classId, box, confidence, firstSeenS, lastSeenS, detectionIndex, isVisible }];
   }
 
   predict(elapsedS: number): void {
