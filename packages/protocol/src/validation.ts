@@ -49,17 +49,23 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 
 /** A wrong message may be 10 MiB long. What is wrong with it is looked for in the first items of its lists only, or its sender could keep us busy for seconds. */
 const EXPLAINED_ITEMS = 1000;
+/** Deeper than any schema of ours; it could be so deep that looking into it overflows the stack. */
+const EXPLAINED_DEPTH = 32;
 
-/** The value with long lists and maps cut; `cut` gets the pointers of those. */
-function firstItems(value: unknown, pointer: string, cut: string[]): unknown {
+/** The value with long lists and maps cut, and what lies too deep left out; `cut` gets the pointers of those. */
+function firstItems(value: unknown, pointer: string, cut: string[], depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if (depth === EXPLAINED_DEPTH) {
+    cut.push(pointer);
+    return null;
+  }
   if (Array.isArray(value)) {
     if (value.length > EXPLAINED_ITEMS) cut.push(pointer);
-    return value.slice(0, EXPLAINED_ITEMS).map((item, index) => firstItems(item, `${pointer}/${index}`, cut));
+    return value.slice(0, EXPLAINED_ITEMS).map((item, index) => firstItems(item, `${pointer}/${index}`, cut, depth + 1));
   }
   const entries = Object.entries(value);
   if (entries.length > EXPLAINED_ITEMS) cut.push(pointer);
-  return Object.fromEntries(entries.slice(0, EXPLAINED_ITEMS).map(([key, item]) => [key, firstItems(item, `${pointer}/${pointerKey(key)}`, cut)]));
+  return Object.fromEntries(entries.slice(0, EXPLAINED_ITEMS).map(([key, item]) => [key, firstItems(item, `${pointer}/${pointerKey(key)}`, cut, depth + 1)]));
 }
 
 function describe(errors: SchemaError[], root: unknown): Violation[] {

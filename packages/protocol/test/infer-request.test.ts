@@ -57,3 +57,8 @@ test('of a list of a million items the first ones are enough to say what is wron
   assert.throws(() => validator(InferRequest).parse({ ...request, config: { classes: new Array<string>(1_000_000).fill('a') } }), { code: 'bad_request', message: /^config\.classes has too many items/ });
   assert.throws(() => validator(InferRequest).parse({ ...request, config: { classes: new Array<number>(1_000_000).fill(7) } }), { code: 'bad_request', message: /^config\.classes\.0 / });
 });
+
+test('a field that is nested so deep that looking into it would overflow the stack is refused like any other', () => {
+  const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown;
+  for (const key of ['frame_reference', 'camera_id', 'config']) assert.throws(() => validator(InferRequest).parse({ ...example, [key]: deep }), { code: 'bad_request', message: new RegExp(`^${key} must be`) });
+});

@@ -30,7 +30,7 @@ export function createHandler(parts: HandlerParts): Handler {
     if (type === 'health') return parts.health();
     try {
       if (type === undefined) throw new RuthError('bad_request', 'a request is a JSON object');
-      if (type !== 'infer') throw new RuthError('bad_request', `type ${JSON.stringify(type)} is not known; known: infer, describe, health`);
+      if (type !== 'infer') throw new RuthError('bad_request', `type must be infer, describe or health${typeof type === 'string' ? `, not ${JSON.stringify(type.slice(0, 60))}` : ''}`);
       const request = inferRequest.parse(message);
       const deadlineMs = request.config?.deadline_ms;
       const result = await parts.infer(jobOf(request, parts.model), { signal, ...(deadlineMs !== undefined && { deadlineMs }) });
