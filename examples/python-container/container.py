@@ -206,11 +206,9 @@ class Container:
                 if body is None:
                     break
                 try:
-                    message = json.loads(body.decode("utf-8"))
+                    answer = self.answer(json.loads(body.decode("utf-8")))
                 except (ValueError, RecursionError) as error:
-                    answer = self.refusal(Refused("bad_request", f"the message is not JSON in UTF-8: {error}"))
-                else:
-                    answer = self.answer(message)
+                    answer = self.refusal(Refused("bad_request", f"the message is not JSON in UTF-8, or too deep: {error}"))
                 send(connection, answer)
             hang_up(connection)
         except OSError:

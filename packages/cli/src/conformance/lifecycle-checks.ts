@@ -1,10 +1,10 @@
 // The socket, what the container says of itself, and its end.
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { DescribeResponse, HealthResponse, MODEL_SOCKET_PREFIX, modelIdOfSocket, validator } from '@ruth/protocol';
 import { demandSuccess } from './answer-rules.ts';
 import { type Chapter, demand, type Outcome, pass, shown, skip, warn } from './check.ts';
+import { leaveStaleSocket, processEnd, socketServes, startContainer } from './container-process.ts';
 import { publishPicture } from './pictures.ts';
 import type { Target } from './target.ts';
 
@@ -24,21 +24,11 @@ async function usableWithout(target: Target, what: string): Promise<Outcome> {
   return warn(`${what} is answered with an error; the container is usable for infer`);
 }
 
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // One whose parent has not taken note of its end yet is no longer alive.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
 export const introduction: Chapter = {
   title: 'Socket and self-description',
   checks: [
     {
-      sentence: 'The path is vas_model_<model_id>.sock, a stream socket of mode 0600',
+      sentence: 'The socket is named vas_model_, the model\'s id, .sock; it is a stream socket of mode 0600',
       async run({ socketPath, modelId }) {
         const stats = lstatSync(socketPath);
         demand(stats.isSocket(), `${socketPath} is no socket`);
@@ -83,16 +73,26 @@ export const ending: Chapter = {
   title: 'The end',
   checks: [
     {
-      sentence: 'A live socket is never taken over: it still belongs to the one who answered first',
-      async run() {
-        return skip('needs a second container; start yours twice: the second must refuse and name the first');
+      sentence: 'A live socket is never taken over: who comes second ends with a clear error',
+      async run(target) {
+        const { command, socketPath, limitMs } = target;
+        if (command === undefined) return skip('give the command that starts the container with --command');
+        const { ino } = lstatSync(socketPath);
+        await using second = startContainer(command);
+        demand(await second.ended(limitMs), `a second container had not ended after ${limitMs} ms`);
+        demand(second.exitCode !== 0, 'a second container ended as if all were well');
+        demand(lstatSync(socketPath, { throwIfNoEntry: false })?.ino === ino, 'the socket of the first was replaced');
+        await target.look();
+        const said = second.output.trim();
+        demand(said !== '', 'a second container ended without a word');
+        return target.pid !== undefined && said.includes(String(target.pid)) ? pass(`the second ended and named process ${target.pid}`) : warn(`the second ended, but did not name the owner: ${said}`);
       },
     },
     {
       sentence: 'A graceful stop: requests in flight have their answers, then the socket is removed',
       async run(target) {
         const { pid, limitMs } = target;
-        if (pid === undefined) return skip('give the container\'s process id with --pid; it is then stopped');
+        if (pid === undefined) return skip('give the command with --command, or the process id with --pid; it is then stopped');
         const ring = target.cameras.create('large', { width: 1920, height: 1080, slotCount: 1 });
         publishPicture(ring, 3);
         const request = target.request(0, { ring, name: 'large' });
@@ -113,9 +113,21 @@ export const ending: Chapter = {
         } finally {
           for (const connection of connections) connection[Symbol.dispose]();
         }
-        for (const until = performance.now() + limitMs; alive(pid); await delay(20)) demand(performance.now() < until, `process ${pid} was still there ${limitMs} ms after SIGTERM`);
+        demand(await processEnd(pid, limitMs), `process ${pid} was still there ${limitMs} ms after SIGTERM`);
         demand(lstatSync(target.socketPath, { throwIfNoEntry: false }) === undefined, 'the socket is still there');
         return pass(`${IN_FLIGHT - refused} answered${refused > 0 ? `, ${refused} told "shutting_down"` : ''}; process and socket are gone`);
+      },
+    },
+    {
+      sentence: 'A stale socket is removed at start',
+      async run(target) {
+        const { command, socketPath, limitMs } = target;
+        if (command === undefined) return skip('give the command that starts the container with --command');
+        await leaveStaleSocket(socketPath);
+        await using again = startContainer(command);
+        demand(await socketServes(socketPath, limitMs), `no container served at the path of a stale socket within ${limitMs} ms: ${again.output}`);
+        await target.look();
+        return pass('started beside a socket that nobody listened on, and served');
       },
     },
   ],

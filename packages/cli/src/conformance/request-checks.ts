@@ -52,10 +52,11 @@ export const requests: Chapter = {
       sentence: 'Malformed JSON gets an error response, never a silent close',
       async run(target) {
         const whole = Buffer.from(JSON.stringify(target.request()));
+        const deep = Buffer.concat([Buffer.alloc(100_000, '['), Buffer.alloc(100_000, ']')]);
         const bodies: [string, Buffer][] = [
           ['text that is no JSON', Buffer.from('not json')], ['half a request', whole.subarray(0, whole.length / 2)], ['a request and more', Buffer.concat([whole, whole])],
           ['bytes that are no UTF-8', Buffer.concat([Buffer.from('{"type":"'), Buffer.of(0xff, 0xfe), Buffer.from('"}')])],
-          ['lists 100,000 deep', Buffer.concat([Buffer.alloc(100_000, '['), Buffer.alloc(100_000, ']')])],
+          ['lists 100,000 deep', deep], ...['type', 'frame_reference', 'config'].map((key): [string, Buffer] => [`${key} of lists 100,000 deep`, Buffer.concat([Buffer.from(`{"${key}":`), deep, Buffer.from('}')])]),
         ];
         let closed = 0;
         for (const [what, body] of bodies) if (!(await refusedBody(target, body, what)).goesOn) closed++;

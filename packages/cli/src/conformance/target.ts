@@ -17,6 +17,8 @@ export interface TargetOptions {
   readonly limitMs: number;
   /** The container's process, where its end shall be checked too. */
   readonly pid?: number | undefined;
+  /** What starts the container, for a shell. */
+  readonly command?: string | undefined;
 }
 
 /** The first at which it sees something: made-up pictures are not what models are sure of. */
@@ -29,6 +31,7 @@ export class Target implements Disposable {
   readonly modelId: string;
   readonly limitMs: number;
   readonly pid: number | undefined;
+  readonly command: string | undefined;
   /** What the container says of itself, if it says anything. */
   readonly description: DescribeResponse | null;
   readonly cameras: Cameras;
@@ -41,6 +44,7 @@ export class Target implements Disposable {
     this.ringDirectory = options.ringDirectory;
     this.limitMs = options.limitMs;
     this.pid = options.pid;
+    this.command = options.command;
     this.modelId = modelId;
     this.description = description;
     this.cameras = new Cameras(options.ringDirectory);
