@@ -102,7 +102,7 @@ const FAULTS: Record<Fault, [only: string, seen: RegExp]> = {
   'errors with detections': ['A wrong model_id', /an error comes with 1 detections/],
   'errors without a code': ['frame_not_found: no such ring', /error_code is missing/],
   'nothing seen on failure': ['frame_overwritten: the slot', /0 detections and no error; frame_overwritten was due/],
-  'hangs on the third frame': ['A message that comes byte by byte', /no answer within 500 ms/],
+  'hangs on the third frame': ['A message that comes byte by byte', /no answer within/],
   'bbox in pixels': ['bbox is', /detections\.\d\.bbox/],
   'tracks': ['bbox is', /track_id is 7/],
   'answers for any model': ['A wrong model_id', /wrong_model was due/],
@@ -128,7 +128,7 @@ for (const [fault, [only, seen]] of Object.entries(FAULTS) as [Fault, [string, R
   test(`A container that breaks the contract is caught: ${fault}`, async (t) => {
     const folders = freshFolders(t);
     await using _container = await smallContainer({ ...folders, fault });
-    const results = await runConformance({ socketPath: modelSocketPath(MODEL_ID, folders.socketDirectory), ringDirectory: folders.ringDirectory, modelId: MODEL_ID, limitMs: 500, only });
+    const results = await runConformance({ socketPath: modelSocketPath(MODEL_ID, folders.socketDirectory), ringDirectory: folders.ringDirectory, modelId: MODEL_ID, limitMs: 2000, only });
     assert.equal(results.length, 1, `${only} names one check`);
     assert.equal(results[0]?.status, 'fail', results[0]?.seen);
     assert.match(results[0].seen, seen);
