@@ -22,7 +22,7 @@ before(async () => {
     wide: launch.h264(await clips.make('wide.mp4', { source: 'color=black', extra: colours('yuv444p'), seconds: 20 })),
     full: launch.h264(await clips.make('full.mp4', { source: 'color=black', extra: ['-vf', 'scale=out_range=full', '-color_range', 'pc', '-colorspace', 'bt709'], seconds: 20 })),
     bframes: launch.h264(await clips.make('bframes.mp4', { extra: ['-bf', '3'] })),
-    sizes: launch.sequence(await clips.make('small.mp4', { seconds: 8 }), await clips.make('large.mp4', { size: '480x272', seconds: 40 })),
+    sizes: launch.transportStream(await clips.makeSizes()),
     damaged: launch.h264(await damage(plain)),
   });
 });

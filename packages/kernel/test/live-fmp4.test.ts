@@ -18,7 +18,7 @@ before(async () => {
   camera = await RealCamera.start({
     h264: launch.h264(await clips.make('h264.mp4', { gop: 50 })), hevc: launch.h265(await clips.make('hevc.mp4', { codec: 'libx265' })),
     bframes: launch.h264(await clips.make('bframes.mp4', { extra: ['-bf', '3'] })),
-    sizes: launch.sequence(await clips.make('small.mp4', { seconds: 8 }), await clips.make('large.mp4', { size: '480x272', seconds: 40 })),
+    sizes: launch.transportStream(await clips.makeSizes()),
   });
 });
 after(async () => {

@@ -1,7 +1,7 @@
 // Real cameras and clips for tests: GStreamer's RTSP server in a process of its own, clips made by the system's ffmpeg.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -42,6 +42,16 @@ export class Clips implements AsyncDisposable {
     return path;
   }
 
+  /** One stream that changes its resolution from 320x240 to 480x272 after eight seconds. */
+  async makeSizes(): Promise<string> {
+    const parts = [await this.make('small.mp4', { seconds: 8 }), await this.make('large.mp4', { size: '480x272', seconds: 40 })];
+    const streams = parts.map((part) => part.replace('.mp4', '.ts'));
+    for (const [index, part] of parts.entries()) await ffmpeg('-i', part, '-c', 'copy', '-output_ts_offset', String(index * 8), '-muxdelay', '0', '-muxpreload', '0', streams[index]!);
+    const path = `${this.directory}/sizes.ts`;
+    await writeFile(path, Buffer.concat(await Promise.all(streams.map((stream) => readFile(stream)))));
+    return path;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> { await rm(this.directory, { recursive: true, force: true }); }
 }
 
@@ -49,8 +59,8 @@ const pay = { h264: 'h264parse ! rtph264pay name=pay0 config-interval=-1', h265:
 export const launch = {
   h264: (clip: string): string => `filesrc location=${clip} ! qtdemux ! ${pay.h264}`,
   h265: (clip: string): string => `filesrc location=${clip} ! qtdemux ! ${pay.h265}`,
-  /** One clip after the other in one stream. */
-  sequence: (...clips: string[]): string => `concat name=c ! ${pay.h264} ${clips.map((clip) => `filesrc location=${clip} ! qtdemux ! queue ! c.`).join(' ')}`,
+  /** An MPEG transport stream. */
+  transportStream: (clip: string): string => `filesrc location=${clip} ! tsdemux ! ${pay.h264}`,
   audio: 'audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0',
   motionJpeg: 'videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120 ! jpegenc ! rtpjpegpay name=pay0',
 };

@@ -21,6 +21,8 @@ const STATUS_INTERVAL_MS = 1000;
 /** A connection that held this long was healthy: the next failure is retried soon again. */
 const HEALTHY_AFTER_MS = 10_000;
 const RECONNECT_DELAYS = { firstMs: 500, mostMs: 15_000 } as const;
+/** An answer that is no answer comes soon. */
+const UNDERSTOOD_WITHIN_MS = 3000;
 /** Cameras lock an account after a few wrong passwords. */
 const UNAUTHORIZED_DELAY_MS = 15_000;
 
@@ -83,14 +85,30 @@ export class CameraIngest {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { url, transport } = this.#options.settings;
-    const Source = transport === 'tcp' && url.startsWith('rtsp:') ? RtspTcpSource : FfmpegSource;
-    await using source = await Source.open({ ...this.#options.settings, signal, onHang: this.#options.onHang });
+    await using source = await this.#open(signal);
     this.#clock.restart();
     this.#frameRate.clear();
     this.#keyframeRate.clear();
     this.#format = null;
     await source.run((packet) => this.#take(source, packet));
+  }
+
+  /** Our own reader where it serves. A camera that it does not understand is not given up: FFmpeg knows more dialects. */
+  async #open(signal: AbortSignal): Promise<PacketSource> {
+    const { settings, onHang, logger } = this.#options;
+    const options = { ...settings, signal, onHang };
+    if (settings.transport !== 'tcp' || !settings.url.startsWith('rtsp:')) return FfmpegSource.open(options);
+    const startedMs = performance.now();
+    try {
+      return await RtspTcpSource.open(options);
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      // Who took long did not answer at all.
+      if (error.code !== 'camera_protocol' || performance.now() - startedMs > UNDERSTOOD_WITHIN_MS) throw error;
+      const source = await FfmpegSource.open(options).catch(() => { throw error; });
+      logger.warn({ reason: error.message }, 'read by FFmpeg, as our own RTSP reader does not understand this camera');
+      return source;
+    }
   }
 
   /** What stands here runs for each packet of an idle camera: it is what that camera costs. A promise only for a keyframe. */

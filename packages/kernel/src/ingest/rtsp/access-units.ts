@@ -26,6 +26,9 @@ export class AccessUnits {
   #buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
   #length = 0;
   #keyframe = false;
+  /** There is a slice in it, not parameter sets alone. */
+  #picture = false;
+  #pictureBeforeFragment = false;
   #capturedAtUs = 0;
   #timestamp: number | null = null;
   #ptsTicks = 0;
@@ -118,6 +121,7 @@ export class AccessUnits {
     if ((flags & 0x80) !== 0) {
       this.#dropFragment();
       this.#fragmentAt = this.#length;
+      this.#pictureBeforeFragment = this.#picture;
       this.#startNal(header[0]!);
       this.#append(Buffer.from(header));
     }
@@ -131,6 +135,7 @@ export class AccessUnits {
     this.#append(START_CODE);
     const type = this.#codec === 'h264' ? header & 0x1f : header >> 1 & 0x3f;
     this.#keyframe ||= this.#codec === 'h264' ? type === 5 : type >= 16 && type <= 21;
+    this.#picture ||= this.#codec === 'h264' ? type >= 1 && type <= 5 : type <= 31;
   }
 
   #append(bytes: Buffer): void {
@@ -149,21 +154,23 @@ export class AccessUnits {
     if (this.#fragmentAt === null) return;
     this.#length = this.#fragmentAt;
     this.#fragmentAt = null;
+    this.#picture = this.#pictureBeforeFragment;
     // What is left of it is no place to begin.
     this.#keyframe = false;
   }
 
   #emit(): void {
     this.#dropFragment();
-    if (this.#length > 0) {
-      this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.#ptsTicks, capturedAtUs: this.#capturedAtUs });
-    }
+    // Some cameras send parameter sets with a marker, or a time, of their own: they belong to the picture that follows.
+    if (!this.#picture) return;
+    this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.#ptsTicks, capturedAtUs: this.#capturedAtUs });
     this.#reset();
   }
 
   #reset(): void {
     this.#length = 0;
     this.#keyframe = false;
+    this.#picture = false;
     this.#fragmentAt = null;
   }
 }

@@ -14,6 +14,7 @@ const WATCH_INTERVAL_MS = 250;
 const USUAL_SESSION_S = 60;
 const RTP_CHANNEL = 0;
 const RTCP_CHANNEL = 1;
+const RTCP_BYE = 203;
 /** Pictures that wait while a keyframe is looked at; the connection is held meanwhile. */
 const MAX_WAITING = 500;
 
@@ -155,6 +156,7 @@ class Inbox {
 
   frame(channel: number, payload: Buffer): void {
     if (channel === this.#channel) this.#units?.push(payload, Date.now() * 1000);
+    else if (channel === this.#channel + 1 && saysBye(payload)) this.end(new RuthError('camera_unreachable', 'the camera ended the stream'));
   }
 
   end(error: RuthError): void {
@@ -192,6 +194,12 @@ class RtpPicture implements SourcePacket, HeldPicture {
     packet.isKeyframe = this.keyframe;
     return packet;
   }
+}
+
+/** Whether one of the reports of an RTCP packet is a BYE. */
+function saysBye(packet: Buffer): boolean {
+  for (let at = 0; at + 4 <= packet.length; at += 4 + packet.readUInt16BE(at + 2) * 4) if (packet[at + 1] === RTCP_BYE) return true;
+  return false;
 }
 
 function withoutCredentials(url: string): string {
