@@ -8,6 +8,7 @@ import { EventLog } from './event-log.ts';
 import type { LeaseIssuer } from './lease.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { PollTimer } from './poll-timer.ts';
+import { CameraTracks } from './tracking/camera-tracks.ts';
 
 /** Requests in flight to one container, however many cameras there are. */
 const MAX_CONNECTIONS_PER_MODEL = 64;
@@ -28,6 +29,8 @@ export class Core implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** By camera, then model. */
   readonly #latest = new Map<string, Map<string, Look>>();
+  /** Of models that detect; by camera, then model. */
+  readonly #tracks = new Map<string, Map<string, CameraTracks>>();
   #finding: Promise<void> | null = null;
 
   constructor({ settings, kernel, logger, clock = systemClock }: CoreOptions) {
@@ -42,12 +45,16 @@ export class Core implements AsyncDisposable {
     });
     this.agents = settings.cameras.map(({ id }) => {
       this.#latest.set(id, new Map());
+      this.#tracks.set(id, new Map());
       return new StreamAgent({
         cameraId: id, subscriptions: settings.subscriptions.filter(({ camera }) => camera === id), ringDirectory: settings.ringDirectory,
         kernel, timer: this.#timer, clock, logger,
         endpoint: (modelId) => this.#models.endpoint(modelId),
         onLook: (look) => this.#publish(look),
-        onCamera: (event) => this.events.append(event),
+        onCamera: (event) => {
+          this.events.append(event);
+          if (event.type === 'camera.down') this.#endTracks(id);
+        },
       });
     });
   }
@@ -82,7 +89,23 @@ export class Core implements AsyncDisposable {
   }
 
   #publish(look: Look): void {
-    this.#latest.get(look.camera_id)?.set(look.model_id, look);
-    this.events.append({ type: 'detection', look });
+    const { look: told, events } = this.#follow(look);
+    this.#latest.get(look.camera_id)?.set(look.model_id, told);
+    this.events.append({ type: 'detection', look: told });
+    for (const event of events) this.events.append(event);
+  }
+
+  #follow(look: Look): ReturnType<CameraTracks['follow']> {
+    const ofCamera = this.#tracks.get(look.camera_id);
+    // A look that failed says nothing: what was seen before may still be there.
+    if (!ofCamera || look.error !== null || !this.#models.supports(look.model_id, 'detect')) return { look, events: [] };
+    const tracks = ofCamera.get(look.model_id) ?? new CameraTracks();
+    ofCamera.set(look.model_id, tracks);
+    return tracks.follow(look);
+  }
+
+  /** Of a camera that is gone: what comes after it is a new stream. */
+  #endTracks(cameraId: string): void {
+    for (const tracks of this.#tracks.get(cameraId)?.values() ?? []) for (const event of tracks.end()) this.events.append(event);
   }
 }

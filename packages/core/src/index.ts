@@ -18,4 +18,5 @@ export * from './poll-timer.ts';
 export * from './regions.ts';
 export * from './subscription.ts';
 export * from './tracking/assignment.ts';
+export * from './tracking/camera-tracks.ts';
 export * from './tracking/tracker.ts';

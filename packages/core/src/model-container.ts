@@ -47,6 +47,9 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
 
   get isUp(): boolean { return this.#state === 'up'; }
 
+  /** What its description says it can do; none while it was never described. */
+  get supportedTasks(): readonly string[] { return this.#description?.supported_tasks ?? []; }
+
   /** One look. A container that is gone counts as down at once. */
   async request(message: unknown, options: { timeoutMs: number; signal: AbortSignal }): Promise<unknown> {
     try {
@@ -82,7 +85,7 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
     const known = this.#description;
     return {
       model_id: this.modelId, model_name: known?.model_name ?? null, state: this.isUp ? 'up' : 'down',
-      supported_tasks: known?.supported_tasks ?? [], classes: known?.classes ?? [], keypoint_names: known?.keypoint_names ?? [], skeleton: known?.skeleton ?? [],
+      supported_tasks: [...this.supportedTasks], classes: known?.classes ?? [], keypoint_names: known?.keypoint_names ?? [], skeleton: known?.skeleton ?? [],
       device: known?.device ?? null, license: known?.license ?? null, last_error: this.#lastError,
     };
   }

@@ -38,6 +38,11 @@ export class ModelDirectory {
     return container?.isUp ? container : null;
   }
 
+  /** Whether the model says that it can do that task. */
+  supports(modelId: string, task: string): boolean {
+    return this.#containers.get(modelId)?.supportedTasks.includes(task) ?? false;
+  }
+
   statuses(): ModelStatus[] {
     return [...this.#containers.values()].map((container) => container.status());
   }

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { coreSocketPath, CoreEvent, ErrorBody, Look, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
+import { coreSocketPath, CoreEvent, type DescribeResponse, ErrorBody, Look, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
 import { answerTo, person } from './mock-endpoint.ts';
 import { Place, publish, ringOf, StandInKernel, standInContainer } from './stand-ins.ts';
 
@@ -111,6 +111,46 @@ test('frames of two cameras become looks of two models, each of its own camera, 
   core.stop();
   assert.equal(await core.exit, 0);
   assert.equal(kernel.leases.size, 0, 'leases are given back');
+});
+
+test('what a detector sees is followed: detections carry the id of their track, and events say when tracks start and end', async () => {
+  await using place = await Place.make();
+  await using kernel = await StandInKernel.start(place);
+  const describe: DescribeResponse = {
+    model_id: 'finder', model_name: 'Finder', model_version: '1', supported_tasks: ['detect'], classes: ['person'], keypoint_names: [], skeleton: [],
+    input: { width: 64, height: 64 }, device: 'cpu', versions: {}, limits: { max_concurrency: 1, max_batch: 1 },
+  };
+  await using _finder = await standInContainer(place, 'finder', { describe, infer: (message) => answerTo(message, [person(0.2), person(0.5)]) });
+  await using _poser = await standInContainer(place, 'poser', { infer: (message) => answerTo(message, [person(0.2)]) });
+  await using core = await CoreProcess.start(place);
+  using front = ringOf(place, 'front');
+  await kernel.until(() => kernel.leases.size === 2);
+
+  let ptsUs = 0;
+  const camera = setInterval(() => publish(front, ptsUs += 20_000), 20);
+  const told = new Map<string, number[]>();
+  let followed: Look | null = null;
+  let posed: Look | null = null;
+  try {
+    for await (const event of core.events()) {
+      if (event.type === 'detection' && event.look.error === null) {
+        if (event.look.model_id === 'poser') posed = event.look;
+        else if (event.look.detections.some(({ track_id }) => track_id != null)) followed = event.look;
+      }
+      if (event.type.startsWith('track.') && 'track' in event) {
+        assert.deepEqual([event.camera_id, event.model_id, event.track.class_name], ['front', 'finder', 'person']);
+        told.set(event.type, [...told.get(event.type) ?? [], event.track.id]);
+      }
+      // Then the camera goes, and with it its tracks.
+      if (followed && posed && told.get('track.started')?.length === 2) kernel.cameraState = 'down';
+      if (told.get('track.ended')?.length === 2) break;
+    }
+  } finally {
+    clearInterval(camera);
+  }
+  assert.deepEqual([told.get('track.started')?.toSorted(), told.get('track.ended')?.toSorted()], [[1, 2], [1, 2]]);
+  assert.deepEqual(followed?.detections.map(({ track_id }) => track_id).toSorted(), [1, 2]);
+  assert.deepEqual(posed?.detections.map(({ track_id }) => track_id ?? null), [null, null], 'a model that does not detect has no tracks');
 });
 
 test('the API says its health and refuses what it cannot answer with a code', async () => {

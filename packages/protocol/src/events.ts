@@ -1,6 +1,7 @@
 // Contract 4, events: an ordered stream with ids from core, over server-sent events (`Last-Event-ID` resumes).
 import Type, { type Static } from 'typebox';
 import { Look } from './control.ts';
+import { Box } from './inference.ts';
 
 export const EVENT_VERSION = 1;
 const Count = Type.Integer({ minimum: 0 });
@@ -10,12 +11,26 @@ const envelope = { id: Count, version: Type.Literal(EVENT_VERSION), at: Type.Num
 export const DetectionEvent = Type.Object({ ...envelope, type: Type.Literal('detection'), look: Look });
 export const ModelEvent = Type.Object({ ...envelope, type: Type.Enum(['model.up', 'model.down']), model_id: Type.String(), reason: Type.Union([Type.String(), Type.Null()]) });
 export const CameraEvent = Type.Object({ ...envelope, type: Type.Enum(['camera.up', 'camera.down']), camera_id: Type.String(), reason: Type.Union([Type.String(), Type.Null()]) });
+
+export const TrackState = Type.Object({
+  id: Type.Integer({ minimum: 1, description: 'Stable while the track lives, within one camera, model and run of core' }),
+  class_id: Count, class_name: Type.String(), confidence: Type.Number({ minimum: 0, maximum: 1 }), bbox: Box,
+  first_seen: Type.Number({ description: 'UTC, seconds' }), last_seen: Type.Number({ description: 'UTC, seconds' }),
+});
+/** `frame_id` and `captured_at` are of the frame in which the track was last seen, also when it has ended. Updates come at most once a second. */
+export const TrackEvent = Type.Object({
+  ...envelope, type: Type.Enum(['track.started', 'track.updated', 'track.ended']), camera_id: Type.String(), model_id: Type.String(),
+  frame_id: Count, captured_at: Type.Number({ description: 'UTC, seconds' }), track: TrackState,
+});
+
 /** The consumer asked for events after `asked_after` but the buffer begins at `oldest`: what lies between is lost to it. */
 export const GapEvent = Type.Object({ ...envelope, type: Type.Literal('gap'), asked_after: Count, oldest: Count });
 
-export const CoreEvent = Type.Union([DetectionEvent, ModelEvent, CameraEvent, GapEvent]);
+export const CoreEvent = Type.Union([DetectionEvent, ModelEvent, CameraEvent, TrackEvent, GapEvent]);
 export type CoreEvent = Static<typeof CoreEvent>;
 export type DetectionEvent = Static<typeof DetectionEvent>;
 export type ModelEvent = Static<typeof ModelEvent>;
 export type CameraEvent = Static<typeof CameraEvent>;
+export type TrackState = Static<typeof TrackState>;
+export type TrackEvent = Static<typeof TrackEvent>;
 export type GapEvent = Static<typeof GapEvent>;

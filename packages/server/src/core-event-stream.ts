@@ -11,7 +11,7 @@ import { Agent, fetch } from 'undici';
 const SILENCE_LIMIT_MS = 45_000;
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 const coreEvent = validator(CoreEvent);
-const EVENT_NAMES = ['message', 'detection', 'model.up', 'model.down', 'camera.up', 'camera.down', 'gap'];
+const EVENT_NAMES = ['message', 'detection', 'model.up', 'model.down', 'camera.up', 'camera.down', 'track.started', 'track.updated', 'track.ended', 'gap'];
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 3000 });
 
 export interface CoreEventStreamOptions {

@@ -1,6 +1,6 @@
 // Hands core's events to every page that listens. A slow client slows nobody: while it lags, only the newest look of
-// each camera and model waits for it, so it gets fewer detections but never stale ones. Other events are never dropped;
-// a client that lets too many of them pile up is disconnected with a reason.
+// each camera and model and the newest update of each track wait for it, so it gets fewer of them but never stale ones.
+// Other events are never dropped; a client that lets too many of them pile up is disconnected with a reason.
 import type { CoreEvent } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
 import { keepAlive } from './keep-alive.ts';
@@ -29,15 +29,23 @@ export class LiveHub {
   }
 
   publish(event: CoreEvent, text: string): void {
-    const look = event.type === 'detection' ? `look ${event.look.camera_id} ${event.look.model_id}` : null;
-    for (const client of this.#clients) client.offer(look, look ?? `event ${event.id}`, text);
+    const superseding = supersedingKey(event);
+    for (const client of this.#clients) client.offer(superseding, superseding ?? `event ${event.id}`, text);
   }
+}
+
+/** Of events that the next one of the same key makes stale. */
+function supersedingKey(event: CoreEvent): string | null {
+  if (event.type === 'detection') return `look ${event.look.camera_id} ${event.look.model_id}`;
+  // As many as there are tracks, each of which had an event that counts.
+  if (event.type === 'track.updated') return `track ${event.camera_id} ${event.model_id} ${event.track.id}`;
+  return null;
 }
 
 class LiveClient {
   readonly #socket: WebSocket;
   readonly #counters: LiveHub['counters'];
-  /** In order of arrival. A newer look takes the place of an older one, at the end. */
+  /** In order of arrival. A newer look or update takes the place of an older one, at the end. */
   readonly #waiting = new Map<string, string>();
   #waitingEvents = 0;
   #sentBytes = 0;
@@ -57,10 +65,10 @@ class LiveClient {
     });
   }
 
-  offer(look: string | null, key: string, text: string): void {
+  offer(superseding: string | null, key: string, text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#waiting.delete(key)) this.#counters.superseded++;
-    else if (look === null && ++this.#waitingEvents > MAX_WAITING_EVENTS) {
+    else if (superseding === null && ++this.#waitingEvents > MAX_WAITING_EVENTS) {
       this.#counters.disconnectedSlow++;
       this.#waiting.clear();
       this.#socket.close(1013, 'overloaded: this client reads too slowly');

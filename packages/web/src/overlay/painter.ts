@@ -50,7 +50,7 @@ function paintLabels(context: CanvasRenderingContext2D, frame: Rectangle, detect
   context.font = `600 ${fontPx}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
   const labels = detections.map((detection) => {
-    const text = `${detection.class_name} ${Math.round(detection.confidence * 100)}%`;
+    const text = labelOf(detection);
     return { text, box: boxIn(frame, detection.bbox), colour: classColour(detection.class_name), width: context.measureText(text).width + 2 * padding, height: fontPx + padding };
   });
   // The least certain first: what is certain lies on top.
@@ -66,6 +66,11 @@ function paintLabels(context: CanvasRenderingContext2D, frame: Rectangle, detect
     context.fillStyle = LABEL_TEXT_COLOUR;
     context.fillText(label.text, place.x + padding, place.y + place.height / 2 + 0.5);
   }
+}
+
+/** A thing that is followed is called by its number. */
+function labelOf({ class_name, confidence, track_id }: Detection): string {
+  return track_id == null ? `${class_name} ${Math.round(confidence * 100)}%` : `${class_name} #${track_id}`;
 }
 
 function paintSkeleton(context: CanvasRenderingContext2D, frame: Rectangle, detection: Detection, layer: Layer, unit: number): number {

@@ -38,7 +38,7 @@ export class SystemStore {
     void this.#ask();
     const unfollow = followEvents(socketAddress('live'), (event) => {
       if (event.type === 'detection') this.looks.push(event.look);
-      else void this.#ask();
+      else if (!event.type.startsWith('track.')) void this.#ask();
     }, (open) => {
       this.#set({ eventsOpen: open });
       void this.#ask();
