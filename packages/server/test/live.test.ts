@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import type { CoreEvent, DetectionEvent, ModelEvent } from '@ruth/protocol';
+import type { CoreEvent, DetectionEvent, ModelEvent, TrackEvent } from '@ruth/protocol';
 import { WebSocket } from 'ws';
 import { camera, look, startCore, startKernel, startPlace, until } from './stand-ins.ts';
 
@@ -13,6 +13,10 @@ const detection = (id: number, modelId = 'detector', padding = ''): DetectionEve
   look: look('front', modelId, id, { detections: [{ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 1, 1], attributes: { padding } }] }),
 });
 const modelUp = (id: number): ModelEvent => ({ id, version: 1, at: 1, type: 'model.up', model_id: 'detector', reason: null });
+const trackEvent = (type: TrackEvent['type'], id: number, track: number, className = 'person'): TrackEvent => ({
+  id, version: 1, at: 1, type, camera_id: 'front', model_id: 'detector', frame_id: id, captured_at: 1,
+  track: { id: track, class_id: 0, class_name: className, confidence: 0.9, bbox: [0, 0, 1, 1], first_seen: 0, last_seen: 1 },
+});
 
 const address = (url: string, path: string): string => `${url.replace('http', 'ws')}${path}`;
 const opened = async (url: string, path: string, options = {}): Promise<{ socket: WebSocket; events: CoreEvent[] }> => {
@@ -76,6 +80,29 @@ describe('the event WebSocket', () => {
     assert.deepEqual(ids.slice(-3), [399, 400, 401]);
     assert.deepEqual(ids, ids.toSorted((a, b) => a - b));
     assert.equal(ids.length + superseded, 401);
+    slow.socket.terminate();
+    quick.socket.terminate();
+  });
+
+  it('gives a client that lags the newest update of each track, and every start and end', async () => {
+    await using place = await startPlace();
+    const slow = await opened(place.url, '/api/v1/live');
+    const quick = await opened(place.url, '/api/v1/live');
+    await until(() => place.server.hub.clientCount === 2, 'both are there');
+    slow.socket.pause();
+    const publish = async (event: TrackEvent): Promise<void> => {
+      const heard = once(quick.socket, 'message');
+      place.server.hub.publish(event, JSON.stringify(event));
+      await heard;
+    };
+    for (const track of [1, 2]) await publish(trackEvent('track.started', track, track));
+    for (let id = 3; id <= 400; id++) await publish(trackEvent('track.updated', id, 1 + id % 2, 'x'.repeat(20_000)));
+    for (const track of [1, 2]) await publish(trackEvent('track.ended', 400 + track, track));
+    slow.socket.resume();
+    await until(() => slow.events.at(-1)?.id === 402, 'the slow client caught up');
+    const ids = slow.events.map((event) => event.id);
+    assert.deepEqual([ids.slice(0, 2), ids.slice(-4)], [[1, 2], [399, 400, 401, 402]]);
+    assert.equal(ids.length + place.server.hub.counters.superseded, 402);
     slow.socket.terminate();
     quick.socket.terminate();
   });
