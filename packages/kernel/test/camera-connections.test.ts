@@ -85,6 +85,20 @@ test('a stream of audio only, and a video that is neither H.264 nor H.265, are r
   for (const id of ['audio', 'jpeg']) await kernel.until(id, ({ last_error: error }) => error?.code === 'camera_no_video', 'has no video');
 });
 
+test('a camera that our own reader does not understand is read by FFmpeg', real, async () => {
+  await using camera = await RealCamera.start(mounts);
+  const { server, port } = await listen((socket) => socket.on('data', (request: Buffer) => {
+    const sequence = /CSeq: *(\d+)/i.exec(request.toString('latin1'))?.[1] ?? '0';
+    socket.write(`RTSP/1.0 302 Moved Temporarily\r\nCSeq: ${sequence}\r\nLocation: ${camera.url('h264')}\r\n\r\n`);
+  }));
+  try {
+    await using kernel = await TestKernel.start([{ id: 'moved', url: `rtsp://127.0.0.1:${port}/h264` }]);
+    assert.equal((await kernel.streaming('moved')).width, 320);
+  } finally {
+    server.close();
+  }
+});
+
 test('a camera that goes away and returns is read again, in a new epoch', real, async () => {
   const first = await RealCamera.start(mounts);
   await using kernel = await TestKernel.start([{ id: 'cam', url: first.url('h264') }]);

@@ -99,7 +99,12 @@ test('a unit with a hole is left out and counted; a packet that comes twice is i
     rtp(1, 0, false, '67aa'), rtp(2, 0, false, '7c85aa'), rtp(4, 0, true, '7c45cc'), rtp(5, 3600, false, '41bb'), rtp(5, 3600, false, '41bb'), rtp(7, 7200, true, '41cc'),
   ]);
   assert.equal(lost, 2);
-  assert.deepEqual(units.map(({ data, keyframe, ptsTicks }) => [data.toString('hex'), keyframe, ptsTicks]), [['0000000167aa', false, 0], ['0000000141bb', false, 3600], ['0000000141cc', false, 7200]]);
+  assert.deepEqual(units.map(({ data, keyframe, ptsTicks }) => [data.toString('hex'), keyframe, ptsTicks]), [['0000000167aa' + '0000000141bb', false, 3600], ['0000000141cc', false, 7200]]);
+});
+
+test('parameter sets with a marker or a time of their own go with the picture that follows', () => {
+  const { units } = assemble('h264', [rtp(1, 0, true, '674211'), rtp(2, 0, true, '68ce'), rtp(3, 3600, true, '65aa'), rtp(4, 7200, true, '41bb')]);
+  assert.deepEqual(units.map(({ data, keyframe, ptsTicks }) => [data.toString('hex'), keyframe, ptsTicks]), [['00000001674211' + '0000000168ce' + '0000000165aa', true, 3600], ['0000000141bb', false, 7200]]);
 });
 
 test('any RTP bytes are safe', () => {

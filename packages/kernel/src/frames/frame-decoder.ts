@@ -143,7 +143,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     // With one thread the picture was decoded by sendPacket; this only fetches it.
     while (decoder.receiveFrameSync(this.#frame) >= 0) {
       try {
-        await this.#publish(job);
+        this.#publish(job);
       } finally {
         this.#frame.unref();
       }
@@ -151,7 +151,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     if (job.alone) decoder.flushBuffers();
   }
 
-  async #publish(job: Job): Promise<void> {
+  #publish(job: Job): void {
     const ptsTicks = Number(this.#frame.pts);
     const capturedAtUs = this.#arrivals.get(ptsTicks) ?? job.capturedAtUs;
     this.#arrivals.delete(ptsTicks);
@@ -159,7 +159,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     if (this.#frame.decodeErrorFlags !== 0) this.decodeErrors++;
     const ptsUs = ticksToUs(ptsTicks);
     if (!this.#gate.due(ptsUs, job.epoch, this.#options.frameRate.perSecond)) return;
-    const result = await this.#options.publisher.publish(this.#frame, { ptsUs, capturedAtUs, epoch: job.epoch });
+    const result = this.#options.publisher.publish(this.#frame, { ptsUs, capturedAtUs, epoch: job.epoch });
     if (result !== 'published') this.#count(result, 1);
   }
 
