@@ -3,10 +3,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type CameraStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
-import { Backoff } from './backoff.ts';
 import { FfmpegSource } from './ffmpeg-source.ts';
 import { probeFormat } from './format-probe.ts';
 import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat, type VideoCodec } from './media-packet.ts';
@@ -20,7 +20,7 @@ import { StreamClock } from './stream-clock.ts';
 const STATUS_INTERVAL_MS = 1000;
 /** A connection that held this long was healthy: the next failure is retried soon again. */
 const HEALTHY_AFTER_MS = 10_000;
-const RECONNECT_DELAYS = { firstMs: 500, mostMs: 15_000 } as const;
+const reconnectBackOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 15_000 });
 /** An answer that is no answer comes soon. */
 const UNDERSTOOD_WITHIN_MS = 3000;
 /** Cameras lock an account after a few wrong passwords. */
@@ -64,14 +64,15 @@ export class CameraIngest {
   /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
   async run(signal: AbortSignal): Promise<void> {
     const report = setInterval(() => this.#report(), STATUS_INTERVAL_MS);
-    const backoff = new Backoff(RECONNECT_DELAYS);
+    let wait: IBackoff<unknown> | null = null;
     try {
       while (!signal.aborted) {
         const startedMs = performance.now();
         const error = await this.#runOnce(signal).then(() => null, (cause: unknown) => RuthError.from(cause));
         if (signal.aborted || error === null) break;
-        if (performance.now() - startedMs > HEALTHY_AFTER_MS) backoff.reset();
-        const waitMs = error.code === 'camera_unauthorized' ? UNAUTHORIZED_DELAY_MS : backoff.nextMs();
+        if (performance.now() - startedMs > HEALTHY_AFTER_MS) wait = null;
+        wait = wait ? wait.next(undefined) : reconnectBackOff.next();
+        const waitMs = error.code === 'camera_unauthorized' ? UNAUTHORIZED_DELAY_MS : wait.duration;
         this.#fail(error, error.code === 'camera_stalled' ? 'stalled' : 'down');
         this.#options.logger.warn({ code: error.code, retry_in_ms: Math.round(waitMs) }, error.message);
         await delay(waitMs, undefined, { signal }).catch(() => undefined);

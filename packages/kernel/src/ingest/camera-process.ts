@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ringPath, redactUrls, RuthError, type CameraSettings, type CameraStatus } from '@ruth/protocol';
 import { sweepOrphanRings, type Logger } from '@ruth/transport';
-import { Backoff } from './backoff.ts';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { lastError, type FromIngest, type IngestStatus, type ToIngest } from './messages.ts';
 
 export type LiveMessage = Extract<FromIngest, { type: 'live-init' | 'live-fragment' }>;
@@ -24,7 +24,7 @@ const SILENCE_LIMIT_MS = 6000;
 const START_LIMIT_MS = 60_000;
 const KILL_AFTER_MS = 2000;
 const HEALTHY_AFTER_MS = 30_000;
-const RESTART_DELAYS = { firstMs: 300, mostMs: 15_000 } as const;
+const restartBackOff = new ExponentialBackoff({ initialDelay: 300, maxDelay: 15_000 });
 
 const NOTHING: IngestStatus = {
   state: 'connecting', last_error: null, codec: null, width: null, height: null, fps: null, decode_level: 'none', frame_reference: null,
@@ -84,14 +84,15 @@ export class CameraProcess {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    const backoff = new Backoff(RESTART_DELAYS);
+    let wait: IBackoff<unknown> | null = null;
     while (!signal.aborted) {
       const startedMs = performance.now();
       const reason = await this.#runOnce(signal);
       this.#bury(reason);
       if (signal.aborted) return;
-      if (performance.now() - startedMs > HEALTHY_AFTER_MS) backoff.reset();
-      const waitMs = backoff.nextMs();
+      if (performance.now() - startedMs > HEALTHY_AFTER_MS) wait = null;
+      wait = wait ? wait.next(undefined) : restartBackOff.next();
+      const waitMs = wait.duration;
       this.#options.logger.warn({ camera: this.camera.id, reason, retry_in_ms: Math.round(waitMs) }, 'ingest process ended');
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
       this.#restarts++;
