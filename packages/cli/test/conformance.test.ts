@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { modelSocketPath } from '@ruth/protocol';
@@ -116,7 +119,7 @@ const FAULTS: Record<Fault, [only: string, seen: RegExp]> = {
   'strict about unknown keys': ['Unknown keys', /zoom/],
   'crowded': ['Idle connections', /camera_id|overloaded|bad_request|no connection|closed/],
   'open to all': ['mode 0600', /its mode is 0666/],
-  'one chunk is one message': ['wherever the bytes are split', /split after byte 1|no answer|closed/],
+  'one chunk is one message': ['wherever the bytes are split', /split after byte|no answer|closed/],
   'closes after each answer': ['any number of requests on one connection', /closed without an answer/],
   'waits for over-long messages': ['An over-long length', /no answer within/],
   'keeps the mapping': ['A change of resolution', /frame_not_found/],
@@ -139,6 +142,33 @@ test('docs/conformance.md says what is checked, each sentence of each chapter', 
   const guide = readFileSync(new URL('../../../docs/conformance.md', import.meta.url), 'utf8');
   const described = [...guide.matchAll(/^\| (.+) \| (.+) \|$/gm)].map(([, chapter, sentence]) => `${chapter}: ${sentence}`);
   assert.deepEqual(described.slice(described.indexOf('chapter: sentence') + 1), CHAPTERS.flatMap(({ title, checks }) => checks.map(({ sentence }) => `${title}: ${sentence}`)));
+});
+
+/** Runs `ruth conformance` with what follows it. */
+async function ruth(...args: string[]): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, [`${root}packages/cli/bin/ruth.js`, 'conformance', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close') as Promise<[number]>]);
+  return { code, output: output + errors };
+}
+
+test('The command prints a table and ends with 0 where nothing failed; a photo may stand for the kit\'s pictures', async (t) => {
+  const folders = freshFolders(t);
+  await using _container = await smallContainer(folders);
+  const photo = join(fileURLToPath(import.meta.resolve('@vladmandic/human')), '../../assets/samples.jpg');
+  const { code, output } = await ruth(modelSocketPath(MODEL_ID, folders.socketDirectory), '--ring-directory', folders.ringDirectory, '--only', 'config', '--image', photo);
+  assert.equal(code, 0, output);
+  assert.match(output, /pass.* {2}config\.max_detections keeps the surest/);
+  assert.match(output, / 0 fail, 0 warn, 0 skip/);
+});
+
+test('The command ends with 1 and says what was seen where a check failed, as JSON too', async (t) => {
+  const folders = freshFolders(t);
+  await using _container = await smallContainer({ ...folders, fault: 'open to all' });
+  const { code, output } = await ruth(modelSocketPath(MODEL_ID, folders.socketDirectory), '--ring-directory', folders.ringDirectory, '--only', 'mode 0600', '--json');
+  assert.equal(code, 1);
+  const { failed, checks } = JSON.parse(output) as { failed: number; checks: Result[] };
+  assert.equal(failed, 1);
+  assert.equal(checks[0]?.seen, 'its mode is 0666');
 });
 
 test('Where nobody listens, the kit says so', async (t) => {

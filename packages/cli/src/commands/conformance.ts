@@ -4,7 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { runConformance } from '../conformance/conformance.ts';
 import { conformanceReport, countOf } from '../conformance/report.ts';
 
-interface ConformanceCommandOptions { ringDirectory: string; model?: string; pid?: number; command?: string; timeout: number; only?: string; json: boolean }
+interface ConformanceCommandOptions { ringDirectory: string; model?: string; pid?: number; command?: string; image?: string; timeout: number; only?: string; json: boolean }
 
 export function addConformanceCommand(program: Command): void {
   program.command('conformance <socket>')
@@ -13,6 +13,7 @@ export function addConformanceCommand(program: Command): void {
     .option('--model <id>', 'the model, where neither "describe" nor the socket\'s name tells it')
     .option('--command <line>', 'starts the container, so that its start and its end are checked too')
     .option('--pid <id>', 'the process of a container that runs already: it is stopped at the end, to see whether it stops well', wholeNumber)
+    .option('--image <file>', 'a photo in place of the kit\'s own pictures, for a model that sees nothing in those')
     .option('--timeout <ms>', 'for each answer', wholeNumber, 10_000)
     .option('--only <text>', 'only the checks whose chapter or sentence holds this text')
     .option('--json', 'one JSON object instead of the table', false)
@@ -22,7 +23,7 @@ export function addConformanceCommand(program: Command): void {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort(new RuthError('cancelled', 'stopped before the last check')));
       try {
         const results = await runConformance({
-          socketPath, ringDirectory: options.ringDirectory, modelId: options.model, pid: options.pid, command: options.command, limitMs: options.timeout, only: options.only, signal: stop.signal,
+          socketPath, ringDirectory: options.ringDirectory, modelId: options.model, pid: options.pid, command: options.command, image: options.image, limitMs: options.timeout, only: options.only, signal: stop.signal,
           onCheck(sentence, index, count) {
             if (showProgress) process.stderr.write(`\r\u001b[2K[${index + 1}/${count}] ${sentence.slice(0, Math.max(20, process.stderr.columns - 12))}`);
           },

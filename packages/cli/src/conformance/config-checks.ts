@@ -33,8 +33,9 @@ export const settings: Chapter = {
   checks: [
     comparison('config.confidence_threshold leaves out what is less sure', async (target, frameId, all, low) => {
       const sorted = all.map((detection) => detection.confidence).toSorted((a, b) => a - b);
-      // Between what was seen, so that rounding cannot matter.
-      const thresholds = [sorted[0]! / 2 + (sorted.at(-1)! / 2), Math.min(1, sorted.at(-1)! + 0.001)];
+      const gaps = sorted.slice(1).map((confidence, index) => [confidence - sorted[index]!, (confidence + sorted[index]!) / 2] as const).toSorted(([a], [b]) => b - a);
+      // Between what was seen, so that rounding cannot matter: below all, in the widest gap, above all.
+      const thresholds = [sorted[0]! * 0.98, gaps[0] && gaps[0][0] > 1e-3 ? gaps[0][1] : low, sorted.at(-1)! + 1e-3].filter((threshold) => threshold <= 1);
       for (const threshold of thresholds) {
         const sure = await detections(target, frameId, { confidence_threshold: threshold });
         const below = sure.find((detection) => detection.confidence < threshold);

@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import { ringPath, type InferenceErrorCode } from '@ruth/protocol';
 import { demandCode, demandSuccess } from './answer-rules.ts';
 import { type Chapter, demand, pass, warn } from './check.ts';
-import { publishPicture } from './pictures.ts';
 import type { Target } from './target.ts';
 
 const BURST = 256;
@@ -43,7 +42,7 @@ export const errors: Chapter = {
       sentence: 'frame_not_found: a ring whose writer has ended',
       async run(target) {
         const ring = target.cameras.create('ended');
-        publishPicture(ring, 1);
+        target.cameras.publish(ring, 1);
         await target.look(0, { ring, name: 'ended' });
         const request = target.request(0, { ring, name: 'ended' });
         ring.close();
@@ -55,7 +54,7 @@ export const errors: Chapter = {
       sentence: 'frame_overwritten: the slot has a newer frame',
       async run(target) {
         const ring = target.cameras.create('overwritten', { slotCount: 2 });
-        for (let index = 0; index < 5; index++) publishPicture(ring, index);
+        for (let index = 0; index < 5; index++) target.cameras.publish(ring, index);
         for (const frameId of [0, 2]) demandCode(await target.ask(target.request(frameId, { ring, name: 'overwritten' })), 'frame_overwritten', `frame ${frameId} of a ring of 2 that holds 3 and 4`);
         for (const frameId of [3, 4]) await target.look(frameId, { ring, name: 'overwritten' });
         const slot = ring.begin();
@@ -108,7 +107,7 @@ export const errors: Chapter = {
       sentence: 'deadline_exceeded: the answer could not be given in time',
       async run(target) {
         const ring = target.cameras.create('large', { width: 1920, height: 1080, slotCount: 1 });
-        publishPicture(ring, 3);
+        target.cameras.publish(ring, 3);
         const options = { ring, name: 'large' };
         await target.look(0, { ...options, config: { deadline_ms: 600_000 } });
         for (let round = 1; round <= DEADLINE_ROUNDS; round++) {
@@ -126,7 +125,7 @@ export const errors: Chapter = {
       sentence: 'overloaded: more requests than capacity are refused, the others answered',
       async run(target) {
         const ring = target.cameras.create('large', { width: 1920, height: 1080, slotCount: 1 });
-        publishPicture(ring, 3);
+        target.cameras.publish(ring, 3);
         const request = target.request(0, { ring, name: 'large' });
         const connections = await Promise.all(Array.from({ length: BURST }, () => target.open()));
         const bytes = target.bytes(request);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Detection, type InferResponse } from '@ruth/protocol';
 import { demandSuccess } from './answer-rules.ts';
 import { type Chapter, demand, pass, shown, skip, warn } from './check.ts';
-import { PICTURE_COUNT, publishPicture } from './pictures.ts';
+import { PICTURE_COUNT } from './pictures.ts';
 import type { Target } from './target.ts';
 
 const OVERTAKEN_REQUESTS = 60;
@@ -53,7 +53,7 @@ export const frames: Chapter = {
         const alone = await everyPicture(target);
         const config = { confidence_threshold: await target.lowThreshold() };
         const other = target.cameras.create('b', { width: 320, height: 240 });
-        for (let picture = 0; picture < 4; picture++) publishPicture(other, picture + 2);
+        for (let picture = 0; picture < 4; picture++) target.cameras.publish(other, picture + 2);
         for (const [frameId, before] of alone.entries()) {
           const [, between] = await Promise.all([target.look(3 - frameId, { ring: other, name: 'b', config }), target.look(frameId, { config })]);
           demand(sameDetections(between.detections, before.detections), `frame ${frameId} was answered otherwise beside another camera's`);
@@ -82,7 +82,7 @@ export const frames: Chapter = {
       sentence: 'A request that carries only path and frame_id is served; one frame is found among many',
       async run(target) {
         const ring = target.cameras.create('many', { width: 64, height: 48, slotCount: 7 });
-        for (let index = 0; index < 20; index++) publishPicture(ring, index);
+        for (let index = 0; index < 20; index++) target.cameras.publish(ring, index);
         for (let frameId = 13; frameId < 20; frameId++) {
           const { frame_metadata: _, ...request } = target.request(frameId, { ring, name: 'many' });
           demandSuccess(await target.ask({ ...request, frame_metadata: { frame_id: frameId } }), `frame ${frameId} of 20 in a ring of 7`);
@@ -95,7 +95,7 @@ export const frames: Chapter = {
       async run(target) {
         for (const [width, height] of [[640, 360], [320, 240], [1280, 720], [322, 182]] as const) {
           const ring = target.cameras.create('resized', { width, height, slotCount: 2 });
-          publishPicture(ring, 2);
+          target.cameras.publish(ring, 2);
           await target.look(0, { ring, name: 'resized' });
         }
         return pass('four sizes of one camera, one after the other');
@@ -105,7 +105,7 @@ export const frames: Chapter = {
       sentence: 'NV12 first; I420 where it saves a conversion',
       async run(target) {
         const ring = target.cameras.create('i420', { format: 'I420' });
-        publishPicture(ring, 2);
+        target.cameras.publish(ring, 2);
         const answer = await target.ask(target.request(0, { ring, name: 'i420' }));
         if (answer.error_code === 'unsupported_format') return warn('NV12 is read, I420 is not');
         demandSuccess(answer, 'an I420 frame');
@@ -119,7 +119,7 @@ export const frames: Chapter = {
         const options = { ring, name: 'fast', config: { confidence_threshold: await target.lowThreshold() } };
         const whole: string[] = [];
         // Even frames show one picture, odd frames another.
-        const publish = (): number => publishPicture(ring, ring.framesPublished % 2 === 0 ? 1 : 3);
+        const publish = (): number => target.cameras.publish(ring, ring.framesPublished % 2 === 0 ? 1 : 3);
         for (let picture = 0; picture < 2; picture++) whole.push(JSON.stringify((await target.look(publish(), options)).detections));
         using connection = await target.open();
         let overwritten = 0;

@@ -5,7 +5,6 @@ import { DescribeResponse, HealthResponse, MODEL_SOCKET_PREFIX, modelIdOfSocket,
 import { demandSuccess } from './answer-rules.ts';
 import { type Chapter, demand, type Outcome, pass, shown, skip, warn } from './check.ts';
 import { leaveStaleSocket, processEnd, socketServes, startContainer } from './container-process.ts';
-import { publishPicture } from './pictures.ts';
 import type { Target } from './target.ts';
 
 const IN_FLIGHT = 8;
@@ -94,7 +93,7 @@ export const ending: Chapter = {
         const { pid, limitMs } = target;
         if (pid === undefined) return skip('give the command with --command, or the process id with --pid; it is then stopped');
         const ring = target.cameras.create('large', { width: 1920, height: 1080, slotCount: 1 });
-        publishPicture(ring, 3);
+        target.cameras.publish(ring, 3);
         const request = target.request(0, { ring, name: 'large' });
         const connections = await Promise.all(Array.from({ length: IN_FLIGHT }, () => target.open()));
         let refused = 0;

@@ -1,8 +1,9 @@
 // Frames that the kit makes itself: a dark ground with bright things of several sizes, and people-like figures. Enough for
-// a model to have something to say at a low threshold; what it says is compared with itself, never judged.
+// most models to have something to say at a low threshold; what they say is compared, never judged. A photo may be given.
 import { randomBytes } from 'node:crypto';
 import { COLOUR_MATRIX, COLOUR_RANGE, type PixelFormat } from '@ruth/protocol';
 import { RingWriter } from '@ruth/transport';
+import { drawPhoto, VIEWS, type Photo } from './photo.ts';
 
 export interface Size { readonly width: number; readonly height: number }
 
@@ -17,11 +18,13 @@ const PICTURES: readonly (readonly [x: number, y: number, width: number, height:
 /** Rings of one run: each has a camera id that nobody else has. */
 export class Cameras implements Disposable {
   readonly #directory: string;
+  readonly #photo: Photo | null;
   readonly #prefix = `conformance-${randomBytes(4).toString('hex')}`;
   readonly #rings = new Map<string, RingWriter>();
 
-  constructor(ringDirectory: string) {
+  constructor(ringDirectory: string, photo: Photo | null) {
     this.#directory = ringDirectory;
+    this.#photo = photo;
   }
 
   idOf(name: string): string {
@@ -36,20 +39,25 @@ export class Cameras implements Disposable {
     return ring;
   }
 
+  /** Publishes picture `index` (modulo what there is; 0 is empty) and returns its frame id. */
+  publish(ring: RingWriter, index: number): number {
+    const { format } = ring.layout;
+    const { planes, strides } = ring.begin();
+    const picture = index % PICTURE_COUNT;
+    if (picture === 0 || this.#photo === null) draw(picture, ring.layout, planes, strides[0]!);
+    else drawPhoto(this.#photo, VIEWS[picture - 1]!, format, ring.layout.width, ring.layout.height, planes, strides);
+    return ring.publish({ ptsUs: ring.framesPublished * 40_000, capturedAtUs: Date.now() * 1000, colourMatrix: COLOUR_MATRIX.bt709, colourRange: COLOUR_RANGE.limited, epoch: 0 });
+  }
+
   [Symbol.dispose](): void {
     for (const ring of this.#rings.values()) ring.close();
   }
 }
 
-/** Publishes picture `index` (modulo what there is) and returns its frame id. */
-export function publishPicture(ring: RingWriter, index: number): number {
-  const { width, height } = ring.layout;
-  const slot = ring.begin();
-  const [luma, ...chroma] = slot.planes;
-  const stride = slot.strides[0]!;
+function draw(index: number, { width, height }: Size, [luma, ...chroma]: readonly Buffer[], stride: number): void {
   for (let y = 0; y < height; y++) luma!.fill(24 + Math.round((24 * y) / height), y * stride, y * stride + stride);
   for (const plane of chroma) plane.fill(128);
-  for (const [left, top, across, down, brightness, round] of PICTURES[index % PICTURES.length]!) {
+  for (const [left, top, across, down, brightness, round] of PICTURES[index]!) {
     for (let y = Math.round(top * height); y < Math.round((top + down) * height); y++) {
       const fromMiddle = ((y / height - top) / down) * 2 - 1;
       const halfWidth = (across / 2) * (round ? Math.sqrt(Math.max(0, 1 - fromMiddle ** 2)) : 1);
@@ -57,7 +65,6 @@ export function publishPicture(ring: RingWriter, index: number): number {
       luma!.fill(brightness, y * stride + from, y * stride + to);
     }
   }
-  return ring.publish({ ptsUs: ring.framesPublished * 40_000, capturedAtUs: Date.now() * 1000, colourMatrix: COLOUR_MATRIX.bt709, colourRange: COLOUR_RANGE.limited, epoch: 0 });
 }
 
 export const PICTURE_COUNT = PICTURES.length;

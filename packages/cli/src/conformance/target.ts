@@ -4,7 +4,8 @@ import { encodeMessage, type RingWriter } from '@ruth/transport';
 import { basename } from 'node:path';
 import { checkedAnswer, demandSuccess } from './answer-rules.ts';
 import { shown } from './check.ts';
-import { Cameras, PICTURE_COUNT, publishPicture } from './pictures.ts';
+import { readPhoto, type Photo } from './photo.ts';
+import { Cameras, PICTURE_COUNT } from './pictures.ts';
 import { RawConnection } from './raw-connection.ts';
 
 export interface TargetOptions {
@@ -19,6 +20,8 @@ export interface TargetOptions {
   readonly pid?: number | undefined;
   /** What starts the container, for a shell. */
   readonly command?: string | undefined;
+  /** A photo in place of made-up pictures. */
+  readonly image?: string | undefined;
 }
 
 /** The first at which it sees something: made-up pictures are not what models are sure of. */
@@ -39,7 +42,7 @@ export class Target implements Disposable {
   readonly ring: RingWriter;
   #low: number | null = null;
 
-  private constructor(options: TargetOptions, modelId: string, description: DescribeResponse | null) {
+  private constructor(options: TargetOptions, modelId: string, description: DescribeResponse | null, photo: Photo | null) {
     this.socketPath = options.socketPath;
     this.ringDirectory = options.ringDirectory;
     this.limitMs = options.limitMs;
@@ -47,12 +50,12 @@ export class Target implements Disposable {
     this.command = options.command;
     this.modelId = modelId;
     this.description = description;
-    this.cameras = new Cameras(options.ringDirectory);
+    this.cameras = new Cameras(options.ringDirectory, photo);
     this.ring = this.cameras.create('a');
-    for (let picture = 0; picture < PICTURE_COUNT; picture++) publishPicture(this.ring, picture);
+    for (let picture = 0; picture < PICTURE_COUNT; picture++) this.cameras.publish(this.ring, picture);
   }
 
-  /** Throws `unreachable` where nobody listens, `bad_request` where the model's id cannot be known. */
+  /** Throws `unreachable` where nobody listens, `bad_request` where the model's id cannot be known or the image is none. */
   static async meet(options: TargetOptions): Promise<Target> {
     let answer: unknown;
     try {
@@ -65,7 +68,7 @@ export class Target implements Disposable {
     const description = describeResponse.check(answer) ? answer : null;
     const modelId = options.modelId ?? description?.model_id ?? modelIdOfSocket(basename(options.socketPath));
     if (modelId === null) throw new RuthError('bad_request', `${options.socketPath} neither describes its model nor is named vas_model_<id>.sock: say the model's id`);
-    return new Target(options, modelId, description);
+    return new Target(options, modelId, description, options.image === undefined ? null : await readPhoto(options.image));
   }
 
   open(): Promise<RawConnection> {
