@@ -113,8 +113,10 @@ test('a time that goes back, and a reset, start over with new ids', () => {
 test('boxes without area and ten thousand boxes at once are borne', () => {
   const tracker = new Tracker();
   const flood = Array.from({ length: 10_000 }, (_, index) => person(0.05 + 0.9 * ((index * 7919) % 10_000) / 10_000, 0.1 + 0.8 * ((index * 104_729) % 10_000) / 10_000, 0.5 + index / 20_000));
-  tracker.update([{ class_id: 0, confidence: 1, bbox: [0.5, 0.5, 0.5, 0.9] }, ...flood], 0);
-  const tracks = tracker.update(flood, 0.2);
+  const thin: TrackableDetection[] = [{ class_id: 0, confidence: 1, bbox: [0.5, 0.5, 0.5, 0.9] }, { class_id: 0, confidence: 1, bbox: [0, 0, 1e-200, 1e-200] }];
+  tracker.update([...thin, ...flood], 0);
+  const tracks = tracker.update([...thin, ...flood], 0.2);
+  assert.ok(tracks.every(({ detectionIndex }) => detectionIndex === null || detectionIndex >= thin.length));
   assert.ok(tracks.length > 0 && tracks.length <= 256);
   assert.ok(tracks.every(({ box }) => box.every(Number.isFinite)));
 });

@@ -8,7 +8,7 @@ export type TrackEventContent = Omit<TrackEvent, 'id' | 'version' | 'at'>;
 /** Of each track. */
 const UPDATE_INTERVAL_S = 1;
 /** A container has already left out what is below its model's threshold: all that it reports may begin a track. */
-const SETTINGS = { ...TRACKER_DEFAULTS, confident: 0 };
+const SETTINGS = { ...TRACKER_DEFAULTS, confident: 0, doubtful: 0 };
 
 /** A track as its last event would tell it. */
 interface KnownTrack {

@@ -59,6 +59,8 @@ export interface Track {
 /** More than any scene has: what a broken model may cost. The most confident detections are kept. */
 const MAX_DETECTIONS = 256;
 const MAX_TRACKS = 256;
+/** In any unit: what is thinner is no box, and its noise would round to nothing. */
+const LEAST_SIZE = 1e-6;
 /** Rounding of times that are sums. */
 const TIME_TOLERANCE_S = 1e-6;
 
@@ -141,7 +143,7 @@ function candidates(detections: readonly TrackableDetection[], least: number): C
   const found: Candidate[] = [];
   detections.forEach((detection, index) => {
     const [left, top, right, bottom] = detection.bbox;
-    if (detection.confidence >= least && right > left && bottom > top) found.push({ detection, index });
+    if (detection.confidence >= least && right - left >= LEAST_SIZE && bottom - top >= LEAST_SIZE) found.push({ detection, index });
   });
   if (found.length <= MAX_DETECTIONS) return found;
   return found.sort((a, b) => b.detection.confidence - a.detection.confidence).slice(0, MAX_DETECTIONS);
