@@ -1,5 +1,5 @@
 // Reads a MOTChallenge sequence: `seqinfo.ini`, `gt/gt.txt`, `det/*.txt` (frame, id, left, top, width, height, score, ...).
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Pixels of the sequence: [left, top, right, bottom]. */
@@ -27,8 +27,9 @@ export interface Sequence {
 /** The public detector's scores are no probabilities: this many stand for certainty. */
 const PUBLIC_SCORE_SCALE = 50;
 const PEDESTRIAN = 1;
-/** `yolov8n.txt` was made from a picture of half the size. */
-const YOLO_WIDTH = 960;
+/** `yolov8n.txt` was made from the clip beside it, `<name>_<width>x<height>.mp4`; where there is none, from one no wider than this. */
+const CLIP_WIDTH = 960;
+const CLIP_NAME = /_(\d+)x\d+\.mp4$/;
 
 /** Throws where a file is missing or has no `frameRate`, `seqLength` or `imWidth`. */
 export function readSequence(folder: string): Sequence {
@@ -49,7 +50,8 @@ export function readSequence(folder: string): Sequence {
     }
     return frames;
   };
-  const yoloScale = number('imWidth') / YOLO_WIDTH;
+  const clipWidth = readdirSync(folder).map((name) => Number(CLIP_NAME.exec(name)?.[1])).find((width) => width > 0) ?? Math.min(CLIP_WIDTH, number('imWidth'));
+  const yoloScale = number('imWidth') / clipWidth;
   return {
     name: info.get('name') ?? folder, framesPerSecond: number('frameRate'),
     // MOT15 names no class (-1); later challenges do, and mark what is not to be considered.
