@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { modelSocketPath } from '@ruth/protocol';
+import { listenOnSocket } from '@ruth/transport';
 import { onnxFile } from '../../container/test/onnx-writer.ts';
 import { CHAPTERS, conformanceReport, runConformance, type Result } from '../src/index.ts';
 import { MODEL_ID, smallContainer, type Fault } from './small-container.ts';
@@ -143,6 +145,20 @@ test('docs/conformance.md says what is checked, each sentence of each chapter', 
   const described = [...guide.matchAll(/^\| (.+) \| (.+) \|$/gm)].map(([, chapter, sentence]) => `${chapter}: ${sentence}`);
   assert.deepEqual(described.slice(described.indexOf('chapter: sentence') + 1), CHAPTERS.flatMap(({ title, checks }) => checks.map(({ sentence }) => `${title}: ${sentence}`)));
 });
+
+for (const [what, treat] of [['closes at once', (socket: Socket) => socket.destroy()], ['never says a word', () => undefined]] as const) {
+  test(`A server that ${what} fails every check that asks something, and none ends the kit`, async (t) => {
+    const folders = freshFolders(t);
+    const socketPath = modelSocketPath(MODEL_ID, folders.socketDirectory);
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => { sockets.push(socket.on('error', () => undefined)); treat(socket); });
+    await listenOnSocket(server, socketPath);
+    t.after(() => { for (const socket of sockets) socket.destroy(); server.close(); });
+    const results = await runConformance({ socketPath, ringDirectory: folders.ringDirectory, limitMs: 50 });
+    assert.deepEqual(withStatus(results, 'pass', 'warn').map((line) => line.slice(0, 26)), ['pass: The socket is named ']);
+    assert.deepEqual(readdirSync(folders.ringDirectory), []);
+  });
+}
 
 /** Runs `ruth conformance` with what follows it. */
 async function ruth(...args: string[]): Promise<{ code: number; output: string }> {

@@ -124,7 +124,9 @@ export const ending: Chapter = {
         if (command === undefined) return skip('give the command that starts the container with --command');
         await leaveStaleSocket(socketPath);
         await using again = startContainer(command);
-        demand(await socketServes(socketPath, limitMs), `no container served at the path of a stale socket within ${limitMs} ms: ${again.output}`);
+        // Loading a model takes longer than an answer.
+        const startLimitMs = 4 * limitMs;
+        demand(await socketServes(socketPath, startLimitMs), `no container served at the path of a stale socket within ${startLimitMs} ms: ${again.output}`);
         await target.look();
         return pass('started beside a socket that nobody listened on, and served');
       },
