@@ -1,22 +1,11 @@
 // Chooses the decoder that the manifest names.
 import { RuthError, type Manifest } from '@ruth/protocol';
 import type { LoadedModel } from '../model/load-model.ts';
-import type { Size } from '../preprocess/geometry.ts';
 import { classification } from './classification.ts';
-import type { Decoder, OutputTensor } from './detections.ts';
+import type { Decoder, DecoderContext } from './detections.ts';
 import { movenet } from './movenet.ts';
 import { ssd } from './ssd.ts';
 import { yolov5, yolov8, yolox } from './yolo.ts';
-
-export interface DecoderContext {
-  readonly schema: Manifest['output_schema'];
-  readonly input: Size;
-  /** 0 where the manifest names none: then the model's own shape counts. */
-  readonly classCount: number;
-  readonly keypointCount: number;
-  /** The output to read: the one the manifest names, else the first. Throws `inference_failed` where it is not there. */
-  readonly output: (outputs: Readonly<Record<string, OutputTensor>>) => OutputTensor;
-}
 
 const DECODERS: Partial<Record<Manifest['output_schema']['format'], (context: DecoderContext) => Decoder>> = {
   yolov8, 'yolov8-pose': yolov8, yolov5, yolox, ssd, movenet, classification,

@@ -1,4 +1,6 @@
 // What a decoder finds, in pixels of the model's input, before overlap is thinned and it is mapped to the frame.
+import type { Manifest } from '@ruth/protocol';
+import type { Size } from '../preprocess/geometry.ts';
 
 export interface Candidate {
   readonly classId: number;
@@ -28,6 +30,17 @@ export interface Decoder {
   readonly overlapping: boolean;
   /** Throws `inference_failed` where the outputs do not have the shape that the format says. */
   decode(outputs: Readonly<Record<string, OutputTensor>>, options: DecodeOptions): Candidate[];
+}
+
+/** What a decoder is made for. */
+export interface DecoderContext {
+  readonly schema: Manifest['output_schema'];
+  readonly input: Size;
+  /** 0 where the manifest names none: then the model's own shape counts. */
+  readonly classCount: number;
+  readonly keypointCount: number;
+  /** The output to read: the one the manifest names, else the first. Throws `inference_failed` where it is not there. */
+  readonly output: (outputs: Readonly<Record<string, OutputTensor>>) => OutputTensor;
 }
 
 /** A box around a centre, or null where a number is none or the box has no area. */

@@ -1,7 +1,6 @@
 // Detectors that give ready boxes: one tensor of rows [box, score, class], or boxes, scores and classes apart.
 import { RuthError } from '@ruth/protocol';
-import { box, type Candidate, type Decoder, type OutputTensor } from './detections.ts';
-import type { DecoderContext } from './decoder.ts';
+import { box, type Candidate, type Decoder, type DecoderContext, type OutputTensor } from './detections.ts';
 
 export function ssd({ output, schema, input }: DecoderContext): Decoder {
   const [scaleX, scaleY] = schema.normalized_boxes ? [input.width, input.height] : [1, 1];

@@ -1,8 +1,7 @@
 // Detectors of the YOLO family. Source of the layouts: the exporters of Ultralytics YOLOv5/YOLOv8 and of Megvii YOLOX.
 import { RuthError } from '@ruth/protocol';
 import type { Size } from '../preprocess/geometry.ts';
-import { centredBox, type Candidate, type Decoder, type OutputTensor } from './detections.ts';
-import type { DecoderContext } from './decoder.ts';
+import { centredBox, type Candidate, type Decoder, type DecoderContext, type OutputTensor } from './detections.ts';
 
 const YOLOX_STRIDES = [8, 16, 32] as const;
 

@@ -4,7 +4,8 @@ import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import { isTransient, openError, readError } from './camera-errors.ts';
-import { TICKS_PER_SECOND, type VideoCodec } from './media-packet.ts';
+import type { VideoCodec } from '../video-codec.ts';
+import { TICKS_PER_SECOND } from './media-packet.ts';
 import { OPEN_LIMIT_MS, type HeldPicture, type PacketSource, type SourceOptions, type SourcePacket } from './packet-source.ts';
 import { parameterSetsOf } from './parameter-sets.ts';
 

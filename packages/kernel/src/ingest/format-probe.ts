@@ -2,7 +2,8 @@
 import { RuthError } from '@ruth/protocol';
 import { Codec, CodecContext, Frame, type Packet } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC } from 'node-av/constants';
-import type { StreamFormat, VideoCodec } from './media-packet.ts';
+import type { VideoCodec } from '../video-codec.ts';
+import type { StreamFormat } from './media-packet.ts';
 
 const CODEC_ID = { h264: AV_CODEC_ID_H264, hevc: AV_CODEC_ID_HEVC } as const;
 

@@ -1,7 +1,6 @@
 // What flows from a camera to its consumers: one encoded picture with its times. Consumers borrow it.
+import type { VideoCodec } from '../video-codec.ts';
 import type { SourcePacket } from './packet-source.ts';
-
-export type VideoCodec = 'h264' | 'hevc';
 
 /** Ticks per second of every packet time; RTP's clock for video. */
 export const TICKS_PER_SECOND = 90_000;

@@ -1,6 +1,6 @@
 // What a camera connection hands out, whichever way it reads: RtspTcpSource (our own) or FfmpegSource (UDP, TLS).
 import type { Packet } from 'node-av/lib';
-import type { VideoCodec } from './media-packet.ts';
+import type { VideoCodec } from '../video-codec.ts';
 
 /** A picture that somebody keeps. */
 export interface HeldPicture {

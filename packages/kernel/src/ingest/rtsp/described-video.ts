@@ -1,6 +1,6 @@
 // Finds the video in a camera's description (SDP, RFC 8866).
 import { RuthError } from '@ruth/protocol';
-import type { VideoCodec } from '../media-packet.ts';
+import type { VideoCodec } from '../../video-codec.ts';
 import { parameterSetsOf } from '../parameter-sets.ts';
 
 export interface DescribedVideo {

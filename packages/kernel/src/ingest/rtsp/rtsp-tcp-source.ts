@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import { Packet } from 'node-av/lib';
-import type { VideoCodec } from '../media-packet.ts';
+import type { VideoCodec } from '../../video-codec.ts';
 import { OPEN_LIMIT_MS, type HeldPicture, type PacketSource, type SourceOptions, type SourcePacket } from '../packet-source.ts';
 import { AccessUnits, type AccessUnit } from './access-units.ts';
 import { describedVideo, type DescribedVideo } from './described-video.ts';

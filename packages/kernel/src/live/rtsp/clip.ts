@@ -32,7 +32,7 @@ export async function readClip(path: string): Promise<Clip> {
   if (!stream || (codecId !== AV_CODEC_ID_H264 && codecId !== AV_CODEC_ID_HEVC)) {
     throw new RuthError('camera_no_video', `${path} holds no H.264 or H.265 video`);
   }
-  const codec = codecId === AV_CODEC_ID_H264 ? 'h264' : 'h265';
+  const codec = codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
   const configuration = parseExtradata(codec, stream.codecpar.extradata ?? Buffer.alloc(0));
   const split = (data: Buffer): Buffer[] => configuration.lengthBytes === 0 ? splitByteStream(data) : splitSample(data, configuration.lengthBytes);
   const { num, den } = stream.timeBase;

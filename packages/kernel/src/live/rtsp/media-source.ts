@@ -1,6 +1,6 @@
 // What the RTSP server serves: a source of coded pictures, and LiveSource, the one that others push into.
 
-export type VideoCodec = 'h264' | 'h265';
+import type { VideoCodec } from '../../video-codec.ts';
 
 export interface VideoDescription {
   readonly codec: VideoCodec;

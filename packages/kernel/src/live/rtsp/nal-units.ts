@@ -1,6 +1,6 @@
 // NAL units: taken out of a byte stream (Annex B) or of length-prefixed samples (MP4), and out of a decoder's extradata.
 import { RuthError } from '@ruth/protocol';
-import type { VideoCodec } from './media-source.ts';
+import type { VideoCodec } from '../../video-codec.ts';
 
 export function nalType(codec: VideoCodec, nal: Buffer): number {
   const first = nal[0] ?? 0;
@@ -71,7 +71,7 @@ function parseHvcc(data: Buffer): DecoderConfiguration {
   for (let arrays = data.readUInt8(22); arrays > 0; arrays--) {
     at = readUnits(data, at + 3, data.readUInt16BE(at + 1), parameterSets);
   }
-  return { parameterSets: parameterSets.filter((nal) => isParameterSet('h265', nal)), lengthBytes: (data.readUInt8(21) & 3) + 1 };
+  return { parameterSets: parameterSets.filter((nal) => isParameterSet('hevc', nal)), lengthBytes: (data.readUInt8(21) & 3) + 1 };
 }
 
 function readUnits(data: Buffer, start: number, count: number, into: Buffer[]): number {

@@ -3,6 +3,8 @@ import type { VideoDescription } from './media-source.ts';
 import { nalType } from './nal-units.ts';
 import { CLOCK_RATE, PAYLOAD_TYPE } from './rtp-stream.ts';
 
+const RTP_NAME: Readonly<Record<VideoDescription['codec'], string>> = { h264: 'H264', hevc: 'H265' };
+
 /** The one track's path below the mount. */
 export const TRACK = 'track1';
 
@@ -16,7 +18,7 @@ export function sessionDescription(mount: string, address: string, video: VideoD
     'a=control:*',
     'a=range:npt=now-',
     `m=video 0 RTP/AVP ${PAYLOAD_TYPE}`,
-    `a=rtpmap:${PAYLOAD_TYPE} ${video.codec.toUpperCase()}/${CLOCK_RATE}`,
+    `a=rtpmap:${PAYLOAD_TYPE} ${RTP_NAME[video.codec]}/${CLOCK_RATE}`,
     `a=fmtp:${PAYLOAD_TYPE} ${video.codec === 'h264' ? h264Parameters(video) : h265Parameters(video)}`,
     ...(video.frameRate === null ? [] : [`a=framerate:${Number(video.frameRate.toFixed(3))}`]),
     `a=control:${TRACK}`,
@@ -32,7 +34,7 @@ function h264Parameters(video: VideoDescription): string {
 
 function h265Parameters(video: VideoDescription): string {
   return ([[32, 'vps'], [33, 'sps'], [34, 'pps']] as const)
-    .map(([type, name]) => `sprop-${name}=${video.parameterSets.filter((nal) => nalType('h265', nal) === type).map(base64).join(',')}`)
+    .map(([type, name]) => `sprop-${name}=${video.parameterSets.filter((nal) => nalType('hevc', nal) === type).map(base64).join(',')}`)
     .join(';');
 }
 
