@@ -1,6 +1,6 @@
 // What every answer to an `infer` request must be, whatever the request: checked for each answer that any check gets.
 import { INFERENCE_ERROR_CODES, InferResponse, validator, type InferenceErrorCode } from '@ruth/protocol';
-import { demand, shown } from './check.ts';
+import { demand, shown } from './demand.ts';
 
 const response = validator(InferResponse);
 

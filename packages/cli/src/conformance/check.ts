@@ -25,23 +25,8 @@ export interface Result extends Outcome {
   readonly sentence: string;
 }
 
-/** The container does not do as the contract says. */
-export class Nonconformity extends Error {
-  override readonly name = 'Nonconformity';
-}
-
 export const pass = (seen: string): Outcome => ({ status: 'pass', seen });
 /** Allowed, but worth a look. */
 export const warn = (seen: string): Outcome => ({ status: 'warn', seen });
 /** Could not be seen from here. */
 export const skip = (seen: string): Outcome => ({ status: 'skip', seen });
-
-export function demand(condition: boolean, otherwise: string): asserts condition {
-  if (!condition) throw new Nonconformity(otherwise);
-}
-
-/** A value in a sentence, short. */
-export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 100 ? `${text.slice(0, 97)}...` : text;
-}

@@ -1,5 +1,6 @@
 // What clients may do to one another: nothing.
-import { type Chapter, demand, pass } from './check.ts';
+import { type Chapter, pass } from './check.ts';
+import { demand } from './demand.ts';
 import type { RawConnection } from './raw-connection.ts';
 import type { Target } from './target.ts';
 

@@ -1,6 +1,7 @@
 // `config`: what a request may ask for itself. Compared with what the same container says to the same frame without it.
 import { type Detection, type InferConfig } from '@ruth/protocol';
-import { type Chapter, type Check, demand, type Outcome, pass, shown, skip, warn } from './check.ts';
+import { type Chapter, type Check, type Outcome, pass, skip, warn } from './check.ts';
+import { demand, shown } from './demand.ts';
 import { PICTURE_COUNT } from './pictures.ts';
 import type { Target } from './target.ts';
 

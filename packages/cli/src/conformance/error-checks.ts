@@ -4,7 +4,8 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ringPath, type InferenceErrorCode } from '@ruth/protocol';
 import { demandCode, demandSuccess } from './answer-rules.ts';
-import { type Chapter, demand, pass, warn } from './check.ts';
+import { type Chapter, pass, warn } from './check.ts';
+import { demand } from './demand.ts';
 import type { Target } from './target.ts';
 
 const BURST = 256;

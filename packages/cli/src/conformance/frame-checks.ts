@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { type Detection, type InferResponse } from '@ruth/protocol';
 import { demandSuccess } from './answer-rules.ts';
-import { type Chapter, demand, pass, shown, skip, warn } from './check.ts';
+import { type Chapter, pass, skip, warn } from './check.ts';
+import { demand, shown } from './demand.ts';
 import { PICTURE_COUNT } from './pictures.ts';
 import type { Target } from './target.ts';
 

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_MESSAGE_BYTES, type InferResponse } from '@ruth/protocol';
 import { demandCode, demandSuccess } from './answer-rules.ts';
-import { type Chapter, demand, pass, warn } from './check.ts';
+import { type Chapter, pass, warn } from './check.ts';
+import { demand } from './demand.ts';
 import type { Target } from './target.ts';
 
 /** Long enough for the other side to read what was sent so far by itself. */

@@ -3,7 +3,8 @@ import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { DescribeResponse, HealthResponse, MODEL_SOCKET_PREFIX, modelIdOfSocket, validator } from '@ruth/protocol';
 import { demandSuccess } from './answer-rules.ts';
-import { type Chapter, demand, type Outcome, pass, shown, skip, warn } from './check.ts';
+import { type Chapter, type Outcome, pass, skip, warn } from './check.ts';
+import { demand, shown } from './demand.ts';
 import { leaveStaleSocket, processEnd, socketServes, startContainer } from './container-process.ts';
 import type { Target } from './target.ts';
 

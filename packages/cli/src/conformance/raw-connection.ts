@@ -2,7 +2,7 @@
 // or nothing. Every wait has a limit.
 import { connect, type Socket } from 'node:net';
 import { encodeMessage, MessageDecoder } from '@ruth/transport';
-import { Nonconformity } from './check.ts';
+import { Nonconformity } from './demand.ts';
 
 export class RawConnection implements Disposable {
   readonly #socket: Socket;

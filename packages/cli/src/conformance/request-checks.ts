@@ -1,7 +1,8 @@
 // What a request says, and how wrong ones are answered.
 import { type InferResponse } from '@ruth/protocol';
 import { demandCode, demandSuccess } from './answer-rules.ts';
-import { type Chapter, demand, pass, shown, warn } from './check.ts';
+import { type Chapter, pass, warn } from './check.ts';
+import { demand, shown } from './demand.ts';
 import type { Target } from './target.ts';
 
 /** Sends a body that need not be JSON, then a right request on the same connection. */

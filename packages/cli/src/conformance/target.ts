@@ -3,7 +3,7 @@ import { DescribeResponse, modelIdOfSocket, RuthError, validator, type InferRequ
 import { encodeMessage, type RingWriter } from '@ruth/transport';
 import { basename } from 'node:path';
 import { checkedAnswer, demandSuccess } from './answer-rules.ts';
-import { shown } from './check.ts';
+import { shown } from './demand.ts';
 import { readPhoto, type Photo } from './photo.ts';
 import { Cameras, PICTURE_COUNT } from './pictures.ts';
 import { RawConnection } from './raw-connection.ts';
