@@ -2,6 +2,7 @@
 //   node scripts/test.ts [file or folder ...]   only those tests
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { spec } from 'node:test/reporters';
 import { run } from 'node:test';
 
@@ -9,7 +10,8 @@ const wanted = process.argv.slice(2);
 if (wanted.length === 0) {
   for (const [what, command] of [['type check', ['tsc', '--noEmit']], ['lint', ['eslint', '.', '--max-warnings', '0']]] as const) {
     const startedMs = performance.now();
-    const { status } = spawnSync('npx', ['--no-install', ...command], { stdio: 'inherit' });
+    const [program, ...parameters] = command;
+    const { status } = spawnSync(join(import.meta.dirname, '../node_modules/.bin', program), parameters, { stdio: 'inherit' });
     if (status !== 0) {
       console.error(`${what} failed`);
       process.exit(1);
