@@ -1,7 +1,7 @@
 // What the whole system costs beside inference: one real 1080p25 RTSP camera, one detector at 5 fps, every process as it
 // runs for a user. CPU time of kernel, ingest, core and container, less what the container's threads spend inside ONNX
-// Runtime (their own CPU clocks say it, see inference-cpu.ts), over FFmpeg decoding the same clip to nothing. The two
-// are measured in turns, so that both see the same machine. The camera itself is not counted.
+// Runtime (their own CPU clocks say it, see inference-cpu.ts), over FFmpeg decoding the same clip to nothing in real time, side by side
+// in the same seconds. Beside it the same over decoding as fast as it goes (`..._unpaced_...`), which finds its caches warm. The camera is not counted.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { coreSocketPath, DEFAULT_RING_DIRECTORY, kernelSocketPath, type CameraStatus, type SubscriptionStatus } from '@ruth/protocol';
+import { PROCESS_FLAGS } from '@ruth/cli';
 import { Agent, request } from 'undici';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
 import { inferenceCpu } from './inference-cpu.ts';
@@ -28,7 +29,7 @@ const BUILT_IN = 'centernet-coco';
 const TICKS_PER_SECOND = 100;
 
 /** CPU milliseconds since the start of each part, and when that was. */
-interface Reading { kernel: number; ingest: number; core: number; container: number; inference: number; atMs: number }
+interface Reading { floor: number; kernel: number; ingest: number; core: number; container: number; inference: number; atMs: number }
 
 export const bench: Bench = async (report) => {
   const work = mkdtempSync(join(tmpdir(), 'ruth-system-'));
@@ -51,12 +52,15 @@ export const bench: Bench = async (report) => {
     const kernel = await processes.start('packages/kernel/src/main.ts', ['-c', config]);
     const core = await processes.start('packages/core/src/main.ts', ['-c', config]);
 
+    const floor = spawn(process.execPath, [join(import.meta.dirname, 'paced-decode.ts'), clip.path, String(CLIP_FPS)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    processes.adopt(floor);
+
     const cameraStatus = (): Promise<CameraStatus> => get(kernelSocketPath(work), '/v1/cameras/camera');
     const subscription = async (): Promise<SubscriptionStatus> => (await get<SubscriptionStatus[]>(coreSocketPath(work), '/v1/subscriptions'))[0]!;
     const read = async (): Promise<Reading> => {
       const { pid: ingest } = await cameraStatus();
       return {
-        kernel: cpuMs(kernel.pid), ingest: cpuMs(ingest!), core: cpuMs(core.pid), container: cpuMs(container.pid),
+        floor: cpuMs(floor.pid!), kernel: cpuMs(kernel.pid), ingest: cpuMs(ingest!), core: cpuMs(core.pid), container: cpuMs(container.pid),
         inference: inferenceCpu(inferenceFolder).cpuMs, atMs: performance.now(),
       };
     };
@@ -71,22 +75,23 @@ export const bench: Bench = async (report) => {
       const [before, looksBefore] = [await read(), await subscription()];
       await delay(WINDOW_MS);
       const [after, looksAfter] = [await read(), await subscription()];
-      const floorMs = await decodeFloorMs(clip.path);
+      const unpacedMs = await decodeFloorMs(clip.path);
       // The camera's own rate: its counters are some hundred milliseconds old.
       const frames = (after.atMs - before.atMs) / 1000 * CLIP_FPS;
       const perFrame = (part: keyof Reading): number => (after[part] - before[part]) / frames;
+      const floorMs = perFrame('floor');
       const looks = looksAfter.answered - looksBefore.answered;
       const beside = perFrame('container') - perFrame('inference');
       const ratio = (perFrame('kernel') + perFrame('ingest') + perFrame('core') + beside) / floorMs;
       rounds.push({
-        ratio, kernel: perFrame('kernel') / floorMs, ingest: perFrame('ingest') / floorMs, core: perFrame('core') / floorMs, beside: beside / floorMs,
+        ratio, unpacedRatio: ratio * floorMs / unpacedMs, kernel: perFrame('kernel') / floorMs, ingest: perFrame('ingest') / floorMs, core: perFrame('core') / floorMs, beside: beside / floorMs,
         floorMs, looksPerSecond: looks * 1000 / (after.atMs - before.atMs), inferenceMs: (after.inference - before.inference) / looks, latencyMs: looksAfter.latency_ms?.p50 ?? NaN,
       });
       report(`round ${round}: everything but inference ${ratio.toFixed(2)} x decoding (${floorMs.toFixed(2)} ms a frame), ${looks} looks at ${frames.toFixed(0)} frames`);
     }
     const middle = (key: string): number => Number(rounds.map((round) => round[key]!).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!.toFixed(3));
     return {
-      noninference_cpu_over_decode: middle('ratio'),
+      noninference_cpu_over_decode: middle('ratio'), noninference_cpu_over_unpaced_decode: middle('unpacedRatio'),
       kernel_over_decode: middle('kernel'), ingest_over_decode: middle('ingest'), core_over_decode: middle('core'), container_beside_inference_over_decode: middle('beside'),
       decode_ms_per_frame: middle('floorMs'), inference_cpu_ms: middle('inferenceMs'), looks_per_second: middle('looksPerSecond'), latency_p50_ms: middle('latencyMs'),
       model: model.id, clip: clip.content, rounds: ROUNDS,
@@ -136,7 +141,7 @@ class Processes implements AsyncDisposable {
 
   /** Resolves when the process says that it is ready. */
   async start(main: string, args: string[], { nodeOptions = [], env = {} }: { nodeOptions?: string[]; env?: Record<string, string> } = {}): Promise<Started> {
-    const child = spawn(process.execPath, [...nodeOptions, join(ROOT, main), ...args], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [...PROCESS_FLAGS, ...nodeOptions, join(ROOT, main), ...args], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
     this.#children.push(child);
     for await (const line of createInterface(child.stdout)) {
       const entry = JSON.parse(line) as Record<string, unknown>;
@@ -147,6 +152,10 @@ class Processes implements AsyncDisposable {
       if (Number(entry.level) >= 50) throw new Error(`${main}: ${String(entry.msg)}`);
     }
     throw new Error(`${main} ended before it was ready`);
+  }
+
+  adopt(child: ChildProcess): void {
+    this.#children.push(child);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

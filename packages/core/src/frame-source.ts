@@ -9,7 +9,7 @@ const REOPEN_MS = 200;
 /** The same where it is there and cannot be used. */
 const REOPEN_AFTER_ERROR_MS = 2000;
 /** Of the time between two frames, what passes before the next one is looked for. */
-const QUIET_SHARE = 0.85;
+const QUIET_SHARE = 0.93;
 const MOST_QUIET_MS = 500;
 /** Then it is looked for this often within that time, at most every so many milliseconds. */
 const LOOKS_PER_FRAME = 20;

@@ -9,7 +9,8 @@ import { AccessUnits, type AccessUnit } from './access-units.ts';
 import { describedVideo, type DescribedVideo } from './described-video.ts';
 import { RtspConnection } from './rtsp-connection.ts';
 
-const WATCH_INTERVAL_MS = 250;
+/** Each look wakes an idle process: silence need not be noticed more exactly than by a quarter of its limit. */
+const watchIntervalMs = (stallTimeoutMs: number): number => Math.min(1000, stallTimeoutMs / 4);
 /** Where the camera tells no time-out of its session. */
 const USUAL_SESSION_S = 60;
 const RTP_CHANNEL = 0;
@@ -107,7 +108,7 @@ export class RtspTcpSource implements PacketSource {
         seen = inbox.pictures;
         quietSinceMs = performance.now();
       } else if (performance.now() - quietSinceMs > stallTimeoutMs) reject(new RuthError('camera_stalled', `no picture for ${stallTimeoutMs} ms`));
-    }, WATCH_INTERVAL_MS);
+    }, watchIntervalMs(stallTimeoutMs));
     try {
       if (signal.aborted) onAbort();
       else if (inbox.ended) reject(inbox.ended);
