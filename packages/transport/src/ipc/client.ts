@@ -9,11 +9,10 @@ export interface IpcClientOptions {
   readonly maxConnections?: number;
   /** Requests that wait for a connection; more are refused with `overloaded`; 64 unless told. */
   readonly maxWaiting?: number;
-  readonly connectTimeoutMs?: number;
 }
 
 export interface RequestOptions {
-  /** From the call to the whole answer. */
+  /** From the call to the whole answer, connecting included. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -36,7 +35,6 @@ export class IpcClient implements AsyncDisposable {
   readonly path: string;
   readonly #maxConnections: number;
   readonly #maxWaiting: number;
-  readonly #connectTimeoutMs: number;
   readonly #idle: ClientConnection[] = [];
   readonly #connections = new Set<ClientConnection>();
   readonly #waiting: Exchange[] = [];
@@ -45,11 +43,10 @@ export class IpcClient implements AsyncDisposable {
   #alarm: NodeJS.Timeout | undefined;
   #alarmMs = Infinity;
 
-  constructor(path: string, { maxConnections = 4, maxWaiting = 64, connectTimeoutMs = 1000 }: IpcClientOptions = {}) {
+  constructor(path: string, { maxConnections = 4, maxWaiting = 64 }: IpcClientOptions = {}) {
     this.path = path;
     this.#maxConnections = maxConnections;
     this.#maxWaiting = maxWaiting;
-    this.#connectTimeoutMs = connectTimeoutMs;
   }
 
   /**
@@ -120,7 +117,7 @@ export class IpcClient implements AsyncDisposable {
   }
 
   #open(): ClientConnection {
-    const connection = new ClientConnection(this.path, this.#connectTimeoutMs, {
+    const connection = new ClientConnection(this.path, {
       answered: (exchange, answer) => {
         const next = this.#waiting.shift();
         if (next) connection.send(next);
@@ -192,13 +189,10 @@ class ClientConnection {
   #answers = 0;
   #failure: NodeJS.ErrnoException | null = null;
 
-  constructor(path: string, connectTimeoutMs: number, events: ConnectionEvents) {
+  constructor(path: string, events: ConnectionEvents) {
     const socket = this.#socket = connect({ path, onread: { buffer: receiveBuffer, callback: (length) => this.#receive(receiveBuffer.subarray(0, length), events) } });
-    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
-    socket.once('connect', () => clearTimeout(timer));
     socket.on('error', (error) => { this.#failure = error; });
     this.gone = new Promise((resolve) => socket.on('close', () => {
-      clearTimeout(timer);
       resolve();
       const exchange = this.#exchange;
       this.#exchange = null;
