@@ -1,7 +1,7 @@
 // A whole Ruth started as its user starts it, in folders of its own, and everything it is made of, seen from outside.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,15 +28,16 @@ export class RunningRuth {
   }
 
   /** Runs `ruth <command> -c <settings>` with `settings` as `ruth.yaml`, and waits until the page is served. */
-  static async start(command: string[], settings: Record<string, unknown> = {}, environment: Record<string, string> = {}): Promise<RunningRuth> {
+  static async start(command: string[], settings: Record<string, unknown> = {}, launcher: readonly [string, ...string[]] = [process.execPath, ruth]): Promise<RunningRuth> {
     const folder = mkdtempSync(join(tmpdir(), 'ruth-e2e-'));
     const ringDirectory = mkdtempSync('/dev/shm/ruth-e2e-');
     const file = join(folder, 'ruth.yaml');
     const paths = { socket_directory: join(folder, 'sockets'), ring_directory: ringDirectory, models_directory: join(root, 'models') };
-    await import('node:fs').then((fs) => fs.mkdirSync(paths.socket_directory));
+    mkdirSync(paths.socket_directory);
     writeFileSync(file, JSON.stringify({ paths, http: { port: 0 }, ...settings }), { mode: 0o600 });
-    const env = { ...process.env, ...(existsSync(sharedClip) ? { RUTH_DEMO_CLIP: sharedClip } : {}), ...environment };
-    const child = spawn(process.execPath, [ruth, ...command, '-c', file], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: folder });
+    const env = { ...process.env, ...(existsSync(sharedClip) ? { RUTH_DEMO_CLIP: sharedClip } : {}) };
+    const [program, ...parameters] = launcher;
+    const child = spawn(program, [...parameters, ...command, '-c', file], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root });
     const running = new RunningRuth(child, folder, ringDirectory);
     const serving = Promise.withResolvers<string>();
     for (const stream of [child.stdout, child.stderr]) {

@@ -36,6 +36,12 @@ test('a camera with a password streams, and the password is in no log, no answer
   assert.deepEqual(ruth.output.filter((line) => line.includes(PASSWORD)), []);
 });
 
+test('nor does npx leave it in the argument list of the shell that it starts', async () => {
+  await using ruth = await RunningRuth.start(['up', '--camera', `rtsp://admin:${PASSWORD}@127.0.0.1:9/door`], {}, ['npx', '--no-install', 'ruth']);
+  assert.ok(ruth.descendants().length >= 5);
+  assert.deepEqual(processList().split('\n').filter((line) => line.includes(PASSWORD)), []);
+});
+
 function up(text: string, environment: Record<string, string> = {}): { status: number | null; stderr: string } {
   const folder = mkdtempSync(join(tmpdir(), 'ruth-settings-'));
   try {
