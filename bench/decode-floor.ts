@@ -2,7 +2,8 @@
 //
 //   node decode-floor.ts CLIP FRAMES      prints { cpu_ms_per_frame, frames }; start of the process is not counted
 import { Demuxer } from 'node-av/api';
-import { Codec, CodecContext, Frame } from 'node-av/lib';
+import { Frame } from 'node-av/lib';
+import { openClipDecoder } from './clip-decoder.ts';
 
 const [clip = '', count = '250'] = process.argv.slice(2);
 const wanted = Number(count);
@@ -11,11 +12,7 @@ let cpuMs = 0;
 while (frames < wanted) {
   await using demuxer = await Demuxer.open(clip);
   const stream = demuxer.video()!;
-  using context = new CodecContext();
-  context.allocContext3(Codec.findDecoder(stream.codecpar.codecId));
-  context.parametersToContext(stream.codecpar);
-  context.threadCount = 1;
-  await context.open2(null, null);
+  using context = await openClipDecoder(stream);
   using frame = new Frame();
   frame.alloc();
   const before = process.cpuUsage();

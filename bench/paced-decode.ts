@@ -7,7 +7,8 @@
 // real-time stream is compared with this.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Demuxer } from 'node-av/api';
-import { Codec, CodecContext, Frame, type Packet } from 'node-av/lib';
+import { Frame, type Packet } from 'node-av/lib';
+import { openClipDecoder } from './clip-decoder.ts';
 
 const [clip = '', fps = '25'] = process.argv.slice(2);
 const periodMs = 1000 / Number(fps);
@@ -15,11 +16,7 @@ const packets: (Packet | null)[] = [];
 await using demuxer = await Demuxer.open(clip);
 const stream = demuxer.video()!;
 for await (using packet of demuxer.packets(stream.index)) if (packet) packets.push(packet.clone());
-using context = new CodecContext();
-context.allocContext3(Codec.findDecoder(stream.codecpar.codecId));
-context.parametersToContext(stream.codecpar);
-context.threadCount = 1;
-await context.open2(null, null);
+using context = await openClipDecoder(stream);
 using frame = new Frame();
 frame.alloc();
 console.log('ready');
