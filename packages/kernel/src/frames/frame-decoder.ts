@@ -2,8 +2,8 @@
 // it drops up to the next keyframe and counts, and nobody who reads the camera waits for it.
 import type { DecodeLevel, RuthError } from '@ruth/protocol';
 import { Frame, type CodecContext, type Packet } from 'node-av/lib';
-import { openDecoder } from '../ingest/format-probe.ts';
-import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../ingest/media-packet.ts';
+import { openDecoder } from '../media/format-probe.ts';
+import { ffmpegPacket, ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
 import type { RateMeter } from '../ingest/rate-meter.ts';
 import type { FramePublisher } from './frame-publisher.ts';
 import { PublicationGate } from './publication-gate.ts';
@@ -98,7 +98,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     }
     this.#awaitingKeyframe = false;
     const { ptsTicks, capturedAtUs, epoch } = packet;
-    const kept = packet.packet.packet();
+    const kept = ffmpegPacket(packet.data, packet.keyframe);
     kept.pts = BigInt(ptsTicks);
     this.#queue.push({ packet: kept, format: this.#format, ptsTicks, capturedAtUs, epoch, alone: level === 'keyframes' });
     this.#work();

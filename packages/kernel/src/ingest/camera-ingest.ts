@@ -4,16 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type CameraStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import type { VideoCodec } from '../video-codec.ts';
+import type { VideoCodec } from '../media/video-codec.ts';
 import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { FfmpegSource } from './ffmpeg-source.ts';
-import { probeFormat } from './format-probe.ts';
-import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from './media-packet.ts';
+import { probeFormat } from '../media/format-probe.ts';
+import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
 import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
 import type { PacketSource, SourcePacket } from './packet-source.ts';
-import { parameterSetsOf } from './parameter-sets.ts';
+import { parameterSetsOf } from '../media/parameter-sets.ts';
+import { PictureGroup } from '../media/picture-group.ts';
 import { RateMeter } from './rate-meter.ts';
 import { RtspTcpSource } from './rtsp/rtsp-tcp-source.ts';
 import { StreamClock } from './stream-clock.ts';
@@ -42,6 +43,7 @@ export class CameraIngest {
   readonly #keyframeRate = new RateMeter(4);
   readonly #publisher: FramePublisher;
   readonly #decoder: FrameDecoder;
+  readonly #group = new PictureGroup();
   readonly #live: LiveFeed;
   readonly #consumers: readonly PacketConsumer[];
   readonly #counters = { packets: 0, keyframes: 0, bytes: 0, reconnects: 0, decode_errors: 0 };
@@ -55,8 +57,8 @@ export class CameraIngest {
     this.#clock = new StreamClock(firstEpoch - 1);
     this.#publisher = new FramePublisher({ cameraId, slotCount, ringDirectory });
     this.#decoder = new FrameDecoder({ publisher: this.#publisher, frameRate: this.#frameRate, keyframeRate: this.#keyframeRate });
-    this.#live = new LiveFeed({ cameraId, send: options.send });
-    this.#consumers = [this.#live, this.#decoder];
+    this.#live = new LiveFeed({ cameraId, group: this.#group, send: options.send });
+    this.#consumers = [this.#group, this.#live, this.#decoder];
   }
 
   setDemand(fps: number): void { this.#decoder.setDemand(fps); }
@@ -115,11 +117,11 @@ export class CameraIngest {
 
   /** What stands here runs for each packet of an idle camera: it is what that camera costs. A promise only for a keyframe. */
   #take(source: PacketSource, packet: SourcePacket): Promise<void> | null {
-    const { bytes, keyframe } = packet;
+    const { data, keyframe } = packet;
     const ptsTicks = this.#clock.stamp(packet.ptsTicks, packet.ptsTicks === null ? packet.durationTicks : 0);
-    const media: MediaPacket = { packet, ptsTicks, bytes, keyframe, capturedAtUs: packet.capturedAtUs, epoch: this.#clock.epoch };
+    const media = new MediaPacket(data, ptsTicks, keyframe, packet.capturedAtUs, this.#clock.epoch);
     this.#counters.packets++;
-    this.#counters.bytes += bytes;
+    this.#counters.bytes += data.length;
     this.#frameRate.add(ticksToUs(ptsTicks));
     if (!keyframe) {
       this.#handOn(media);
@@ -141,15 +143,14 @@ export class CameraIngest {
   /** The parameter sets in front of a keyframe say whether the stream is still what it was; a promise only where it is not. */
   #learnFormat(source: PacketSource, keyframe: SourcePacket): Promise<void> | null {
     const { codec } = source;
-    const parameterSets = parameterSetsOf(codec, keyframe.data()) ?? this.#format?.parameterSets ?? source.describedParameterSets;
+    const parameterSets = parameterSetsOf(codec, keyframe.data) ?? this.#format?.parameterSets ?? source.describedParameterSets;
     if (parameterSets === null || this.#format?.parameterSets.equals(parameterSets)) return null;
     return this.#begin(codec, parameterSets, keyframe);
   }
 
   async #begin(codec: VideoCodec, parameterSets: Buffer, keyframe: SourcePacket): Promise<void> {
     try {
-      using packet = keyframe.packet();
-      this.#format = await probeFormat(codec, parameterSets, packet);
+      this.#format = { ...await probeFormat(codec, parameterSets, keyframe.data), audio: null };
     } catch (cause) {
       this.#counters.decode_errors++;
       this.#fail(RuthError.from(cause), this.#state);

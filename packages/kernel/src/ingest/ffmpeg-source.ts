@@ -4,10 +4,10 @@ import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import { isTransient, openError, readError } from './camera-errors.ts';
-import type { VideoCodec } from '../video-codec.ts';
-import { TICKS_PER_SECOND } from './media-packet.ts';
-import { OPEN_LIMIT_MS, type HeldPicture, type PacketSource, type SourceOptions, type SourcePacket } from './packet-source.ts';
-import { parameterSetsOf } from './parameter-sets.ts';
+import type { VideoCodec } from '../media/video-codec.ts';
+import { TICKS_PER_SECOND } from '../media/media-packet.ts';
+import { OPEN_LIMIT_MS, type PacketSource, type SourceOptions, type SourcePacket } from './packet-source.ts';
+import { parameterSetsOf } from '../media/parameter-sets.ts';
 
 const WATCH_INTERVAL_MS = 250;
 /** How long an interrupted call may take to return. */
@@ -64,33 +64,23 @@ export class FfmpegSource implements PacketSource {
     using packet = new Packet();
     packet.alloc();
     // FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time.
-    let undated: FfmpegPicture | null = null;
+    let undated: SourcePacket | null = null;
     let dated = false;
-    try {
-      for (;;) {
-        this.#reads++;
-        const status = await this.#context.readFrame(packet);
-        const capturedAtUs = Date.now() * 1000;
-        if (this.#isVideo(status, packet)) {
-          const pts = packet.pts === AV_NOPTS_VALUE ? null : Number(packet.pts);
-          if (pts === null && !dated && undated === null) {
-            undated = new FfmpegPicture(packet.clone()!, null, capturedAtUs);
-          } else {
-            if (undated) {
-              undated.ptsTicks = firstTicks(pts ?? 0, undated.durationTicks);
-              await take(undated);
-              undated.release();
-              undated = null;
-            }
-            dated = true;
-            const taken = take(new FfmpegPicture(packet, pts, capturedAtUs));
-            if (taken) await taken;
-          }
+    for (;;) {
+      this.#reads++;
+      const status = await this.#context.readFrame(packet);
+      if (this.#isVideo(status, packet)) {
+        const picture = pictureOf(packet);
+        if (picture.ptsTicks === null && !dated && undated === null) undated = picture;
+        else {
+          if (undated) await take({ ...undated, ptsTicks: firstTicks(picture.ptsTicks ?? 0, undated.durationTicks) });
+          undated = null;
+          dated = true;
+          const taken = take(picture);
+          if (taken) await taken;
         }
-        packet.unref();
       }
-    } finally {
-      undated?.release();
+      packet.unref();
     }
   }
 
@@ -161,31 +151,11 @@ export class FfmpegSource implements PacketSource {
   }
 }
 
-class FfmpegPicture implements SourcePacket, HeldPicture {
-  ptsTicks: number | null;
-  readonly capturedAtUs: number;
-  readonly bytes: number;
-  readonly keyframe: boolean;
-  readonly #packet: Packet;
-
-  constructor(packet: Packet, ptsTicks: number | null, capturedAtUs: number) {
-    this.#packet = packet;
-    this.ptsTicks = ptsTicks;
-    this.capturedAtUs = capturedAtUs;
-    this.bytes = packet.size;
-    this.keyframe = packet.isKeyframe;
-  }
-
-  get durationTicks(): number { return Number(this.#packet.duration); }
-  data(): Buffer { return this.#packet.data!; }
-  hold(): FfmpegPicture { return new FfmpegPicture(this.packet(), this.ptsTicks, this.capturedAtUs); }
-  release(): void { this.#packet.free(); }
-
-  packet(): Packet {
-    const packet = this.#packet.clone();
-    if (packet === null) throw new RuthError('internal', 'no memory for a packet');
-    return packet;
-  }
+function pictureOf(packet: Packet): SourcePacket {
+  return {
+    data: Buffer.from(packet.data!), ptsTicks: packet.pts === AV_NOPTS_VALUE ? null : Number(packet.pts), durationTicks: Number(packet.duration),
+    keyframe: packet.isKeyframe, capturedAtUs: Date.now() * 1000,
+  };
 }
 
 /** RTP's clock begins at 0 with the first packet, unless the camera's reports say otherwise; then the second one is the guide. */

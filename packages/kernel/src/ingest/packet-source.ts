@@ -1,27 +1,17 @@
 // What a camera connection hands out, whichever way it reads: RtspTcpSource (our own) or FfmpegSource (UDP, TLS).
-import type { Packet } from 'node-av/lib';
-import type { VideoCodec } from '../video-codec.ts';
+import type { VideoCodec } from '../media/video-codec.ts';
 
-/** A picture that somebody keeps. */
-export interface HeldPicture {
-  /** A packet of the caller's own; its pts is still to be set. Throws `internal` where there is no memory. */
-  packet(): Packet;
-  release(): void;
-}
-
-/** One encoded picture. Borrowed: `hold` what shall outlive the call. */
+/** One coded picture as it came, before it has a place in time. */
 export interface SourcePacket {
+  /** Annex B; the receiver's own. */
+  readonly data: Buffer;
   /** Null where the stream tells none. */
   readonly ptsTicks: number | null;
   /** 0 where unknown. */
   readonly durationTicks: number;
-  readonly bytes: number;
   readonly keyframe: boolean;
+  /** Node's wall clock when it arrived, us UTC. */
   readonly capturedAtUs: number;
-  /** Annex B. */
-  data(): Buffer;
-  packet(): Packet;
-  hold(): HeldPicture;
 }
 
 export interface PacketSource extends AsyncDisposable {

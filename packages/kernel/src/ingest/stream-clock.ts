@@ -1,5 +1,5 @@
 // Gives every packet a pts in ticks and an epoch. The epoch grows whenever times of before and after cannot be compared.
-import { TICKS_PER_SECOND } from './media-packet.ts';
+import { TICKS_PER_SECOND } from '../media/media-packet.ts';
 
 /** B-frames step back by a few pictures; more than this is a clock that began anew. */
 const JUMP_BACK_TICKS = TICKS_PER_SECOND;

@@ -1,6 +1,6 @@
 // Puts pictures together from RTP packets: H.264 (RFC 6184: single, STAP-A, FU-A) and H.265 (RFC 7798: single, AP, FU).
 // A NAL unit with a hole in it is left out; any bytes are safe.
-import type { VideoCodec } from '../../video-codec.ts';
+import type { VideoCodec } from '../../media/video-codec.ts';
 
 export interface AccessUnit {
   /** Annex B, 4-byte start codes; the receiver's own. */

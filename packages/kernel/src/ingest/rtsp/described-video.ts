@@ -1,7 +1,7 @@
 // Finds the video in a camera's description (SDP, RFC 8866).
 import { RuthError } from '@ruth/protocol';
-import type { VideoCodec } from '../../video-codec.ts';
-import { parameterSetsOf } from '../parameter-sets.ts';
+import type { VideoCodec } from '../../media/video-codec.ts';
+import { parameterSetsOf } from '../../media/parameter-sets.ts';
 
 export interface DescribedVideo {
   readonly codec: VideoCodec;

@@ -2,10 +2,9 @@
 // idle most of the time: here a picture costs two system calls and no change of thread (FFmpeg: 70 and four).
 import { setImmediate as turn } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
-import { Packet } from 'node-av/lib';
-import type { VideoCodec } from '../../video-codec.ts';
-import { OPEN_LIMIT_MS, type HeldPicture, type PacketSource, type SourceOptions, type SourcePacket } from '../packet-source.ts';
-import { AccessUnits, type AccessUnit } from './access-units.ts';
+import type { VideoCodec } from '../../media/video-codec.ts';
+import { OPEN_LIMIT_MS, type PacketSource, type SourceOptions, type SourcePacket } from '../packet-source.ts';
+import { AccessUnits } from './access-units.ts';
 import { describedVideo, type DescribedVideo } from './described-video.ts';
 import { RtspConnection } from './rtsp-connection.ts';
 
@@ -79,7 +78,7 @@ export class RtspTcpSource implements PacketSource {
     const { promise, reject } = Promise.withResolvers<never>();
     let busy = false;
     // While a promise of `take` is waited for, what comes is kept in order.
-    const hand = (picture: RtpPicture): void => {
+    const hand = (picture: SourcePacket): void => {
       if (busy) {
         if (inbox.waiting.push(picture) > MAX_WAITING) reject(new RuthError('internal', 'pictures wait for a keyframe that nobody looks at'));
         return;
@@ -138,20 +137,20 @@ export class RtspTcpSource implements PacketSource {
 
 /** Where pictures wait until somebody runs the source, and after. */
 class Inbox {
-  readonly waiting: RtpPicture[] = [];
+  readonly waiting: SourcePacket[] = [];
   pictures = 0;
   ended: RuthError | null = null;
   #channel = RTP_CHANNEL;
   #units: AccessUnits | null = null;
 
-  onPicture: (picture: RtpPicture) => void = (picture) => { if (this.waiting.length < MAX_WAITING) this.waiting.push(picture); };
+  onPicture: (picture: SourcePacket) => void = (picture) => { if (this.waiting.length < MAX_WAITING) this.waiting.push(picture); };
   onEnd: (error: RuthError) => void = () => undefined;
 
   begin({ codec, payloadType }: DescribedVideo, channel: number): void {
     this.#channel = channel;
     this.#units = new AccessUnits(codec, payloadType, (unit) => {
       this.pictures++;
-      this.onPicture(new RtpPicture(unit));
+      this.onPicture({ ...unit, durationTicks: 0 });
     });
   }
 
@@ -163,37 +162,6 @@ class Inbox {
   end(error: RuthError): void {
     this.ended = error;
     this.onEnd(error);
-  }
-}
-
-class RtpPicture implements SourcePacket, HeldPicture {
-  readonly ptsTicks: number;
-  readonly durationTicks = 0;
-  readonly bytes: number;
-  readonly keyframe: boolean;
-  readonly capturedAtUs: number;
-  readonly #data: Buffer;
-
-  constructor({ data, ptsTicks, keyframe, capturedAtUs }: AccessUnit) {
-    this.#data = data;
-    this.bytes = data.length;
-    this.ptsTicks = ptsTicks;
-    this.keyframe = keyframe;
-    this.capturedAtUs = capturedAtUs;
-  }
-
-  data(): Buffer { return this.#data; }
-  hold(): RtpPicture { return this; }
-  release(): void {
-    // Garbage collection has it.
-  }
-
-  packet(): Packet {
-    const packet = new Packet();
-    packet.alloc();
-    packet.data = this.#data;
-    packet.isKeyframe = this.keyframe;
-    return packet;
   }
 }
 

@@ -1,9 +1,9 @@
 // Turns packets into fMP4 as they are: an init segment, then one fragment per picture. Media time 0 is the first decode time.
 import { RuthError } from '@ruth/protocol';
-import { CodecParameters, Dictionary, FormatContext, IOContext, Rational, type Packet } from 'node-av/lib';
+import { CodecParameters, Dictionary, FormatContext, IOContext, Rational } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
-import { TICKS_PER_SECOND, type StreamFormat } from '../../ingest/media-packet.ts';
-import { DecodeTimes } from './decode-times.ts';
+import { ffmpegPacket, TICKS_PER_SECOND, type MediaPacket, type StreamFormat } from '../../media/media-packet.ts';
+import { DecodeTimes } from '../../media/decode-times.ts';
 
 export interface Fragment {
   readonly data: Buffer;
@@ -34,7 +34,7 @@ export class FragmentMuxer implements AsyncDisposable {
   }
 
   /** `first` is the keyframe that will be written first. Throws `stream_corrupt` where the format makes no MP4. */
-  static async open(format: StreamFormat, firstPtsTicks: number, durationTicks: number): Promise<FragmentMuxer> {
+  static async open(format: StreamFormat, firstPtsTicks: number): Promise<FragmentMuxer> {
     const context = new FormatContext();
     const io = new IOContext();
     const written: Buffer[] = [];
@@ -61,14 +61,14 @@ export class FragmentMuxer implements AsyncDisposable {
       context.freeContext();
       throw new RuthError('stream_corrupt', 'the parameter sets of the stream make no MP4');
     }
-    const firstDecodeTicks = new DecodeTimes(format.reorderDepth).next(firstPtsTicks, durationTicks > 0 ? durationTicks : USUAL_DURATION_TICKS);
+    const firstDecodeTicks = new DecodeTimes(format.reorderDepth).next(firstPtsTicks, USUAL_DURATION_TICKS);
     return new FragmentMuxer(context, io, written, format, firstDecodeTicks);
   }
 
-  /** Writes one packet, which it changes. Returns the fragment of the picture before, whose duration is known only now. */
-  async write(packet: Packet, ptsTicks: number, keyframe: boolean): Promise<Fragment | null> {
-    const durationTicks = Number(packet.duration);
-    const decodeTicks = this.#times.next(ptsTicks, durationTicks > 0 ? durationTicks : USUAL_DURATION_TICKS);
+  /** Returns the fragment of the picture before, whose duration is known only now. */
+  async write({ data, ptsTicks, keyframe }: MediaPacket): Promise<Fragment | null> {
+    using packet = ffmpegPacket(data, keyframe);
+    const decodeTicks = this.#times.next(ptsTicks, USUAL_DURATION_TICKS);
     packet.streamIndex = 0;
     packet.pts = BigInt(Math.max(ptsTicks, decodeTicks) - this.originTicks);
     packet.dts = BigInt(decodeTicks - this.originTicks);

@@ -3,7 +3,7 @@ import { Demuxer } from 'node-av/api';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC } from 'node-av/constants';
 import { RuthError } from '@ruth/protocol';
 import type { AccessUnit, VideoDescription } from './media-source.ts';
-import { isParameterSet, parseExtradata, splitByteStream, splitSample } from './nal-units.ts';
+import { isParameterSet, parseExtradata, splitByteStream, splitSample } from '../../media/nal-units.ts';
 
 const MAX_CLIP_BYTES = 512 * 1024 * 1024;
 

@@ -4,7 +4,7 @@ export { ClipSource, systemClock, type Clock } from './clip-source.ts';
 export type { RtspCounters, RtspLimits } from './connection.ts';
 export type { Credentials } from './digest-authentication.ts';
 export { LiveSource, type AccessUnit, type MediaSource, type Subscription, type VideoDescription } from './media-source.ts';
-export { parseExtradata, splitByteStream, splitSample } from './nal-units.ts';
+export { parseExtradata, splitByteStream, splitSample } from '../../media/nal-units.ts';
 export { MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestDecoder, type Decoded, type RtspRequest } from './request-decoder.ts';
 export { RtpStream } from './rtp-stream.ts';
 export { RtspServer, type RtspServerOptions } from './server.ts';

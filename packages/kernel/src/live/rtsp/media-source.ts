@@ -1,6 +1,6 @@
 // What the RTSP server serves: a source of coded pictures, and LiveSource, the one that others push into.
 
-import type { VideoCodec } from '../../video-codec.ts';
+import type { VideoCodec } from '../../media/video-codec.ts';
 
 export interface VideoDescription {
   readonly codec: VideoCodec;

@@ -1,8 +1,8 @@
 // One client's RTP stream of one video (RFC 3550): H.264 after RFC 6184, H.265 after RFC 7798, and its sender reports.
 import { randomBytes } from 'node:crypto';
-import type { VideoCodec } from '../../video-codec.ts';
+import type { VideoCodec } from '../../media/video-codec.ts';
 import type { AccessUnit, VideoDescription } from './media-source.ts';
-import { isParameterSet } from './nal-units.ts';
+import { isParameterSet } from '../../media/nal-units.ts';
 
 export const PAYLOAD_TYPE = 96;
 export const CLOCK_RATE = 90_000;

@@ -1,6 +1,6 @@
 // The SDP that DESCRIBE answers (RFC 8866, RFC 6184 8.2, RFC 7798 7.2).
 import type { VideoDescription } from './media-source.ts';
-import { nalType } from './nal-units.ts';
+import { nalType } from '../../media/nal-units.ts';
 import { CLOCK_RATE, PAYLOAD_TYPE } from './rtp-stream.ts';
 
 const RTP_NAME: Readonly<Record<VideoDescription['codec'], string>> = { h264: 'H264', hevc: 'H265' };

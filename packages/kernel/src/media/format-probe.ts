@@ -1,9 +1,9 @@
 // Learns what a stream is by decoding one keyframe of it: the decoder itself says size and reorder depth.
 import { RuthError } from '@ruth/protocol';
-import { Codec, CodecContext, Frame, type Packet } from 'node-av/lib';
+import { Codec, CodecContext, Frame } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC } from 'node-av/constants';
-import type { VideoCodec } from '../video-codec.ts';
-import type { StreamFormat } from './media-packet.ts';
+import type { VideoCodec } from './video-codec.ts';
+import { ffmpegPacket, type StreamFormat } from './media-packet.ts';
 
 const CODEC_ID = { h264: AV_CODEC_ID_H264, hevc: AV_CODEC_ID_HEVC } as const;
 
@@ -23,12 +23,13 @@ export async function openDecoder(codec: VideoCodec, parameterSets: Buffer): Pro
   return context;
 }
 
-/** Throws `stream_corrupt` where the keyframe does not decode. */
-export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyframe: Packet): Promise<StreamFormat> {
+/** `keyframe`: Annex B. Throws `stream_corrupt` where it does not decode. */
+export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyframe: Buffer): Promise<Omit<StreamFormat, 'audio'>> {
+  using packet = ffmpegPacket(keyframe, true);
   using context = await openDecoder(codec, parameterSets);
   using frame = new Frame();
   frame.alloc();
-  const sent = await context.sendPacket(keyframe);
+  const sent = await context.sendPacket(packet);
   await context.sendPacket(null);
   if (sent < 0 || await context.receiveFrame(frame) < 0 || frame.width < 1 || frame.height < 1) {
     throw new RuthError('stream_corrupt', `a keyframe of the ${codec} stream does not decode`);

@@ -1,5 +1,5 @@
 // Finds SPS, PPS and VPS in Annex B bytes, and names the codec for a browser. Reads only; any bytes are safe to give it.
-import type { VideoCodec } from '../video-codec.ts';
+import type { VideoCodec } from './video-codec.ts';
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 

@@ -1,6 +1,6 @@
 // NAL units: taken out of a byte stream (Annex B) or of length-prefixed samples (MP4), and out of a decoder's extradata.
 import { RuthError } from '@ruth/protocol';
-import type { VideoCodec } from '../../video-codec.ts';
+import type { VideoCodec } from './video-codec.ts';
 
 export function nalType(codec: VideoCodec, nal: Buffer): number {
   const first = nal[0] ?? 0;

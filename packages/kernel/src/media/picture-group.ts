@@ -1,0 +1,34 @@
+// The pictures since the last keyframe, kept so that whoever begins to look now begins at once. Bounded: a group that grows
+// too large is let go, and a new viewer waits for the next keyframe.
+import type { MediaPacket, PacketConsumer, StreamFormat } from './media-packet.ts';
+
+const MAX_BYTES = 16 << 20;
+
+export class PictureGroup implements PacketConsumer {
+  readonly #packets: MediaPacket[] = [];
+  #bytes = 0;
+
+  /** Null before the first. */
+  format: StreamFormat | null = null;
+
+  /** Keyframe first; empty while none is held. */
+  get packets(): readonly MediaPacket[] { return this.#packets; }
+
+  begin(format: StreamFormat): void {
+    this.format = format;
+    this.#clear();
+  }
+
+  accept(packet: MediaPacket): void {
+    if (packet.keyframe || this.#packets[0]?.epoch !== packet.epoch) this.#clear();
+    if (!packet.keyframe && this.#packets.length === 0) return;
+    this.#packets.push(packet);
+    this.#bytes += packet.data.length;
+    if (this.#bytes > MAX_BYTES) this.#clear();
+  }
+
+  #clear(): void {
+    this.#packets.length = 0;
+    this.#bytes = 0;
+  }
+}
