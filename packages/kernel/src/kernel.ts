@@ -4,23 +4,18 @@ import { kernelSocketPath, RuthError, type CameraStatus, type LeaseGrant, type L
 import { listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { controlServer } from './control/control-server.ts';
 import { LeaseTable } from './frames/lease-table.ts';
-import { CameraProcess } from './ingest/camera-process.ts';
-import { LiveRelay } from './live/fmp4/live-relay.ts';
-
-interface Camera {
-  readonly process: CameraProcess;
-  readonly relay: LiveRelay;
-}
+import { KernelCamera } from './kernel-camera.ts';
+import type { LiveRelay } from './live/fmp4/live-relay.ts';
 
 export interface KernelOptions {
-  readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory'>;
+  readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding'>;
   readonly logger: Logger;
 }
 
 export class Kernel implements AsyncDisposable {
   readonly socketPath: string;
   readonly #options: KernelOptions;
-  readonly #cameras = new Map<string, Camera>();
+  readonly #cameras = new Map<string, KernelCamera>();
   readonly #leases = new LeaseTable();
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
@@ -39,24 +34,20 @@ export class Kernel implements AsyncDisposable {
     await listenOnSocket(kernel.#server.server, kernel.socketPath);
     const swept = sweepOrphanRings({ ringDirectory });
     if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
-    for (const camera of cameras) {
-      const relay = new LiveRelay({ onWanted: (wanted) => process.setLive(wanted) });
-      const process = new CameraProcess({
-        camera, ringDirectory, logger: options.logger,
-        onLive: (message) => relay.relay(message), onGone: () => relay.forget(),
-      });
-      kernel.#cameras.set(camera.id, { process, relay });
-      process.start();
+    for (const settings of cameras) {
+      const camera = new KernelCamera({ camera: settings, settings: options.settings, logger: options.logger });
+      kernel.#cameras.set(settings.id, camera);
+      camera.start();
     }
     return kernel;
   }
 
   cameras(): CameraStatus[] {
-    return [...this.#cameras.values()].map((camera) => statusOf(camera));
+    return [...this.#cameras.values()].map((camera) => camera.status);
   }
 
   /** Throws `camera_not_found`. */
-  camera(id: string): CameraStatus { return statusOf(this.#camera(id)); }
+  camera(id: string): CameraStatus { return this.#camera(id).status; }
 
   /** Throws `camera_not_found`. */
   live(id: string): LiveRelay { return this.#camera(id).relay; }
@@ -76,21 +67,20 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    for (const { relay } of this.#cameras.values()) relay.close();
-    await Promise.all([this.#server.close(), ...[...this.#cameras.values()].map(({ process }) => process.close())]);
+    await Promise.all([this.#server.close(), ...[...this.#cameras.values()].map((camera) => camera[Symbol.asyncDispose]())]);
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
 
-  #camera(id: string): Camera {
+  #camera(id: string): KernelCamera {
     const camera = this.#cameras.get(id);
     if (!camera) throw new RuthError('camera_not_found', `there is no camera ${JSON.stringify(id)}`);
     return camera;
   }
 
   #apply(cameraIds: readonly string[]): void {
-    for (const id of cameraIds) this.#cameras.get(id)?.process.setDemand(this.#leases.demand(id));
+    for (const id of cameraIds) this.#cameras.get(id)?.process.want({ fps: this.#leases.demand(id) });
     clearTimeout(this.#expiry);
     const inMs = this.#leases.nextExpiryInMs;
     if (inMs !== null) this.#expiry = setTimeout(() => this.#apply(this.#leases.expire()), Math.ceil(inMs));
@@ -103,11 +93,4 @@ function requireFolder(ringDirectory: string): void {
   } catch (cause) {
     throw new RuthError('invalid_config', `paths.ring_directory ${ringDirectory} cannot be written to: ${(cause as Error).message}; make the folder, or name another on a tmpfs`, { cause });
   }
-}
-
-function statusOf({ process, relay }: Camera): CameraStatus {
-  const status = process.status;
-  const { droppedFragments, closedViewers } = relay.counters;
-  const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
-  return { ...status, drops, viewers: relay.viewers };
 }

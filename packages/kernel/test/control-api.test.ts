@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { test } from 'node:test';
 import { CameraStatus, ErrorBody, LeaseGrant, ProcessHealth, validator } from '@ruth/protocol';
+import { parseSettings } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { Kernel } from '../src/index.ts';
 import { ask, TestFolders, TestKernel } from './test-kernel.ts';
@@ -67,6 +68,6 @@ test('a second kernel on the same socket is refused, and the first goes on', asy
 
 test('a kernel without a folder for its rings does not start, and says which and what helps', async () => {
   await using folders = await TestFolders.make();
-  const settings = { cameras: [], socketDirectory: folders.sockets, ringDirectory: `${folders.rings}/gone` };
+  const settings = { ...parseSettings('', 'test'), socketDirectory: folders.sockets, ringDirectory: `${folders.rings}/gone` };
   await assert.rejects(Kernel.start({ settings, logger: createLogger('kernel', 'silent') }), { code: 'invalid_config', message: /ring_directory .*gone .*make the folder/ });
 });

@@ -1,20 +1,27 @@
-// `ruth.yaml`: the one settings file, read alike by every process.
+// The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
-import { cameraUrlProblem } from './camera-url.ts';
-import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, ID_PATTERN } from './ids.ts';
+import { ID_PATTERN } from './ids.ts';
 import { InferConfig } from './inference.ts';
-import { parseYaml } from './yaml-document.ts';
 
 const strict = { additionalProperties: false } as const;
 const id = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
+
+const maxAgeDays = Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 36_500, description: 'Older recordings are deleted, but for what is kept; no limit unless told' }));
+const maxSizeGb = Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e7, description: 'When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told' }));
 
 export const CameraConfig = Type.Object({
   id: id('Name of the camera in paths, messages and events'),
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Shown on the page; the id unless told' })),
   url: Type.String({ minLength: 1, maxLength: 2048, description: 'rtsp://user:password@host:554/path; special characters of the password percent-encoded' }),
+  detect_url: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A second, smaller stream of the same camera that is decoded for models; url is recorded and shown. url unless told' })),
   transport: Type.Optional(Type.Enum(['tcp', 'udp'], { description: 'How RTP travels; tcp unless told' })),
   stall_timeout_ms: Type.Optional(Type.Integer({ minimum: 500, maximum: 120_000, description: 'Milliseconds of silence after which the camera counts as stalled; 5000 unless told' })),
   frames: Type.Optional(Type.Object({ slots: Type.Optional(Type.Integer({ minimum: 2, maximum: 256, description: 'Frames the ring holds; 8 unless told' })) }, { ...strict, description: 'Decoded frames in shared memory' })),
+  audio: Type.Optional(Type.Boolean({ description: 'Keep the sound of the camera where it has one; true unless told' })),
+  recording: Type.Optional(Type.Object({
+    active: Type.Optional(Type.Boolean({ description: 'false records nothing of this camera; true unless told, where there is a recording section' })),
+    max_age_days: maxAgeDays, max_size_gb: maxSizeGb,
+  }, { ...strict, description: 'How this camera is recorded' })),
   note: Type.Optional(Type.String({ maxLength: 500, description: 'Shown on the page beside the camera' })),
 }, { ...strict, description: 'A camera' });
 export type CameraConfig = Static<typeof CameraConfig>;
@@ -44,6 +51,32 @@ export const ModelConfig = Type.Object({
 }, { ...strict, description: 'A model' });
 export type ModelConfig = Static<typeof ModelConfig>;
 
+export const RecordingConfig = Type.Object({
+  directory: Type.String({ minLength: 1, description: 'Folder of the recordings and their index, relative to this file; made where it is missing' }),
+  segment_s: Type.Optional(Type.Number({ minimum: 2, maximum: 300, description: 'Seconds after which a file is ended at the next keyframe; 10 unless told' })),
+  max_age_days: maxAgeDays, max_size_gb: maxSizeGb,
+  min_free_gb: Type.Optional(Type.Number({ minimum: 0, maximum: 1e6, description: 'Free space (10^9 bytes) below which the oldest recordings are deleted early; 2 unless told' })),
+}, { ...strict, description: 'Records every camera; without this section nothing is recorded' });
+
+const port = (description: string) => Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description }));
+const credential = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 128, description }));
+
+export const LiveConfig = Type.Object({
+  webrtc: Type.Optional(Type.Object({
+    active: Type.Optional(Type.Boolean({ description: 'false: live video goes over the page\'s own connection alone; true unless told' })),
+    host: Type.Optional(Type.String({ minLength: 1, description: 'Address to listen on for media; http.host unless told' })),
+    port: port('First UDP and TCP port for media, one for each worker; 0, any free ones, unless told'),
+    announced_address: Type.Optional(Type.String({ minLength: 1, description: 'Address or name under which viewers reach this machine, where it is another than host' })),
+    workers: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most mediasoup workers; one per core unless told' })),
+  }, { ...strict, description: 'Live video over WebRTC' })),
+  rtsp: Type.Optional(Type.Object({
+    host: Type.Optional(Type.String({ minLength: 1, description: 'Address to listen on; http.host unless told' })),
+    port: port('8554 unless told; 0 picks a free one'),
+    user: credential('Name that clients must give'), password: credential('Password that clients must give (digest authentication)'),
+  }, { ...strict, description: 'Every camera as rtsp://host:port/<camera> for other programs; without this section not' })),
+}, { ...strict, description: 'How live video is served' });
+export type LiveConfig = Static<typeof LiveConfig>;
+
 export const RuthConfig = Type.Object({
   http: Type.Optional(Type.Object({
     host: Type.Optional(Type.String({ minLength: 1, description: 'Address to listen on; 127.0.0.1 unless told' })),
@@ -55,6 +88,11 @@ export const RuthConfig = Type.Object({
     models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of model folders, relative to this file; models unless told' })),
   }, { ...strict, description: 'Where sockets, frames and models are' })),
   log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'The least that is logged; info unless told' })),
+  recording: Type.Optional(RecordingConfig),
+  live: Type.Optional(LiveConfig),
+  decoding: Type.Optional(Type.Object({
+    hardware: Type.Optional(Type.Enum(['auto', 'none', 'vaapi', 'cuda'], { description: 'Decoder hardware; none unless told. Where it is missing or fails, software decodes and the log says so' })),
+  }, { ...strict, description: 'How pictures are decoded' })),
   cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'The cameras of this node' })),
   models: Type.Optional(Type.Array(ModelConfig, { maxItems: 256, description: 'The models to run; the two built-in ones unless told' })),
   subscriptions: Type.Optional(Type.Array(SubscriptionConfig, {
@@ -62,83 +100,3 @@ export const RuthConfig = Type.Object({
   })),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;
-
-/** A camera's settings with nothing left open. */
-export interface CameraSettings {
-  readonly id: string;
-  readonly name: string;
-  readonly url: string;
-  readonly transport: 'tcp' | 'udp';
-  readonly stallTimeoutMs: number;
-  readonly slotCount: number;
-  readonly note: string | null;
-}
-
-/** The settings of a node with nothing left open. */
-export interface Settings {
-  readonly http: { readonly host: string; readonly port: number };
-  readonly socketDirectory: string;
-  readonly ringDirectory: string;
-  readonly modelsDirectory: string;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  readonly cameras: readonly CameraSettings[];
-  readonly models: readonly { readonly id: string; readonly folder: string }[];
-  /** One per camera and model: `*` is resolved. */
-  readonly subscriptions: readonly (SubscriptionConfig & { readonly active: boolean })[];
-}
-
-/** What runs where `ruth.yaml` names no models: the two that set-up makes. */
-export const BUILT_IN_DETECTOR = 'centernet-coco';
-export const BUILT_IN_POSE = 'movenet-lightning';
-export const DEFAULT_SUBSCRIPTIONS: readonly SubscriptionConfig[] = [
-  { camera: '*', model: BUILT_IN_DETECTOR, desired_fps: 5 },
-  { camera: '*', model: BUILT_IN_POSE, desired_fps: 5, regions: { model: BUILT_IN_DETECTOR, classes: ['person'] } },
-];
-
-/** Parses `ruth.yaml`. Throws `invalid_config` naming file, line, key and what would be right. */
-export function parseSettings(text: string, file: string): Settings {
-  const document = parseYaml(RuthConfig, text, file, 'invalid_config');
-  const config = document.value;
-  const cameras = (config.cameras ?? []).map((camera, index): CameraSettings => {
-    const problem = cameraUrlProblem(camera.url);
-    if (problem) throw document.errorAt(['cameras', index, 'url'], problem);
-    if (config.cameras!.findIndex((other) => other.id === camera.id) !== index) {
-      throw document.errorAt(['cameras', index, 'id'], `${camera.id} is taken by a camera above; choose another id`);
-    }
-    return {
-      id: camera.id, name: camera.name ?? camera.id, url: camera.url, transport: camera.transport ?? 'tcp',
-      stallTimeoutMs: camera.stall_timeout_ms ?? 5000, slotCount: camera.frames?.slots ?? 8, note: camera.note ?? null,
-    };
-  });
-  const modelsDirectory = config.paths?.models_directory ?? 'models';
-  const named = config.models ?? [{ id: BUILT_IN_DETECTOR }, { id: BUILT_IN_POSE }];
-  const models = named.map((model, index) => {
-    if (named.findIndex((other) => other.id === model.id) !== index) throw document.errorAt(['models', index, 'id'], `${model.id} stands above already`);
-    return { id: model.id, folder: model.folder ?? `${modelsDirectory}/${model.id}` };
-  });
-  const declared = config.subscriptions ?? DEFAULT_SUBSCRIPTIONS.filter((subscription) => models.some((model) => model.id === subscription.model));
-  const subscriptions = new Map<string, SubscriptionConfig & { active: boolean }>();
-  for (const [index, subscription] of declared.entries()) {
-    const path = ['subscriptions', index];
-    const ids = subscription.camera === '*' ? cameras.map((camera) => camera.id) : [subscription.camera];
-    if (subscription.camera !== '*' && !cameras.some((camera) => camera.id === subscription.camera)) {
-      throw document.errorAt([...path, 'camera'], `${subscription.camera} is no camera of this file; known: ${cameras.map((camera) => camera.id).join(', ') || 'none'}`);
-    }
-    for (const [key, model] of [['model', subscription.model], ['regions', subscription.regions?.model]] as const) {
-      if (model === undefined || models.some((known) => known.id === model)) continue;
-      throw document.errorAt([...path, key], `${model} is no model of this file; known: ${models.map((known) => known.id).join(', ') || 'none'}`);
-    }
-    // A line for one camera stands above a line for all.
-    for (const camera of ids) {
-      const key = `${camera} ${subscription.model}`;
-      if (subscription.camera === '*' && subscriptions.has(key)) continue;
-      subscriptions.set(key, { ...subscription, camera, active: subscription.active ?? true });
-    }
-  }
-  return {
-    http: { host: config.http?.host ?? '127.0.0.1', port: config.http?.port ?? 8080 },
-    socketDirectory: config.paths?.socket_directory ?? DEFAULT_SOCKET_DIRECTORY,
-    ringDirectory: config.paths?.ring_directory ?? DEFAULT_RING_DIRECTORY,
-    modelsDirectory, logLevel: config.log_level ?? 'info', cameras, models, subscriptions: [...subscriptions.values()],
-  };
-}

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
 import { Detection, InferMetadata } from './inference.ts';
+import { RecordingStatus } from './recording.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
@@ -49,6 +50,20 @@ export const CameraStatus = Type.Object({
   /** Frames that were due and were not published, by cause. */
   drops: Type.Record(Type.String(), Count),
   pid: Nullable(Count),
+  /** Over the last seconds. */
+  bitrate_bps: Nullable(Type.Number({ minimum: 0 })),
+  /** Seconds between the last keyframes. */
+  keyframe_interval_s: Nullable(Type.Number({ minimum: 0 })),
+  /** RTP packets that did not arrive. */
+  packets_lost: Count,
+  /** Codec of the sound as the camera sends it. */
+  audio_codec: Nullable(Type.String()),
+  /** What decodes at present: software, or the kind of hardware. */
+  decoder: Nullable(Type.String()),
+  /** The stream that is decoded, where it is another than the one that is shown. */
+  detect: Nullable(Type.Object({ state: Type.Enum([...CAMERA_STATES]), width: Nullable(Count), height: Nullable(Count), fps: Nullable(Type.Number()), last_error: Nullable(LastError) })),
+  recording: RecordingStatus,
+  live: Type.Object({ mse_viewers: Count, webrtc_viewers: Count, rtsp_clients: Count }),
 });
 export type CameraStatus = Static<typeof CameraStatus>;
 

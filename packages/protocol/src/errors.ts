@@ -44,8 +44,16 @@ export const ERRORS = {
   camera_no_video: { httpStatus: 422, retryable: false, advice: 'The stream has no video that Ruth can read (H.264 or H.265); choose another stream of the camera.' },
   camera_stalled: { httpStatus: 504, retryable: true, advice: 'The camera stopped sending; check the network and the camera.' },
   stream_corrupt: { httpStatus: 502, retryable: true, advice: 'The video is damaged on the way; use TCP, check the network.' },
+  // recordings
+  not_recorded: { httpStatus: 404, retryable: false, advice: 'Ask for a time that is recorded; the timeline shows which.' },
+  recording_off: { httpStatus: 409, retryable: false, advice: 'Add a recording section with a directory to ruth.yaml.' },
+  disk_full: { httpStatus: 507, retryable: true, advice: 'Free space on the disk of the recordings, or lower max_size_gb.' },
+  // live
+  webrtc_unavailable: { httpStatus: 503, retryable: true, advice: 'Watch over the page itself meanwhile; see the kernel log for why there is no WebRTC.' },
+  unsupported_codec: { httpStatus: 415, retryable: false, advice: 'Choose another way to watch: WebRTC carries H.264 alone.' },
   // everything else
   not_found: { httpStatus: 404, retryable: false, advice: 'Check the address.' },
+  forbidden: { httpStatus: 403, retryable: false, advice: 'Ask an administrator for the permission.' },
   unauthorized: { httpStatus: 401, retryable: false, advice: 'Sign in.' },
   invalid_state: { httpStatus: 409, retryable: false, advice: 'The step does not follow from the present state.' },
   internal: { httpStatus: 500, retryable: false, advice: 'This is a bug in Ruth; please report it with the log.' },

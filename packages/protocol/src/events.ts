@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { Look } from './control.ts';
 import { Box } from './inference.ts';
+import { RecordingGap, StorageStatus } from './recording.ts';
 
 export const EVENT_VERSION = 1;
 const Count = Type.Integer({ minimum: 0 });
@@ -23,11 +24,21 @@ export const TrackEvent = Type.Object({
   frame_id: Count, captured_at: Type.Number({ description: 'UTC, seconds' }), track: TrackState,
 });
 
+/** From the kernel: a time that is not recorded began (`end` null) or ended. */
+export const RecordingGapEvent = Type.Object({ ...envelope, type: Type.Literal('recording.gap'), camera_id: Type.String(), gap: RecordingGap });
+/** From the kernel: the disk is (no longer) full, deleted early, or fails. */
+export const StorageEvent = Type.Object({ ...envelope, type: Type.Literal('recording.storage'), state: StorageStatus.properties.state, message: Type.String() });
+
 /** The consumer asked for events after `asked_after` but the buffer begins at `oldest`: what lies between is lost to it. */
 export const GapEvent = Type.Object({ ...envelope, type: Type.Literal('gap'), asked_after: Count, oldest: Count });
 
 export const CoreEvent = Type.Union([DetectionEvent, ModelEvent, CameraEvent, TrackEvent, GapEvent]);
 export type CoreEvent = Static<typeof CoreEvent>;
+/** The kernel's own stream, GET /v1/events on its socket: told also while core is away. */
+export const KernelEvent = Type.Union([RecordingGapEvent, StorageEvent, GapEvent]);
+export type KernelEvent = Static<typeof KernelEvent>;
+export type RecordingGapEvent = Static<typeof RecordingGapEvent>;
+export type StorageEvent = Static<typeof StorageEvent>;
 export type DetectionEvent = Static<typeof DetectionEvent>;
 export type ModelEvent = Static<typeof ModelEvent>;
 export type CameraEvent = Static<typeof CameraEvent>;

@@ -2,9 +2,10 @@
 import type { TSchema } from 'typebox';
 import { RuthConfig } from './config.ts';
 import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, ModelStatus, ProcessHealth, SubscriptionStatus } from './control.ts';
-import { CoreEvent } from './events.ts';
+import { CoreEvent, KernelEvent } from './events.ts';
 import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, InferRequest, InferResponse } from './inference.ts';
 import { Manifest } from './manifest.ts';
+import { ExportRequest, ExportStatus, KeepRequest, StorageStatus, Timeline } from './recording.ts';
 import { SystemHealth } from './system-health.ts';
 
 /** Draft 7: what yaml-language-server and most libraries read, and the draft whose tuples TypeBox writes. */
@@ -29,6 +30,12 @@ export const PUBLISHED_SCHEMAS = {
   'subscription-status': { schema: SubscriptionStatus, title: 'Subscription status', description: 'GET /v1/subscriptions of the core, each item' },
   'look': { schema: Look, title: 'Look', description: 'The newest look of a model at a camera' },
   'core-event': { schema: CoreEvent, title: 'Core event', description: 'An event of the ordered stream of the core' },
+  'kernel-event': { schema: KernelEvent, title: 'Kernel event', description: 'An event of the ordered stream of the kernel' },
+  'timeline': { schema: Timeline, title: 'Timeline', description: 'What of a span is recorded, and why the rest is not' },
+  'export-request': { schema: ExportRequest, title: 'Export request', description: 'Asks for a span as one MP4' },
+  'export-status': { schema: ExportStatus, title: 'Export status', description: 'How far an export is' },
+  'keep-request': { schema: KeepRequest, title: 'Keep request', description: 'A span that is not to be deleted' },
+  'storage-status': { schema: StorageStatus, title: 'Storage status', description: 'How the disk of the recordings is' },
   'error-body': { schema: ErrorBody, title: 'Error body', description: 'Body of every error answer over HTTP' },
   'process-health': { schema: ProcessHealth, title: 'Process health', description: 'GET /v1/health of kernel and core' },
   'system-health': { schema: SystemHealth, title: 'System health', description: 'GET /api/v1/health of the server' },

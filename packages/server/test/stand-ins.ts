@@ -15,7 +15,9 @@ import type { WebSocket } from 'ws';
 export const camera = (id: string, over: Partial<CameraStatus> = {}): CameraStatus => ({
   camera_id: id, name: id, note: null, url: `rtsp://127.0.0.1:8554/${id}`, state: 'streaming', last_error: null, codec: 'h264', width: 640, height: 360, fps: 25,
   decode_level: 'all', leased_fps: 5, frame_reference: `/dev/shm/vas_frames_${id}`, viewers: 0,
-  counters: { packets: 1, keyframes: 1, bytes: 1, decoded: 1, published: 1, reconnects: 0, decode_errors: 0, restarts: 0 }, drops: {}, pid: 1, ...over,
+  counters: { packets: 1, keyframes: 1, bytes: 1, decoded: 1, published: 1, reconnects: 0, decode_errors: 0, restarts: 0 }, drops: {}, pid: 1,
+  bitrate_bps: 4e6, keyframe_interval_s: 2, packets_lost: 0, audio_codec: null, decoder: 'software', detect: null,
+  recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} }, live: { mse_viewers: 0, webrtc_viewers: 0, rtsp_clients: 0 }, ...over,
 });
 
 export const model = (id: string, over: Partial<ModelStatus> = {}): ModelStatus => ({

@@ -1,6 +1,6 @@
 // `ruth demo`: a whole node with a camera of its own, a sample clip served over RTSP in an endless loop.
 import type { Command } from 'commander';
-import type { CameraSettings } from '@ruth/protocol';
+import { cameraSettings, type CameraSettings } from '@ruth/protocol';
 import { cacheDirectory } from '../demo/cache-directory.ts';
 import { prepareDemoClip } from '../demo/clip.ts';
 import { resolveSettings } from '../settings/resolve-settings.ts';
@@ -34,5 +34,5 @@ export function addDemoCommand(program: Command): void {
 }
 
 function demoCamera(url: string, note: string): CameraSettings {
-  return { id: 'demo', name: 'Demo camera', url, transport: 'tcp', stallTimeoutMs: 5000, slotCount: 8, note };
+  return cameraSettings({ id: 'demo', name: 'Demo camera', url, note });
 }

@@ -1,5 +1,7 @@
 // Settings as a `ruth.yaml` text again (JSON, which YAML contains): what a supervisor hands to a process.
-import type { RuthConfig, Settings } from '@ruth/protocol';
+import type { LiveConfig, LiveSettings, Retention, RuthConfig, Settings } from '@ruth/protocol';
+
+const BYTES_PER_GB = 1e9;
 
 /** `parseSettings(settingsText(s), ...)` gives `s` back. */
 export function settingsText(settings: Settings): string {
@@ -7,12 +9,34 @@ export function settingsText(settings: Settings): string {
     http: settings.http,
     paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory },
     log_level: settings.logLevel,
+    ...(settings.recording === null ? {} : {
+      recording: {
+        directory: settings.recording.directory, segment_s: settings.recording.segmentS, min_free_gb: settings.recording.minFreeBytes / BYTES_PER_GB, ...retentionConfig(settings.recording),
+      },
+    }),
+    live: liveConfig(settings.live), decoding: settings.decoding,
     cameras: settings.cameras.map((camera) => ({
       id: camera.id, name: camera.name, url: camera.url, transport: camera.transport, stall_timeout_ms: camera.stallTimeoutMs,
-      frames: { slots: camera.slotCount }, ...(camera.note === null ? {} : { note: camera.note }),
+      frames: { slots: camera.slotCount }, audio: camera.audio,
+      ...(camera.note === null ? {} : { note: camera.note }), ...(camera.detectUrl === null ? {} : { detect_url: camera.detectUrl }),
+      recording: { active: camera.recording.active, ...retentionConfig(camera.recording) },
     })),
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),
     subscriptions: [...settings.subscriptions],
   };
   return JSON.stringify(config);
+}
+
+function retentionConfig({ maxAgeDays, maxBytes }: Retention): { max_age_days?: number; max_size_gb?: number } {
+  return { ...(maxAgeDays === null ? {} : { max_age_days: maxAgeDays }), ...(maxBytes === null ? {} : { max_size_gb: maxBytes / BYTES_PER_GB }) };
+}
+
+function liveConfig({ webrtc, rtsp }: LiveSettings): LiveConfig {
+  return {
+    webrtc: webrtc === null ? { active: false } : {
+      host: webrtc.host, port: webrtc.port,
+      ...(webrtc.announcedAddress === null ? {} : { announced_address: webrtc.announcedAddress }), ...(webrtc.workers === null ? {} : { workers: webrtc.workers }),
+    },
+    ...(rtsp === null ? {} : { rtsp: { host: rtsp.host, port: rtsp.port, ...rtsp.credentials } }),
+  };
 }

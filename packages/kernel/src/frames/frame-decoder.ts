@@ -66,6 +66,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
 
   /** Frames per second wanted from now on; 0 ends decoding. */
   setDemand(fps: number): void {
+    if (fps === this.#fps) return;
     this.#fps = fps;
     this.#gate.fps = fps;
     clearTimeout(this.#releaseTimer);

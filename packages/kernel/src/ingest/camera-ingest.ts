@@ -11,7 +11,7 @@ import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { FfmpegSource } from './ffmpeg-source.ts';
 import { probeFormat } from '../media/format-probe.ts';
 import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
-import { lastError, type FromIngest, type IngestSettings, type IngestStatus } from './messages.ts';
+import { lastError, type FromIngest, type IngestSettings, type IngestStatus, type Wants } from './messages.ts';
 import type { PacketSource, SourcePacket } from './packet-source.ts';
 import { parameterSetsOf } from '../media/parameter-sets.ts';
 import { PictureGroup } from '../media/picture-group.ts';
@@ -61,8 +61,10 @@ export class CameraIngest {
     this.#consumers = [this.#group, this.#live, this.#decoder];
   }
 
-  setDemand(fps: number): void { this.#decoder.setDemand(fps); }
-  setLive(wanted: boolean): void { this.#live.setWanted(wanted); }
+  want({ fps, fmp4 }: Wants): void {
+    this.#decoder.setDemand(fps);
+    this.#live.setWanted(fmp4);
+  }
 
   /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
   async run(signal: AbortSignal): Promise<void> {
@@ -189,6 +191,8 @@ export class CameraIngest {
       counters: { ...this.#counters, decoded: decoder.decoded, published: this.#publisher.published, decode_errors: this.#counters.decode_errors + decoder.decodeErrors },
       drops: { ...decoder.drops, ...(this.#live.dropped > 0 ? { live_behind: this.#live.dropped } : {}) },
       epoch: this.#clock.epoch,
+      bitrate_bps: null, keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null,
+      recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
     };
   }
 }

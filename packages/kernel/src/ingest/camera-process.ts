@@ -3,20 +3,22 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ringPath, redactUrls, RuthError, type CameraSettings, type CameraStatus } from '@ruth/protocol';
+import { isDeepStrictEqual } from 'node:util';
+import { ringPath, redactUrls, RuthError, type CameraSettings, type CameraStatus, type Settings } from '@ruth/protocol';
 import { sweepOrphanRings, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import { lastError, type FromIngest, type IngestStatus, type ToIngest } from './messages.ts';
-
-export type LiveMessage = Extract<FromIngest, { type: 'live-init' | 'live-fragment' }>;
+import { lastError, NOTHING_WANTED, type FromIngest, type IngestSettings, type IngestStatus, type ToIngest, type Wants } from './messages.ts';
 
 export interface CameraProcessOptions {
   readonly camera: CameraSettings;
-  readonly ringDirectory: string;
+  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
   readonly logger: Logger;
-  readonly onLive: (message: LiveMessage) => void;
-  /** The child is gone, and with it the live stream. */
-  readonly onGone: () => void;
+  /** All that a child says but its status. */
+  readonly onMessage: (message: Exclude<FromIngest, { type: 'status' }>) => void;
+  /** A new status is there. */
+  readonly onStatus: () => void;
+  /** The child is gone, and with it all that it was making. */
+  readonly onGone: (reason: string) => void;
 }
 
 const SILENCE_LIMIT_MS = 6000;
@@ -29,6 +31,8 @@ const restartBackOff = new ExponentialBackoff({ initialDelay: 300, maxDelay: 15_
 const NOTHING: IngestStatus = {
   state: 'connecting', last_error: null, codec: null, width: null, height: null, fps: null, decode_level: 'none', frame_reference: null,
   counters: { packets: 0, keyframes: 0, bytes: 0, decoded: 0, published: 0, reconnects: 0, decode_errors: 0 }, drops: {}, epoch: 0,
+  bitrate_bps: null, keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null,
+  recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
 };
 
 export class CameraProcess {
@@ -41,22 +45,21 @@ export class CameraProcess {
   /** What children before this one had counted. */
   #earlier: Pick<IngestStatus, 'counters' | 'drops'> = NOTHING;
   #restarts = 0;
-  #demandFps = 0;
-  #liveWanted = false;
+  #wants = NOTHING_WANTED;
   #running: Promise<void> | null = null;
 
   constructor(options: CameraProcessOptions) {
     this.#options = options;
     this.camera = options.camera;
-    this.frameReference = ringPath(options.camera.id, options.ringDirectory);
+    this.frameReference = ringPath(options.camera.id, options.settings.ringDirectory);
   }
 
-  get status(): Omit<CameraStatus, 'viewers'> {
+  get status(): Omit<CameraStatus, 'viewers' | 'live'> {
     const { camera } = this;
     const { epoch: _, ...status } = this.#status;
     return {
       camera_id: camera.id, name: camera.name, note: camera.note, url: redactUrls(camera.url), ...status,
-      leased_fps: this.#demandFps, pid: this.#child?.pid ?? null,
+      leased_fps: this.#wants.fps, pid: this.#child?.pid ?? null,
       counters: { ...sum(this.#earlier.counters, status.counters), restarts: this.#restarts },
       drops: sum(this.#earlier.drops, status.drops),
     };
@@ -64,16 +67,13 @@ export class CameraProcess {
 
   start(): void { this.#running ??= this.#run(); }
 
-  setDemand(fps: number): void {
-    if (fps === this.#demandFps) return;
-    this.#demandFps = fps;
-    this.#tell({ type: 'demand', fps });
-  }
+  get wants(): Wants { return this.#wants; }
 
-  setLive(wanted: boolean): void {
-    if (wanted === this.#liveWanted) return;
-    this.#liveWanted = wanted;
-    this.#tell({ type: 'live', wanted });
+  want(change: Partial<Wants>): void {
+    const wants = { ...this.#wants, ...change };
+    if (isDeepStrictEqual(wants, this.#wants)) return;
+    this.#wants = wants;
+    this.#tell({ type: 'want', wants });
   }
 
   /** Ends the child: asks, and after two seconds kills. */
@@ -122,13 +122,18 @@ export class CameraProcess {
         this.#status = message.status;
         clearTimeout(silence);
         silence = setTimeout(() => end('it shows no sign of life'), SILENCE_LIMIT_MS);
-      } else if (message.type === 'live-init' || message.type === 'live-fragment') this.#options.onLive(message);
+        this.#options.onStatus();
+      } else this.#options.onMessage(message);
     });
     child.on('error', (error) => end(error.message));
-    const { id, url, transport, stallTimeoutMs, slotCount } = this.camera;
+    const { id, url, transport, stallTimeoutMs, slotCount, detectUrl, audio, recording: wanted } = this.camera;
+    const { ringDirectory, recording, decoding: { hardware } } = this.#options.settings;
     const firstEpoch = Math.max(Math.floor(Date.now() / 1000), this.#status.epoch + 1);
-    const settings = { cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory: this.#options.ringDirectory, firstEpoch };
-    this.#tell({ type: 'start', settings, fps: this.#demandFps, live: this.#liveWanted, logLevel: this.#options.logger.level });
+    const settings: IngestSettings = {
+      cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory, detectUrl, audio, hardware, firstEpoch,
+      recording: recording === null || !wanted.active ? null : { directory: recording.directory, segmentS: recording.segmentS },
+    };
+    this.#tell({ type: 'start', settings, wants: this.#wants, logLevel: this.#options.logger.level });
     if (signal.aborted) onAbort();
     try {
       const [code, name] = await once(child, 'exit') as [number | null, string | null];
@@ -148,8 +153,8 @@ export class CameraProcess {
     this.#earlier = { counters: sum(this.#earlier.counters, counters), drops: sum(this.#earlier.drops, drops) };
     this.#child = null;
     this.#status = { ...NOTHING, state: 'down', epoch, last_error: lastError(new RuthError('internal', `the ingest process ended: ${reason}`)) };
-    sweepOrphanRings({ ringDirectory: this.#options.ringDirectory });
-    this.#options.onGone();
+    sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
+    this.#options.onGone(reason);
   }
 
   #tell(message: ToIngest): void {

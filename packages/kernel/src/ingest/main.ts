@@ -22,11 +22,9 @@ await runProcess('ingest', async ({ logger, signal }) => {
       if (message.type === 'start') {
         const log = logger.child({ camera: message.settings.cameraId }, { level: message.logLevel });
         ingest = new CameraIngest({ settings: message.settings, logger: log, send, onHang: () => hang(log) });
-        ingest.setDemand(message.fps);
-        ingest.setLive(message.live);
+        ingest.want(message.wants);
         resolve(ingest);
-      } else if (message.type === 'demand') ingest?.setDemand(message.fps);
-      else ingest?.setLive(message.wanted);
+      } else ingest?.want(message.wants);
     });
   });
   const stopped = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));

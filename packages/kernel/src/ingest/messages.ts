@@ -1,5 +1,7 @@
 // What kernel and ingest child tell each other over the child's IPC channel (structured clones, so Buffers travel as they are).
-import type { CameraStatus, LiveInit, RuthError } from '@ruth/protocol';
+import type { CameraStatus, LiveInit, RuthError, Settings } from '@ruth/protocol';
+import type { VideoCodec } from '../media/video-codec.ts';
+import type { RecordingMessage } from '../record/segment.ts';
 
 /** Everything a child needs. The URL holds credentials: it goes this way only, never through arguments or environment. */
 export interface IngestSettings {
@@ -9,26 +11,62 @@ export interface IngestSettings {
   readonly stallTimeoutMs: number;
   readonly slotCount: number;
   readonly ringDirectory: string;
+  /** Decoded instead of `url` where it is not null. */
+  readonly detectUrl: string | null;
+  readonly audio: boolean;
+  readonly hardware: Settings['decoding']['hardware'];
+  /** Null: not recorded. */
+  readonly recording: { readonly directory: string; readonly segmentS: number } | null;
   /** First epoch of this child; above any that an earlier child of the camera used. */
   readonly firstEpoch: number;
 }
 
+/** Where mediasoup takes the RTP of a camera: a port on loopback, and how the packets are marked. */
+export interface RtpTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly payloadType: number;
+  readonly ssrc: number;
+}
+
+/** What the kernel wants of a camera's process; told whole, each time something of it changes. */
+export interface Wants {
+  /** Frames per second into the ring, 0 for none. */
+  readonly fps: number;
+  /** fMP4 for viewers over WebSocket. */
+  readonly fmp4: boolean;
+  /** Pictures for the RTSP server. */
+  readonly units: boolean;
+  /** RTP for WebRTC; null for none. */
+  readonly rtp: RtpTarget | null;
+  /** False while the camera is stopped by a user, or the disk is full. */
+  readonly record: boolean;
+}
+
+export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true };
+
 export type ToIngest =
-  /** The first message. `fps`: frames wanted per second, 0 for none; `live`: whether somebody watches. */
-  | { readonly type: 'start'; readonly settings: IngestSettings; readonly fps: number; readonly live: boolean; readonly logLevel: string }
-  | { readonly type: 'demand'; readonly fps: number }
-  | { readonly type: 'live'; readonly wanted: boolean };
+  /** The first message. */
+  | { readonly type: 'start'; readonly settings: IngestSettings; readonly wants: Wants; readonly logLevel: string }
+  | { readonly type: 'want'; readonly wants: Wants };
 
 /** The child's part of a camera's status; sent at each change of state, and every second as a sign of life. */
-export type IngestStatus = Pick<CameraStatus, 'state' | 'last_error' | 'codec' | 'width' | 'height' | 'fps' | 'decode_level' | 'frame_reference' | 'drops'> & {
+export type IngestStatus = Pick<CameraStatus, 'state' | 'last_error' | 'codec' | 'width' | 'height' | 'fps' | 'decode_level' | 'frame_reference' | 'drops'
+  | 'bitrate_bps' | 'keyframe_interval_s' | 'packets_lost' | 'audio_codec' | 'decoder' | 'detect' | 'recording'> & {
   readonly counters: Omit<CameraStatus['counters'], 'restarts'>;
   readonly epoch: number;
 };
 
-export type FromIngest =
-  | { readonly type: 'status'; readonly status: IngestStatus }
+export type Fmp4Message =
   | { readonly type: 'live-init'; readonly init: LiveInit; readonly segment: Buffer }
   | { readonly type: 'live-fragment'; readonly keyframe: boolean; readonly data: Buffer };
+
+export type UnitMessage =
+  | { readonly type: 'unit-format'; readonly codec: VideoCodec; readonly parameterSets: Buffer }
+  /** One picture, Annex B, in decoding order. */
+  | { readonly type: 'unit'; readonly data: Buffer; readonly ptsUs: number; readonly keyframe: boolean };
+
+export type FromIngest = { readonly type: 'status'; readonly status: IngestStatus } | Fmp4Message | UnitMessage | RecordingMessage;
 
 export const lastError = (error: RuthError, nowMs: number = Date.now()): { code: string; message: string; at: number } =>
   ({ code: error.code, message: error.message, at: nowMs / 1000 });

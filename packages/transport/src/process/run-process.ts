@@ -79,6 +79,7 @@ export function loadSettings(file: string | undefined): Settings {
   return {
     ...settings, modelsDirectory: resolve(base, settings.modelsDirectory),
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
+    recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
   };
 }
 

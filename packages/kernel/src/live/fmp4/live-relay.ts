@@ -2,7 +2,7 @@
 // A viewer that is slow loses pictures up to the next keyframe, one that stays slow is closed: nobody else notices.
 import type { LiveInit } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
-import type { LiveMessage } from '../../ingest/camera-process.ts';
+import type { Fmp4Message } from '../../ingest/messages.ts';
 
 const MAX_BUFFERED_BYTES = 4 << 20;
 const SLOW_LIMIT_MS = 15_000;
@@ -48,7 +48,7 @@ export class LiveRelay {
     this.#options.onWanted(true);
   }
 
-  relay(message: LiveMessage): void {
+  relay(message: Fmp4Message): void {
     if (message.type === 'live-init') {
       this.#beginning = message;
       this.#group = null;

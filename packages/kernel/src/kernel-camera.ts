@@ -1,0 +1,45 @@
+// One camera of the kernel: its process, and whoever gets what that process makes. The one place where what consumers want
+// becomes what the process is told, and where what it says is handed on.
+import type { CameraSettings, CameraStatus, Settings } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { CameraProcess } from './ingest/camera-process.ts';
+import type { FromIngest } from './ingest/messages.ts';
+import { LiveRelay } from './live/fmp4/live-relay.ts';
+
+export interface KernelCameraOptions {
+  readonly camera: CameraSettings;
+  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
+  readonly logger: Logger;
+}
+
+export class KernelCamera implements AsyncDisposable {
+  readonly process: CameraProcess;
+  readonly relay: LiveRelay;
+
+  constructor({ camera, settings, logger }: KernelCameraOptions) {
+    this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
+    this.process = new CameraProcess({
+      camera, settings, logger,
+      onMessage: (message) => this.#take(message), onStatus: () => undefined, onGone: () => this.relay.forget(),
+    });
+  }
+
+  get status(): CameraStatus {
+    const status = this.process.status;
+    const { droppedFragments, closedViewers } = this.relay.counters;
+    const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
+    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: 0, rtsp_clients: 0 };
+    return { ...status, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
+  }
+
+  start(): void { this.process.start(); }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.relay.close();
+    await this.process.close();
+  }
+
+  #take(message: Exclude<FromIngest, { type: 'status' }>): void {
+    if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
+  }
+}

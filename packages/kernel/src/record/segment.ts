@@ -1,0 +1,49 @@
+// What a recorder tells the archive: one file after another, and what is in each. Times are the node's wall clock, us UTC.
+import type { GapCause } from '@ruth/protocol';
+import type { VideoCodec } from '../media/video-codec.ts';
+
+/** A part of a file that plays by itself after the file's init: one moof and its mdat. */
+export interface FragmentEntry {
+  /** Of the moof, in the file. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** From the start of the file's media, ticks of 1/90000 s. */
+  readonly startTicks: number;
+  readonly durationTicks: number;
+  /** Begins with a keyframe. */
+  readonly keyframe: boolean;
+}
+
+/** One file of a recording. */
+export interface Segment {
+  readonly cameraId: string;
+  /** Relative to the recordings' folder: `<camera>/<YYYY-MM-DD>/<HH>/<start, ms UTC>.mp4`. */
+  readonly file: string;
+  /** Where the media began; grows from file to file, and no two overlap. */
+  readonly startUs: number;
+  readonly endUs: number;
+  /** Length of the media by the camera's clock; endUs - startUs by the node's. */
+  readonly durationTicks: number;
+  readonly codec: VideoCodec;
+  readonly width: number;
+  readonly height: number;
+  readonly audio: boolean;
+  /** Bytes of ftyp and moov: the init of every fragment. */
+  readonly initBytes: number;
+  readonly bytes: number;
+  readonly fragments: readonly FragmentEntry[];
+  /** Of the whole file, hex; null while it is being written. */
+  readonly sha256: string | null;
+  /** Media of this file goes on where that of the file before ended: nothing lies between. */
+  readonly continues: boolean;
+}
+
+export type RecordingMessage =
+  /** The file is there and holds its init; `segment` has no fragments yet. */
+  | { readonly type: 'segment-opened'; readonly segment: Segment }
+  /** One more fragment is on the disk (synced). */
+  | { readonly type: 'segment-grew'; readonly file: string; readonly fragment: FragmentEntry; readonly endUs: number }
+  /** The file and its folder are synced; nothing is written to it any more. */
+  | { readonly type: 'segment-closed'; readonly segment: Segment }
+  /** Pictures come and are not written, since `atUs`; tried again by the recorder itself. */
+  | { readonly type: 'recording-paused'; readonly cause: GapCause; readonly message: string; readonly atUs: number };

@@ -1,0 +1,163 @@
+// Settings of a node, out of `ruth.yaml` and back: every default is filled in here, and what the schema cannot say is checked.
+import { cameraUrlProblem } from './camera-url.ts';
+import { RuthConfig, type CameraConfig, type SubscriptionConfig } from './config.ts';
+import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
+import { parseYaml, type YamlDocument } from './yaml-document.ts';
+
+const BYTES_PER_GB = 1e9;
+const LOOPBACK = /^(127\.|localhost$|::1$|\[::1\]$)/;
+
+/** A camera's settings with nothing left open. */
+export interface CameraSettings {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly transport: 'tcp' | 'udp';
+  readonly stallTimeoutMs: number;
+  readonly slotCount: number;
+  readonly note: string | null;
+  /** The stream that is decoded, where it is another than the one that is recorded and shown. */
+  readonly detectUrl: string | null;
+  readonly audio: boolean;
+  readonly recording: Retention & { readonly active: boolean };
+}
+
+export interface Retention {
+  /** Null: no limit. */
+  readonly maxAgeDays: number | null;
+  /** Null: no limit. */
+  readonly maxBytes: number | null;
+}
+
+export interface RecordingSettings extends Retention {
+  readonly directory: string;
+  readonly segmentS: number;
+  readonly minFreeBytes: number;
+}
+
+export interface LiveSettings {
+  /** Null: live video goes over the page's own connection alone. */
+  readonly webrtc: { readonly host: string; readonly port: number; readonly announcedAddress: string | null; readonly workers: number | null } | null;
+  /** Null: cameras are not served to other programs. */
+  readonly rtsp: { readonly host: string; readonly port: number; readonly credentials: { readonly user: string; readonly password: string } | null } | null;
+}
+
+/** The settings of a node with nothing left open. */
+export interface Settings {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly socketDirectory: string;
+  readonly ringDirectory: string;
+  readonly modelsDirectory: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Null: nothing is recorded. */
+  readonly recording: RecordingSettings | null;
+  readonly live: LiveSettings;
+  readonly decoding: { readonly hardware: 'auto' | 'none' | 'vaapi' | 'cuda' };
+  readonly cameras: readonly CameraSettings[];
+  readonly models: readonly { readonly id: string; readonly folder: string }[];
+  /** One per camera and model: `*` is resolved. */
+  readonly subscriptions: readonly (SubscriptionConfig & { readonly active: boolean })[];
+}
+
+/** What runs where `ruth.yaml` names no models: the two that set-up makes. */
+export const BUILT_IN_DETECTOR = 'centernet-coco';
+export const BUILT_IN_POSE = 'movenet-lightning';
+export const DEFAULT_SUBSCRIPTIONS: readonly SubscriptionConfig[] = [
+  { camera: '*', model: BUILT_IN_DETECTOR, desired_fps: 5 },
+  { camera: '*', model: BUILT_IN_POSE, desired_fps: 5, regions: { model: BUILT_IN_DETECTOR, classes: ['person'] } },
+];
+
+/** Parses `ruth.yaml`. Throws `invalid_config` naming file, line, key and what would be right. */
+export function parseSettings(text: string, file: string): Settings {
+  const document = parseYaml(RuthConfig, text, file, 'invalid_config');
+  const config = document.value;
+  const cameras = camerasOf(document);
+  const modelsDirectory = config.paths?.models_directory ?? 'models';
+  const models = modelsOf(document, modelsDirectory);
+  const host = config.http?.host ?? '127.0.0.1';
+  return {
+    http: { host, port: config.http?.port ?? 8080 },
+    socketDirectory: config.paths?.socket_directory ?? DEFAULT_SOCKET_DIRECTORY,
+    ringDirectory: config.paths?.ring_directory ?? DEFAULT_RING_DIRECTORY,
+    modelsDirectory, logLevel: config.log_level ?? 'info',
+    recording: config.recording === undefined ? null : {
+      directory: config.recording.directory, segmentS: config.recording.segment_s ?? 10, ...retentionOf(config.recording),
+      minFreeBytes: (config.recording.min_free_gb ?? 2) * BYTES_PER_GB,
+    },
+    live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
+    cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
+  };
+}
+
+/** A camera's settings with every default filled in. Its URLs are checked with `cameraUrlProblem` by the caller. */
+export function cameraSettings(camera: CameraConfig): CameraSettings {
+  return {
+    id: camera.id, name: camera.name ?? camera.id, url: camera.url, transport: camera.transport ?? 'tcp',
+    stallTimeoutMs: camera.stall_timeout_ms ?? 5000, slotCount: camera.frames?.slots ?? 8, note: camera.note ?? null,
+    detectUrl: camera.detect_url ?? null, audio: camera.audio ?? true,
+    recording: { active: camera.recording?.active ?? true, ...retentionOf(camera.recording ?? {}) },
+  };
+}
+
+const retentionOf = (config: { max_age_days?: number; max_size_gb?: number }): Retention => ({
+  maxAgeDays: config.max_age_days ?? null, maxBytes: config.max_size_gb === undefined ? null : config.max_size_gb * BYTES_PER_GB,
+});
+
+function camerasOf(document: YamlDocument<RuthConfig>): CameraSettings[] {
+  const cameras = document.value.cameras ?? [];
+  for (const [index, camera] of cameras.entries()) {
+    for (const key of ['url', 'detect_url'] as const) {
+      const problem = camera[key] === undefined ? null : cameraUrlProblem(camera[key]);
+      if (problem) throw document.errorAt(['cameras', index, key], problem);
+    }
+    if (cameras.findIndex((other) => other.id === camera.id) !== index) {
+      throw document.errorAt(['cameras', index, 'id'], `${camera.id} is taken by a camera above; choose another id`);
+    }
+  }
+  return cameras.map(cameraSettings);
+}
+
+function liveOf(document: YamlDocument<RuthConfig>, httpHost: string): LiveSettings {
+  const { webrtc = {}, rtsp } = document.value.live ?? {};
+  if (rtsp && (rtsp.user === undefined) !== (rtsp.password === undefined)) throw document.errorAt(['live', 'rtsp'], 'needs user and password, or neither');
+  const rtspHost = rtsp?.host ?? httpHost;
+  if (rtsp && rtsp.user === undefined && !LOOPBACK.test(rtspHost)) throw document.errorAt(['live', 'rtsp'], `would show every camera to anyone who reaches ${rtspHost}; give user and password`);
+  return {
+    webrtc: webrtc.active === false ? null : { host: webrtc.host ?? httpHost, port: webrtc.port ?? 0, announcedAddress: webrtc.announced_address ?? null, workers: webrtc.workers ?? null },
+    rtsp: rtsp === undefined ? null : {
+      host: rtspHost, port: rtsp.port ?? 8554,
+      credentials: rtsp.user === undefined || rtsp.password === undefined ? null : { user: rtsp.user, password: rtsp.password },
+    },
+  };
+}
+
+function modelsOf(document: YamlDocument<RuthConfig>, modelsDirectory: string): Settings['models'] {
+  const named = document.value.models ?? [{ id: BUILT_IN_DETECTOR }, { id: BUILT_IN_POSE }];
+  return named.map((model, index) => {
+    if (named.findIndex((other) => other.id === model.id) !== index) throw document.errorAt(['models', index, 'id'], `${model.id} stands above already`);
+    return { id: model.id, folder: model.folder ?? `${modelsDirectory}/${model.id}` };
+  });
+}
+
+function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly CameraSettings[], models: Settings['models']): Settings['subscriptions'] {
+  const declared = document.value.subscriptions ?? DEFAULT_SUBSCRIPTIONS.filter((subscription) => models.some((model) => model.id === subscription.model));
+  const subscriptions = new Map<string, SubscriptionConfig & { active: boolean }>();
+  for (const [index, subscription] of declared.entries()) {
+    const path = ['subscriptions', index];
+    const ids = subscription.camera === '*' ? cameras.map((camera) => camera.id) : [subscription.camera];
+    if (subscription.camera !== '*' && !cameras.some((camera) => camera.id === subscription.camera)) {
+      throw document.errorAt([...path, 'camera'], `${subscription.camera} is no camera of this file; known: ${cameras.map((camera) => camera.id).join(', ') || 'none'}`);
+    }
+    for (const [key, model] of [['model', subscription.model], ['regions', subscription.regions?.model]] as const) {
+      if (model === undefined || models.some((known) => known.id === model)) continue;
+      throw document.errorAt([...path, key], `${model} is no model of this file; known: ${models.map((known) => known.id).join(', ') || 'none'}`);
+    }
+    // A line for one camera stands above a line for all.
+    for (const camera of ids) {
+      const key = `${camera} ${subscription.model}`;
+      if (subscription.camera === '*' && subscriptions.has(key)) continue;
+      subscriptions.set(key, { ...subscription, camera, active: subscription.active ?? true });
+    }
+  }
+  return [...subscriptions.values()];
+}
