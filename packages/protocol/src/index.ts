@@ -13,4 +13,5 @@ export * from './ring-layout.ts';
 export * from './settings.ts';
 export * from './system-health.ts';
 export * from './validation.ts';
+export * from './webrtc.ts';
 export * from './yaml-document.ts';

@@ -7,6 +7,7 @@ import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, Infer
 import { Manifest } from './manifest.ts';
 import { ExportRequest, ExportStatus, KeepRequest, StorageStatus, Timeline } from './recording.ts';
 import { SystemHealth } from './system-health.ts';
+import { WebRtcFromKernel, WebRtcFromPage } from './webrtc.ts';
 
 /** Draft 7: what yaml-language-server and most libraries read, and the draft whose tuples TypeBox writes. */
 const DRAFT = 'http://json-schema.org/draft-07/schema#';
@@ -26,6 +27,8 @@ export const PUBLISHED_SCHEMAS = {
   'lease-grant': { schema: LeaseGrant, title: 'Lease grant', description: 'Where the frames of a lease will be' },
   'camera-status': { schema: CameraStatus, title: 'Camera status', description: 'GET /v1/cameras of the kernel, each item' },
   'live-init': { schema: LiveInit, title: 'Live init', description: 'First message of a live view' },
+  'webrtc-from-kernel': { schema: WebRtcFromKernel, title: 'WebRTC message from the kernel', description: 'What the kernel says to a page that watches over WebRTC' },
+  'webrtc-from-page': { schema: WebRtcFromPage, title: 'WebRTC message from a page', description: 'What a page that watches over WebRTC says to the kernel' },
   'model-status': { schema: ModelStatus, title: 'Model status', description: 'GET /v1/models of the core, each item' },
   'subscription-status': { schema: SubscriptionStatus, title: 'Subscription status', description: 'GET /v1/subscriptions of the core, each item' },
   'look': { schema: Look, title: 'Look', description: 'The newest look of a model at a camera' },
