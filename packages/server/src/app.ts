@@ -2,13 +2,14 @@
 // that is away answers 503, everything else goes on.
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, ErrorBody, ID_PATTERN, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth, assertId,
+  CameraStatus, ErrorBody, ID_PATTERN, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import packageJson from '../package.json' with { type: 'json' };
+import { viewGuard, type AuthorizeView } from './authorization.ts';
 import { CoreEventStream } from './core-event-stream.ts';
 import { LiveHub } from './live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
@@ -27,6 +28,8 @@ export interface ServerOptions {
   /** Where the built page is. */
   readonly pageDirectory: string;
   readonly logger: Logger;
+  /** Who may see which camera, live or recorded; everyone unless given. */
+  readonly authorizeView?: AuthorizeView;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -80,7 +83,7 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
-  addLive(app, kernel, hub);
+  addLive(app, kernel, hub, options.authorizeView);
   await servePage(app, options.pageDirectory);
   return app;
 }
@@ -114,13 +117,13 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
   ));
 }
 
-function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub): void {
+function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, authorize: AuthorizeView | undefined): void {
   const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
   app.get('/api/v1/live', { websocket: true }, (socket) => hub.add(socket));
-  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/live', {
-    websocket: true,
-    preHandler: async (request) => { assertId(request.params.id, 'camera'); },
-  }, (socket, request) => proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/live`, counters));
+  for (const way of ['live', 'webrtc']) {
+    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true, preHandler: viewGuard(authorize) },
+      (socket, request) => proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, counters));
+  }
 }
 
 function codeOfStatus(status: number | undefined): ErrorCode {

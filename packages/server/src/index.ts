@@ -1,3 +1,4 @@
 // The server: API, live WebSockets, and the page.
 export { startServer, type RunningServer, type ServerOptions } from './app.ts';
+export type { AuthorizeView } from './authorization.ts';
 export { LiveHub } from './live-hub.ts';
