@@ -13,10 +13,11 @@ const PEDESTRIANS = join(import.meta.dirname, '..', '..', 'shared', 'data', 'vid
 
 export interface HdClip { readonly path: string; readonly content: string }
 
-export async function hdClip(): Promise<HdClip> {
+/** `width` x `height`: 1080p unless told. */
+export async function hdClip(width = 1920, height = 1080): Promise<HdClip> {
   const content = existsSync(PEDESTRIANS) ? 'pedestrians' : 'test-picture';
   const folder = join(tmpdir(), 'ruth-bench');
-  const path = join(folder, `${content}-1080p25.mp4`);
+  const path = join(folder, `${content}-${height}p25.mp4`);
   if (existsSync(path)) return { path, content };
   mkdirSync(folder, { recursive: true });
   Log.setLevel(AV_LOG_ERROR);
@@ -27,7 +28,7 @@ export async function hdClip(): Promise<HdClip> {
       : await Demuxer.open('testsrc2=s=960x540:r=25:d=10,noise=alls=10:allf=t', { format: 'lavfi' });
     using decoder = await Decoder.create(demuxer.video()!);
     // Every picture of the source is one of the clip: repeated ones would be decoded for nothing.
-    using filter = FilterAPI.create(`settb=1/${CLIP_FPS},setpts=N,fps=${CLIP_FPS},scale=1920:1080,format=yuv420p`);
+    using filter = FilterAPI.create(`settb=1/${CLIP_FPS},setpts=N,fps=${CLIP_FPS},scale=${width}:${height},format=yuv420p`);
     using encoder = await Encoder.create(FF_ENCODER_LIBX264, {
       decoder, filter, gopSize: CLIP_FPS, maxBFrames: 0, threadCount: 0, options: { preset: 'veryfast', crf: 23 },
     });

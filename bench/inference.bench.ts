@@ -9,7 +9,7 @@ import { loadModel, Preprocessor, serveModel, type LoadedModel } from '@ruth/con
 import { BUILT_IN_DETECTOR, COLOUR_MATRIX, COLOUR_RANGE, DEFAULT_RING_DIRECTORY, type InferResponse } from '@ruth/protocol';
 import { IpcClient, RingReader, RingWriter } from '@ruth/transport';
 import { chooseModel } from './accuracy/model-choice.ts';
-import type { Bench } from './main.ts';
+import type { Bench } from './runner.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const ROUNDS = 4;

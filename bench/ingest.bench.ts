@@ -14,7 +14,7 @@ import { Kernel } from '@ruth/kernel';
 import { parseSettings, type CameraStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
-import type { Bench } from './main.ts';
+import type { Bench } from './runner.ts';
 
 const ROUNDS = 3;
 const WINDOW_MS = 4500;

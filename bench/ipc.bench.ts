@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeMessage, IpcClient } from '@ruth/transport';
 import { DETECTION_COUNTS, REQUEST, REQUEST_BYTES, response } from './ipc-peer.ts';
-import type { Bench } from './main.ts';
+import type { Bench } from './runner.ts';
 
 const RUNS = 31;
 const KEPT_PER_RUN = 1000;

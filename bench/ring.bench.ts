@@ -6,7 +6,7 @@ import { COLOUR_MATRIX, COLOUR_RANGE, type PixelFormat } from '@ruth/protocol';
 import { RingReader, RingWriter, sweepOrphanRings } from '@ruth/transport';
 import type { ReaderReport, ReaderTask } from '../packages/transport/test/ring-torture/reader.ts';
 import type { WriterTask } from '../packages/transport/test/ring-torture/writer.ts';
-import type { Bench } from './main.ts';
+import type { Bench } from './runner.ts';
 
 const RUNS = 9;
 /** Half of them copied, half published. */

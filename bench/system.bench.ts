@@ -14,7 +14,7 @@ import { PROCESS_FLAGS } from '@ruth/cli';
 import { Agent, request } from 'undici';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
 import { inferenceCpu } from './inference-cpu.ts';
-import type { Bench } from './main.ts';
+import type { Bench } from './runner.ts';
 
 const DETECTOR_FPS = 5;
 const ROUNDS = 3;

@@ -1,0 +1,121 @@
+// A kernel as a process of its own, with cameras that are one clip in an endless loop, to be killed in every way there is.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { kernelSocketPath, type CameraStatus, type Timeline } from '@ruth/protocol';
+import { ask, until } from '../../packages/kernel/test/test-kernel.ts';
+
+const SOURCES = join(import.meta.dirname, '../../packages/kernel/src');
+
+/** Serves a clip over RTSP until it is disposed. */
+export class ClipCamera implements AsyncDisposable {
+  readonly url: string;
+  readonly #process: ChildProcess;
+
+  private constructor(url: string, process: ChildProcess) {
+    this.url = url;
+    this.#process = process;
+  }
+
+  static async start(clip: string): Promise<ClipCamera> {
+    const child = spawn(process.execPath, [join(SOURCES, 'live/rtsp-main.ts'), clip], { stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface(child.stdout)) {
+      const entry = JSON.parse(line) as { msg: string; url?: string };
+      if (entry.msg !== 'ready') continue;
+      child.stdout.resume();
+      return new ClipCamera(entry.url!, child);
+    }
+    throw new Error('the camera ended before it was ready');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const gone = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await gone;
+  }
+}
+
+export interface KernelRunOptions {
+  readonly url: string;
+  readonly cameraIds: readonly string[];
+  readonly socketDirectory: string;
+  readonly ringDirectory: string;
+  readonly recordings: string;
+  readonly segmentS: number;
+}
+
+export class KernelRun implements AsyncDisposable {
+  readonly #options: KernelRunOptions;
+  readonly #process: ChildProcess;
+  readonly #socketPath: string;
+
+  constructor(options: KernelRunOptions) {
+    this.#options = options;
+    const { url, cameraIds, socketDirectory, ringDirectory, recordings, segmentS } = options;
+    const settings = {
+      paths: { socket_directory: socketDirectory, ring_directory: ringDirectory }, log_level: 'warn', models: [], live: { webrtc: { active: false } },
+      recording: { directory: recordings, segment_s: segmentS, min_free_gb: 0 }, cameras: cameraIds.map((id) => ({ id, url })),
+    };
+    this.#process = spawn(process.execPath, [join(SOURCES, 'main.ts'), '-c', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    this.#process.stdin!.end(JSON.stringify(settings));
+    this.#socketPath = kernelSocketPath(socketDirectory);
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const { status, body } = await ask(this.#socketPath, 'GET', path);
+    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+    return body as T;
+  }
+
+  cameras(): Promise<CameraStatus[]> { return this.get('/v1/cameras'); }
+  timeline(cameraId: string, start: number, end: number): Promise<Timeline> { return this.get(`/v1/cameras/${cameraId}/timeline?start=${start}&end=${end}`); }
+
+  /** Every camera has something recorded that is newer than `afterS` (UTC, seconds). */
+  async recording(afterS: number): Promise<void> {
+    await until(async () => {
+      try {
+        const timelines = await Promise.all(this.#options.cameraIds.map((id) => this.timeline(id, afterS, afterS + 3600)));
+        return timelines.map(({ newest }) => newest);
+      } catch (error) {
+        return [(error as Error).message];
+      }
+    }, (newest) => newest.length === this.#options.cameraIds.length && newest.every((time) => typeof time === 'number' && time > afterS), `all cameras record (after ${afterS})`);
+  }
+
+  get pid(): number { return this.#process.pid!; }
+
+  /** Ends it as a supervisor does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    await gone;
+  }
+}
+
+/** Kills at once, and returns when none of them is left. */
+export async function killAll(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself just before.
+    }
+  }
+  await allDead(pids);
+}
+
+export async function allDead(pids: readonly number[]): Promise<void> {
+  await until(() => pids.filter(alive), (left) => left.length === 0, 'the processes are dead');
+}
+
+function alive(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}`)) return false;
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
