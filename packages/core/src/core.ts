@@ -1,10 +1,9 @@
 // Ruth AI Core: the agents of the node's cameras, the models they ask, and what comes of it. It goes on when kernel or
 // containers vanish, and picks up when they return.
-import { RuthError, type Look, type ModelStatus, type Settings, type SubscriptionStatus } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { RuthError, type CoreEvent, type Look, type ModelStatus, type Settings, type SubscriptionStatus } from '@ruth/protocol';
+import { EventLog, type Logger } from '@ruth/transport';
 import { StreamAgent } from './agent.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { EventLog } from './event-log.ts';
 import type { LeaseIssuer } from './lease.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { PollTimer } from './poll-timer.ts';
@@ -21,7 +20,7 @@ export interface CoreOptions {
 }
 
 export class Core implements AsyncDisposable {
-  readonly events: EventLog;
+  readonly events: EventLog<CoreEvent>;
   readonly agents: readonly StreamAgent[];
   readonly #logger: Logger;
   readonly #models: ModelDirectory;

@@ -1,9 +1,9 @@
 // Core's HTTP API, for its Unix socket: health, models, subscriptions, latest detections, and the stream of events.
 import { assertId, RuthError, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
+import { streamEvents, type EventStreamOptions } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Core } from './core.ts';
-import { streamEvents, type EventStreamOptions } from './event-stream.ts';
 
 const MAX_EVENT_CONSUMERS = 64;
 

@@ -4,8 +4,6 @@ export * from './camera-frame.ts';
 export * from './clock.ts';
 export * from './core.ts';
 export * from './dispatch.ts';
-export * from './event-log.ts';
-export * from './event-stream.ts';
 export * from './frame-source.ts';
 export * from './gate.ts';
 export * from './http.ts';

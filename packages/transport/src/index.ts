@@ -1,4 +1,6 @@
-// Moves bytes between processes: frames through shared memory, messages through Unix sockets; and how a process starts and ends.
+// Moves bytes between processes: frames through shared memory, messages through Unix sockets, ordered events over HTTP; and how
+// a process starts and ends.
+export * from './events/index.ts';
 export * from './ipc/index.ts';
 export * from './process/logger.ts';
 export * from './process/run-process.ts';

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CoreEvent, validator } from '@ruth/protocol';
 import { EventLog, streamEvents, type EventStreamOptions } from '../src/index.ts';
-import { Place } from './stand-ins.ts';
 
 const coreEvent = validator(CoreEvent);
-const newLog = (limits: { maxEvents?: number; maxBytes?: number } = {}): EventLog => new EventLog({ utcMs: () => 1_700_000_000_000, ...limits });
-const say = (log: EventLog, count: number, reason = ''): number[] =>
+const newLog = (limits: { maxEvents?: number; maxBytes?: number } = {}): EventLog<CoreEvent> => new EventLog({ utcMs: () => 1_700_000_000_000, ...limits });
+const say = (log: EventLog<CoreEvent>, count: number, reason = ''): number[] =>
   Array.from({ length: count }, (_, index) => log.append({ type: 'model.down', model_id: 'finder', reason: `${index}${reason}` }).id);
 
 test('ids grow by one, and what comes after an id can be had until it is let go', () => {
@@ -47,10 +48,10 @@ test('an id that was never given out, as after a restart with the clock set back
   assert.equal(coreEvent.parse(JSON.parse(log.after(log.newestId + 1000)!.text)).type, 'gap');
 });
 
-async function serving(log: EventLog, afterId: number, options: EventStreamOptions = {}) {
-  const place = await Place.make();
+async function serving(log: EventLog<CoreEvent>, afterId: number, options: EventStreamOptions = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'ruth-events-'));
   const stop = new AbortController();
-  const path = join(place.socketDirectory, 'events.sock');
+  const path = join(directory, 'events.sock');
   const ended = Promise.withResolvers<void>();
   const server = createServer((_request, response) => void streamEvents(log, afterId, response, stop.signal, options).then(ended.resolve));
   server.listen(path);
@@ -63,7 +64,7 @@ async function serving(log: EventLog, afterId: number, options: EventStreamOptio
       response.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await place[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
@@ -100,7 +101,7 @@ test('a silent stream is kept alive by comments', async () => {
   assert.match(chunk.toString(), /^:/);
 });
 
-test('a stream ends when core stops', async () => {
+test('a stream ends when its process stops', async () => {
   const log = newLog();
   await using stream = await serving(log, log.newestId);
   stream.response.resume();

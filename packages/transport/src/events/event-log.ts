@@ -1,6 +1,6 @@
-// The ordered stream of core's events: ids grow by one, the newest are kept for consumers that come back, bounded in
+// The ordered stream of a process's events: ids grow by one, the newest are kept for consumers that come back, bounded in
 // count and bytes. An event is written once, as text, for all consumers.
-import { EVENT_VERSION, type CoreEvent } from '@ruth/protocol';
+import { EVENT_VERSION, type GapEvent } from '@ruth/protocol';
 
 const MAX_EVENTS = 4096;
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -12,13 +12,14 @@ export interface EventLogOptions {
   readonly maxBytes?: number;
 }
 
-type OwnFields<E> = E extends CoreEvent ? Omit<E, 'id' | 'version' | 'at'> : never;
+/** What every event has. */
+type Envelope = Pick<GapEvent, 'id' | 'version' | 'at'>;
 /** An event without what the log gives it. */
-export type EventContent = OwnFields<CoreEvent>;
+export type EventContent<E extends Envelope> = E extends Envelope ? Omit<E, keyof Envelope> : never;
 
 export interface LoggedEvent { readonly id: number; readonly text: string }
 
-export class EventLog {
+export class EventLog<E extends Envelope> {
   readonly #options: Required<EventLogOptions>;
   readonly #events: LoggedEvent[] = [];
   /** Of #events, those before it were let go and await their removal. */
@@ -35,8 +36,8 @@ export class EventLog {
 
   get newestId(): number { return this.#nextId - 1; }
 
-  append(content: EventContent): CoreEvent {
-    const event = { id: this.#nextId++, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, ...content } as CoreEvent;
+  append(content: EventContent<E>): E {
+    const event = { id: this.#nextId++, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, ...content } as unknown as E;
     const text = JSON.stringify(event);
     this.#events.push({ id: event.id, text });
     this.#bytes += text.length;
@@ -56,7 +57,7 @@ export class EventLog {
     const oldest = this.#events[this.#first]?.id ?? this.#nextId;
     if (id === this.newestId) return null;
     if (id >= oldest - 1 && id < this.newestId) return this.#events[this.#first + id + 1 - oldest]!;
-    const gap: CoreEvent = { id: oldest - 1, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, type: 'gap', asked_after: id, oldest };
+    const gap: GapEvent = { id: oldest - 1, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, type: 'gap', asked_after: id, oldest };
     return { id: gap.id, text: JSON.stringify(gap) };
   }
 

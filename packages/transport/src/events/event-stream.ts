@@ -1,10 +1,16 @@
-// Core's events to one HTTP consumer as server-sent events. The consumer reads from the log at its own pace: nothing
+// A process's events to one HTTP consumer as server-sent events. The consumer reads from the log at its own pace: nothing
 // is queued for it. One that takes nothing for a while is disconnected, and resumes by `Last-Event-ID`.
 import type { ServerResponse } from 'node:http';
-import type { EventLog } from './event-log.ts';
+import type { LoggedEvent } from './event-log.ts';
 
 const KEEP_ALIVE_MS = 10_000;
 const STALL_LIMIT_MS = 10_000;
+
+/** Where events are read; an `EventLog` of any kind is one. */
+export interface EventSource {
+  after(id: number): LoggedEvent | null;
+  onAppend(listener: () => void): () => void;
+}
 
 export interface EventStreamOptions {
   readonly keepAliveMs?: number;
@@ -13,7 +19,7 @@ export interface EventStreamOptions {
 }
 
 /** Sends everything after `afterId`, then each event as it comes. Resolves when the consumer or `signal` ended it. */
-export async function streamEvents(log: EventLog, afterId: number, response: ServerResponse, signal: AbortSignal, options: EventStreamOptions = {}): Promise<void> {
+export async function streamEvents(log: EventSource, afterId: number, response: ServerResponse, signal: AbortSignal, options: EventStreamOptions = {}): Promise<void> {
   const { keepAliveMs = KEEP_ALIVE_MS, stallLimitMs = STALL_LIMIT_MS } = options;
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   response.flushHeaders();
