@@ -66,7 +66,10 @@ export type UnitMessage =
   /** One picture, Annex B, in decoding order. */
   | { readonly type: 'unit'; readonly data: Buffer; readonly ptsUs: number; readonly keyframe: boolean };
 
-export type FromIngest = { readonly type: 'status'; readonly status: IngestStatus } | Fmp4Message | UnitMessage | RecordingMessage;
+/** The RTP timestamp of a picture of this epoch is its pts in 1/90000 s plus `offsetTicks`, mod 2^32. Told at the beginning and with each epoch. */
+export type RtpClockMessage = { readonly type: 'rtp-clock'; readonly offsetTicks: number; readonly epoch: number };
+
+export type FromIngest = { readonly type: 'status'; readonly status: IngestStatus } | Fmp4Message | RtpClockMessage | UnitMessage | RecordingMessage;
 
 export const lastError = (error: RuthError, nowMs: number = Date.now()): { code: string; message: string; at: number } =>
   ({ code: error.code, message: error.message, at: nowMs / 1000 });

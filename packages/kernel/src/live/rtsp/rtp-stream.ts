@@ -1,4 +1,4 @@
-// One client's RTP stream of one video (RFC 3550): H.264 after RFC 6184, H.265 after RFC 7798, and its sender reports.
+// An RTP stream of one video (RFC 3550), to one client: H.264 after RFC 6184, H.265 after RFC 7798, and its sender reports.
 import { randomBytes } from 'node:crypto';
 import type { VideoCodec } from '../../media/video-codec.ts';
 import type { AccessUnit, VideoDescription } from './media-source.ts';
@@ -9,22 +9,37 @@ export const CLOCK_RATE = 90_000;
 /** With IP and UDP headers a packet still fits an Ethernet frame inside a VPN. */
 const MAX_PACKET_BYTES = 1400;
 const RTP_HEADER_BYTES = 12;
-const MAX_PAYLOAD_BYTES = MAX_PACKET_BYTES - RTP_HEADER_BYTES;
 /** Seconds from 1900 (NTP) to 1970 (Unix). */
 const NTP_OFFSET_S = 2_208_988_800;
 
+/** What the receiver has fixed beforehand; chosen by the stream where it is not told. */
+export interface RtpStreamOptions {
+  readonly ssrc?: number;
+  /** Timestamp of media time 0. */
+  readonly timestampBase?: number;
+  readonly payloadType?: number;
+  /** With the RTP header; 1400 unless told. */
+  readonly maxPacketBytes?: number;
+}
+
 export class RtpStream {
-  readonly ssrc = randomBytes(4).readUInt32BE();
+  readonly ssrc: number;
   readonly #codec: VideoCodec;
   readonly #parameterSets: readonly Buffer[];
-  readonly #timestampBase = randomBytes(4).readUInt32BE();
+  readonly #timestampBase: number;
+  readonly payloadType: number;
+  readonly #maxPayloadBytes: number;
   #sequence = randomBytes(2).readUInt16BE();
   #packetCount = 0;
   #octetCount = 0;
 
-  constructor(description: VideoDescription) {
+  constructor(description: VideoDescription, options: RtpStreamOptions = {}) {
     this.#codec = description.codec;
     this.#parameterSets = description.parameterSets;
+    this.ssrc = options.ssrc ?? randomBytes(4).readUInt32BE();
+    this.#timestampBase = options.timestampBase ?? randomBytes(4).readUInt32BE();
+    this.payloadType = options.payloadType ?? PAYLOAD_TYPE;
+    this.#maxPayloadBytes = (options.maxPacketBytes ?? MAX_PACKET_BYTES) - RTP_HEADER_BYTES;
   }
 
   /** Sequence number of the next packet. */
@@ -35,13 +50,13 @@ export class RtpStream {
     return Number(BigInt.asUintN(32, BigInt(this.#timestampBase) + BigInt(Math.round((ptsUs * CLOCK_RATE) / 1e6))));
   }
 
-  /** The unit as RTP packets of at most 1400 bytes, the last one marked; parameter sets go before each keyframe. */
+  /** The unit as RTP packets, the last one marked; parameter sets go before each keyframe. */
   packets(unit: AccessUnit): Buffer[] {
     const timestamp = this.timestamp(unit.ptsUs);
     const packets = this.#payloads(unit).map((parts) => {
       const packet = Buffer.allocUnsafe(RTP_HEADER_BYTES + parts.reduce((sum, part) => sum + part.length, 0));
       packet[0] = 0x80;
-      packet[1] = PAYLOAD_TYPE;
+      packet[1] = this.payloadType;
       packet.writeUInt16BE(this.#sequence, 2);
       packet.writeUInt32BE(timestamp, 4);
       packet.writeUInt32BE(this.ssrc, 8);
@@ -53,7 +68,7 @@ export class RtpStream {
       return packet;
     });
     const last = packets.at(-1);
-    if (last) last[1] = PAYLOAD_TYPE | 0x80;
+    if (last) last[1] = this.payloadType | 0x80;
     return packets;
   }
 
@@ -93,7 +108,7 @@ export class RtpStream {
   #payloads(unit: AccessUnit): Buffer[][] {
     const complete = !unit.keyframe || unit.nals.some((nal) => isParameterSet(this.#codec, nal));
     const nals = complete ? unit.nals : [...this.#parameterSets, ...unit.nals];
-    return nals.flatMap((nal) => (nal.length <= MAX_PAYLOAD_BYTES ? [[nal]] : this.#fragments(nal)));
+    return nals.flatMap((nal) => (nal.length <= this.#maxPayloadBytes ? [[nal]] : this.#fragments(nal)));
   }
 
   #fragments(nal: Buffer): Buffer[][] {
@@ -101,7 +116,7 @@ export class RtpStream {
     const nalHeaderBytes = h264 ? 1 : 2;
     const type = h264 ? nal[0]! & 0x1f : (nal[0]! >> 1) & 0x3f;
     const header = h264 ? [(nal[0]! & 0xe0) | 28] : [(nal[0]! & 0x81) | (49 << 1), nal[1]!];
-    const pieceBytes = MAX_PAYLOAD_BYTES - nalHeaderBytes - 1;
+    const pieceBytes = this.#maxPayloadBytes - nalHeaderBytes - 1;
     const fragments: Buffer[][] = [];
     for (let at = nalHeaderBytes; at < nal.length; at += pieceBytes) {
       const position = (at === nalHeaderBytes ? 0x80 : 0) | (at + pieceBytes >= nal.length ? 0x40 : 0);
