@@ -23,7 +23,10 @@ export type ProcessHealth = Static<typeof ProcessHealth>;
 // kernel: GET /v1/health, GET /v1/cameras, GET /v1/cameras/:id, PUT|DELETE /v1/leases/:id, WS /v1/cameras/:id/live
 
 export const CAMERA_STATES = ['connecting', 'streaming', 'stalled', 'down'] as const;
-export const DECODE_LEVELS = ['none', 'keyframes', 'all'] as const;
+/** The stream for models is open only while somebody wants its frames. */
+export const DETECT_STATES = [...CAMERA_STATES, 'idle'] as const;
+/** `reference`: all pictures but those that no other picture needs. */
+export const DECODE_LEVELS = ['none', 'keyframes', 'reference', 'all'] as const;
 export type DecodeLevel = (typeof DECODE_LEVELS)[number];
 
 export const CameraStatus = Type.Object({
@@ -61,7 +64,7 @@ export const CameraStatus = Type.Object({
   /** What decodes at present: software, or the kind of hardware. */
   decoder: Nullable(Type.String()),
   /** The stream that is decoded, where it is another than the one that is shown. */
-  detect: Nullable(Type.Object({ state: Type.Enum([...CAMERA_STATES]), width: Nullable(Count), height: Nullable(Count), fps: Nullable(Type.Number()), last_error: Nullable(LastError) })),
+  detect: Nullable(Type.Object({ state: Type.Enum([...DETECT_STATES]), width: Nullable(Count), height: Nullable(Count), fps: Nullable(Type.Number()), last_error: Nullable(LastError) })),
   recording: RecordingStatus,
   live: Type.Object({ mse_viewers: Count, webrtc_viewers: Count, rtsp_clients: Count }),
 });
@@ -93,6 +96,8 @@ export const LiveInit = Type.Object({
   width: Count, height: Count, pts_origin_us: Type.Number(),
   /** Changes when the camera's clock begins anew; frames of another epoch are not comparable by pts. */
   epoch: Count,
+  /** The node's wall clock at media time 0, seconds UTC: a frame of another epoch shows at `captured_at - wall_origin`. */
+  wall_origin: Type.Optional(Type.Number({ description: 'UTC, seconds' })),
 });
 export type LiveInit = Static<typeof LiveInit>;
 

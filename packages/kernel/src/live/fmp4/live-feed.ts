@@ -1,7 +1,7 @@
 // Makes the live fMP4 of one camera, only while somebody watches; begins with the pictures since the last keyframe, so that
 // a first viewer sees one at once. Its queue is bounded: when the kernel does not take the fragments, it drops to a keyframe.
 import { codecString } from '../../media/parameter-sets.ts';
-import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
+import { ticksToUs, TICKS_PER_SECOND, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
 import type { FromIngest } from '../../ingest/messages.ts';
 import type { PictureGroup } from '../../media/picture-group.ts';
 import { FragmentMuxer } from './fragment-muxer.ts';
@@ -118,7 +118,8 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
       const { width, height } = format;
       await send({
         type: 'live-init', segment: muxer.initSegment,
-        init: { type: 'init', camera_id: cameraId, mime, width, height, pts_origin_us: ticksToUs(muxer.originTicks), epoch: picture.epoch },
+        init: { type: 'init', camera_id: cameraId, mime, width, height, pts_origin_us: ticksToUs(muxer.originTicks), epoch: picture.epoch,
+          wall_origin: picture.capturedAtUs / 1e6 - (picture.ptsTicks - muxer.originTicks) / TICKS_PER_SECOND },
       });
     }
     const fragment = await this.#muxer!.muxer.write(picture);
