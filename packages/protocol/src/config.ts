@@ -23,6 +23,11 @@ export const CameraConfig = Type.Object({
     max_age_days: maxAgeDays, max_size_gb: maxSizeGb,
   }, { ...strict, description: 'How this camera is recorded' })),
   note: Type.Optional(Type.String({ maxLength: 500, description: 'Shown on the page beside the camera' })),
+  onvif: Type.Optional(Type.Object({
+    url: Type.String({ pattern: '^https?://[^\\s@]+$', maxLength: 2048, description: 'Device service, e.g. http://host/onvif/device_service, without credentials' }),
+    user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'That of the camera\'s url unless told' })),
+    password: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'That of the camera\'s url unless told' })),
+  }, { ...strict, description: 'Where the camera can be turned (PTZ)' })),
 }, { ...strict, description: 'A camera' });
 export type CameraConfig = Static<typeof CameraConfig>;
 

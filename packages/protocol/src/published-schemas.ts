@@ -1,5 +1,6 @@
 // The contracts as JSON Schema files, for editors and for other languages: `schemas/<name>.schema.json` are made from here.
 import type { TSchema } from 'typebox';
+import { CameraSubscriptions, DiscoveredDevice, ProbeReport, PtzRequest } from './camera-control.ts';
 import { RuthConfig } from './config.ts';
 import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, ModelStatus, ProcessHealth, SubscriptionStatus } from './control.ts';
 import { CoreEvent, KernelEvent } from './events.ts';
@@ -26,6 +27,10 @@ export const PUBLISHED_SCHEMAS = {
   'lease-request': { schema: LeaseRequest, title: 'Lease request', description: 'PUT /v1/leases/:lease_id of the kernel: asks for frames of a camera' },
   'lease-grant': { schema: LeaseGrant, title: 'Lease grant', description: 'Where the frames of a lease will be' },
   'camera-status': { schema: CameraStatus, title: 'Camera status', description: 'GET /v1/cameras of the kernel, each item' },
+  'camera-subscriptions': { schema: CameraSubscriptions, title: 'Camera subscriptions', description: 'PUT /v1/cameras/:id of the core: which models look at a camera' },
+  'ptz-request': { schema: PtzRequest, title: 'PTZ request', description: 'POST /v1/cameras/:id/ptz of the kernel: turns a camera' },
+  'probe-report': { schema: ProbeReport, title: 'Probe report', description: 'What `ruth camera probe --json` prints' },
+  'discovered-device': { schema: DiscoveredDevice, title: 'Discovered device', description: 'What `ruth camera discover --json` prints, each item' },
   'live-init': { schema: LiveInit, title: 'Live init', description: 'First message of a live view' },
   'webrtc-from-kernel': { schema: WebRtcFromKernel, title: 'WebRTC message from the kernel', description: 'What the kernel says to a page that watches over WebRTC' },
   'webrtc-from-page': { schema: WebRtcFromPage, title: 'WebRTC message from a page', description: 'What a page that watches over WebRTC says to the kernel' },

@@ -20,6 +20,15 @@ export interface CameraSettings {
   readonly detectUrl: string | null;
   readonly audio: boolean;
   readonly recording: Retention & { readonly active: boolean };
+  /** Where the camera can be turned; null where it cannot. */
+  readonly onvif: OnvifSettings | null;
+}
+
+export interface OnvifSettings {
+  /** Without credentials. */
+  readonly url: string;
+  readonly user: string | null;
+  readonly password: string | null;
 }
 
 export interface Retention {
@@ -96,6 +105,7 @@ export function cameraSettings(camera: CameraConfig): CameraSettings {
     stallTimeoutMs: camera.stall_timeout_ms ?? 5000, slotCount: camera.frames?.slots ?? 8, note: camera.note ?? null,
     detectUrl: camera.detect_url ?? null, audio: camera.audio ?? true,
     recording: { active: camera.recording?.active ?? true, ...retentionOf(camera.recording ?? {}) },
+    onvif: camera.onvif === undefined ? null : { url: camera.onvif.url, user: camera.onvif.user ?? null, password: camera.onvif.password ?? null },
   };
 }
 

@@ -72,7 +72,7 @@ test('An empty file is a node with defaults', () => {
 test('A camera alone gets the built-in detector, and the pose model where the detector saw a person', () => {
   const { cameras, subscriptions } = parseSettings(camera(), 'ruth.yaml');
   assert.deepEqual(cameras, [{ id: 'front', name: 'front', url: 'rtsp://admin:secret@192.0.2.7/stream', transport: 'tcp', stallTimeoutMs: 5000, slotCount: 8, note: null,
-    detectUrl: null, audio: true, recording: { active: true, maxAgeDays: null, maxBytes: null } }]);
+    detectUrl: null, audio: true, recording: { active: true, maxAgeDays: null, maxBytes: null }, onvif: null }]);
   assert.deepEqual(subscriptions.map(({ camera, model, desired_fps, active, regions }) => [camera, model, desired_fps, active, regions?.model]), [
     ['front', 'centernet-coco', 5, true, undefined], ['front', 'movenet-lightning', 5, true, 'centernet-coco'],
   ]);

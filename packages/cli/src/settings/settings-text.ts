@@ -1,5 +1,5 @@
 // Settings as a `ruth.yaml` text again (JSON, which YAML contains): what a supervisor hands to a process.
-import type { LiveConfig, LiveSettings, Retention, RuthConfig, Settings } from '@ruth/protocol';
+import type { CameraConfig, CameraSettings, LiveConfig, LiveSettings, Retention, RuthConfig, Settings } from '@ruth/protocol';
 
 const BYTES_PER_GB = 1e9;
 
@@ -15,16 +15,23 @@ export function settingsText(settings: Settings): string {
       },
     }),
     live: liveConfig(settings.live), decoding: settings.decoding,
-    cameras: settings.cameras.map((camera) => ({
-      id: camera.id, name: camera.name, url: camera.url, transport: camera.transport, stall_timeout_ms: camera.stallTimeoutMs,
-      frames: { slots: camera.slotCount }, audio: camera.audio,
-      ...(camera.note === null ? {} : { note: camera.note }), ...(camera.detectUrl === null ? {} : { detect_url: camera.detectUrl }),
-      recording: { active: camera.recording.active, ...retentionConfig(camera.recording) },
-    })),
+    cameras: settings.cameras.map(cameraConfig),
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),
     subscriptions: [...settings.subscriptions],
   };
   return JSON.stringify(config);
+}
+
+/** `cameraSettings(cameraConfig(s))` gives `s` back. */
+export function cameraConfig(camera: CameraSettings): CameraConfig {
+  const { onvif } = camera;
+  return {
+    id: camera.id, name: camera.name, url: camera.url, transport: camera.transport, stall_timeout_ms: camera.stallTimeoutMs,
+    frames: { slots: camera.slotCount }, audio: camera.audio,
+    ...(camera.note === null ? {} : { note: camera.note }), ...(camera.detectUrl === null ? {} : { detect_url: camera.detectUrl }),
+    recording: { active: camera.recording.active, ...retentionConfig(camera.recording) },
+    ...(onvif === null ? {} : { onvif: { url: onvif.url, ...(onvif.user === null ? {} : { user: onvif.user }), ...(onvif.password === null ? {} : { password: onvif.password }) } }),
+  };
 }
 
 function retentionConfig({ maxAgeDays, maxBytes }: Retention): { max_age_days?: number; max_size_gb?: number } {
