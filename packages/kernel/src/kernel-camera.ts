@@ -15,8 +15,10 @@ export interface KernelCameraOptions {
 export class KernelCamera implements AsyncDisposable {
   readonly process: CameraProcess;
   readonly relay: LiveRelay;
+  #settings: CameraSettings;
 
   constructor({ camera, settings, logger }: KernelCameraOptions) {
+    this.#settings = camera;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
     this.process = new CameraProcess({
       camera, settings, logger,
@@ -24,12 +26,18 @@ export class KernelCamera implements AsyncDisposable {
     });
   }
 
+  get settings(): CameraSettings { return this.#settings; }
+
+  /** Takes settings that differ in nothing that the process reads. */
+  describe(settings: CameraSettings): void { this.#settings = settings; }
+
   get status(): CameraStatus {
     const status = this.process.status;
     const { droppedFragments, closedViewers } = this.relay.counters;
     const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
     const live = { mse_viewers: this.relay.viewers, webrtc_viewers: 0, rtsp_clients: 0 };
-    return { ...status, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
+    const { name, note } = this.#settings;
+    return { ...status, name, note, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
   }
 
   start(): void { this.process.start(); }
@@ -37,6 +45,8 @@ export class KernelCamera implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.relay.close();
     await this.process.close();
+    // Of viewers that came meanwhile.
+    this.relay.close();
   }
 
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {

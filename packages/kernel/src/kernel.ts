@@ -1,7 +1,8 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
 import { accessSync, constants } from 'node:fs';
-import { kernelSocketPath, RuthError, type CameraStatus, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
+import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
 import { listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
+import { CameraRoster } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
 import { LeaseTable } from './frames/lease-table.ts';
 import { KernelCamera } from './kernel-camera.ts';
@@ -15,7 +16,7 @@ export interface KernelOptions {
 export class Kernel implements AsyncDisposable {
   readonly socketPath: string;
   readonly #options: KernelOptions;
-  readonly #cameras = new Map<string, KernelCamera>();
+  readonly #cameras: CameraRoster<KernelCamera>;
   readonly #leases = new LeaseTable();
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
@@ -23,6 +24,7 @@ export class Kernel implements AsyncDisposable {
   private constructor(options: KernelOptions) {
     this.#options = options;
     this.socketPath = kernelSocketPath(options.settings.socketDirectory);
+    this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
   }
 
   /** Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_config` without a folder for rings. */
@@ -34,27 +36,32 @@ export class Kernel implements AsyncDisposable {
     await listenOnSocket(kernel.#server.server, kernel.socketPath);
     const swept = sweepOrphanRings({ ringDirectory });
     if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
-    for (const settings of cameras) {
-      const camera = new KernelCamera({ camera: settings, settings: options.settings, logger: options.logger });
-      kernel.#cameras.set(settings.id, camera);
-      camera.start();
-    }
+    for (const camera of cameras) kernel.#cameras.add(camera);
     return kernel;
   }
 
   cameras(): CameraStatus[] {
-    return [...this.#cameras.values()].map((camera) => camera.status);
+    return [...this.#cameras].map((camera) => camera.status);
   }
 
   /** Throws `camera_not_found`. */
-  camera(id: string): CameraStatus { return this.#camera(id).status; }
+  camera(id: string): CameraStatus { return this.#cameras.get(id).status; }
+
+  /** Adds a camera or changes it; no other one notices. Its URLs are checked by the caller. Throws `shutting_down`. */
+  async putCamera(config: CameraConfig): Promise<CameraStatus> {
+    const camera = await this.#cameras.put(cameraSettings(config));
+    return camera.status;
+  }
+
+  /** Resolves when nothing of it runs any more; what it recorded stays. Throws `camera_not_found`, `shutting_down`. */
+  removeCamera(id: string): Promise<void> { return this.#cameras.remove(id); }
 
   /** Throws `camera_not_found`. */
-  live(id: string): LiveRelay { return this.#camera(id).relay; }
+  live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
 
   /** Grants or renews. Throws `camera_not_found`, `overloaded`. */
   lease(leaseId: string, request: LeaseRequest): LeaseGrant {
-    const { process } = this.#camera(request.camera_id);
+    const { process } = this.#cameras.get(request.camera_id);
     this.#apply(this.#leases.put(leaseId, request));
     return { lease_id: leaseId, ...request, frame_reference: process.frameReference, camera_state: process.status.state };
   }
@@ -67,20 +74,21 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), ...[...this.#cameras.values()].map((camera) => camera[Symbol.asyncDispose]())]);
+    await Promise.all([this.#server.close(), this.#cameras[Symbol.asyncDispose]()]);
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
 
-  #camera(id: string): KernelCamera {
-    const camera = this.#cameras.get(id);
-    if (!camera) throw new RuthError('camera_not_found', `there is no camera ${JSON.stringify(id)}`);
+  #newCamera(settings: CameraSettings): KernelCamera {
+    const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger });
+    // A camera that began anew is still leased by whoever leased it.
+    camera.process.want({ fps: this.#leases.demand(settings.id) });
     return camera;
   }
 
   #apply(cameraIds: readonly string[]): void {
-    for (const id of cameraIds) this.#cameras.get(id)?.process.want({ fps: this.#leases.demand(id) });
+    for (const id of cameraIds) this.#cameras.find(id)?.process.want({ fps: this.#leases.demand(id) });
     clearTimeout(this.#expiry);
     const inMs = this.#leases.nextExpiryInMs;
     if (inMs !== null) this.#expiry = setTimeout(() => this.#apply(this.#leases.expire()), Math.ceil(inMs));

@@ -4,11 +4,12 @@ import {
   ID_PATTERN, LeaseRequest, RuthError, validator, type CameraStatus, type ErrorBody, type LeaseGrant, type ProcessHealth,
 } from '@ruth/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
+import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 /** What the API shows. `Kernel` is one. */
-export interface ControlledKernel {
+export interface ControlledKernel extends CameraControl {
   cameras(): CameraStatus[];
   camera(id: string): CameraStatus;
   live(id: string): LiveRelay;
@@ -43,6 +44,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     }));
     routes.get('/v1/cameras', async () => kernel.cameras());
     routes.get('/v1/cameras/:id', async (request) => kernel.camera(idOf(request.params)));
+    addCameraRoutes(routes, kernel);
     routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));
     routes.delete('/v1/leases/:id', async (request, reply) => {
       kernel.release(idOf(request.params));
