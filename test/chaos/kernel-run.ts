@@ -44,28 +44,34 @@ export interface KernelRunOptions {
   readonly ringDirectory: string;
   readonly recordings: string;
   readonly segmentS: number;
+  /** Free space below which the oldest recordings are deleted; 0 unless told. */
+  readonly minFreeGb?: number;
+  /** Serve the cameras over RTSP too. */
+  readonly restream?: boolean;
 }
 
 export class KernelRun implements AsyncDisposable {
   readonly #options: KernelRunOptions;
   readonly #process: ChildProcess;
-  readonly #socketPath: string;
+  readonly socketPath: string;
 
   constructor(options: KernelRunOptions) {
     this.#options = options;
-    const { url, cameraIds, socketDirectory, ringDirectory, recordings, segmentS } = options;
+    const { url, cameraIds, socketDirectory, ringDirectory, recordings, segmentS, minFreeGb = 0, restream = false } = options;
     const settings = {
-      paths: { socket_directory: socketDirectory, ring_directory: ringDirectory }, log_level: 'warn', models: [], live: { webrtc: { active: false } },
-      recording: { directory: recordings, segment_s: segmentS, min_free_gb: 0 }, cameras: cameraIds.map((id) => ({ id, url })),
+      paths: { socket_directory: socketDirectory, ring_directory: ringDirectory }, log_level: 'warn', models: [], live: { webrtc: { active: false }, ...(restream ? { rtsp: { port: 0 } } : {}) },
+      recording: { directory: recordings, segment_s: segmentS, min_free_gb: minFreeGb }, cameras: cameraIds.map((id) => ({ id, url })),
     };
     this.#process = spawn(process.execPath, [join(SOURCES, 'main.ts'), '-c', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
     this.#process.stdin!.end(JSON.stringify(settings));
-    this.#socketPath = kernelSocketPath(socketDirectory);
+    this.socketPath = kernelSocketPath(socketDirectory);
   }
 
-  async get<T>(path: string): Promise<T> {
-    const { status, body } = await ask(this.#socketPath, 'GET', path);
-    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+  get<T>(path: string): Promise<T> { return this.call('GET', path); }
+
+  async call<T>(method: string, path: string, request?: unknown): Promise<T> {
+    const { status, body } = await ask(this.socketPath, method, path, request);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`);
     return body as T;
   }
 
