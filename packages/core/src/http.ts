@@ -1,11 +1,12 @@
-// Core's HTTP API, for its Unix socket: health, models, subscriptions, latest detections, and the stream of events.
-import { assertId, RuthError, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
+// Core's HTTP API, for its Unix socket: health, models, cameras and subscriptions, latest detections, metrics, and the stream of events.
+import { assertId, CameraSubscriptions, RuthError, validator, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
 import { streamEvents, type EventStreamOptions } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Core } from './core.ts';
 
 const MAX_EVENT_CONSUMERS = 64;
+const cameraSubscriptions = validator(CameraSubscriptions);
 
 /** The API, not yet listening. `signal` ends the streams of events, which would otherwise hold it open. */
 export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}): FastifyInstance {
@@ -25,6 +26,17 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   }));
   app.get('/v1/models', () => core.models());
   app.get('/v1/subscriptions', () => core.subscriptions());
+  app.put('/v1/cameras/:id', async (request, reply) => {
+    const id = assertId((request.params as { id: string }).id, 'camera');
+    const { subscriptions } = cameraSubscriptions.parse(request.body);
+    if (subscriptions.some(({ camera }) => camera !== id && camera !== '*')) throw new RuthError('bad_request', `subscriptions of ${id} name another camera`);
+    await core.putCamera(id, subscriptions);
+    return reply.code(204).send();
+  });
+  app.delete('/v1/cameras/:id', async (request, reply) => {
+    await core.removeCamera(assertId((request.params as { id: string }).id, 'camera'));
+    return reply.code(204).send();
+  });
   app.get('/v1/detections/latest', (request) => core.latest(assertId((request.query as Record<string, unknown>).camera, 'camera')));
   app.get('/v1/events', async (request, reply) => {
     const asked = request.headers['last-event-id'];
