@@ -48,6 +48,8 @@ export interface KernelRunOptions {
   readonly minFreeGb?: number;
   /** Serve the cameras over RTSP too. */
   readonly restream?: boolean;
+  /** Make live video over WebRTC, too. */
+  readonly webrtc?: boolean;
 }
 
 export class KernelRun implements AsyncDisposable {
@@ -57,9 +59,9 @@ export class KernelRun implements AsyncDisposable {
 
   constructor(options: KernelRunOptions) {
     this.#options = options;
-    const { url, cameraIds, socketDirectory, ringDirectory, recordings, segmentS, minFreeGb = 0, restream = false } = options;
+    const { url, cameraIds, socketDirectory, ringDirectory, recordings, segmentS, minFreeGb = 0, restream = false, webrtc = false } = options;
     const settings = {
-      paths: { socket_directory: socketDirectory, ring_directory: ringDirectory }, log_level: 'warn', models: [], live: { webrtc: { active: false }, ...(restream ? { rtsp: { port: 0 } } : {}) },
+      paths: { socket_directory: socketDirectory, ring_directory: ringDirectory }, log_level: 'warn', models: [], live: { webrtc: { active: webrtc }, ...(restream ? { rtsp: { port: 0 } } : {}) },
       recording: { directory: recordings, segment_s: segmentS, min_free_gb: minFreeGb }, cameras: cameraIds.map((id) => ({ id, url })),
     };
     this.#process = spawn(process.execPath, [join(SOURCES, 'main.ts'), '-c', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
