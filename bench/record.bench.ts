@@ -33,7 +33,7 @@ export const bench: Bench = async (report) => {
     await delay(WARM_UP_MS);
     const rounds: Record<'ingest' | 'kernel' | 'worker' | 'ffmpeg', number>[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
-      const [{ pid: ingest }] = await kernel.cameras() as [{ pid: number }];
+      const ingest = (await kernel.cameras())[0]!.pid!;
       const workers = descendants(kernel.pid).filter((pid) => pid !== ingest);
       const look = () => ({ ingest: cpuMs(ingest), kernel: cpuMs(kernel.pid), worker: workers.reduce((sum, pid) => sum + cpuMs(pid), 0), ffmpeg: cpuMs(ffmpeg.pid) });
       const before = look();
