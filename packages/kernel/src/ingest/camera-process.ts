@@ -13,6 +13,8 @@ export interface CameraProcessOptions {
   readonly camera: CameraSettings;
   readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
   readonly logger: Logger;
+  /** Where what is recorded of the camera ends, us UTC; asked for each child. */
+  readonly recordedUntilUs?: () => number;
   /** All that a child says but its status. */
   readonly onMessage: (message: Exclude<FromIngest, { type: 'status' }>) => void;
   /** A new status is there. */
@@ -131,7 +133,7 @@ export class CameraProcess {
     const firstEpoch = Math.max(Math.floor(Date.now() / 1000), this.#status.epoch + 1);
     const settings: IngestSettings = {
       cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory, detectUrl, audio, hardware, firstEpoch,
-      recording: recording === null || !wanted.active ? null : { directory: recording.directory, segmentS: recording.segmentS },
+      recording: recording === null || !wanted.active ? null : { directory: recording.directory, segmentS: recording.segmentS, notBeforeUs: this.#options.recordedUntilUs?.() ?? 0 },
     };
     this.#tell({ type: 'start', settings, wants: this.#wants, logLevel: this.#options.logger.level });
     if (signal.aborted) onAbort();

@@ -16,7 +16,12 @@ export interface IngestSettings {
   readonly audio: boolean;
   readonly hardware: Settings['decoding']['hardware'];
   /** Null: not recorded. */
-  readonly recording: { readonly directory: string; readonly segmentS: number } | null;
+  readonly recording: {
+    readonly directory: string;
+    readonly segmentS: number;
+    /** Where what is recorded already ends, us UTC: nothing is dated before. */
+    readonly notBeforeUs: number;
+  } | null;
   /** First epoch of this child; above any that an earlier child of the camera used. */
   readonly firstEpoch: number;
 }

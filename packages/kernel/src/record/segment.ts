@@ -2,9 +2,9 @@
 import type { GapCause } from '@ruth/protocol';
 import type { VideoCodec } from '../media/video-codec.ts';
 
-/** A part of a file that plays by itself after the file's init: one moof and its mdat. */
+/** A part of a file that plays by itself after the file's init: prft, moof and mdat. One ends where the next begins. */
 export interface FragmentEntry {
-  /** Of the moof, in the file. */
+  /** Of its first box, in the file. */
   readonly offset: number;
   readonly bytes: number;
   /** From the start of the file's media, ticks of 1/90000 s. */
@@ -36,6 +36,8 @@ export interface Segment {
   readonly sha256: string | null;
   /** Media of this file goes on where that of the file before ended: nothing lies between. */
   readonly continues: boolean;
+  /** Why something lies between, where the recorder itself knows: `clock`, where the node's clock was set forward. */
+  readonly gapCause?: GapCause;
 }
 
 export type RecordingMessage =
