@@ -5,6 +5,7 @@ import type { Logger } from '@ruth/transport';
 import { CameraProcess } from './ingest/camera-process.ts';
 import type { FromIngest } from './ingest/messages.ts';
 import { LiveRelay } from './live/fmp4/live-relay.ts';
+import { CameraRestream } from './live/restream/camera-restream.ts';
 
 export interface KernelCameraOptions {
   readonly camera: CameraSettings;
@@ -15,14 +16,20 @@ export interface KernelCameraOptions {
 export class KernelCamera implements AsyncDisposable {
   readonly process: CameraProcess;
   readonly relay: LiveRelay;
+  readonly restream: CameraRestream;
   #settings: CameraSettings;
 
   constructor({ camera, settings, logger }: KernelCameraOptions) {
     this.#settings = camera;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
+    this.restream = new CameraRestream({ onWanted: (units) => this.process.want({ units }) });
     this.process = new CameraProcess({
       camera, settings, logger,
-      onMessage: (message) => this.#take(message), onStatus: () => undefined, onGone: () => this.relay.forget(),
+      onMessage: (message) => this.#take(message), onStatus: () => undefined,
+      onGone: () => {
+        this.relay.forget();
+        this.restream.forget();
+      },
     });
   }
 
@@ -35,7 +42,7 @@ export class KernelCamera implements AsyncDisposable {
     const status = this.process.status;
     const { droppedFragments, closedViewers } = this.relay.counters;
     const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
-    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: 0, rtsp_clients: 0 };
+    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: 0, rtsp_clients: this.restream.clients };
     const { name, note } = this.#settings;
     return { ...status, name, note, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
   }
@@ -44,6 +51,7 @@ export class KernelCamera implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.relay.close();
+    this.restream[Symbol.dispose]();
     await this.process.close();
     // Of viewers that came meanwhile.
     this.relay.close();
@@ -51,5 +59,6 @@ export class KernelCamera implements AsyncDisposable {
 
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {
     if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
+    else if (message.type === 'unit-format' || message.type === 'unit') this.restream.take(message);
   }
 }

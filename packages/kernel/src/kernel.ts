@@ -7,6 +7,7 @@ import { controlServer } from './control/control-server.ts';
 import { LeaseTable } from './frames/lease-table.ts';
 import { KernelCamera } from './kernel-camera.ts';
 import type { LiveRelay } from './live/fmp4/live-relay.ts';
+import { RestreamServer } from './live/restream/restream-server.ts';
 
 export interface KernelOptions {
   readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding'>;
@@ -20,6 +21,7 @@ export class Kernel implements AsyncDisposable {
   readonly #leases = new LeaseTable();
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
+  #restream: RestreamServer | null = null;
 
   private constructor(options: KernelOptions) {
     this.#options = options;
@@ -37,6 +39,8 @@ export class Kernel implements AsyncDisposable {
     const swept = sweepOrphanRings({ ringDirectory });
     if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
     for (const camera of cameras) kernel.#cameras.add(camera);
+    const { rtsp } = options.settings.live;
+    if (rtsp) kernel.#restream = await RestreamServer.start({ settings: rtsp, logger: options.logger, camera: (id) => kernel.#cameras.find(id)?.restream ?? null });
     return kernel;
   }
 
@@ -56,6 +60,9 @@ export class Kernel implements AsyncDisposable {
   /** Resolves when nothing of it runs any more; what it recorded stays. Throws `camera_not_found`, `shutting_down`. */
   removeCamera(id: string): Promise<void> { return this.#cameras.remove(id); }
 
+  /** The RTSP output; null where it is not asked for. */
+  get restream(): RestreamServer | null { return this.#restream; }
+
   /** Throws `camera_not_found`. */
   live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
 
@@ -74,7 +81,7 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#cameras[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose]()]);
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 

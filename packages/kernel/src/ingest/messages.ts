@@ -69,7 +69,7 @@ export type Fmp4Message =
 export type UnitMessage =
   | { readonly type: 'unit-format'; readonly codec: VideoCodec; readonly parameterSets: Buffer }
   /** One picture, Annex B, in decoding order. */
-  | { readonly type: 'unit'; readonly data: Buffer; readonly ptsUs: number; readonly keyframe: boolean };
+  | { readonly type: 'unit'; readonly data: Buffer; readonly ptsUs: number; readonly keyframe: boolean; readonly epoch: number };
 
 /** The RTP timestamp of a picture of this epoch is its pts in 1/90000 s plus `offsetTicks`, mod 2^32. Told at the beginning and with each epoch. */
 export type RtpClockMessage = { readonly type: 'rtp-clock'; readonly offsetTicks: number; readonly epoch: number };

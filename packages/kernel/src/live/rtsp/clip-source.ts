@@ -42,8 +42,8 @@ export class ClipSource implements MediaSource, Disposable {
     return this.#live.describe();
   }
 
-  subscribe(listener: (unit: AccessUnit) => void): Subscription {
-    return this.#live.subscribe(listener);
+  subscribe(listener: (unit: AccessUnit) => void, onEnd?: () => void): Subscription {
+    return this.#live.subscribe(listener, onEnd);
   }
 
   [Symbol.dispose](): void {

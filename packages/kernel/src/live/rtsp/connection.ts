@@ -210,6 +210,7 @@ export class Connection {
         counters.slowClientsClosed++;
         this.#socket.destroy();
       },
+      onEnd: () => setImmediate(() => this.close()),
     });
     return this.#ok({ Transport: `${answer};ssrc=${this.#session.ssrc.toString(16).padStart(8, '0').toUpperCase()};mode="PLAY"` });
   }

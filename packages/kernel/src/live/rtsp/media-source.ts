@@ -27,15 +27,15 @@ export interface Subscription extends Disposable {
 export interface MediaSource {
   /** Throws where the source has no video at present; the client is answered 503. */
   describe(): Promise<VideoDescription>;
-  /** Calls `listener` with every access unit in decoding order, until disposed. A listener must neither block nor throw. */
-  subscribe(listener: (unit: AccessUnit) => void): Subscription;
+  /** Calls `listener` with every access unit in decoding order, until disposed; `onEnd` where no more will come. Neither may block or throw. */
+  subscribe(listener: (unit: AccessUnit) => void, onEnd: () => void): Subscription;
 }
 
 /** Hands each pushed unit to every subscriber and keeps the running GOP, bounded, so that a new client begins at once. */
 export class LiveSource implements MediaSource {
-  readonly #description: VideoDescription;
+  #description: VideoDescription;
   readonly #maxBacklogBytes: number;
-  readonly #listeners = new Set<(unit: AccessUnit) => void>();
+  readonly #listeners = new Set<{ readonly take: (unit: AccessUnit) => void; readonly onEnd: () => void }>();
   #backlog: AccessUnit[] = [];
   #backlogBytes = 0;
 
@@ -48,16 +48,27 @@ export class LiveSource implements MediaSource {
     return this.#description;
   }
 
-  subscribe(listener: (unit: AccessUnit) => void): Subscription {
-    // A wrapper of its own: one function may subscribe twice.
-    const entry = (unit: AccessUnit): void => listener(unit);
+  subscribe(take: (unit: AccessUnit) => void, onEnd: () => void = () => undefined): Subscription {
+    const entry = { take, onEnd };
     this.#listeners.add(entry);
     return { backlog: [...this.#backlog], [Symbol.dispose]: () => void this.#listeners.delete(entry) };
   }
 
   push(unit: AccessUnit): void {
     this.#remember(unit);
-    for (const listener of this.#listeners) listener(unit);
+    for (const { take } of this.#listeners) take(unit);
+  }
+
+  /** New parameter sets of the same codec; the next unit is a keyframe that carries them. */
+  redescribe(description: VideoDescription): void {
+    this.#description = description;
+    this.#backlog = [];
+  }
+
+  /** Tells every subscriber that no more will come. */
+  end(): void {
+    for (const { onEnd } of [...this.#listeners]) onEnd();
+    this.#listeners.clear();
   }
 
   #remember(unit: AccessUnit): void {

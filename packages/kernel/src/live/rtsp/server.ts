@@ -1,4 +1,4 @@
-// An RTSP server for H.264 and H.265 (RFC 2326): the demo camera today, the kernel's restream output later.
+// An RTSP server for H.264 and H.265 (RFC 2326): the demo camera, and the kernel's restream output.
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { RuthError } from '@ruth/protocol';

@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly onUnit: (fate: 'sent' | 'dropped') => void;
   /** The client has been behind for longer than `slowClientTimeoutMs`. */
   readonly onTooSlow: () => void;
+  /** The source gives no more. */
+  readonly onEnd: () => void;
 }
 
 export class Session implements Disposable {
@@ -44,7 +46,7 @@ export class Session implements Disposable {
 
   /** Joins the source. `begin` sends the running GOP, and must be called before control returns to the event loop. */
   play(): { sequence: number; timestamp: number | null; begin: () => void } {
-    const subscription = this.#options.source.subscribe((unit) => this.#deliver(unit));
+    const subscription = this.#options.source.subscribe((unit) => this.#deliver(unit), this.#options.onEnd);
     this.#subscription = subscription;
     const first = subscription.backlog[0];
     this.#awaited = first ? null : 'first keyframe';
