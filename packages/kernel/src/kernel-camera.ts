@@ -5,27 +5,33 @@ import type { Logger } from '@ruth/transport';
 import { CameraProcess } from './ingest/camera-process.ts';
 import type { FromIngest } from './ingest/messages.ts';
 import { LiveRelay } from './live/fmp4/live-relay.ts';
+import type { WebRtc } from './live/webrtc/webrtc.ts';
+import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import { CameraRestream } from './live/restream/camera-restream.ts';
 
 export interface KernelCameraOptions {
   readonly camera: CameraSettings;
   readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
   readonly logger: Logger;
+  /** Null where WebRTC is off. */
+  readonly webrtc: WebRtc | null;
 }
 
 export class KernelCamera implements AsyncDisposable {
   readonly process: CameraProcess;
   readonly relay: LiveRelay;
+  readonly webrtc: WebRtcCamera | null;
   readonly restream: CameraRestream;
   #settings: CameraSettings;
 
-  constructor({ camera, settings, logger }: KernelCameraOptions) {
+  constructor({ camera, settings, logger, webrtc }: KernelCameraOptions) {
     this.#settings = camera;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
     this.restream = new CameraRestream({ onWanted: (units) => this.process.want({ units }) });
+    this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }) });
     this.process = new CameraProcess({
       camera, settings, logger,
-      onMessage: (message) => this.#take(message), onStatus: () => undefined,
+      onMessage: (message) => this.#take(message), onStatus: () => this.webrtc?.update(), 
       onGone: () => {
         this.relay.forget();
         this.restream.forget();

@@ -15,6 +15,8 @@ export interface KernelOptions {
 }
 
 export class Kernel implements AsyncDisposable {
+  /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
+  readonly mediasoupWorker?: string;
   readonly socketPath: string;
   readonly #options: KernelOptions;
   readonly #cameras: CameraRoster<KernelCamera>;
@@ -22,6 +24,7 @@ export class Kernel implements AsyncDisposable {
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
+  readonly #webrtc: WebRtc | null;
 
   private constructor(options: KernelOptions) {
     this.#options = options;
@@ -29,6 +32,8 @@ export class Kernel implements AsyncDisposable {
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
   }
 
+    const { webrtc } = options.settings.live;
+    this.#webrtc = webrtc && new WebRtc({ settings: webrtc, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
   /** Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_config` without a folder for rings. */
   static async start(options: KernelOptions): Promise<Kernel> {
     const { ringDirectory, cameras } = options.settings;
@@ -69,6 +74,11 @@ export class Kernel implements AsyncDisposable {
   /** Grants or renews. Throws `camera_not_found`, `overloaded`. */
   lease(leaseId: string, request: LeaseRequest): LeaseGrant {
     const { process } = this.#cameras.get(request.camera_id);
+  /** Throws `camera_not_found`, and `webrtc_unavailable` where the settings say so. */
+  webrtc(id: string): WebRtcCamera { return this.#cameras.get(id).webrtc ?? webRtcIsOff(); }
+
+  get whep(): WhepSessions { return this.#webrtc?.whep ?? webRtcIsOff(); }
+
     this.#apply(this.#leases.put(leaseId, request));
     return { lease_id: leaseId, ...request, frame_reference: process.frameReference, camera_state: process.status.state };
   }
@@ -88,7 +98,7 @@ export class Kernel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
 
   #newCamera(settings: CameraSettings): KernelCamera {
-    const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger });
+    const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger, webrtc: this.#webrtc });
     // A camera that began anew is still leased by whoever leased it.
     camera.process.want({ fps: this.#leases.demand(settings.id) });
     return camera;
@@ -105,6 +115,8 @@ export class Kernel implements AsyncDisposable {
 function requireFolder(ringDirectory: string): void {
   try {
     accessSync(ringDirectory, constants.R_OK | constants.W_OK | constants.X_OK);
+function webRtcIsOff(): never { throw new RuthError('webrtc_unavailable', 'live.webrtc.active is false in ruth.yaml'); }
+
   } catch (cause) {
     throw new RuthError('invalid_config', `paths.ring_directory ${ringDirectory} cannot be written to: ${(cause as Error).message}; make the folder, or name another on a tmpfs`, { cause });
   }

@@ -5,11 +5,12 @@ import {
 } from '@ruth/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
+import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 /** What the API shows. `Kernel` is one. */
-export interface ControlledKernel extends CameraControl {
+export interface ControlledKernel extends CameraControl, WebRtcKernel {
   cameras(): CameraStatus[];
   camera(id: string): CameraStatus;
   live(id: string): LiveRelay;
@@ -37,7 +38,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     const error = new RuthError('not_found', `there is no ${request.method} ${request.url}`);
     void reply.code(error.httpStatus).send(errorBody(error));
   });
-  void server.register(websocket, { options: { maxPayload: 1024 } });
+  void server.register(websocket, { options: { maxPayload: MAX_BODY_BYTES } });
   void server.register(async (routes) => {
     routes.get('/v1/health', async (): Promise<ProcessHealth> => ({
       process: 'kernel', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: Math.round(process.uptime() * 1000),
@@ -45,6 +46,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     routes.get('/v1/cameras', async () => kernel.cameras());
     routes.get('/v1/cameras/:id', async (request) => kernel.camera(idOf(request.params)));
     addCameraRoutes(routes, kernel);
+    addWebRtcRoutes(routes, kernel, idOf);
     routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));
     routes.delete('/v1/leases/:id', async (request, reply) => {
       kernel.release(idOf(request.params));

@@ -67,6 +67,9 @@ export class CameraProcess {
     };
   }
 
+  /** What the camera sends at present. */
+  get stream(): Pick<IngestStatus, 'codec' | 'width' | 'height' | 'epoch'> { return this.#status; }
+
   start(): void { this.#running ??= this.#run(); }
 
   get wants(): Wants { return this.#wants; }

@@ -7,7 +7,7 @@ import {
   AV_CODEC_FLAG_QSCALE, AV_CODEC_ID_MJPEG, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P,
   AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_BT470BG, AVCOL_SPC_BT709, AVCOL_SPC_BT2020_NCL, AVCOL_SPC_SMPTE170M, FF_QP2LAMBDA,
 } from 'node-av/constants';
-import { TICKS_PER_SECOND } from '../../media/media-packet.ts';
+import { TICKS_PER_SECOND } from '../../../media/media-packet.ts';
 import type { PictureJob } from './picture-messages.ts';
 
 /** Of MJPEG's scale, 2 (best) to 31; about 85 of 100 as others count. */

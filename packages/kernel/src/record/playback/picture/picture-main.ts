@@ -4,7 +4,7 @@ import { RuthError } from '@ruth/protocol';
 import { runProcess } from '@ruth/transport';
 import { Log } from 'node-av/lib';
 import { AV_LOG_QUIET } from 'node-av/constants';
-import { makePicture } from './picture.ts';
+import { makePicture } from './jpeg.ts';
 import type { PictureAnswer, PictureJob } from './picture-messages.ts';
 
 async function answer({ id, ...job }: PictureJob): Promise<PictureAnswer> {

@@ -1,0 +1,128 @@
+// Live view of one camera over WebRTC: one producer for any number of viewers, made for the first and gone with the last.
+import { RuthError, type WebRtcStream } from '@ruth/protocol';
+import type { RtpTarget } from '../../ingest/messages.ts';
+import { CameraSource } from './camera-source.ts';
+import { Viewer } from './viewer.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+const MAX_VIEWERS = 256;
+
+export interface WebRtcCameraOptions {
+  readonly cameraId: string;
+  readonly pool: WorkerPool;
+  /** What the camera is at present; `codec` null while that is not known. */
+  readonly look: () => Pick<WebRtcStream, 'width' | 'height' | 'epoch'> & { readonly codec: string | null };
+  /** Where the camera's process shall send RTP, beginning with the pictures since the last keyframe; null: nowhere. */
+  readonly onWanted: (target: RtpTarget | null) => void;
+}
+
+export class WebRtcCamera {
+  readonly cameraId: string;
+  readonly #options: WebRtcCameraOptions;
+  readonly #viewers = new Map<Viewer, (stream: WebRtcStream) => void>();
+  #joining = 0;
+  #source: Promise<CameraSource> | null = null;
+  #clock: { readonly offset: number; readonly epoch: number } | null = null;
+  #told = '';
+  #closed = false;
+
+  constructor(options: WebRtcCameraOptions) {
+    this.#options = options;
+    this.cameraId = options.cameraId;
+  }
+
+  get viewers(): number { return this.#viewers.size; }
+
+  get stream(): WebRtcStream {
+    const { width, height, epoch } = this.#options.look();
+    return { width, height, epoch: this.#clock?.epoch ?? epoch, rtp_offset: this.#clock?.offset ?? null };
+  }
+
+  /**
+   * A place for a viewer, who now connects and then calls `watch`. `payloadType`: the one that the viewer wants; `onStream` hears of changes.
+   * Throws `unsupported_codec`, `overloaded`, `webrtc_unavailable`.
+   */
+  async join({ payloadType, onStream = () => undefined }: { payloadType?: number; onStream?: (stream: WebRtcStream) => void } = {}): Promise<Viewer> {
+    this.#requireCodec();
+    if (this.#viewers.size + this.#joining >= MAX_VIEWERS) throw new RuthError('overloaded', `${MAX_VIEWERS} watch this camera already`);
+    this.#joining++;
+    try {
+      const source = await this.#open();
+      const place = await this.#options.pool.pick(source.place);
+      const viewer = await Viewer.open(await source.branch(place, payloadType));
+      this.#viewers.set(viewer, onStream);
+      void viewer.gone.then(() => {
+        this.#viewers.delete(viewer);
+        this.#closeIfIdle();
+      });
+      if (this.#closed) viewer.close(null);
+      return viewer;
+    } finally {
+      this.#joining--;
+      this.#closeIfIdle();
+    }
+  }
+
+  /** Pictures flow to the viewer once it is connected. Throws `invalid_state`. */
+  async watch(viewer: Viewer): Promise<void> {
+    const source = await this.#source;
+    // Told only now, so that the pictures since the last keyframe, with which the camera's process begins, are not missed by the first viewer.
+    if (await viewer.watch() && source && !source.closed) this.#options.onWanted(source.target);
+  }
+
+  /** The camera's status may be another: viewers are told, or let go where there is nothing for them any more. */
+  update(): void {
+    try {
+      this.#requireCodec();
+    } catch (error) {
+      for (const viewer of this.#viewers.keys()) viewer.close(error as RuthError);
+    }
+    const { stream } = this;
+    const text = JSON.stringify(stream);
+    if (text === this.#told) return;
+    this.#told = text;
+    for (const onStream of this.#viewers.values()) onStream(stream);
+  }
+
+  /** How RTP timestamps follow from the stream's times, from the camera's process. */
+  setClock({ offsetTicks, epoch }: { readonly offsetTicks: number; readonly epoch: number }): void {
+    // Modulo 2^32, as RTP timestamps are.
+    this.#clock = { offset: Number(BigInt.asUintN(32, BigInt(offsetTicks))), epoch };
+    this.update();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const viewer of this.#viewers.keys()) viewer.close(new RuthError('shutting_down', 'the camera is no longer served'));
+  }
+
+  #open(): Promise<CameraSource> {
+    return this.#source ??= this.#openSource().catch((error: unknown) => {
+      this.#source = null;
+      throw error;
+    });
+  }
+
+  async #openSource(): Promise<CameraSource> {
+    const source = await CameraSource.open(await this.#options.pool.pick());
+    const opened = this.#source;
+    source.onClose(() => {
+      if (this.#source !== opened) return;
+      this.#source = null;
+      this.#clock = null;
+      this.#options.onWanted(null);
+      // Those on other workers would only see the picture stand still.
+      for (const viewer of this.#viewers.keys()) viewer.close(new RuthError('webrtc_unavailable', 'the mediasoup worker of the camera ended'));
+    });
+    return source;
+  }
+
+  #closeIfIdle(): void {
+    void this.#source?.then((source) => { if (this.#viewers.size === 0 && this.#joining === 0) source.close(); }, () => undefined);
+  }
+
+  #requireCodec(): void {
+    const { codec } = this.#options.look();
+    if (codec !== null && codec !== 'h264') throw new RuthError('unsupported_codec', `the camera sends ${codec}; WebRTC carries H.264 alone`);
+  }
+}
