@@ -31,7 +31,7 @@ export class KernelCamera implements AsyncDisposable {
     this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }) });
     this.process = new CameraProcess({
       camera, settings, logger,
-      onMessage: (message) => this.#take(message), onStatus: () => this.webrtc?.update(), 
+      onMessage: (message) => this.#take(message), onStatus: () => this.webrtc?.update(),
       onGone: () => {
         this.relay.forget();
         this.restream.forget();
@@ -48,7 +48,7 @@ export class KernelCamera implements AsyncDisposable {
     const status = this.process.status;
     const { droppedFragments, closedViewers } = this.relay.counters;
     const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
-    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: 0, rtsp_clients: this.restream.clients };
+    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: this.webrtc?.viewers ?? 0, rtsp_clients: this.restream.clients };
     const { name, note } = this.#settings;
     return { ...status, name, note, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
   }
@@ -57,6 +57,7 @@ export class KernelCamera implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.relay.close();
+    this.webrtc?.close();
     this.restream[Symbol.dispose]();
     await this.process.close();
     // Of viewers that came meanwhile.
@@ -65,6 +66,7 @@ export class KernelCamera implements AsyncDisposable {
 
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {
     if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
+    else if (message.type === 'rtp-clock') this.webrtc?.setClock(message);
     else if (message.type === 'unit-format' || message.type === 'unit') this.restream.take(message);
   }
 }

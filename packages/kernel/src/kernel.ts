@@ -8,32 +8,35 @@ import { LeaseTable } from './frames/lease-table.ts';
 import { KernelCamera } from './kernel-camera.ts';
 import type { LiveRelay } from './live/fmp4/live-relay.ts';
 import { RestreamServer } from './live/restream/restream-server.ts';
+import { WebRtc } from './live/webrtc/webrtc.ts';
+import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
+import type { WhepSessions } from './live/webrtc/whep-sessions.ts';
 
 export interface KernelOptions {
   readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding'>;
   readonly logger: Logger;
+  /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
+  readonly mediasoupWorker?: string;
 }
 
 export class Kernel implements AsyncDisposable {
-  /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
-  readonly mediasoupWorker?: string;
   readonly socketPath: string;
   readonly #options: KernelOptions;
   readonly #cameras: CameraRoster<KernelCamera>;
   readonly #leases = new LeaseTable();
+  readonly #webrtc: WebRtc | null;
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
-  readonly #webrtc: WebRtc | null;
 
   private constructor(options: KernelOptions) {
     this.#options = options;
     this.socketPath = kernelSocketPath(options.settings.socketDirectory);
+    const { webrtc } = options.settings.live;
+    this.#webrtc = webrtc && new WebRtc({ settings: webrtc, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
   }
 
-    const { webrtc } = options.settings.live;
-    this.#webrtc = webrtc && new WebRtc({ settings: webrtc, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
   /** Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_config` without a folder for rings. */
   static async start(options: KernelOptions): Promise<Kernel> {
     const { ringDirectory, cameras } = options.settings;
@@ -71,14 +74,14 @@ export class Kernel implements AsyncDisposable {
   /** Throws `camera_not_found`. */
   live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
 
-  /** Grants or renews. Throws `camera_not_found`, `overloaded`. */
-  lease(leaseId: string, request: LeaseRequest): LeaseGrant {
-    const { process } = this.#cameras.get(request.camera_id);
   /** Throws `camera_not_found`, and `webrtc_unavailable` where the settings say so. */
   webrtc(id: string): WebRtcCamera { return this.#cameras.get(id).webrtc ?? webRtcIsOff(); }
 
   get whep(): WhepSessions { return this.#webrtc?.whep ?? webRtcIsOff(); }
 
+  /** Grants or renews. Throws `camera_not_found`, `overloaded`. */
+  lease(leaseId: string, request: LeaseRequest): LeaseGrant {
+    const { process } = this.#cameras.get(request.camera_id);
     this.#apply(this.#leases.put(leaseId, request));
     return { lease_id: leaseId, ...request, frame_reference: process.frameReference, camera_state: process.status.state };
   }
@@ -91,7 +94,7 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 
@@ -112,11 +115,11 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
+function webRtcIsOff(): never { throw new RuthError('webrtc_unavailable', 'live.webrtc.active is false in ruth.yaml'); }
+
 function requireFolder(ringDirectory: string): void {
   try {
     accessSync(ringDirectory, constants.R_OK | constants.W_OK | constants.X_OK);
-function webRtcIsOff(): never { throw new RuthError('webrtc_unavailable', 'live.webrtc.active is false in ruth.yaml'); }
-
   } catch (cause) {
     throw new RuthError('invalid_config', `paths.ring_directory ${ringDirectory} cannot be written to: ${(cause as Error).message}; make the folder, or name another on a tmpfs`, { cause });
   }
