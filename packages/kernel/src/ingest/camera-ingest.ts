@@ -9,6 +9,7 @@ import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { RtpFeed } from '../live/rtp/rtp-feed.ts';
+import { UnitFeed } from '../live/unit-feed.ts';
 import { FfmpegSource } from './ffmpeg-source.ts';
 import { probeFormat } from '../media/format-probe.ts';
 import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
@@ -47,6 +48,7 @@ export class CameraIngest {
   readonly #group = new PictureGroup();
   readonly #live: LiveFeed;
   readonly #rtp: RtpFeed;
+  readonly #units: UnitFeed;
   readonly #consumers: readonly PacketConsumer[];
   readonly #counters = { packets: 0, keyframes: 0, bytes: 0, reconnects: 0, decode_errors: 0 };
   #state: CameraStatus['state'] = 'connecting';
@@ -61,13 +63,15 @@ export class CameraIngest {
     this.#decoder = new FrameDecoder({ publisher: this.#publisher, frameRate: this.#frameRate, keyframeRate: this.#keyframeRate });
     this.#live = new LiveFeed({ cameraId, group: this.#group, send: options.send });
     this.#rtp = new RtpFeed({ group: this.#group, send: options.send });
-    this.#consumers = [this.#group, this.#live, this.#rtp, this.#decoder];
+    this.#units = new UnitFeed({ group: this.#group, send: options.send });
+    this.#consumers = [this.#group, this.#live, this.#rtp, this.#units, this.#decoder];
   }
 
-  want({ fps, fmp4, rtp }: Wants): void {
+  want({ fps, fmp4, rtp, units }: Wants): void {
     this.#decoder.setDemand(fps);
     this.#live.setWanted(fmp4);
     this.#rtp.setTarget(rtp);
+    this.#units.setWanted(units);
   }
 
   /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
@@ -194,7 +198,7 @@ export class CameraIngest {
       decode_level: decoder.level,
       frame_reference: this.#publisher.ringPath,
       counters: { ...this.#counters, decoded: decoder.decoded, published: this.#publisher.published, decode_errors: this.#counters.decode_errors + decoder.decodeErrors },
-      drops: { ...decoder.drops, ...(this.#live.dropped > 0 ? { live_behind: this.#live.dropped } : {}), ...this.#rtp.drops },
+      drops: { ...decoder.drops, ...(this.#live.dropped > 0 ? { live_behind: this.#live.dropped } : {}), ...this.#rtp.drops, ...this.#units.drops },
       epoch: this.#clock.epoch,
       bitrate_bps: null, keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null,
       recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
