@@ -1,5 +1,6 @@
 // The `ruth` command.
 import { Command } from 'commander';
+import { addCameraCommand } from './commands/camera.ts';
 import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
 import { addDemoCommand } from './commands/demo.ts';
@@ -14,6 +15,7 @@ const program = new Command('ruth')
   .showHelpAfterError();
 addUpCommand(program);
 addDemoCommand(program);
+addCameraCommand(program);
 addContainerCommand(program);
 addConformanceCommand(program);
 await program.parseAsync();

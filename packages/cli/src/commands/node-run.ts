@@ -2,13 +2,17 @@
 import { readdirSync } from 'node:fs';
 import { coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
 import { claimSocketPath, type Logger, sweepOrphanRings } from '@ruth/transport';
+import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
+import type { SettingsSource } from '../settings/resolve-settings.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
 export interface NodeRun {
   readonly settings: Settings;
+  /** Where the settings come from, where the node shall follow it: a process that is started again gets the cameras that are there by then. */
+  readonly source?: SettingsSource;
   readonly logger: Logger;
   readonly forward: (name: string, line: string) => void;
   readonly signal: AbortSignal;
@@ -22,7 +26,7 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
   const settings = await withFixedPort(run.settings);
   await refuseTakenSockets(settings);
   try {
-    const processes = new Map(nodeProcesses(settings).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
+    const processes = new Map(nodeProcesses(settings, run.source && followingFile(settings, run.source, logger)).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
     const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
     const serving = processes.get('server')!.firstReady.then(async (details) => { await run.onServing(String(details.url)); });
     await Promise.race([serving, stopped, supervisor.fatal]);

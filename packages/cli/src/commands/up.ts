@@ -16,8 +16,8 @@ export function addUpCommand(program: Command): void {
     .action(async (options: UpOptions) => {
       await foreground(options, async ({ environment, terminal, signal, onServing }) => {
         const file = options.config ?? (options.camera.length === 0 ? 'ruth.yaml' : undefined);
-        const settings = resolveSettings({ file, cameraUrls: options.camera, httpPort: environment.RUTH_HTTP_PORT });
-        await runNode({ settings, ...terminal, signal, onServing });
+        const source = { file, cameraUrls: options.camera, httpPort: environment.RUTH_HTTP_PORT };
+        await runNode({ settings: resolveSettings(source), source, ...terminal, signal, onServing });
       });
     });
 }

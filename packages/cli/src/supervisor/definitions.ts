@@ -8,9 +8,8 @@ export function entryOf(packageName: string, file = 'main.ts'): string {
   return new URL(file, import.meta.resolve(packageName)).pathname;
 }
 
-/** Kernel, core, one container per model, server. */
-export function nodeProcesses(settings: Settings): ProcessDefinition[] {
-  const stdin = settingsText(settings);
+/** Kernel, core, one container per model, server. `stdin` is what each is told at each start. */
+export function nodeProcesses(settings: Settings, stdin: ProcessDefinition['stdin'] = settingsText(settings)): ProcessDefinition[] {
   const process = (name: string, entry: string, args: string[] = [], required = true): ProcessDefinition => ({ name, entry, args, stdin, required });
   return [
     process('kernel', entryOf('@ruth/kernel')),

@@ -14,8 +14,8 @@ export interface ProcessDefinition {
   /** The process's `main.ts`. */
   readonly entry: string;
   readonly args: readonly string[];
-  /** Written to standard input, then closed. */
-  readonly stdin: string;
+  /** Written to standard input at each start, then closed. */
+  readonly stdin: string | (() => string);
   /** Ruth cannot run at all without it: a mistake that no retry can mend then ends everything. */
   readonly required: boolean;
 }
@@ -92,7 +92,7 @@ export class SupervisedProcess {
     const child = spawn(process.execPath, [...PROCESS_FLAGS, entry, '-c', '-', ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
     this.#child = child;
     child.stdin!.on('error', () => undefined);
-    child.stdin!.end(stdin);
+    child.stdin!.end(typeof stdin === 'string' ? stdin : stdin());
     for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => this.#observer.log(name, line));
     child.on('message', (message: ProcessMessage) => {
       if (message.type === 'ready') {

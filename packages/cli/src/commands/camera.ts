@@ -1,0 +1,10 @@
+// `ruth camera ...`: the cameras of a node, while it runs or not.
+import type { Command } from 'commander';
+import { addChangeCommands } from './camera/change.ts';
+import { addListCommand } from './camera/list.ts';
+
+export function addCameraCommand(program: Command): void {
+  const camera = program.command('camera').description('add, list, remove, probe and find cameras');
+  addListCommand(camera);
+  addChangeCommands(camera);
+}

@@ -1,0 +1,80 @@
+// Kernel and core of a node that may be running, asked over their Unix sockets. Every wait is limited.
+import { request } from 'node:http';
+import {
+  CameraStatus, coreSocketPath, ERRORS, ErrorBody, kernelSocketPath, RuthError, validator, type CameraConfig, type ErrorCode, type Settings, type SubscriptionConfig,
+} from '@ruth/protocol';
+import Type from 'typebox';
+
+/** A camera that hangs is killed after two seconds. */
+const ANSWER_TIMEOUT_MS = 10_000;
+const MAX_ANSWER_BYTES = 16 << 20;
+const errorBody = validator(ErrorBody);
+const cameraStatuses = validator(Type.Array(CameraStatus));
+
+export class RunningNode {
+  readonly #kernel: string;
+  readonly #core: string;
+
+  constructor({ socketDirectory }: Pick<Settings, 'socketDirectory'>) {
+    this.#kernel = kernelSocketPath(socketDirectory);
+    this.#core = coreSocketPath(socketDirectory);
+  }
+
+  /** Throws `unreachable` where no kernel runs. */
+  async cameras(): Promise<CameraStatus[]> { return cameraStatuses.parse(await ask(this.#kernel, 'GET', '/v1/cameras'), 'internal'); }
+
+  /** Throws `unreachable` where no kernel runs, else what kernel or core answered. A core that is away learns it from the file when it starts. */
+  async putCamera(camera: CameraConfig, subscriptions: readonly SubscriptionConfig[]): Promise<void> {
+    await ask(this.#kernel, 'PUT', `/v1/cameras/${camera.id}`, camera);
+    await ifThere(ask(this.#core, 'PUT', `/v1/cameras/${camera.id}`, { subscriptions }));
+  }
+
+  /** Throws `unreachable` where no kernel runs. What is not there is removed already. */
+  async removeCamera(id: string): Promise<void> {
+    await ifThere(ask(this.#core, 'DELETE', `/v1/cameras/${id}`), 'camera_not_found');
+    await ifThere(ask(this.#kernel, 'DELETE', `/v1/cameras/${id}`), 'camera_not_found', false);
+  }
+}
+
+async function ifThere(asked: Promise<unknown>, gone?: ErrorCode, partMayBeAway = true): Promise<void> {
+  try {
+    await asked;
+  } catch (cause) {
+    const { code } = RuthError.from(cause);
+    if (code !== gone && !(partMayBeAway && code === 'unreachable')) throw cause;
+  }
+}
+
+function ask(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const outgoing = request({ socketPath, method, path, headers, timeout: ANSWER_TIMEOUT_MS }, (response) => {
+      let answer = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        answer += chunk;
+        if (answer.length > MAX_ANSWER_BYTES) response.destroy();
+      });
+      response.on('error', fail);
+      response.on('close', () => {
+        try {
+          const parsed: unknown = answer === '' ? null : JSON.parse(answer);
+          if (response.statusCode! < 300) resolve(parsed);
+          else if (errorBody.check(parsed) && parsed.error_code in ERRORS) reject(new RuthError(parsed.error_code as ErrorCode, parsed.error));
+          else reject(new RuthError('internal', `${socketPath} answered status ${response.statusCode}`));
+        } catch (cause) {
+          reject(new RuthError('internal', `${socketPath} answered broken JSON`, { cause }));
+        }
+      });
+    });
+    function fail(cause: Error): void {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (cause instanceof RuthError) reject(cause);
+      else if (code === 'EACCES') reject(new RuthError('forbidden', `${socketPath} is another user's`, { cause }));
+      else reject(new RuthError('unreachable', `nothing answers at ${socketPath}`, { cause }));
+    }
+    outgoing.on('error', fail);
+    outgoing.on('timeout', () => outgoing.destroy(new RuthError('timeout', `${socketPath} did not answer within ${ANSWER_TIMEOUT_MS} ms`)));
+    outgoing.end(text);
+  });
+}

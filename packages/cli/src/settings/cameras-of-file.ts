@@ -1,0 +1,24 @@
+// `ruth.yaml` may change while a node runs (`ruth camera add`): a process that is started again must know what those beside it
+// were told meanwhile. Only cameras and subscriptions follow the file; all else stays as the node began.
+import { parseSettings, type Settings } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { resolveSettings, type SettingsSource } from './resolve-settings.ts';
+import { settingsText } from './settings-text.ts';
+
+/** Text for a process that starts now. A file that is wrong at the moment counts as unchanged, with a warning. */
+export function followingFile(settings: Settings, source: SettingsSource, logger: Logger): () => string {
+  const began = settingsText(settings);
+  if (source.file === undefined) return () => began;
+  return () => {
+    try {
+      const { cameras, subscriptions } = resolveSettings(source);
+      const known = subscriptions.filter(({ model, regions }) => [model, regions?.model ?? model].every((id) => settings.models.some((one) => one.id === id)));
+      const text = settingsText({ ...settings, cameras, subscriptions: known });
+      parseSettings(text, source.file!);
+      return text;
+    } catch (cause) {
+      logger.warn({ err: cause }, `${source.file} is wrong now; the process starts with what it said before`);
+      return began;
+    }
+  };
+}

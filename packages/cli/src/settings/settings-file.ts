@@ -1,0 +1,121 @@
+// `ruth.yaml` as a file that people wrote: a change keeps their comments, their order and the file's mode, is checked as a whole
+// before anything is written, and takes the place of the file in one step.
+import { randomBytes } from 'node:crypto';
+import { chownSync, closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { type CameraConfig, parseSettings, RuthError, type Settings } from '@ruth/protocol';
+import { Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+
+/** It holds passwords: a new one is its owner's alone. */
+const NEW_FILE_MODE = 0o600;
+
+export class SettingsFile {
+  readonly path: string;
+  /** What stood there when it was read; null where there was no file. */
+  readonly #text: string | null;
+  readonly #document: Document;
+
+  private constructor(path: string, text: string | null) {
+    this.path = path;
+    this.#text = text;
+    this.#document = text === null ? new Document({}) : parseDocument(text, { logLevel: 'error' });
+  }
+
+  /** A file that is not there yet is empty. Throws `invalid_config` for one that is wrong or cannot be read. */
+  static read(path: string): SettingsFile {
+    const text = readIfThere(path);
+    if (text !== null) parseSettings(text, path);
+    return new SettingsFile(path, text);
+  }
+
+  get settings(): Settings { return parseSettings(this.#document.toString(), this.path); }
+
+  has(cameraId: string): boolean { return this.#indexOf(cameraId) >= 0; }
+
+  /** Adds the camera as the last one, or sets the given keys of the one that is there. */
+  putCamera(camera: CameraConfig): void {
+    const index = this.#indexOf(camera.id);
+    if (index >= 0) {
+      const node = this.#cameras()!.items[index] as YAMLMap;
+      for (const [key, value] of Object.entries(camera)) this.#set(node, key, value);
+      return;
+    }
+    // A file of comments alone has no contents to add to.
+    if (!isMap(this.#document.contents)) this.#document.contents = this.#document.createNode({});
+    const cameras = this.#cameras();
+    if (cameras === null) this.#document.setIn(['cameras'], this.#document.createNode([camera]));
+    else {
+      if (cameras.items.length === 0) cameras.flow = false;
+      cameras.add(this.#document.createNode(camera));
+    }
+  }
+
+  /** Removes the camera and the subscriptions that name it; returns how many those were. Throws `camera_not_found`. */
+  removeCamera(cameraId: string): number {
+    const index = this.#indexOf(cameraId);
+    if (index < 0) throw new RuthError('camera_not_found', `${this.path} has no camera ${cameraId}`);
+    this.#document.deleteIn(['cameras', index]);
+    const subscriptions = this.#document.get('subscriptions');
+    if (!isSeq(subscriptions)) return 0;
+    const kept = subscriptions.items.filter((item) => !(isMap(item) && item.get('camera') === cameraId));
+    const removed = subscriptions.items.length - kept.length;
+    subscriptions.items = kept;
+    return removed;
+  }
+
+  /** Throws `invalid_config` where it would be wrong, and `invalid_state` where somebody else wrote it meanwhile; the file then is as it was. */
+  write(): Settings {
+    const text = this.#document.toString({ lineWidth: 0 });
+    const settings = parseSettings(text, this.path);
+    if (readIfThere(this.path) !== this.#text) throw new RuthError('invalid_state', `${this.path} was changed meanwhile; nothing is written, try again`);
+    replaceFile(this.path, text, this.#text !== null);
+    return settings;
+  }
+
+  #cameras(): YAMLSeq | null {
+    const cameras = this.#document.get('cameras');
+    return isSeq(cameras) ? cameras : null;
+  }
+
+  #indexOf(cameraId: string): number {
+    return this.#cameras()?.items.findIndex((item) => isMap(item) && item.get('id') === cameraId) ?? -1;
+  }
+
+  /** Maps are merged, so that what was not named stays. */
+  #set(node: YAMLMap, key: string, value: unknown): void {
+    const present = node.get(key);
+    if (isMap(present) && typeof value === 'object' && value !== null) {
+      for (const [inner, innerValue] of Object.entries(value)) present.set(inner, innerValue);
+    } else node.set(key, this.#document.createNode(value));
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new RuthError('invalid_config', `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function replaceFile(path: string, text: string, exists: boolean): void {
+  // A link stays a link: what it points at is replaced.
+  const target = exists ? realpathSync(path) : path;
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
+  try {
+    const before = exists ? statSync(target) : null;
+    const file = openSync(temporary, 'wx', before === null ? NEW_FILE_MODE : before.mode & 0o777);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (before !== null && process.getuid?.() === 0) chownSync(temporary, before.uid, before.gid);
+    renameSync(temporary, target);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new RuthError('invalid_config', `${path} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
