@@ -6,7 +6,7 @@ import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, Mode
 import { CoreEvent, KernelEvent } from './events.ts';
 import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, InferRequest, InferResponse } from './inference.ts';
 import { Manifest } from './manifest.ts';
-import { ExportRequest, ExportStatus, KeepRequest, StorageStatus, Timeline } from './recording.ts';
+import { ClipRequest, ExportRequest, ExportStatus, KeepRequest, Keyframes, StorageStatus, Timeline } from './recording.ts';
 import { SystemHealth } from './system-health.ts';
 import { WebRtcFromKernel, WebRtcFromPage } from './webrtc.ts';
 
@@ -41,7 +41,9 @@ export const PUBLISHED_SCHEMAS = {
   'kernel-event': { schema: KernelEvent, title: 'Kernel event', description: 'An event of the ordered stream of the kernel' },
   'timeline': { schema: Timeline, title: 'Timeline', description: 'What of a span is recorded, and why the rest is not' },
   'export-request': { schema: ExportRequest, title: 'Export request', description: 'Asks for a span as one MP4' },
+  'clip-request': { schema: ClipRequest, title: 'Clip request', description: 'Asks for what was and will be seen around an instant, as one MP4' },
   'export-status': { schema: ExportStatus, title: 'Export status', description: 'How far an export is' },
+  'keyframes': { schema: Keyframes, title: 'Keyframes', description: 'Where a player can begin, nearest to an instant' },
   'keep-request': { schema: KeepRequest, title: 'Keep request', description: 'A span that is not to be deleted' },
   'storage-status': { schema: StorageStatus, title: 'Storage status', description: 'How the disk of the recordings is' },
   'error-body': { schema: ErrorBody, title: 'Error body', description: 'Body of every error answer over HTTP' },

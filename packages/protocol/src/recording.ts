@@ -44,6 +44,14 @@ export const ExportRequest = Type.Object({
 }, { additionalProperties: false });
 export type ExportRequest = Static<typeof ExportRequest>;
 
+/** POST /v1/clips: an export around an instant. What of it lies in the future is waited for. */
+export const ClipRequest = Type.Object({
+  camera_id: Type.String({ pattern: ID_PATTERN }), at: Time,
+  pre_s: Type.Number({ minimum: 0, maximum: 3600, description: 'Seconds before' }),
+  post_s: Type.Number({ minimum: 0, maximum: 600, description: 'Seconds after' }),
+}, { additionalProperties: false });
+export type ClipRequest = Static<typeof ClipRequest>;
+
 export const ExportStatus = Type.Object({
   export_id: Type.String(), camera_id: Type.String(), start: Time, end: Time,
   state: Type.Enum([...EXPORT_STATES]), progress: Type.Number({ minimum: 0, maximum: 1 }), bytes: Count,
@@ -51,6 +59,15 @@ export const ExportStatus = Type.Object({
   gaps: Type.Array(RecordingGap), error: Nullable(Type.String()),
 });
 export type ExportStatus = Static<typeof ExportStatus>;
+
+/** GET /v1/cameras/:id/keyframes?at= : where a player can begin, nearest to an instant. */
+export const Keyframes = Type.Object({
+  camera_id: Type.String(), at: Time,
+  /** At the instant or before it; null where there is none within a day. */
+  before: Nullable(Time),
+  after: Nullable(Time),
+});
+export type Keyframes = Static<typeof Keyframes>;
 
 /** PUT /v1/cameras/:id/kept, DELETE likewise: what is in the span is (no longer) safe from deletion. */
 export const KeepRequest = Type.Object({ start: Time, end: Time }, { additionalProperties: false });
