@@ -1,6 +1,7 @@
 // Hands the live fMP4 of one camera to its viewers. A new viewer gets the picture group that runs, so that it sees at once.
 // A viewer that is slow loses pictures up to the next keyframe, one that stays slow is closed: nobody else notices.
-import type { LiveInit } from '@ruth/protocol';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RuthError, type LiveInit } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
 import type { Fmp4Message } from '../../ingest/messages.ts';
 
@@ -10,6 +11,8 @@ const MAX_GROUP_BYTES = 16 << 20;
 /** The stream goes on for a while after the last viewer, who may only be reloading the page. */
 const LINGER_MS = 3000;
 const MAX_VIEWERS = 256;
+const FIRST_PICTURE_LIMIT_MS = 5000;
+const LOOK_EVERY_MS = 10;
 
 interface Viewer {
   /** Since when it loses pictures; null while it keeps up. */
@@ -29,6 +32,8 @@ export class LiveRelay {
   #groupBytes = 0;
   #beginning: { readonly init: LiveInit; readonly segment: Buffer } | null = null;
   #linger: NodeJS.Timeout | undefined;
+  /** Who waits for a picture and no more. */
+  #looks = 0;
 
   /** Fragments that viewers lost because they were slow, and viewers closed for it. */
   readonly counters = { droppedFragments: 0, closedViewers: 0 };
@@ -46,6 +51,33 @@ export class LiveRelay {
     clearTimeout(this.#linger);
     if (this.#beginning) this.#begin(socket, viewer);
     this.#options.onWanted(true);
+  }
+
+  /**
+   * The init and the fragments since the last keyframe, whose last picture is the newest; makes the stream begin where nobody
+   * watches. Throws `camera_unreachable` where no picture comes in time, `cancelled`.
+   */
+  async group(signal: AbortSignal): Promise<readonly Buffer[]> {
+    if (this.#looks >= MAX_VIEWERS) throw new RuthError('overloaded', 'too many look at this camera at once');
+    this.#looks++;
+    clearTimeout(this.#linger);
+    this.#options.onWanted(true);
+    const endMs = performance.now() + FIRST_PICTURE_LIMIT_MS;
+    try {
+      for (let quietMs = 0; ; quietMs += LOOK_EVERY_MS) {
+        const seen = this.#group?.length ?? 0;
+        await delay(LOOK_EVERY_MS);
+        if (signal.aborted) throw new RuthError('cancelled', 'nobody waits for the picture any more');
+        const group = this.#group;
+        if (group?.length !== seen) quietMs = 0;
+        // A stream that begins tells the pictures since the last keyframe all at once; the last one of them is now.
+        if (this.#beginning && group && group.length > 0 && (quietMs > 0 || performance.now() > endMs)) return [this.#beginning.segment, ...group];
+        if (performance.now() > endMs) throw new RuthError('camera_unreachable', 'the camera shows no picture at present');
+      }
+    } finally {
+      this.#looks--;
+      this.#rest();
+    }
   }
 
   relay(message: Fmp4Message): void {
@@ -105,7 +137,11 @@ export class LiveRelay {
   }
 
   #remove(socket: WebSocket): void {
-    if (!this.#viewers.delete(socket) || this.#viewers.size > 0) return;
+    if (this.#viewers.delete(socket)) this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#viewers.size > 0 || this.#looks > 0) return;
     clearTimeout(this.#linger);
     this.#linger = setTimeout(() => {
       this.forget();
