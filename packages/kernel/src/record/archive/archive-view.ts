@@ -23,7 +23,7 @@ export interface ArchiveView {
   hold(files: readonly string[]): Disposable;
   /** Marks what is recorded and will be recorded in [startUs, endUs) as kept, or takes that back. */
   keep(cameraId: string, startUs: number, endUs: number, kept: boolean): Promise<void>;
-  storage(): StorageStatus;
+  storage(): Promise<StorageStatus>;
   /** Where the file lies. Only for what the archive itself named: nothing from outside may be given. */
   path(segment: Pick<Segment, 'file'>): string;
   /** Calls `listener` after each fragment that came onto the disk, until the returned function is called. */

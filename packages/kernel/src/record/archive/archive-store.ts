@@ -1,0 +1,227 @@
+// The folder of recordings and its index: opened by one process at a time, changed so that a crash at any moment leaves what a
+// repair can put right. Synchronous where the disk is; meant for a thread of its own (store-thread.ts).
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, statfsSync, unlinkSync, writeSync, ftruncateSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { RuthError, type RecordedSpan } from '@ruth/protocol';
+import { lockFile } from '@ruth/transport';
+import { GapTable, type Gap } from './gap-table.ts';
+import { migrate } from './index-schema.ts';
+import { KeptSpans } from './kept-spans.ts';
+import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
+import { deletable, type Deletable, type Want } from './retention.ts';
+import { SegmentIndex, type IndexedSegment, type Usage } from './segment-index.ts';
+import type { WholeSegment } from './recorded-segment.ts';
+
+export interface DiskSpace { readonly freeBytes: number; readonly totalBytes: number }
+
+export interface CameraExtent {
+  readonly newestEndUs: number | null;
+  /** The gap that lasts. */
+  readonly gap: Gap | null;
+}
+
+export interface StoredTimeline {
+  readonly spans: RecordedSpan[];
+  readonly gaps: Gap[];
+  readonly oldestUs: number | null;
+  readonly newestUs: number | null;
+}
+
+export interface Deletion { readonly files: readonly string[]; readonly bytes: number; readonly failed: number; readonly message: string | null }
+
+export const INDEX_FILE = 'index.sqlite';
+const LOCK_FILE = '.lock';
+/** An hour's folder is removed only when no recorder can be about to write into it. */
+const FOLDER_IN_USE_MS = 2 * 3600_000;
+/** Gaps of a camera without files are told of for so long. */
+const GAPS_WITHOUT_FILES_US = 90 * 86_400e6;
+
+export class ArchiveStore implements Disposable {
+  readonly directory: string;
+  readonly segments: SegmentIndex;
+  readonly gaps: GapTable;
+  readonly #database: DatabaseSync;
+  readonly #keeps: KeptSpans;
+  readonly #lock: number;
+
+  private constructor(directory: string, database: DatabaseSync, lock: number) {
+    this.directory = directory;
+    this.#database = database;
+    this.#lock = lock;
+    this.segments = new SegmentIndex(database);
+    this.gaps = new GapTable(database);
+    this.#keeps = new KeptSpans(database);
+  }
+
+  /** Throws `invalid_state` naming the owner where another process has the folder, `invalid_config` where it cannot be used. */
+  static open(directory: string): ArchiveStore {
+    const lock = claim(directory);
+    try {
+      return new ArchiveStore(directory, openIndex(join(directory, INDEX_FILE)), lock);
+    } catch (error) {
+      closeSync(lock);
+      throw error;
+    }
+  }
+
+  /** What the files tell and the index does not, and the other way round, is put right. */
+  repair(nowUs: number): Promise<RepairReport> { return repair(this, nowUs); }
+  /** Takes a file into the index as its own bytes tell it. */
+  adopt(file: string): Promise<Adopted> { return adopt(this, file); }
+
+  /** The file and its folder are on the disk. False where another file of the camera has part of its time. */
+  put(segment: WholeSegment): boolean {
+    return this.transaction(() => {
+      this.segments.remove([segment.file]);
+      return this.segments.insert(segment);
+    });
+  }
+
+  get(file: string): IndexedSegment | null { return this.segments.get(file); }
+  between(cameraId: string, startUs: number, endUs: number): IndexedSegment[] { return this.segments.between(cameraId, startUs, endUs); }
+  usage(): Map<string, Usage> { return this.segments.usage(); }
+  putGap(cameraId: string, gap: Gap): void { this.gaps.put(cameraId, gap); }
+  removeGap(cameraId: string, startUs: number): void { this.gaps.remove(cameraId, startUs); }
+  keep(cameraId: string, startUs: number, endUs: number, kept: boolean): void { this.transaction(() => this.#keeps.set(cameraId, startUs, endUs, kept)); }
+  deletable(want: Want): Deletable[] { return deletable(this.segments, want); }
+
+  /** Of every camera that was ever recorded, or was to be. */
+  extents(): Map<string, CameraExtent> {
+    return new Map([...new Set([...this.usage().keys(), ...this.gaps.cameras()])].map((cameraId) => [cameraId, { newestEndUs: this.segments.newest(cameraId, 1)[0]?.endUs ?? null, gap: this.gaps.open(cameraId) }]));
+  }
+
+  timeline(cameraId: string, startUs: number, endUs: number): StoredTimeline {
+    return {
+      spans: this.segments.spans(cameraId, startUs, endUs), gaps: this.gaps.between(cameraId, startUs, endUs),
+      oldestUs: this.segments.oldestStartUs(cameraId), newestUs: this.segments.newest(cameraId, 1)[0]?.endUs ?? null,
+    };
+  }
+
+  /** Rows are marked, files unlinked, rows deleted: whatever happens between, the next start ends it. What was kept meanwhile stays. */
+  delete(asked: readonly string[], nowUs: number): Deletion {
+    const files = asked.filter((file) => !this.segments.isKept(file));
+    try {
+      this.transaction(() => this.segments.markDeleting(files));
+    } catch {
+      // On a full disk not even the mark can be written: first the room, and after a crash the repair finds rows without files.
+    }
+    const gone: string[] = [];
+    let bytes = 0;
+    let failure: Error | null = null;
+    for (const file of files) {
+      try {
+        unlinkIfThere(join(this.directory, file));
+        bytes += this.segments.bytesOf(file);
+        gone.push(file);
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+    this.transaction(() => {
+      this.segments.remove(gone);
+      this.#forgetGaps(nowUs);
+    });
+    for (const folder of new Set(gone.map(dirname))) this.#removeIfEmpty(folder, nowUs);
+    return { files: gone, bytes, failed: files.length - gone.length, message: failure?.message ?? null };
+  }
+
+  space(): DiskSpace {
+    const { bavail, blocks, bsize } = statfsSync(this.directory);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  }
+
+  transaction<T>(change: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = change();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (!this.#database.isOpen) return;
+    this.#database.close();
+    closeSync(this.#lock);
+  }
+
+  [Symbol.dispose](): void { this.close(); }
+
+  #forgetGaps(nowUs: number): void {
+    for (const [cameraId, { segments }] of this.usage()) {
+      this.gaps.forgetBefore(cameraId, segments > 0 ? this.segments.oldestStartUs(cameraId) ?? 0 : nowUs - GAPS_WITHOUT_FILES_US);
+    }
+  }
+
+  #removeIfEmpty(folder: string, nowUs: number): void {
+    const [, day, hour] = folder.split('/');
+    if (Date.parse(`${day}T${hour}:00:00Z`) > nowUs / 1000 - FOLDER_IN_USE_MS) return;
+    for (const path of [folder, dirname(folder)]) {
+      try {
+        rmdirSync(join(this.directory, path));
+      } catch {
+        return;
+      }
+    }
+  }
+}
+
+/** Makes the folder and locks it until the process is gone, however it goes. */
+function claim(directory: string): number {
+  let fd: number;
+  const path = join(directory, LOCK_FILE);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    fd = openSync(path, 'a', 0o640);
+  } catch (cause) {
+    throw new RuthError('invalid_config', `recording.directory ${directory} cannot be written to: ${(cause as Error).message}; make the folder, or name another`, { cause });
+  }
+  if (!lockFile(fd)) {
+    closeSync(fd);
+    const owner = /^\d+$/.exec(readFileSync(path, 'utf8').trim())?.[0] ?? 'unknown';
+    throw new RuthError('invalid_state', `the recordings in ${directory} belong to a kernel that runs already (process ${owner}); stop it, or name another recording.directory`);
+  }
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, String(process.pid));
+  } catch {
+    // On a full disk the lock holds all the same; only its owner is not told.
+  }
+  return fd;
+}
+
+function openIndex(path: string): DatabaseSync {
+  try {
+    return openDatabase(path);
+  } catch (error) {
+    // SQLITE_CORRUPT, SQLITE_NOTADB: the files tell all that the index told, but for what was kept.
+    if (![11, 26].includes((error as { errcode?: number }).errcode ?? 0) || !existsSync(path)) throw error;
+    renameSync(path, `${path}.damaged`);
+    for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+    return openDatabase(path);
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 4194304');
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+export function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

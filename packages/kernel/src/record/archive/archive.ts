@@ -1,0 +1,177 @@
+// The archive of a kernel: every camera's recordings and gaps, asked for by playback and the API; how much disk they take, and what
+// is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
+import { join } from 'node:path';
+import { RuthError, type CameraSettings, type KernelEvent, type RecordingSettings, type StorageStatus, type Timeline } from '@ruth/protocol';
+import type { EventContent, Logger } from '@ruth/transport';
+import type { Segment } from '../segment.ts';
+import type { ArchiveView, GrownSegment } from './archive-view.ts';
+import type { CameraExtent, DiskSpace } from './archive-store.ts';
+import { CameraArchive, eventGap } from './camera-archive.ts';
+import type { Gap } from './gap-table.ts';
+import { systemClock, type Clock } from './gap-watch.ts';
+import { appendSpan } from './segment-index.ts';
+import { StorageKeeper } from './storage-keeper.ts';
+import { StoreThread } from './store-thread.ts';
+
+export interface ArchiveOptions {
+  readonly settings: RecordingSettings;
+  readonly logger: Logger;
+  readonly onEvent: (event: EventContent<KernelEvent>) => void;
+  readonly clock?: Clock;
+  /** How much room the disk has; asked of the file system unless given. */
+  readonly space?: () => DiskSpace;
+}
+
+const LOOK_INTERVAL_MS = 1000;
+
+export class Archive implements ArchiveView, AsyncDisposable {
+  readonly #options: ArchiveOptions;
+  readonly #clock: Clock;
+  readonly #store: StoreThread;
+  readonly #keeper: StorageKeeper;
+  readonly #cameras = new Map<string, CameraArchive>();
+  readonly #extents: Map<string, CameraExtent>;
+  /** How many hold a file. */
+  readonly #holds = new Map<string, number>();
+  readonly #listeners = new Set<(grown: GrownSegment) => void>();
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(options: ArchiveOptions, store: StoreThread, extents: Map<string, CameraExtent>, repaired: Record<string, number>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#store = store;
+    this.#extents = extents;
+    this.#keeper = new StorageKeeper({
+      ...options, store, repaired, clock: this.#clock, held: this.#holds,
+      limits: () => ({ all: options.settings, cameras: Object.fromEntries([...this.#cameras].map(([id, { limits }]) => [id, limits])) }),
+      paused: () => [...this.#cameras.values()].flatMap(({ paused }) => paused ?? []),
+      onEvent: ({ state, message }) => options.onEvent({ type: 'recording.storage', state, message }),
+    });
+    this.#timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
+  }
+
+  /**
+   * Opens the folder and puts right what a crash left. Nothing may record into it before this resolves. Throws `invalid_state`
+   * naming the owner where another kernel has it, `invalid_config` where it cannot be used.
+   */
+  static async open(options: ArchiveOptions): Promise<Archive> {
+    const { settings: { directory }, logger } = options;
+    const store = await StoreThread.open(directory);
+    try {
+      const { counts, inUse } = await store.call('repair', (options.clock ?? systemClock).utcUs());
+      const found = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+      if (Object.keys(found).some((kind) => kind !== 'files')) logger.warn({ ...found, in_use: inUse }, 'the recordings were not ended in order; they are put right');
+      const extents = await store.call('extents');
+      const tell = async (cameraId: string, gap: Gap): Promise<void> => {
+        await store.call('putGap', cameraId, gap);
+        options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
+      };
+      for (const [cameraId, { newestEndUs, gap: left }] of extents) {
+        // Whoever ended in order left a gap that lasts and says so.
+        if (newestEndUs === null || (left !== null && left.startUs >= newestEndUs)) continue;
+        const [next] = left ? await store.call('between', cameraId, left.startUs, Number.MAX_SAFE_INTEGER) : [];
+        if (left) await (next!.startUs > left.startUs ? tell(cameraId, { ...left, endUs: next!.startUs }) : store.call('removeGap', cameraId, left.startUs));
+        const gap: Gap = { startUs: newestEndUs, endUs: null, cause: 'process_died', message: 'the kernel ended without being stopped' };
+        await tell(cameraId, gap);
+        extents.set(cameraId, { newestEndUs, gap });
+      }
+      return new Archive(options, store, extents, counts);
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The camera's part. What was recorded of a camera that is gone stays, and goes on when it returns. */
+  camera(settings: Pick<CameraSettings, 'id' | 'recording'>): CameraArchive {
+    const { id } = settings;
+    let camera = this.#cameras.get(id);
+    if (!camera) {
+      camera = new CameraArchive({
+        cameraId: id, extent: this.#extents.get(id) ?? { newestEndUs: null, gap: null }, store: this.#store, clock: this.#clock, logger: this.#options.logger,
+        onGap: (gap) => this.#options.onEvent({ type: 'recording.gap', camera_id: id, gap }),
+        onGrew: (segment, fragment) => { for (const listener of this.#listeners) listener({ segment, fragment }); },
+        onPaused: () => this.#keeper.lookSoon(),
+      });
+      this.#cameras.set(id, camera);
+    }
+    camera.describe(settings);
+    return camera;
+  }
+
+  async segments(cameraId: string, startUs: number, endUs: number): Promise<Segment[]> {
+    const unindexed = this.#unindexed(cameraId, startUs, endUs);
+    const indexed = await this.#store.call('between', cameraId, startUs, endUs);
+    // What was not in the index when it was asked may be there by now, in a row of its own; then the row is right.
+    const known = new Set(indexed.map(({ file }) => file));
+    return [...indexed, ...unindexed.filter(({ file }) => !known.has(file))].filter(({ file }) => !this.#keeper.isDeleting(file)).sort((a, b) => a.startUs - b.startUs);
+  }
+
+  async segment(file: string): Promise<Segment | null> {
+    const open = [...this.#cameras.values()].flatMap((camera) => camera.unindexed()).find((segment) => segment.file === file);
+    const found = await this.#store.call('get', file) ?? open ?? null;
+    return found && this.#keeper.isDeleting(found.file) ? null : found;
+  }
+
+  async timeline(cameraId: string, startUs: number, endUs: number): Promise<Timeline> {
+    if (!this.#cameras.has(cameraId) && !this.#extents.has(cameraId)) throw new RuthError('camera_not_found', `there is no camera ${JSON.stringify(cameraId)}, nor was one recorded`);
+    const unindexed = this.#unindexed(cameraId, 0, Infinity);
+    const { spans, gaps, oldestUs, newestUs } = await this.#store.call('timeline', cameraId, startUs, endUs);
+    const seconds = (us: number | null | undefined): number | null => (us === null || us === undefined ? null : us / 1e6);
+    for (const segment of unindexed) {
+      if (segment.startUs < (newestUs ?? -Infinity) || segment.startUs >= endUs || segment.endUs <= startUs) continue;
+      appendSpan(spans, { start: segment.startUs / 1e6, end: segment.endUs / 1e6, kept: false, bytes: segment.bytes });
+    }
+    return {
+      camera_id: cameraId, start: startUs / 1e6, end: endUs / 1e6, spans, gaps: gaps.map(eventGap),
+      oldest: seconds(oldestUs ?? unindexed[0]?.startUs), newest: seconds(unindexed.at(-1)?.endUs ?? newestUs),
+    };
+  }
+
+  hold(files: readonly string[]): Disposable {
+    for (const file of files) this.#holds.set(file, (this.#holds.get(file) ?? 0) + 1);
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        for (const file of files) {
+          const left = this.#holds.get(file)! - 1;
+          if (left > 0) this.#holds.set(file, left);
+          else this.#holds.delete(file);
+        }
+      },
+    };
+  }
+
+  keep(cameraId: string, startUs: number, endUs: number, kept: boolean): Promise<void> { return this.#store.call('keep', cameraId, startUs, endUs, kept); }
+
+  storage(): Promise<StorageStatus> { return this.#keeper.status(); }
+
+  path({ file }: Pick<Segment, 'file'>): string { return join(this.#options.settings.directory, file); }
+
+  onGrew(listener: (grown: GrownSegment) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks after gaps and after the disk; done by itself every second. */
+  look(): void {
+    for (const camera of this.#cameras.values()) camera.look();
+    this.#keeper.look();
+  }
+
+  /** Resolves when nothing is left to be deleted now. */
+  sweep(): Promise<void> { return this.#keeper.sweep(); }
+
+  /** The cameras have ended before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#keeper.settled();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  #unindexed(cameraId: string, startUs: number, endUs: number): Segment[] {
+    return (this.#cameras.get(cameraId)?.unindexed() ?? []).filter((segment) => segment.startUs < endUs && segment.endUs > startUs);
+  }
+}

@@ -1,0 +1,128 @@
+// Keeps the recordings within their limits and the disk from filling up, and says how the disk is. Deletes in small batches, so that
+// the store answers others between them; never what is kept or held.
+import type { GapCause, RecordingSettings, StorageStatus } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import type { DiskSpace } from './archive-store.ts';
+import type { Clock } from './gap-watch.ts';
+import type { RetentionLimits } from './retention.ts';
+import type { StoreThread } from './store-thread.ts';
+
+export interface StorageKeeperOptions {
+  readonly settings: RecordingSettings;
+  readonly store: StoreThread;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly space?: () => DiskSpace;
+  /** What the start found and did. */
+  readonly repaired: Record<string, number>;
+  /** Files in use; their deletion waits. */
+  readonly held: ReadonlyMap<string, number>;
+  readonly limits: () => RetentionLimits;
+  /** Why recorders pause, one for each that does. */
+  readonly paused: () => GapCause[];
+  readonly onEvent: (event: { state: StorageStatus['state']; message: string }) => void;
+}
+
+const SWEEP_INTERVAL_MS = 30_000;
+/** While recorders pause for want of room. */
+const URGENT_INTERVAL_MS = 1000;
+const BATCH = 64;
+/** Deleting early makes so much more room than is wanted, that it need not begin anew at once. */
+const EARLY_SHARE = 1.02;
+/** Deleted at a time while recorders pause for want of room, where no free space is asked for. */
+const ROOM_TO_GO_ON_BYTES = 64 << 20;
+/** So much more room than is wanted, and the disk counts as nearly full no longer. */
+const EASED_SHARE = 1.25;
+
+export class StorageKeeper {
+  readonly #options: StorageKeeperOptions;
+  readonly #deleting = new Set<string>();
+  #state: StorageStatus['state'] = 'ok';
+  #message: string | null = null;
+  #nearlyFull = false;
+  #failure: string | null = null;
+  #lastMs = -Infinity;
+  #soon = true;
+  #sweeping: Promise<void> | null = null;
+
+  constructor(options: StorageKeeperOptions) { this.#options = options; }
+
+  /** Its file may be gone, or goes now. */
+  isDeleting(file: string): boolean { return this.#deleting.has(file); }
+
+  /** Something may have to be deleted: not to be put off until the next turn. */
+  lookSoon(): void { this.#soon = true; }
+
+  /** To be called every second or so. */
+  look(): void {
+    const sinceMs = this.#options.clock.monotonicMs() - this.#lastMs;
+    if (sinceMs >= SWEEP_INTERVAL_MS || (sinceMs >= URGENT_INTERVAL_MS && (this.#soon || this.#options.paused().length > 0 || this.#state === 'full'))) void this.sweep();
+  }
+
+  /** One at a time. Never throws: what fails is the state of the storage. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().catch((error: Error) => { this.#failure = error.message; }).finally(() => {
+      this.#sweeping = null;
+      this.#judge();
+    });
+    return this.#sweeping;
+  }
+
+  async settled(): Promise<void> { await this.#sweeping; }
+
+  async status(): Promise<StorageStatus> {
+    const { settings, store, repaired } = this.#options;
+    const usage = [...(await store.call('usage')).values()];
+    const space = await this.#space().catch(() => null);
+    return {
+      directory: settings.directory, bytes: usage.reduce((sum, { bytes }) => sum + bytes, 0), segments: usage.reduce((sum, { segments }) => sum + segments, 0),
+      free_bytes: space?.freeBytes ?? null, total_bytes: space?.totalBytes ?? null, state: this.#state, message: this.#message, repaired,
+    };
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, settings: { minFreeBytes }, clock, limits, held, logger } = this.#options;
+    this.#lastMs = clock.monotonicMs();
+    this.#soon = false;
+    const { freeBytes } = await this.#space();
+    if (freeBytes < minFreeBytes) this.#nearlyFull = true;
+    else if (freeBytes >= minFreeBytes * EASED_SHARE) this.#nearlyFull = false;
+    const wanted = Math.max(freeBytes < minFreeBytes ? minFreeBytes * EARLY_SHARE - freeBytes : 0, this.#options.paused().includes('disk_full') ? ROOM_TO_GO_ON_BYTES : 0);
+    let deleted = 0;
+    let files = 0;
+    this.#failure = null;
+    for (;;) {
+      const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, passedOver: [...held.keys()], atMost: BATCH });
+      // Who began to read meanwhile keeps its files.
+      const batch = chosen.map(({ file }) => file).filter((file) => !held.has(file));
+      if (batch.length === 0) break;
+      for (const file of batch) this.#deleting.add(file);
+      const { bytes, files: gone, message } = await store.call('delete', batch, clock.utcUs()).finally(() => { for (const file of batch) this.#deleting.delete(file); });
+      deleted += bytes;
+      files += gone.length;
+      this.#failure = message;
+      if (gone.length === 0) break;
+    }
+    if (files > 0) logger.info({ files, bytes: deleted, free_bytes: freeBytes, early: wanted > 0 }, 'deleted the oldest recordings');
+  }
+
+  #space(): Promise<DiskSpace> {
+    const { space, store } = this.#options;
+    return space ? Promise.resolve(space()) : store.call('space');
+  }
+
+  /** From what is known the one state that matters most; a change of it is told. */
+  #judge(): void {
+    const { settings: { directory }, paused, onEvent } = this.#options;
+    const causes = paused();
+    const [state, message]: [StorageStatus['state'], string] =
+      causes.includes('disk_full') ? ['full', `the disk of ${directory} is full: recording pauses until there is room`]
+      : this.#failure !== null || causes.length > 0 ? ['failing', `the disk of ${directory} fails: ${this.#failure ?? causes[0]}`]
+      : this.#nearlyFull ? ['nearly_full', `the disk of ${directory} is nearly full: the oldest recordings are deleted early`]
+      : ['ok', `the disk of ${directory} has room, and recording goes on`];
+    this.#message = state === 'ok' ? null : message;
+    if (state === this.#state) return;
+    this.#state = state;
+    onEvent({ state, message });
+  }
+}
