@@ -99,10 +99,10 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
       } catch {
         this.dropped++;
         this.#awaitingKeyframe = true;
-        await this.#closeMuxer();
+        this.#muxer = null;
       }
     }
-    if (!this.#wanted) await this.#closeMuxer();
+    if (!this.#wanted) this.#muxer = null;
   }
 
   async #mux(queued: Queued): Promise<void> {
@@ -110,7 +110,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
     const { format, picture } = queued;
     const open = this.#muxer?.of;
     if (!open || open.format !== queued.format || open.picture.epoch !== picture.epoch || open.view !== queued.view) {
-      await this.#closeMuxer();
+      this.#muxer = null;
       if (!picture.keyframe) return;
       const muxer = await FragmentMuxer.open(format, picture.ptsTicks);
       this.#muxer = { muxer, of: queued };
@@ -122,12 +122,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
           wall_origin: picture.capturedAtUs / 1e6 - (picture.ptsTicks - muxer.originTicks) / TICKS_PER_SECOND },
       });
     }
-    const fragment = await this.#muxer!.muxer.write(picture);
+    const fragment = this.#muxer!.muxer.write(picture);
     if (fragment) await send({ type: 'live-fragment', ...fragment });
-  }
-
-  async #closeMuxer(): Promise<void> {
-    await this.#muxer?.muxer[Symbol.asyncDispose]();
-    this.#muxer = null;
   }
 }

@@ -1,0 +1,157 @@
+// Records a camera: packets as they come, into files that begin at a keyframe. Takes each packet at once, whatever the disk does.
+import type { RecordingStatus } from '@ruth/protocol';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TICKS_PER_SECOND, type AudioPacket, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
+import type { IngestSettings } from '../../ingest/messages.ts';
+import { FragmentBuilder } from './fragment-builder.ts';
+import { RunningTime, type Placed } from './running-time.ts';
+import { SegmentWriter, type NewFile, type SegmentWriterOptions } from './segment-writer.ts';
+import { MAX_BEHIND_US, WallClock } from './wall-clock.ts';
+
+/** Well within what a process that shall stop is given. */
+const CLOSE_LIMIT_MS = 1500;
+
+export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>, NonNullable<IngestSettings['recording']> {}
+
+interface OpenFile {
+  readonly format: StreamFormat;
+  readonly startTicks: number;
+  /** Until its first fragment is handed on. */
+  opens: NewFile | null;
+}
+
+export class Recorder implements PacketConsumer, AsyncDisposable {
+  readonly #segmentTicks: number;
+  readonly #now: () => number;
+  readonly #writer: SegmentWriter;
+  readonly #time = new RunningTime();
+  readonly #clock: WallClock;
+  readonly #builder = new FragmentBuilder();
+  #wanted = false;
+  #format: StreamFormat | null = null;
+  #file: OpenFile | null = null;
+  /** Nothing is known of how the stream's time lies: it begins, or begins anew. */
+  #fresh = true;
+  /** What comes next goes on where the last file ended. */
+  #continues = false;
+  #epoch: number | null = null;
+  /** By how much the node's clock is ahead of the one that only grows, when the last file began. */
+  #aheadMs = Infinity;
+  #undecodable = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#segmentTicks = options.segmentS * TICKS_PER_SECOND;
+    this.#now = options.now ?? (() => performance.now());
+    this.#clock = new WallClock(options.notBeforeUs);
+    this.#writer = new SegmentWriter({ ...options, onBroken: () => this.#abandon() });
+  }
+
+  get status(): RecordingStatus {
+    const { cause, bytesWritten, segments, drops } = this.#writer;
+    const state = !this.#wanted ? 'off' : cause !== null ? 'paused' : this.#file !== null ? 'recording' : 'waiting';
+    const all: Record<string, number> = { ...drops, ...this.#builder.drops, no_keyframe: this.#undecodable };
+    return {
+      state, cause: state === 'paused' ? cause : null, bytes_written: bytesWritten, segments,
+      drops: Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0)),
+    };
+  }
+
+  /** Begins with the next keyframe, or finishes what is being recorded. */
+  setWanted(wanted: boolean): void {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    if (!wanted) this.interrupt();
+  }
+
+  begin(format: StreamFormat): void {
+    this.#format = format;
+    this.#time.begin(format.reorderDepth);
+  }
+
+  /** The camera is gone for now: what is there is finished. */
+  interrupt(): void {
+    this.#finish(this.#time.endTicks);
+    this.#fresh = true;
+    this.#continues = false;
+  }
+
+  accept(picture: MediaPacket): void {
+    if (!this.#wanted || this.#format === null) return;
+    if (this.#file !== null && this.#format !== this.#file.format && picture.epoch !== this.#epoch) this.interrupt();
+    this.#epoch = picture.epoch;
+    const placed = this.#time.place(picture);
+    const { decodeTicks } = placed;
+    let atUs = this.#fresh ? this.#clock.start(decodeTicks, picture.capturedAtUs) : this.#clock.advance(decodeTicks, picture.capturedAtUs);
+    this.#fresh = false;
+    if (picture.keyframe || this.#builder.isFull(placed, this.#time.intervalTicks)) this.#handOn(decodeTicks, atUs);
+    if (picture.keyframe && this.#mustBeginFile(decodeTicks) && this.#writer.ready) {
+      const behind = this.#clock.behindUs > MAX_BEHIND_US;
+      if (behind) atUs = this.#clock.catchUp();
+      this.#beginFile(placed, picture, atUs, behind);
+    }
+    if (this.#file === null) return this.#drop();
+    this.#builder.add(picture, placed, atUs);
+  }
+
+  acceptAudio(packet: AudioPacket): void {
+    const ticks = this.#file === null ? null : this.#time.of(packet.ptsTicks, packet.epoch);
+    if (ticks !== null) this.#builder.addSound(packet, ticks);
+  }
+
+  /** Finishes the file; gives up on a disk that does not answer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.setWanted(false);
+    await Promise.race([this.#writer.settled(), delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+  }
+
+  #mustBeginFile(decodeTicks: number): boolean {
+    const file = this.#file;
+    return file === null || file.format !== this.#format || decodeTicks - file.startTicks >= this.#segmentTicks || this.#clock.behindUs > MAX_BEHIND_US;
+  }
+
+  #beginFile(placed: Placed, { capturedAtUs }: MediaPacket, startUs: number, behind: boolean): void {
+    const format = this.#format!;
+    const aheadMs = capturedAtUs / 1000 - this.#now();
+    const gapCause = aheadMs - this.#aheadMs > MAX_BEHIND_US / 2000 ? 'clock' : 'camera_stalled';
+    const opens: NewFile = { startUs, format, continues: this.#continues && !behind, ...(behind && { gapCause }) };
+    this.#file = { format, startTicks: placed.decodeTicks, opens };
+    this.#aheadMs = aheadMs;
+    this.#continues = true;
+    this.#builder.beginFile(placed, format.audio !== null);
+  }
+
+  /** What is gathered becomes a fragment. */
+  #handOn(endTicks: number, endUs: number): void {
+    const built = this.#file === null ? null : this.#builder.take(endTicks);
+    if (built === null) return;
+    const { opens } = this.#file!;
+    this.#file!.opens = null;
+    if (this.#writer.push({ ...built, endUs, opens })) return;
+    this.#writer.finish();
+    this.#abandon();
+  }
+
+  #finish(endTicks: number): void {
+    if (this.#file === null) return;
+    const endUs = this.#clock.at(endTicks);
+    this.#handOn(endTicks, endUs);
+    this.#clock.holdOff(endUs);
+    this.#file = null;
+    this.#writer.finish();
+  }
+
+  /** The file is lost to what follows. */
+  #abandon(): void {
+    const lost = this.#builder.clear();
+    this.#writer.drops[this.#writer.cause ?? 'disk_error'] += lost;
+    this.#file = null;
+    this.#continues = false;
+  }
+
+  #drop(): void {
+    const { cause } = this.#writer;
+    if (cause === null) this.#undecodable++;
+    else this.#writer.drops[cause]++;
+    this.#continues = false;
+  }
+}
