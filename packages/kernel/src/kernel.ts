@@ -11,6 +11,7 @@ import { RestreamServer } from './live/restream/restream-server.ts';
 import { WebRtc } from './live/webrtc/webrtc.ts';
 import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import type { WhepSessions } from './live/webrtc/whep-sessions.ts';
+import { Playback } from './record/playback/index.ts';
 
 export interface KernelOptions {
   readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding'>;
@@ -28,6 +29,7 @@ export class Kernel implements AsyncDisposable {
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
+  #playback!: Playback;
 
   private constructor(options: KernelOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class Kernel implements AsyncDisposable {
     const { ringDirectory, cameras } = options.settings;
     requireFolder(ringDirectory);
     const kernel = new Kernel(options);
+    kernel.#playback = await Playback.open({ archive: null, settings: options.settings.recording, logger: options.logger });
     await kernel.#server.ready();
     await listenOnSocket(kernel.#server.server, kernel.socketPath);
     const swept = sweepOrphanRings({ ringDirectory });
@@ -71,6 +74,8 @@ export class Kernel implements AsyncDisposable {
   /** The RTSP output; null where it is not asked for. */
   get restream(): RestreamServer | null { return this.#restream; }
 
+  get playback(): Playback { return this.#playback; }
+
   /** Throws `camera_not_found`. */
   live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
 
@@ -94,7 +99,7 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#playback[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 

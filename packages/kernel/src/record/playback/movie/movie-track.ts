@@ -8,6 +8,8 @@ import type { TrackRun } from './track-runs.ts';
 const ENABLED_IN_MOVIE = 3;
 const TKHD_TAIL_BYTES = 60;
 const MDHD_TAIL_BYTES = 4;
+/** In an stsd of sound: its header, the entry's header and what stands before the rate. */
+const SAMPLE_RATE_AT = 16 + 8 + 24;
 
 export class MovieTrack {
   readonly id: number;
@@ -21,12 +23,13 @@ export class MovieTrack {
   readonly #keyframes = new Column();
   readonly #chunkSamples = new Column();
   readonly #chunkPositions: number[] = [];
-  #endTicks = 0;
-  /** Where the last sample begins, as told by the durations before it. */
-  #lastTicks = 0;
-
-  /** Decode time of the first sample; null before there is one. */
-  firstTicks: number | null = null;
+  readonly #sound: boolean;
+  /** Units of the track's own times in a second. */
+  readonly #timescale: number;
+  #firstTicks: number | null = null;
+  /** The track's own time, from its first sample: where the last sample begins, as told by the durations before it, and where it ends. */
+  #last = 0;
+  #end = 0;
 
   /** `trak`: of an init. Throws `stream_corrupt`. */
   constructor(init: Buffer, trak: Box) {
@@ -35,6 +38,9 @@ export class MovieTrack {
     const tkhd = this.#bytes('tkhd');
     this.id = tkhd.readUInt32BE(tkhd[8] === 1 ? 28 : 20);
     this.stsd = this.#bytes('mdia', 'minf', 'stbl', 'stsd');
+    this.#sound = this.#find('mdia', 'minf', 'smhd') !== null;
+    // Players count what they leave out of sound in samples, and believe that the track does so too.
+    this.#timescale = this.#sound && this.stsd.length >= SAMPLE_RATE_AT + 2 ? this.stsd.readUInt16BE(SAMPLE_RATE_AT) || TICKS_PER_SECOND : TICKS_PER_SECOND;
   }
 
   get firstCompositionTicks(): number { return this.#compositions.length === 0 ? 0 : this.#compositions.at(0); }
@@ -43,20 +49,18 @@ export class MovieTrack {
   /** `shiftTicks`: added to the run's times. `position`: of its first sample, in the payload of the movie's mdat. */
   add({ decodeTicks, samples }: TrackRun, shiftTicks: number, position: number): void {
     if (samples.length === 0) return;
-    const beginTicks = decodeTicks + shiftTicks;
-    if (this.firstTicks === null) {
-      this.firstTicks = beginTicks;
-      this.#endTicks = beginTicks;
-    } else {
+    this.#firstTicks ??= decodeTicks + shiftTicks;
+    let ticks = decodeTicks + shiftTicks - this.#firstTicks;
+    if (this.samples > 0) {
       // Until the first of these is when the last before them lasts, be there a hole between or not.
-      const lastTicks = Math.max(1, beginTicks - this.#lastTicks);
-      this.#durations.setLast(lastTicks);
-      this.#endTicks = this.#lastTicks + lastTicks;
+      this.#end = Math.max(this.#last + 1, this.#own(ticks));
+      this.#durations.setLast(this.#end - this.#last);
     }
     for (const sample of samples) {
-      this.#lastTicks = this.#endTicks;
-      this.#endTicks += sample.durationTicks;
-      this.#durations.push(sample.durationTicks);
+      ticks += sample.durationTicks;
+      this.#last = this.#end;
+      this.#end = Math.max(this.#last, this.#own(ticks));
+      this.#durations.push(this.#end - this.#last);
       this.#sizes.push(sample.size);
       this.#compositions.push(sample.compositionTicks);
       if (sample.keyframe) this.#keyframes.push(this.#sizes.length);
@@ -69,32 +73,31 @@ export class MovieTrack {
   trak(startTicks: number, durationTicks: number, payload: number): Buffer {
     const tkhd = this.#bytes('tkhd');
     const mdhd = this.#bytes('mdia', 'mdhd');
-    const sound = this.#find('mdia', 'minf', 'smhd') !== null;
     return box('trak',
       fullBox('tkhd', 1, ENABLED_IN_MOVIE, u64(0, 0), u32(this.id, 0), u64(durationTicks), tkhd.subarray(-TKHD_TAIL_BYTES)),
       box('edts', this.#editList(startTicks, durationTicks)),
       box('mdia',
-        fullBox('mdhd', 1, 0, u64(0, 0), u32(TICKS_PER_SECOND), u64(this.#endTicks - (this.firstTicks ?? 0)), mdhd.subarray(-MDHD_TAIL_BYTES)),
+        fullBox('mdhd', 1, 0, u64(0, 0), u32(this.#timescale), u64(this.#end), mdhd.subarray(-MDHD_TAIL_BYTES)),
         this.#bytes('mdia', 'hdlr'),
-        box('minf', this.#bytes('mdia', 'minf', sound ? 'smhd' : 'vmhd'), this.#bytes('mdia', 'minf', 'dinf'), this.#sampleTable(payload, sound)),
+        box('minf', this.#bytes('mdia', 'minf', this.#sound ? 'smhd' : 'vmhd'), this.#bytes('mdia', 'minf', 'dinf'), this.#sampleTable(payload)),
       ));
   }
 
   /** A player that knows edit lists, as nearly all do, begins and ends exactly where it was asked for. */
   #editList(startTicks: number, durationTicks: number): Buffer {
     const rate = u32(0x00010000);
-    const mediaTicks = startTicks - (this.firstTicks ?? 0);
-    if (mediaTicks >= 0) return fullBox('elst', 1, 0, u32(1), u64(durationTicks, mediaTicks), rate);
+    const mediaTicks = startTicks - (this.#firstTicks ?? 0);
+    if (mediaTicks >= 0) return fullBox('elst', 1, 0, u32(1), u64(durationTicks, this.#own(mediaTicks)), rate);
     const emptyTicks = Math.min(-mediaTicks, durationTicks);
     return fullBox('elst', 1, 0, u32(2), u64(emptyTicks, -1), rate, u64(durationTicks - emptyTicks, 0), rate);
   }
 
-  #sampleTable(payload: number, sound: boolean): Buffer {
+  #sampleTable(payload: number): Buffer {
     const composed = [...this.#compositions.runs()];
     return box('stbl', this.stsd,
       fullBox('stts', 0, 0, pairs([...this.#durations.runs()])),
       ...(composed.every(({ value }) => value === 0) ? [] : [fullBox('ctts', 0, 0, pairs(composed))]),
-      ...(sound ? [] : [fullBox('stss', 0, 0, table(this.#keyframes.length, 4, (out, row) => {
+      ...(this.#sound ? [] : [fullBox('stss', 0, 0, table(this.#keyframes.length, 4, (out, row) => {
         for (let index = 0; index < this.#keyframes.length; index++) out.writeUInt32BE(this.#keyframes.at(index), row(index));
       }))]),
       fullBox('stsc', 0, 0, this.#samplesToChunks()),
@@ -116,6 +119,8 @@ export class MovieTrack {
       }
     });
   }
+
+  #own(ticks: number): number { return Math.round(ticks * this.#timescale / TICKS_PER_SECOND); }
 
   #find(...types: readonly string[]): Box | null {
     const [first, ...rest] = types;
