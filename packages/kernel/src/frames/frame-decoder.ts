@@ -1,18 +1,20 @@
-// Decodes as much as demand asks for: nothing, keyframes alone, or all. Its queue is bounded; when decoding cannot keep up
-// it drops up to the next keyframe and counts, and nobody who reads the camera waits for it.
-import type { DecodeLevel, RuthError } from '@ruth/protocol';
-import { Frame, type CodecContext, type Packet } from 'node-av/lib';
-import { openDecoder } from '../media/format-probe.ts';
+// Decodes as much as demand asks for: nothing, keyframes alone, what others are predicted from, or all. Its queue is bounded;
+// when decoding cannot keep up it drops up to the next keyframe and counts, and nobody who reads the camera waits for it.
+import type { DecodeLevel, RuthError, Settings } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { Frame, type Packet } from 'node-av/lib';
 import { ffmpegPacket, ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
-import type { RateMeter } from '../ingest/rate-meter.ts';
+import type { StreamRates } from '../ingest/stream-rates.ts';
+import { decodedRate, decodeLevel } from './decode-level.ts';
+import { DecoderHardware } from './decoder-hardware.ts';
 import type { FramePublisher } from './frame-publisher.ts';
+import { PictureDecoder } from './picture-decoder.ts';
 import { PublicationGate } from './publication-gate.ts';
 
 const MAX_QUEUED_PACKETS = 50;
+const MAX_QUEUED_BYTES = 64 << 20;
 /** After the last lease, before decoder and ring are given back: a consumer that restarts finds them still there. */
 const RELEASE_AFTER_MS = 5000;
-/** A camera that sends a keyframe a second keeps this rate only nearly. */
-const KEYFRAME_RATE_TOLERANCE = 1.05;
 const MAX_REMEMBERED_TIMES = 64;
 
 interface Job {
@@ -21,27 +23,31 @@ interface Job {
   readonly ptsTicks: number;
   readonly capturedAtUs: number;
   readonly epoch: number;
-  /** Decoded by itself, so that its picture comes out at once. */
-  readonly alone: boolean;
+  /** At which it was wanted. A keyframe of level `keyframes` is decoded by itself, so that its picture comes out at once. */
+  readonly level: DecodeLevel;
 }
 
 export interface FrameDecoderOptions {
   readonly publisher: FramePublisher;
-  readonly frameRate: RateMeter;
-  readonly keyframeRate: RateMeter;
+  /** Of the stream that is decoded. */
+  readonly rates: StreamRates;
+  readonly hardware: Settings['decoding']['hardware'];
+  readonly logger: Logger;
 }
 
 export class FrameDecoder implements PacketConsumer, AsyncDisposable {
   readonly #options: FrameDecoderOptions;
   readonly #gate = new PublicationGate();
   readonly #queue: Job[] = [];
+  #queuedBytes = 0;
   readonly #frame = new Frame();
+  readonly #hardware: DecoderHardware;
   /** Arrival by pts: a picture comes out of the decoder later than it went in, and in another order. */
   readonly #arrivals = new Map<number, number>();
   #fps = 0;
   #format: StreamFormat | null = null;
   #awaitingKeyframe = true;
-  #decoder: { readonly context: CodecContext; readonly format: StreamFormat; readonly epoch: number } | null = null;
+  #decoder: { readonly decoder: PictureDecoder; readonly format: StreamFormat; readonly epoch: number } | null = null;
   #releaseTimer: NodeJS.Timeout | undefined;
   #releaseWanted = false;
   #working: Promise<void> | null = null;
@@ -53,14 +59,14 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
 
   constructor(options: FrameDecoderOptions) {
     this.#options = options;
+    this.#hardware = new DecoderHardware(options.hardware, options.logger);
     this.#frame.alloc();
   }
 
-  get level(): DecodeLevel {
-    if (this.#fps <= 0) return 'none';
-    const keyframeRate = this.#options.keyframeRate.perSecond;
-    return keyframeRate !== null && this.#fps <= keyframeRate * KEYFRAME_RATE_TOLERANCE ? 'keyframes' : 'all';
-  }
+  get level(): DecodeLevel { return decodeLevel(this.#fps, this.#options.rates); }
+
+  /** What decodes at present: `software` or a kind of hardware; null while nothing is decoded. */
+  get kind(): string | null { return this.#decoder?.decoder.kind ?? null; }
 
   get error(): RuthError | null { return this.#options.publisher.error; }
 
@@ -92,7 +98,8 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
       this.#awaitingKeyframe = true;
       return;
     }
-    if (this.#queue.length >= MAX_QUEUED_PACKETS) {
+    if (level === 'reference' && !packet.reference) return;
+    if (this.#queue.length >= MAX_QUEUED_PACKETS || this.#queuedBytes > MAX_QUEUED_BYTES) {
       this.#dropQueue('decoder_behind');
       this.#awaitingKeyframe = true;
       if (!packet.keyframe) return this.#count('decoder_behind', 1);
@@ -101,7 +108,8 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     const { ptsTicks, capturedAtUs, epoch } = packet;
     const kept = ffmpegPacket(packet.data, packet.keyframe);
     kept.pts = BigInt(ptsTicks);
-    this.#queue.push({ packet: kept, format: this.#format, ptsTicks, capturedAtUs, epoch, alone: level === 'keyframes' });
+    this.#queuedBytes += packet.data.length;
+    this.#queue.push({ packet: kept, format: this.#format, ptsTicks, capturedAtUs, epoch, level });
     this.#work();
   }
 
@@ -110,6 +118,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     clearTimeout(this.#releaseTimer);
     await this.#working;
     this.#releaseNow();
+    this.#hardware[Symbol.dispose]();
     this.#frame.free();
   }
 
@@ -121,6 +130,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     for (;;) {
       const job = this.#queue.shift();
       if (job) {
+        this.#queuedBytes -= job.packet.size;
         try {
           await this.#decode(job);
         } catch {
@@ -137,19 +147,25 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
 
   async #decode(job: Job): Promise<void> {
     const decoder = await this.#decoderFor(job);
+    const alone = job.level === 'keyframes';
     this.#arrivals.set(job.ptsTicks, job.capturedAtUs);
     if (this.#arrivals.size > MAX_REMEMBERED_TIMES) this.#arrivals.delete(this.#arrivals.keys().next().value!);
-    if (await decoder.sendPacket(job.packet) < 0) this.decodeErrors++;
-    if (job.alone) await decoder.sendPacket(null);
-    // With one thread the picture was decoded by sendPacket; this only fetches it.
-    while (decoder.receiveFrameSync(this.#frame) >= 0) {
+    if (!await decoder.send(job.packet)) this.decodeErrors++;
+    if (alone) await decoder.send(null);
+    while (await decoder.receive(this.#frame)) {
       try {
         this.#publish(job);
       } finally {
         this.#frame.unref();
       }
     }
-    if (job.alone) decoder.flushBuffers();
+    if (alone) decoder.flush();
+    if (!decoder.usable) {
+      this.#hardware.giveUp('its decoder fails');
+      this.#closeDecoder();
+      this.#dropQueue('decoder_failed');
+      this.#awaitingKeyframe = true;
+    }
   }
 
   #publish(job: Job): void {
@@ -159,22 +175,22 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
     this.decoded++;
     if (this.#frame.decodeErrorFlags !== 0) this.decodeErrors++;
     const ptsUs = ticksToUs(ptsTicks);
-    if (!this.#gate.due(ptsUs, job.epoch, this.#options.frameRate.perSecond)) return;
+    if (!this.#gate.due(ptsUs, job.epoch, decodedRate(job.level, this.#options.rates).perSecond)) return;
     const result = this.#options.publisher.publish(this.#frame, { ptsUs, capturedAtUs, epoch: job.epoch });
     if (result !== 'published') this.#count(result, 1);
   }
 
   /** Pictures of another format or of another clock do not come out of the decoder that knew the former. */
-  async #decoderFor(job: Job): Promise<CodecContext> {
-    if (this.#decoder?.format === job.format && this.#decoder.epoch === job.epoch) return this.#decoder.context;
+  async #decoderFor(job: Job): Promise<PictureDecoder> {
+    if (this.#decoder?.format === job.format && this.#decoder.epoch === job.epoch) return this.#decoder.decoder;
     this.#closeDecoder();
-    const context = await openDecoder(job.format.codec, job.format.parameterSets);
-    this.#decoder = { context, format: job.format, epoch: job.epoch };
-    return context;
+    const decoder = await PictureDecoder.open(job.format, this.#hardware);
+    this.#decoder = { decoder, format: job.format, epoch: job.epoch };
+    return decoder;
   }
 
   #closeDecoder(): void {
-    this.#decoder?.context.freeContext();
+    this.#decoder?.decoder[Symbol.dispose]();
     this.#decoder = null;
     this.#arrivals.clear();
   }
@@ -187,6 +203,7 @@ export class FrameDecoder implements PacketConsumer, AsyncDisposable {
   #dropQueue(cause: string | null): void {
     if (cause !== null) this.#count(cause, this.#queue.length);
     for (const job of this.#queue.splice(0)) job.packet.free();
+    this.#queuedBytes = 0;
   }
 
   #count(cause: string, pictures: number): void {

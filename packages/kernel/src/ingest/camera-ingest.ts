@@ -1,34 +1,23 @@
-// One camera, read for as long as the process lives: connects, hands each packet to its consumers, and connects anew with
-// back-off when that ends. `run` is the loop; `#runOnce` is one connection and ends by throwing why.
-import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraStatus } from '@ruth/protocol';
+// One camera: its main stream and whoever takes pictures of it, the stream for models where the camera has one of its own,
+// and how all that is. Neither stream stops for the other.
 import type { Logger } from '@ruth/transport';
-import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import type { VideoCodec } from '../media/video-codec.ts';
 import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
 import { RtpFeed } from '../live/rtp/rtp-feed.ts';
 import { UnitFeed } from '../live/unit-feed.ts';
-import { FfmpegSource } from './ffmpeg-source.ts';
-import { probeFormat } from '../media/format-probe.ts';
-import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
-import { lastError, type FromIngest, type IngestSettings, type IngestStatus, type Wants } from './messages.ts';
-import type { PacketSource, SourcePacket } from './packet-source.ts';
-import { parameterSetsOf } from '../media/parameter-sets.ts';
+import type { PacketConsumer } from '../media/media-packet.ts';
 import { PictureGroup } from '../media/picture-group.ts';
-import { RateMeter } from './rate-meter.ts';
-import { RtspTcpSource } from './rtsp/rtsp-tcp-source.ts';
-import { StreamClock } from './stream-clock.ts';
+import { Recorder } from '../record/recorder/recorder.ts';
+import { ByteRate } from './byte-rate.ts';
+import { lastError, type FromIngest, type IngestSettings, type IngestStatus, type Wants } from './messages.ts';
+import { StreamIngest } from './stream-ingest.ts';
+import { StreamOnDemand } from './stream-on-demand.ts';
+import { StreamRates } from './stream-rates.ts';
 
 const STATUS_INTERVAL_MS = 1000;
-/** A connection that held this long was healthy: the next failure is retried soon again. */
-const HEALTHY_AFTER_MS = 10_000;
-const reconnectBackOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 15_000 });
-/** An answer that is no answer comes soon. */
-const UNDERSTOOD_WITHIN_MS = 3000;
-/** Cameras lock an account after a few wrong passwords. */
-const UNAUTHORIZED_DELAY_MS = 15_000;
+/** Epochs count seconds at most: those of the two streams of a camera never meet. */
+const DETECT_EPOCHS = 2 ** 30;
 
 export interface CameraIngestOptions {
   readonly settings: IngestSettings;
@@ -40,144 +29,68 @@ export interface CameraIngestOptions {
 
 export class CameraIngest {
   readonly #options: CameraIngestOptions;
-  readonly #clock: StreamClock;
-  readonly #frameRate = new RateMeter(50);
-  readonly #keyframeRate = new RateMeter(4);
+  readonly #rates = new StreamRates();
+  readonly #byteRate = new ByteRate();
+  readonly #main: StreamIngest;
+  /** Null where the main stream is decoded. */
+  readonly #detect: StreamOnDemand | null;
+  readonly #detectRates = new StreamRates();
   readonly #publisher: FramePublisher;
   readonly #decoder: FrameDecoder;
   readonly #group = new PictureGroup();
   readonly #live: LiveFeed;
   readonly #rtp: RtpFeed;
   readonly #units: UnitFeed;
-  readonly #consumers: readonly PacketConsumer[];
-  readonly #counters = { packets: 0, keyframes: 0, bytes: 0, reconnects: 0, decode_errors: 0 };
-  #state: CameraStatus['state'] = 'connecting';
-  #lastError: CameraStatus['last_error'] = null;
-  #format: StreamFormat | null = null;
+  /** Null where the camera is not recorded. */
+  readonly #recorder: Recorder | null;
 
   constructor(options: CameraIngestOptions) {
     this.#options = options;
-    const { cameraId, slotCount, ringDirectory, firstEpoch } = options.settings;
-    this.#clock = new StreamClock(firstEpoch - 1);
+    const { cameraId, slotCount, ringDirectory, firstEpoch, url, detectUrl, audio, hardware, recording } = options.settings;
+    const { logger, send } = options;
     this.#publisher = new FramePublisher({ cameraId, slotCount, ringDirectory });
-    this.#decoder = new FrameDecoder({ publisher: this.#publisher, frameRate: this.#frameRate, keyframeRate: this.#keyframeRate });
-    this.#live = new LiveFeed({ cameraId, group: this.#group, send: options.send });
-    this.#rtp = new RtpFeed({ group: this.#group, send: options.send });
-    this.#units = new UnitFeed({ group: this.#group, send: options.send });
-    this.#consumers = [this.#group, this.#live, this.#rtp, this.#units, this.#decoder];
+    this.#decoder = new FrameDecoder({ publisher: this.#publisher, rates: detectUrl === null ? this.#rates : this.#detectRates, hardware, logger });
+    this.#live = new LiveFeed({ cameraId, group: this.#group, send });
+    this.#rtp = new RtpFeed({ group: this.#group, send });
+    this.#units = new UnitFeed({ group: this.#group, send });
+    this.#recorder = recording && new Recorder({ ...recording, cameraId, send });
+    const own: readonly PacketConsumer[] = [...(this.#recorder ? [this.#recorder] : []), this.#group, this.#live, this.#rtp, this.#units];
+    this.#main = this.#stream({ url, audio, firstEpoch, rates: this.#rates, logger, consumers: detectUrl === null ? [...own, this.#decoder] : own });
+    this.#detect = detectUrl === null ? null : new StreamOnDemand(this.#stream({
+      url: detectUrl, audio: false, firstEpoch: firstEpoch + DETECT_EPOCHS, rates: this.#detectRates, logger: logger.child({ stream: 'detect' }), consumers: [this.#decoder],
+    }), () => this.#report());
   }
 
-  want({ fps, fmp4, rtp, units }: Wants): void {
+  want({ fps, fmp4, rtp, units, record }: Wants): void {
     this.#decoder.setDemand(fps);
+    this.#detect?.setWanted(fps > 0);
     this.#live.setWanted(fmp4);
     this.#rtp.setTarget(rtp);
     this.#units.setWanted(units);
+    this.#recorder?.setWanted(record);
   }
 
   /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
   async run(signal: AbortSignal): Promise<void> {
-    const report = setInterval(() => this.#report(), STATUS_INTERVAL_MS);
-    let wait: IBackoff<unknown> | null = null;
+    const report = setInterval(() => {
+      this.#byteRate.sample(this.#main.counters.bytes);
+      this.#report();
+    }, STATUS_INTERVAL_MS);
     try {
-      while (!signal.aborted) {
-        const startedMs = performance.now();
-        const error = await this.#runOnce(signal).then(() => null, (cause: unknown) => RuthError.from(cause));
-        if (signal.aborted || error === null) break;
-        if (performance.now() - startedMs > HEALTHY_AFTER_MS) wait = null;
-        wait = wait ? wait.next(undefined) : reconnectBackOff.next();
-        const waitMs = error.code === 'camera_unauthorized' ? UNAUTHORIZED_DELAY_MS : wait.duration;
-        this.#fail(error, error.code === 'camera_stalled' ? 'stalled' : 'down');
-        this.#options.logger.warn({ code: error.code, retry_in_ms: Math.round(waitMs) }, error.message);
-        await delay(waitMs, undefined, { signal }).catch(() => undefined);
-        this.#counters.reconnects++;
-      }
+      await this.#main.run(signal);
     } finally {
       clearInterval(report);
+      await this.#recorder?.[Symbol.asyncDispose]();
+      await this.#detect?.[Symbol.asyncDispose]();
       this.#rtp[Symbol.dispose]();
       await this.#live[Symbol.asyncDispose]();
       await this.#decoder[Symbol.asyncDispose]();
     }
   }
 
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    await using source = await this.#open(signal);
-    this.#clock.restart();
-    this.#frameRate.clear();
-    this.#keyframeRate.clear();
-    this.#format = null;
-    await source.run((packet) => this.#take(source, packet));
-  }
-
-  /** Our own reader where it serves. A camera that it does not understand is not given up: FFmpeg knows more dialects. */
-  async #open(signal: AbortSignal): Promise<PacketSource> {
-    const { settings, onHang, logger } = this.#options;
-    const options = { ...settings, signal, onHang };
-    if (settings.transport !== 'tcp' || !settings.url.startsWith('rtsp:')) return FfmpegSource.open(options);
-    const startedMs = performance.now();
-    try {
-      return await RtspTcpSource.open(options);
-    } catch (cause) {
-      const error = RuthError.from(cause);
-      // Who took long did not answer at all.
-      if (error.code !== 'camera_protocol' || performance.now() - startedMs > UNDERSTOOD_WITHIN_MS) throw error;
-      const source = await FfmpegSource.open(options).catch(() => { throw error; });
-      logger.warn({ reason: error.message }, 'read by FFmpeg, as our own RTSP reader does not understand this camera');
-      return source;
-    }
-  }
-
-  /** What stands here runs for each packet of an idle camera: it is what that camera costs. A promise only for a keyframe. */
-  #take(source: PacketSource, packet: SourcePacket): Promise<void> | null {
-    const { data, keyframe } = packet;
-    const ptsTicks = this.#clock.stamp(packet.ptsTicks, packet.ptsTicks === null ? packet.durationTicks : 0);
-    const media = new MediaPacket(data, ptsTicks, keyframe, packet.capturedAtUs, this.#clock.epoch);
-    this.#counters.packets++;
-    this.#counters.bytes += data.length;
-    this.#frameRate.add(ticksToUs(ptsTicks));
-    if (!keyframe) {
-      this.#handOn(media);
-      return null;
-    }
-    this.#counters.keyframes++;
-    this.#keyframeRate.add(ticksToUs(ptsTicks));
-    const learning = this.#learnFormat(source, packet);
-    if (learning) return learning.then(() => this.#handOn(media));
-    this.#handOn(media);
-    return null;
-  }
-
-  #handOn(media: MediaPacket): void {
-    // Before the first keyframe nobody can begin.
-    if (this.#format !== null) for (const consumer of this.#consumers) consumer.accept(media);
-  }
-
-  /** The parameter sets in front of a keyframe say whether the stream is still what it was; a promise only where it is not. */
-  #learnFormat(source: PacketSource, keyframe: SourcePacket): Promise<void> | null {
-    const { codec } = source;
-    const parameterSets = parameterSetsOf(codec, keyframe.data) ?? this.#format?.parameterSets ?? source.describedParameterSets;
-    if (parameterSets === null || this.#format?.parameterSets.equals(parameterSets)) return null;
-    return this.#begin(codec, parameterSets, keyframe);
-  }
-
-  async #begin(codec: VideoCodec, parameterSets: Buffer, keyframe: SourcePacket): Promise<void> {
-    try {
-      this.#format = { ...await probeFormat(codec, parameterSets, keyframe.data), audio: null };
-    } catch (cause) {
-      this.#counters.decode_errors++;
-      this.#fail(RuthError.from(cause), this.#state);
-      return;
-    }
-    for (const consumer of this.#consumers) consumer.begin(this.#format);
-    const { width, height } = this.#format;
-    this.#options.logger.info({ codec, width, height }, 'streaming');
-    this.#state = 'streaming';
-    this.#report();
-  }
-
-  #fail(error: RuthError, state: CameraStatus['state']): void {
-    this.#state = state;
-    this.#lastError = lastError(error);
-    this.#report();
+  #stream(stream: Pick<ConstructorParameters<typeof StreamIngest>[0], 'url' | 'audio' | 'firstEpoch' | 'rates' | 'logger' | 'consumers'>): StreamIngest {
+    const { settings: { transport, stallTimeoutMs }, onHang } = this.#options;
+    return new StreamIngest({ ...stream, transport, stallTimeoutMs, onHang, onChange: () => this.#report() });
   }
 
   #report(): void {
@@ -186,22 +99,37 @@ export class CameraIngest {
   }
 
   get status(): IngestStatus {
+    const main = this.#main;
     const decoder = this.#decoder;
-    const streaming = this.#state === 'streaming';
+    const streaming = main.state === 'streaming';
+    const keyframesPerSecond = this.#rates.keyframes.perSecond;
     return {
-      state: this.#state,
-      last_error: decoder.error ? lastError(decoder.error) : this.#lastError,
-      codec: this.#format?.codec ?? null,
-      width: this.#format?.width ?? null,
-      height: this.#format?.height ?? null,
-      fps: streaming ? this.#frameRate.perSecond : null,
-      decode_level: decoder.level,
+      state: main.state,
+      last_error: decoder.error ? lastError(decoder.error) : main.lastError,
+      codec: main.format?.codec ?? null, width: main.format?.width ?? null, height: main.format?.height ?? null,
+      fps: streaming ? this.#rates.frames.perSecond : null,
+      bitrate_bps: streaming ? this.#byteRate.bitsPerSecond : null,
+      keyframe_interval_s: streaming && keyframesPerSecond !== null ? 1 / keyframesPerSecond : null,
+      packets_lost: main.packetsLost, audio_codec: main.audioCodec,
+      decode_level: decoder.level, decoder: decoder.kind, detect: this.#detectStatus(),
       frame_reference: this.#publisher.ringPath,
-      counters: { ...this.#counters, decoded: decoder.decoded, published: this.#publisher.published, decode_errors: this.#counters.decode_errors + decoder.decodeErrors },
-      drops: { ...decoder.drops, ...(this.#live.dropped > 0 ? { live_behind: this.#live.dropped } : {}), ...this.#rtp.drops, ...this.#units.drops },
-      epoch: this.#clock.epoch,
-      bitrate_bps: null, keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null,
-      recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
+      counters: {
+        ...main.counters, decoded: decoder.decoded, published: this.#publisher.published,
+        decode_errors: main.counters.decode_errors + decoder.decodeErrors + (this.#detect?.stream.counters.decode_errors ?? 0),
+      },
+      drops: counted({ ...decoder.drops, ...main.drops, live_behind: this.#live.dropped, ...this.#rtp.drops, ...this.#units.drops }),
+      epoch: main.epoch,
+      recording: this.#recorder?.status ?? { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
     };
   }
+
+  #detectStatus(): IngestStatus['detect'] {
+    if (this.#detect === null) return null;
+    const { open, stream: { state, format, lastError: error } } = this.#detect;
+    const streaming = open && state === 'streaming';
+    return { state: open ? state : 'idle', width: format?.width ?? null, height: format?.height ?? null, fps: streaming ? this.#detectRates.frames.perSecond : null, last_error: error };
+  }
 }
+
+/** Only what happened. */
+const counted = (drops: Readonly<Record<string, number>>): Record<string, number> => Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0));

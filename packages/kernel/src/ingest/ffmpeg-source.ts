@@ -2,17 +2,23 @@
 // after an interrupt, `onHang` is called, for then only the end of the process helps.
 import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
-import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import {
+  AV_CODEC_ID_AAC, AV_CODEC_ID_ADPCM_G726LE, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_OPUS, AV_CODEC_ID_PCM_ALAW, AV_CODEC_ID_PCM_MULAW, AV_CODEC_ID_PCM_S16BE,
+  AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO,
+} from 'node-av/constants';
 import { isTransient, openError, readError } from './camera-errors.ts';
 import type { VideoCodec } from '../media/video-codec.ts';
 import { TICKS_PER_SECOND } from '../media/media-packet.ts';
-import { OPEN_LIMIT_MS, type PacketSource, type SourceOptions, type SourcePacket } from './packet-source.ts';
+import { OPEN_LIMIT_MS, type AudioCodec, type AudioDescription, type PacketSource, type SourceAudio, type SourceOptions, type SourcePacket } from './packet-source.ts';
 import { parameterSetsOf } from '../media/parameter-sets.ts';
 
 const WATCH_INTERVAL_MS = 250;
 /** How long an interrupted call may take to return. */
 const HANG_LIMIT_MS = 2000;
 const CONNECT_PROBE_MS = 2000;
+const AUDIO_CODECS = new Map<number, AudioCodec>([
+  [AV_CODEC_ID_AAC, 'aac'], [AV_CODEC_ID_PCM_MULAW, 'pcmu'], [AV_CODEC_ID_PCM_ALAW, 'pcma'], [AV_CODEC_ID_PCM_S16BE, 'l16'], [AV_CODEC_ID_ADPCM_G726LE, 'g726'], [AV_CODEC_ID_OPUS, 'opus'],
+]);
 
 export class FfmpegSource implements PacketSource {
   readonly #context = new FormatContext();
@@ -29,6 +35,13 @@ export class FfmpegSource implements PacketSource {
   /** No other stream comes over this connection. */
   #alone = false;
   #codec!: VideoCodec;
+  #audioStream: Stream | null = null;
+
+  audio: AudioDescription | null = null;
+  /** FFmpeg keeps the camera's reports to itself: it has put the times of both streams right by them. */
+  readonly senderOrigins = null;
+  /** FFmpeg does not tell. */
+  readonly lost = null;
 
   private constructor(options: SourceOptions) {
     this.#options = options;
@@ -60,7 +73,7 @@ export class FfmpegSource implements PacketSource {
     return extradata === null ? null : parameterSetsOf(this.#codec, extradata);
   }
 
-  async run(take: (packet: SourcePacket) => Promise<void> | null): Promise<never> {
+  async run(take: (packet: SourcePacket) => Promise<void> | null, takeAudio: (audio: SourceAudio) => void): Promise<never> {
     using packet = new Packet();
     packet.alloc();
     // FFmpeg gives the first packet no pts. It is the keyframe: it waits for the next one, which tells its time.
@@ -69,7 +82,9 @@ export class FfmpegSource implements PacketSource {
     for (;;) {
       this.#reads++;
       const status = await this.#context.readFrame(packet);
-      if (this.#isVideo(status, packet)) {
+      if (status >= 0 && packet.streamIndex === this.#audioStream?.index) {
+        if (packet.pts !== AV_NOPTS_VALUE) takeAudio({ data: Buffer.from(packet.data!), clockTicks: Number(packet.pts), capturedAtUs: Date.now() * 1000 });
+      } else if (this.#isVideo(status, packet)) {
         const picture = pictureOf(packet);
         if (picture.ptsTicks === null && !dated && undated === null) undated = picture;
         else {
@@ -91,9 +106,14 @@ export class FfmpegSource implements PacketSource {
   }
 
   async #open(): Promise<void> {
-    const { url, stallTimeoutMs, signal } = this.#options;
+    const { url, stallTimeoutMs, signal, audio } = this.#options;
     signal.throwIfAborted();
-    let status = await this.#openInput('video');
+    let status = await this.#openInput(audio ? 'video+audio' : 'video');
+    if (status === AVERROR_HTTP_OTHER_4XX && audio && !signal.aborted) {
+      // It may be the sound that the camera refuses.
+      this.#context.allocContext();
+      status = await this.#openInput('video');
+    }
     if (status === AVERROR_HTTP_OTHER_4XX && !signal.aborted) {
       // A camera without video refuses to play nothing. Asked for all it has, it shows what that is.
       this.#context.allocContext();
@@ -105,9 +125,23 @@ export class FfmpegSource implements PacketSource {
     const readable = videos.find(({ codecpar }) => codecpar.codecId === AV_CODEC_ID_H264 || codecpar.codecId === AV_CODEC_ID_HEVC);
     if (!readable) throw new RuthError('camera_no_video', videos.length === 0 ? 'the stream has no video' : 'the video is neither H.264 nor H.265');
     this.#stream = readable;
+    if (audio) this.#findAudio();
     this.#alone = this.#context.nbStreams === 1;
     this.#codec = readable.codecpar.codecId === AV_CODEC_ID_H264 ? 'h264' : 'hevc';
     this.#waitLimitMs = stallTimeoutMs;
+  }
+
+  #findAudio(): void {
+    const sounds = this.#context.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_AUDIO);
+    for (const stream of sounds) {
+      const { codecpar: { codecId, sampleRate, channels, extradata, bitsPerCodedSample }, timeBase } = stream;
+      const codec = AUDIO_CODECS.get(codecId);
+      if (codec === undefined || timeBase.num !== 1 || (codec !== 'aac' && timeBase.den !== sampleRate)) continue;
+      this.#audioStream = stream;
+      this.audio = { codec, clockRate: timeBase.den, channels, config: extradata && Buffer.from(extradata), bitsPerSample: codec === 'g726' ? bitsPerCodedSample : null };
+      return;
+    }
+    if (sounds.length > 0) this.#options.onNoAudio('the camera\'s sound is not understood');
   }
 
   async #openInput(mediaTypes: string): Promise<number> {

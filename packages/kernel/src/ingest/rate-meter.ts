@@ -20,6 +20,14 @@ export class RateMeter {
     return spanUs > 0 ? (this.#times.length - 1) * 1e6 / spanUs : null;
   }
 
+  /** By the longest time between two neighbours: a rate that was kept throughout. Null until the window is full. */
+  get leastPerSecond(): number | null {
+    if (this.#times.length < this.#window) return null;
+    const ascending = this.#times.toSorted((a, b) => a - b);
+    const longestUs = ascending.reduce((longest, timeUs, index) => Math.max(longest, index === 0 ? 0 : timeUs - ascending[index - 1]!), 0);
+    return longestUs > 0 ? 1e6 / longestUs : null;
+  }
+
   clear(): void {
     this.#times.length = 0;
     this.#next = 0;

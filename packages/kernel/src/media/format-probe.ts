@@ -1,20 +1,24 @@
 // Learns what a stream is by decoding one keyframe of it: the decoder itself says size and reorder depth.
 import { RuthError } from '@ruth/protocol';
-import { Codec, CodecContext, Frame } from 'node-av/lib';
+import { Codec, CodecContext, Frame, type HardwareDeviceContext } from 'node-av/lib';
 import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC } from 'node-av/constants';
 import type { VideoCodec } from './video-codec.ts';
 import { ffmpegPacket, type StreamFormat } from './media-packet.ts';
 
 const CODEC_ID = { h264: AV_CODEC_ID_H264, hevc: AV_CODEC_ID_HEVC } as const;
 
-/** A decoder with one thread, and so without a delay of its own. Throws `internal` where FFmpeg lacks it. */
-export async function openDecoder(codec: VideoCodec, parameterSets: Buffer): Promise<CodecContext> {
+/**
+ * A decoder with one thread, and so without a delay of its own; on `device` where it can. Throws `internal` where FFmpeg lacks
+ * it, `stream_corrupt` where the parameter sets are damaged.
+ */
+export async function openDecoder(codec: VideoCodec, parameterSets: Buffer, device: HardwareDeviceContext | null = null): Promise<CodecContext> {
   const decoder = Codec.findDecoder(CODEC_ID[codec]);
   if (!decoder) throw new RuthError('internal', `this FFmpeg has no decoder for ${codec}`);
   const context = new CodecContext();
   context.allocContext3(decoder);
   context.threadCount = 1;
   context.extraData = parameterSets;
+  if (device) context.hwDeviceCtx = device;
   const status = await context.open2(decoder, null);
   if (status < 0) {
     context.freeContext();

@@ -17,18 +17,21 @@ export class MediaPacket {
   readonly ptsTicks: number;
   /** A decoder can begin here. */
   readonly keyframe: boolean;
-  /** Node's wall clock when the packet arrived, us UTC. */
+  /** Node's wall clock when the packet arrived, us UTC; evened out by the stream's own time, so never later. */
   readonly capturedAtUs: number;
   /** Grows when the stream's clock begins anew. */
   readonly epoch: number;
+  /** Other pictures may be predicted from this one. */
+  readonly reference: boolean;
   #nals: readonly Buffer[] | null = null;
 
-  constructor(data: Buffer, ptsTicks: number, keyframe: boolean, capturedAtUs: number, epoch: number) {
+  constructor(data: Buffer, ptsTicks: number, keyframe: boolean, capturedAtUs: number, epoch: number, reference = true) {
     this.data = data;
     this.ptsTicks = ptsTicks;
     this.keyframe = keyframe;
     this.capturedAtUs = capturedAtUs;
     this.epoch = epoch;
+    this.reference = reference;
   }
 
   /** NAL units without start codes, views of `data`; found when first asked for. */
@@ -72,6 +75,8 @@ export interface PacketConsumer {
   begin(format: StreamFormat): void;
   accept(packet: MediaPacket): void;
   acceptAudio?(packet: AudioPacket): void;
+  /** The connection is over; what follows is told with `begin`. */
+  interrupt?(): void;
 }
 
 /** The picture as FFmpeg takes it; the caller's own. Throws `internal` where there is no memory. */

@@ -1,6 +1,8 @@
 // Puts pictures together from RTP packets: H.264 (RFC 6184: single, STAP-A, FU-A) and H.265 (RFC 7798: single, AP, FU).
 // A NAL unit with a hole in it is left out; any bytes are safe.
 import type { VideoCodec } from '../../media/video-codec.ts';
+import { parseRtpPacket } from './rtp-packet.ts';
+import { RtpClock } from './rtp-clock.ts';
 
 export interface AccessUnit {
   /** Annex B, 4-byte start codes; the receiver's own. */
@@ -13,11 +15,9 @@ export interface AccessUnit {
 }
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
-const RTP_HEADER_BYTES = 12;
 const FIRST_CAPACITY_BYTES = 256 << 10;
 /** No picture is larger: what does not end before is thrown away. */
 const MAX_UNIT_BYTES = 16 << 20;
-const WRAP = 2 ** 32;
 
 export class AccessUnits {
   readonly #codec: VideoCodec;
@@ -30,14 +30,10 @@ export class AccessUnits {
   #picture = false;
   #pictureBeforeFragment = false;
   #capturedAtUs = 0;
-  #timestamp: number | null = null;
-  #ptsTicks = 0;
-  #sequence: number | null = null;
   /** Where the NAL unit in fragments began; null while none is open. */
   #fragmentAt: number | null = null;
 
-  /** RTP packets that did not arrive. */
-  lost = 0;
+  readonly clock = new RtpClock();
 
   constructor(codec: VideoCodec, payloadType: number, onUnit: (unit: AccessUnit) => void) {
     this.#codec = codec;
@@ -47,43 +43,23 @@ export class AccessUnits {
 
   /** One RTP packet; copied out of `packet`. */
   push(packet: Buffer, nowUs: number): void {
-    const payload = this.#payloadOf(packet);
-    if (payload === null) return;
-    const sequence = packet.readUInt16BE(2);
-    const missing = this.#sequence === null ? 0 : (sequence - this.#sequence - 1) & 0xffff;
-    // Behind by a little is a packet that came twice or late; it is of no use any more.
-    if (missing > 0xff00) return;
-    this.#sequence = sequence;
-    if (missing > 0) {
-      this.lost += missing;
-      this.#dropFragment();
-    }
-    const timestamp = packet.readUInt32BE(4);
-    if (timestamp !== this.#timestamp) {
+    const rtp = parseRtpPacket(packet, this.#payloadType);
+    const missing = rtp === null ? null : this.clock.follow(rtp.sequence);
+    if (rtp === null || missing === null) return;
+    if (missing > 0) this.#dropFragment();
+    if (!this.clock.same(rtp.timestamp)) {
       // The marker of the picture before was lost, or this camera sends none.
       this.#emit();
-      this.#advance(timestamp);
+      this.clock.advance(rtp.timestamp);
       this.#capturedAtUs = nowUs;
     }
-    if (this.#codec === 'h264') this.#takeH264(payload);
-    else this.#takeHevc(payload);
-    if ((packet[1]! & 0x80) !== 0) this.#emit();
+    if (this.#codec === 'h264') this.#takeH264(rtp.payload);
+    else this.#takeHevc(rtp.payload);
+    if (rtp.marker) this.#emit();
   }
 
-  #payloadOf(packet: Buffer): Buffer | null {
-    if (packet.length < RTP_HEADER_BYTES || packet[0]! >> 6 !== 2 || (packet[1]! & 0x7f) !== this.#payloadType) return null;
-    let begin = RTP_HEADER_BYTES + (packet[0]! & 0x0f) * 4;
-    if ((packet[0]! & 0x10) !== 0) begin += begin + 4 <= packet.length ? 4 + packet.readUInt16BE(begin + 2) * 4 : packet.length;
-    const end = packet.length - ((packet[0]! & 0x20) !== 0 ? packet[packet.length - 1]! : 0);
-    return begin < end ? packet.subarray(begin, end) : null;
-  }
-
-  /** RTP's clock counts on over its wrap; a step of half its range or more is a step back. */
-  #advance(timestamp: number): void {
-    const step = this.#timestamp === null ? 0 : (timestamp - this.#timestamp) | 0;
-    this.#ptsTicks += step;
-    this.#timestamp = timestamp % WRAP;
-  }
+  /** RTP packets that did not arrive. */
+  get lost(): number { return this.clock.lost; }
 
   #takeH264(payload: Buffer): void {
     const type = payload[0]! & 0x1f;
@@ -163,7 +139,7 @@ export class AccessUnits {
     this.#dropFragment();
     // Some cameras send parameter sets with a marker, or a time, of their own: they belong to the picture that follows.
     if (!this.#picture) return;
-    this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.#ptsTicks, capturedAtUs: this.#capturedAtUs });
+    this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.clock.ticks, capturedAtUs: this.#capturedAtUs });
     this.#reset();
   }
 

@@ -3,33 +3,33 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import type { VideoCodec } from '../../media/video-codec.ts';
-import { OPEN_LIMIT_MS, type PacketSource, type SourceOptions, type SourcePacket } from '../packet-source.ts';
-import { AccessUnits } from './access-units.ts';
+import { OPEN_LIMIT_MS, type AudioDescription, type PacketSource, type SenderOrigins, type SourceAudio, type SourceOptions, type SourcePacket } from '../packet-source.ts';
+import { describedAudio, type DescribedAudio } from './described-audio.ts';
 import { describedVideo, type DescribedVideo } from './described-video.ts';
+import { Inbox } from './inbox.ts';
 import { RtspConnection } from './rtsp-connection.ts';
 
 /** Each look wakes an idle process: silence need not be noticed more exactly than by a quarter of its limit. */
 const watchIntervalMs = (stallTimeoutMs: number): number => Math.min(1000, stallTimeoutMs / 4);
 /** Where the camera tells no time-out of its session. */
 const USUAL_SESSION_S = 60;
-const RTP_CHANNEL = 0;
-const RTCP_CHANNEL = 1;
-const RTCP_BYE = 203;
-/** Pictures that wait while a keyframe is looked at; the connection is held meanwhile. */
-const MAX_WAITING = 500;
+const VIDEO_CHANNEL = 0;
+const AUDIO_CHANNEL = 2;
 
 export class RtspTcpSource implements PacketSource {
   readonly #options: SourceOptions;
   readonly #connection: RtspConnection;
   readonly #video: DescribedVideo;
+  readonly #audio: DescribedAudio | null;
   readonly #session: string;
   readonly #keepAlive: NodeJS.Timeout;
   readonly #inbox: Inbox;
 
-  private constructor(options: SourceOptions, connection: RtspConnection, video: DescribedVideo, inbox: Inbox, session: string, sessionS: number) {
+  private constructor(options: SourceOptions, connection: RtspConnection, inbox: Inbox, { video, audio, session, sessionS }: SetUp) {
     this.#options = options;
     this.#connection = connection;
     this.#video = video;
+    this.#audio = audio;
     this.#inbox = inbox;
     this.#session = session;
     this.#keepAlive = setInterval(() => this.#sayAlive(), Math.max(1, Math.min(sessionS / 2, 25)) * 1000);
@@ -49,15 +49,10 @@ export class RtspTcpSource implements PacketSource {
       const plain = withoutCredentials(options.url);
       const description = await connection.request('DESCRIBE', plain, { Accept: 'application/sdp' }, signal);
       const base = description.headers.get('content-base')?.[0] ?? description.headers.get('content-location')?.[0] ?? plain;
-      const video = describedVideo(description.body.toString('utf8'), base);
-      const setUp = await connection.request('SETUP', video.controlUrl, { Transport: `RTP/AVP/TCP;unicast;interleaved=${RTP_CHANNEL}-${RTCP_CHANNEL}` }, signal);
-      const [session = '', ...parameters] = (setUp.headers.get('session')?.[0] ?? '').split(';');
-      const sessionS = Number(/timeout=(\d+)/.exec(parameters.join(';'))?.[1] ?? USUAL_SESSION_S);
-      const channel = Number(/interleaved=(\d+)/.exec(setUp.headers.get('transport')?.[0] ?? '')?.[1] ?? RTP_CHANNEL);
-      inbox.begin(video, channel);
-      const source = new RtspTcpSource(options, connection, video, inbox, session, sessionS);
+      const setUp = await settleTracks(connection, description.body.toString('utf8'), base, inbox, options, signal);
+      const source = new RtspTcpSource(options, connection, inbox, setUp);
       try {
-        await connection.request('PLAY', base, { Session: session, Range: 'npt=0.000-' }, signal);
+        await connection.request('PLAY', base, { Session: setUp.session, Range: 'npt=0.000-' }, signal);
         return source;
       } catch (error) {
         await source[Symbol.asyncDispose]();
@@ -71,8 +66,11 @@ export class RtspTcpSource implements PacketSource {
 
   get codec(): VideoCodec { return this.#video.codec; }
   get describedParameterSets(): Buffer | null { return this.#video.parameterSets; }
+  get audio(): AudioDescription | null { return this.#audio; }
+  get lost(): number { return this.#inbox.lost; }
+  get senderOrigins(): SenderOrigins | null { return this.#inbox.senderOrigins; }
 
-  async run(take: (packet: SourcePacket) => Promise<void> | null): Promise<never> {
+  async run(take: (packet: SourcePacket) => Promise<void> | null, takeAudio: (audio: SourceAudio) => void): Promise<never> {
     const { signal, stallTimeoutMs } = this.#options;
     const inbox = this.#inbox;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -80,7 +78,7 @@ export class RtspTcpSource implements PacketSource {
     // While a promise of `take` is waited for, what comes is kept in order.
     const hand = (picture: SourcePacket): void => {
       if (busy) {
-        if (inbox.waiting.push(picture) > MAX_WAITING) reject(new RuthError('internal', 'pictures wait for a keyframe that nobody looks at'));
+        if (!inbox.keep(picture)) reject(new RuthError('internal', 'pictures wait for a keyframe that nobody looks at'));
         return;
       }
       const taken = take(picture);
@@ -94,9 +92,10 @@ export class RtspTcpSource implements PacketSource {
       }, reject);
     };
     const flush = (): void => {
-      while (!busy && inbox.waiting.length > 0) hand(inbox.waiting.shift()!);
+      for (let picture = busy ? null : inbox.next(); picture; picture = busy ? null : inbox.next()) hand(picture);
     };
     inbox.onPicture = hand;
+    inbox.onAudio = takeAudio;
     inbox.onEnd = reject;
     const onAbort = (): void => reject(new RuthError('cancelled', 'the camera is being closed'));
     signal.addEventListener('abort', onAbort, { once: true });
@@ -117,6 +116,7 @@ export class RtspTcpSource implements PacketSource {
       clearInterval(watch);
       signal.removeEventListener('abort', onAbort);
       inbox.onPicture = () => undefined;
+      inbox.onAudio = () => undefined;
     }
   }
 
@@ -131,44 +131,41 @@ export class RtspTcpSource implements PacketSource {
   #sayAlive(): void {
     this.#connection.post('GET_PARAMETER', withoutCredentials(this.#options.url), { Session: this.#session });
     // An empty receiver report: some cameras listen for that instead.
-    this.#connection.sendFrame(RTCP_CHANNEL, Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 1]));
+    this.#connection.sendFrame(VIDEO_CHANNEL + 1, Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 1]));
   }
 }
 
-/** Where pictures wait until somebody runs the source, and after. */
-class Inbox {
-  readonly waiting: SourcePacket[] = [];
-  pictures = 0;
-  ended: RuthError | null = null;
-  #channel = RTP_CHANNEL;
-  #units: AccessUnits | null = null;
-
-  onPicture: (picture: SourcePacket) => void = (picture) => { if (this.waiting.length < MAX_WAITING) this.waiting.push(picture); };
-  onEnd: (error: RuthError) => void = () => undefined;
-
-  begin({ codec, payloadType }: DescribedVideo, channel: number): void {
-    this.#channel = channel;
-    this.#units = new AccessUnits(codec, payloadType, (unit) => {
-      this.pictures++;
-      this.onPicture({ ...unit, durationTicks: 0 });
-    });
-  }
-
-  frame(channel: number, payload: Buffer): void {
-    if (channel === this.#channel) this.#units?.push(payload, Date.now() * 1000);
-    else if (channel === this.#channel + 1 && saysBye(payload)) this.end(new RuthError('camera_unreachable', 'the camera ended the stream'));
-  }
-
-  end(error: RuthError): void {
-    this.ended = error;
-    this.onEnd(error);
-  }
+interface SetUp {
+  readonly video: DescribedVideo;
+  readonly audio: DescribedAudio | null;
+  readonly session: string;
+  readonly sessionS: number;
 }
 
-/** Whether one of the reports of an RTCP packet is a BYE. */
-function saysBye(packet: Buffer): boolean {
-  for (let at = 0; at + 4 <= packet.length; at += 4 + packet.readUInt16BE(at + 2) * 4) if (packet[at + 1] === RTCP_BYE) return true;
-  return false;
+/** SETUP of the video, and of the sound where it is wanted: without it the video goes on. */
+async function settleTracks(connection: RtspConnection, description: string, base: string, inbox: Inbox, options: SourceOptions, signal: AbortSignal): Promise<SetUp> {
+  const setUp = (controlUrl: string, channel: number, headers: Readonly<Record<string, string>>): ReturnType<RtspConnection['request']> =>
+    connection.request('SETUP', controlUrl, { Transport: `RTP/AVP/TCP;unicast;interleaved=${channel}-${channel + 1}`, ...headers }, signal);
+  const channelOf = (answer: Awaited<ReturnType<typeof setUp>>, asked: number): number => Number(/interleaved=(\d+)/.exec(answer.headers.get('transport')?.[0] ?? '')?.[1] ?? asked);
+  const video = describedVideo(description, base);
+  const answer = await setUp(video.controlUrl, VIDEO_CHANNEL, {});
+  const [session = '', ...parameters] = (answer.headers.get('session')?.[0] ?? '').split(';');
+  const sessionS = Number(/timeout=(\d+)/.exec(parameters.join(';'))?.[1] ?? USUAL_SESSION_S);
+  inbox.beginVideo(video, channelOf(answer, VIDEO_CHANNEL));
+  const found = options.audio ? describedAudio(description, base) : { audio: null, reason: null };
+  if (found.audio === null) {
+    if (found.reason !== null) options.onNoAudio(found.reason);
+    return { video, audio: null, session, sessionS };
+  }
+  try {
+    const audioAnswer = await setUp(found.audio.controlUrl, AUDIO_CHANNEL, { Session: session });
+    inbox.beginAudio(found.audio, channelOf(audioAnswer, AUDIO_CHANNEL));
+    return { video, audio: found.audio, session, sessionS };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof RuthError) || error.code === 'camera_unreachable') throw error;
+    options.onNoAudio(error.message);
+    return { video, audio: null, session, sessionS };
+  }
 }
 
 function withoutCredentials(url: string): string {
