@@ -1,22 +1,31 @@
-// The whole page: header, notices, and one tile per camera.
-import { useSyncExternalStore } from 'react';
+// The whole page: header, notices, and the view that the address names.
+import { lazy, Suspense, useSyncExternalStore } from 'react';
 import { CameraTile } from './camera/camera-tile.tsx';
 import { Header } from './header.tsx';
 import { NoCameras } from './no-cameras.tsx';
 import type { System, SystemStore } from './system/system-store.ts';
+import { useView } from './view-address.ts';
+
+const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
 
 export function App({ store }: { store: SystemStore }) {
   const system = useSyncExternalStore(store.subscribe, store.snapshot);
+  const view = useView();
   const cameras = system.cameras.value;
   return (
     <>
-      <Header system={system} />
+      <Header system={system} view={view} />
       <Notice system={system} />
-      <main className="cameras" data-count={cameras?.length ?? 0}>
-        {cameras?.map((camera) => <CameraTile key={camera.camera_id} camera={camera} system={system} looks={store.looks} />)}
-        {cameras?.length === 0 && <NoCameras />}
-        {cameras === null && <p className="waiting" role="status">{system.cameras.failure ? 'Waiting for the kernel, which knows the cameras' : 'Loading'}</p>}
-      </main>
+      {cameras === null && <p className="waiting" role="status">{system.cameras.failure ? 'Waiting for the kernel, which knows the cameras' : 'Loading'}</p>}
+      {cameras && (cameras.length === 0 || view.name === 'live') && (
+        <main className="cameras" data-count={cameras.length}>
+          {cameras.map((camera) => <CameraTile key={camera.camera_id} camera={camera} system={system} looks={store.looks} />)}
+          {cameras.length === 0 && <NoCameras />}
+        </main>
+      )}
+      {cameras && cameras.length > 0 && view.name === 'recordings' && (
+        <Suspense fallback={<p className="waiting" role="status">Loading</p>}><RecordingsView cameras={cameras} view={view} /></Suspense>
+      )}
     </>
   );
 }

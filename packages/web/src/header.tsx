@@ -1,19 +1,24 @@
-// The header: name, health of every part, and the choice of theme.
+// The header: name, the two views, health of every part, and the choice of theme.
 import { useEffect } from 'react';
 import type { SystemHealth } from '@ruth/protocol';
 import { useStoredChoice } from './stored-choice.ts';
 import type { System } from './system/system-store.ts';
+import { addressOf, type View } from './view-address.ts';
 
 type Tone = 'good' | 'warn' | 'bad' | 'unknown';
 interface Part { readonly name: string; readonly tone: Tone; readonly words: string }
 
-export function Header({ system }: { system: System }) {
+export function Header({ system, view }: { system: System; view: View }) {
   return (
     <header className="header">
       <h1 className="brand">
         <img src="/favicon.svg" alt="" width="26" height="26" />
         Ruth
       </h1>
+      <nav className="views" aria-label="Views">
+        <a href={addressOf({ name: 'live' })} aria-current={view.name === 'live' ? 'page' : undefined}>Live</a>
+        <a href={addressOf({ name: 'recordings', cameraId: null, atS: null })} aria-current={view.name === 'recordings' ? 'page' : undefined}>Recordings</a>
+      </nav>
       <ul className="health" aria-label="Health">
         {partsOf(system).map((part) => (
           <li key={part.name} data-part={part.name} data-tone={part.tone} title={`${part.name}: ${part.words}`}>

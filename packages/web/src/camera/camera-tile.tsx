@@ -1,23 +1,30 @@
 // A camera's tile: picture with overlay, what state it is in, and what its models see.
 import { useEffect, useMemo, useRef, useState, type CSSProperties } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
+import type { PathChoice } from '../live/live-path.ts';
+import type { LivePathReport } from '../live/live-video.ts';
 import type { LookBook } from '../live/look-history.ts';
 import { useStoredChoice } from '../stored-choice.ts';
 import { socketAddress } from '../system/api.ts';
 import type { System } from '../system/system-store.ts';
+import { addressOf } from '../view-address.ts';
 import { CameraView, type CameraReport, type ModelAtCamera } from './camera-view.ts';
+import { CameraDetails, PATH_NAMES } from './camera-details.tsx';
 import { ModelRow } from './model-row.tsx';
+import { RecordingBadge } from './recording-badge.tsx';
 import { codecName, tileCondition, type TileCondition } from './tile-condition.ts';
 
-const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, delayS: null, sights: new Map() };
+const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, path: null, delayS: null, sights: new Map() };
 
 export function CameraTile({ camera, system, looks }: { camera: CameraStatus; system: System; looks: LookBook }) {
   const { camera_id: id } = camera;
   const stage = useRef<HTMLDivElement>(null);
-  const video = useRef<HTMLVideoElement>(null);
+  const pictures = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const view = useRef<CameraView>(null);
   const [report, setReport] = useState(NOTHING_YET);
+  const [choice, setChoice] = useStoredChoice<PathChoice>(`ruth.path.${id}`, 'auto');
+  const [detailed, setDetailed] = useState(false);
   const [hidden, setHidden] = useStoredChoice<readonly string[]>(`ruth.hidden.${id}`, []);
 
   const models = useMemo(() => (system.subscriptions.value ?? [])
@@ -27,23 +34,36 @@ export function CameraTile({ camera, system, looks }: { camera: CameraStatus; sy
     })), [id, system.subscriptions.value, system.models.value, hidden]);
 
   useEffect(() => {
-    const opened = new CameraView({ cameraId: id, url: socketAddress(`cameras/${encodeURIComponent(id)}/live`), video: video.current!, canvas: canvas.current!, looks, onReport: setReport });
+    const live = `cameras/${encodeURIComponent(id)}`;
+    const opened = new CameraView({
+      cameraId: id, label: `Live video of ${camera.name}`, mseUrl: socketAddress(`${live}/live`), webRtcUrl: socketAddress(`${live}/webrtc`),
+      pictures: pictures.current!, canvas: canvas.current!, looks, onReport: setReport,
+    });
     view.current = opened;
     return () => opened[Symbol.dispose]();
-  }, [id, looks]);
+  }, [id, camera.name, looks]);
   useEffect(() => {
-    if (view.current) view.current.models = models;
-  }, [models]);
+    if (view.current) view.current.choice = choice;
+  }, [choice, id, camera.name, looks]);
+  const ownStreamLooks = camera.detect === null;
+  useEffect(() => {
+    if (!view.current) return;
+    view.current.ownStreamLooks = ownStreamLooks;
+    view.current.models = models;
+  }, [models, ownStreamLooks, camera.name]);
 
   const condition = tileCondition(camera, system.cameras.failure, report.phase);
   const toggle = (modelId: string): void => setHidden(hidden.includes(modelId) ? hidden.filter((other) => other !== modelId) : [...hidden, modelId]);
   return (
     <article className="tile" data-camera-id={id} data-state={condition.state} aria-label={`Camera ${camera.name}`} style={shapeOf(camera)}>
       <div className="stage" ref={stage}>
-        <video ref={video} muted playsInline autoPlay aria-label={`Live video of ${camera.name}`} />
+        <div className="pictures" ref={pictures} />
         <canvas ref={canvas} aria-hidden="true" />
         <div className="stage-bar">
-          <Badge condition={condition} delayS={report.delayS} />
+          <div className="badges">
+            <Badge condition={condition} delayS={report.delayS} path={report.path} />
+            <RecordingBadge camera={camera} />
+          </div>
           <button type="button" className="stage-button" aria-label={`Show ${camera.name} on the full screen, or leave it`} title="Full screen" onClick={() => void toggleFullScreen(stage.current!)}>
             <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" /></svg>
           </button>
@@ -56,6 +76,11 @@ export function CameraTile({ camera, system, looks }: { camera: CameraStatus; sy
           <p className="facts">{factsOf(camera).map((fact) => <span key={fact}>{fact}</span>)}</p>
         </div>
         {camera.note && <p className="note">{camera.note}</p>}
+        <div className="tile-actions">
+          <a className="text-button" href={addressOf({ name: 'recordings', cameraId: id, atS: null })}>Recordings</a>
+          <button type="button" className="text-button" aria-expanded={detailed} onClick={() => setDetailed(!detailed)}>Details</button>
+        </div>
+        {detailed && <CameraDetails camera={camera} path={report.path} choice={choice} onChoice={setChoice} />}
         <ul className="models" aria-label={`Models at ${camera.name}`}>
           {models.map((model) => (
             <ModelRow
@@ -70,12 +95,14 @@ export function CameraTile({ camera, system, looks }: { camera: CameraStatus; sy
   );
 }
 
-function Badge({ condition, delayS }: { condition: TileCondition; delayS: number | null }) {
+function Badge({ condition, delayS, path }: { condition: TileCondition; delayS: number | null; path: LivePathReport | null }) {
+  const live = condition.state === 'live';
   return (
     <span className="badge" data-state={condition.state}>
       <span className="dot" aria-hidden="true" />
       {condition.badge}
-      {condition.state === 'live' && delayS !== null && <span className="delay" title="How far the picture is behind the newest one received, so that boxes lie on it">{delayS.toFixed(1)} s</span>}
+      {live && delayS !== null && <span className="delay" title="How far the picture is behind the newest one received">{delayS.toFixed(delayS < 0.1 ? 2 : 1)} s</span>}
+      {live && path && <span className="path" data-path={path.name} title={path.why}>{PATH_NAMES[path.name]}</span>}
     </span>
   );
 }

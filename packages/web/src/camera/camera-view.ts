@@ -1,7 +1,8 @@
 // One camera on the screen: its live video, and over each displayed frame the looks that belong to that very frame.
 // Works outside React; says to it a few times a second what is to be seen.
-import type { ModelStatus, SubscriptionStatus } from '@ruth/protocol';
-import { LivePlayer, type LivePhase } from '../live/live-player.ts';
+import type { Look, ModelStatus, SubscriptionStatus } from '@ruth/protocol';
+import { capturedAt, type LivePhase, type PathChoice, type ShownFrame } from '../live/live-path.ts';
+import { LiveVideo, type LivePathReport } from '../live/live-video.ts';
 import { staleAfterUs, type LookBook } from '../live/look-history.ts';
 import { paint, type Layer } from '../overlay/painter.ts';
 import { containedRectangle } from '../overlay/video-rectangle.ts';
@@ -18,6 +19,7 @@ export type Sight = { readonly kind: 'looked'; readonly count: number } | { read
 
 export interface CameraReport {
   readonly phase: LivePhase;
+  readonly path: LivePathReport | null;
   readonly delayS: number | null;
   readonly sights: ReadonlyMap<string, Sight>;
 }
@@ -27,13 +29,24 @@ const HIDDEN_LIMIT_MS = 10_000;
 const MIN_DELAY_S = 0.4;
 const MAX_DELAY_S = 2;
 
+export interface CameraViewOptions {
+  readonly cameraId: string;
+  readonly label: string;
+  readonly mseUrl: string;
+  readonly webRtcUrl: string;
+  /** Takes the video. */
+  readonly pictures: HTMLElement;
+  readonly canvas: HTMLCanvasElement;
+  readonly looks: LookBook;
+  readonly onReport: (report: CameraReport) => void;
+}
+
 export class CameraView implements Disposable {
   readonly #cameraId: string;
-  readonly #video: HTMLVideoElement;
   readonly #canvas: HTMLCanvasElement;
   readonly #looks: LookBook;
   readonly #onReport: (report: CameraReport) => void;
-  readonly #player: LivePlayer;
+  readonly #live: LiveVideo;
   readonly #ending = new AbortController();
   readonly #sizes: ResizeObserver;
   readonly #sightings: IntersectionObserver;
@@ -41,21 +54,29 @@ export class CameraView implements Disposable {
   #hiddenTimer: ReturnType<typeof setTimeout> | undefined;
   #models: readonly ModelAtCamera[] = [];
   #phase: LivePhase = { name: 'idle' };
-  #mediaTimeS: number | null = null;
+  #frame: ShownFrame | null = null;
+  /** Models look at another stream of the camera, whose pts says nothing of this one's. */
+  #ownStreamLooks = true;
   #sights = new Map<string, Sight>();
   #inView = false;
 
-  constructor(options: { cameraId: string; url: string; video: HTMLVideoElement; canvas: HTMLCanvasElement; looks: LookBook; onReport: (report: CameraReport) => void }) {
+  constructor(options: CameraViewOptions) {
     this.#cameraId = options.cameraId;
-    this.#video = options.video;
     this.#canvas = options.canvas;
     this.#looks = options.looks;
     this.#onReport = options.onReport;
-    this.#player = new LivePlayer(options.video, options.url, (phase) => {
-      this.#phase = phase;
-      if (phase.name !== 'playing') this.#mediaTimeS = null;
-      this.#repaint();
-      this.#report();
+    this.#live = new LiveVideo({
+      container: options.pictures, label: options.label, mseUrl: options.mseUrl, webRtcUrl: options.webRtcUrl,
+      recentPtsUs: () => this.#looks.newestPtsUs(this.#cameraId),
+      onPhase: (phase) => {
+        this.#phase = phase;
+        this.#repaint();
+        this.#report();
+      },
+      onFrame: (frame) => {
+        this.#frame = frame;
+        this.#repaint();
+      },
     });
     this.#sizes = new ResizeObserver(() => this.#repaint());
     this.#sizes.observe(options.canvas);
@@ -63,17 +84,21 @@ export class CameraView implements Disposable {
       this.#inView = entries.at(-1)?.isIntersecting ?? false;
       this.#playWhenSeen();
     }, { rootMargin: '200px' });
-    this.#sightings.observe(options.video);
+    this.#sightings.observe(options.pictures);
     document.addEventListener('visibilitychange', () => this.#playWhenSeen(), { signal: this.#ending.signal });
     this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
-    this.#awaitFrame();
   }
+
+  set choice(choice: PathChoice) { this.#live.choice = choice; }
+
+  /** Whether models look at the stream that is shown, not at a smaller one of the same camera. */
+  set ownStreamLooks(value: boolean) { this.#ownStreamLooks = value; }
 
   set models(models: readonly ModelAtCamera[]) {
     this.#models = models;
     // Late enough that the look after a picture is there when the picture is shown.
     const slowestMs = Math.max(0, ...models.filter((model) => model.shown).map(({ subscription }) => (subscription.latency_ms ? subscription.latency_ms.p95 + 1000 / subscription.desired_fps : 0)));
-    this.#player.targetDelayS = Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestMs / 1000 + 0.1));
+    this.#live.targetDelayS = Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestMs / 1000 + 0.1));
     this.#repaint();
   }
 
@@ -83,29 +108,15 @@ export class CameraView implements Disposable {
     clearTimeout(this.#hiddenTimer);
     this.#sizes.disconnect();
     this.#sightings.disconnect();
-    this.#player.stop();
+    this.#live.stop();
   }
 
   /** A tile out of sight costs no stream; a tab that is left for a moment keeps its own. */
   #playWhenSeen(): void {
     clearTimeout(this.#hiddenTimer);
-    if (!this.#inView) this.#player.stop();
-    else if (document.visibilityState === 'visible') this.#player.start();
-    else this.#hiddenTimer = setTimeout(() => this.#player.stop(), HIDDEN_LIMIT_MS);
-  }
-
-  #awaitFrame(): void {
-    if (this.#ending.signal.aborted) return;
-    const shown = (mediaTimeS: number): void => {
-      if (this.#ending.signal.aborted) return;
-      if (mediaTimeS !== this.#mediaTimeS) {
-        this.#mediaTimeS = mediaTimeS;
-        this.#repaint();
-      }
-      this.#awaitFrame();
-    };
-    if ('requestVideoFrameCallback' in this.#video) this.#video.requestVideoFrameCallback((_now, frame) => shown(frame.mediaTime));
-    else requestAnimationFrame(() => shown(this.#video.currentTime));
+    if (!this.#inView) this.#live.stop();
+    else if (document.visibilityState === 'visible') this.#live.start();
+    else this.#hiddenTimer = setTimeout(() => this.#live.stop(), HIDDEN_LIMIT_MS);
   }
 
   #repaint(): void {
@@ -119,7 +130,8 @@ export class CameraView implements Disposable {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, element.width, element.height);
     const layers = this.#layers();
-    const frame = containedRectangle(element, { width: this.#video.videoWidth, height: this.#video.videoHeight });
+    const video = this.#live.shownVideo;
+    const frame = containedRectangle(element, { width: video?.videoWidth ?? 0, height: video?.videoHeight ?? 0 });
     const drawn = paint(context, frame, layers);
     canvas.dataset.drawnBoxes = String(drawn.boxes);
     canvas.dataset.drawnKeypoints = String(drawn.keypoints);
@@ -127,13 +139,12 @@ export class CameraView implements Disposable {
 
   /** Of each model what it sees in the displayed frame. */
   #layers(): Layer[] {
-    const { init } = this.#player;
     this.#sights = new Map();
-    if (!init || this.#mediaTimeS === null) return [];
-    const ptsUs = this.#mediaTimeS * 1e6 + init.pts_origin_us;
+    const frame = this.#frame;
+    if (!frame || this.#phase.name !== 'playing') return [];
     const layers: Layer[] = [];
     for (const { subscription, model, shown } of this.#models) {
-      const look = this.#looks.of(this.#cameraId, subscription.model_id)?.at(ptsUs, init.epoch, staleAfterUs(subscription.desired_fps)) ?? null;
+      const look = this.#lookAt(frame, subscription);
       this.#sights.set(subscription.model_id, look && (look.error === null ? { kind: 'looked', count: look.detections.length } : { kind: 'failed', error: look.error }));
       if (!look || look.error !== null || !shown) continue;
       layers.push({ look, keypointNames: model?.keypoint_names ?? [], skeleton: model?.skeleton ?? [], boxes: true });
@@ -143,7 +154,21 @@ export class CameraView implements Disposable {
     return detectors ? layers.map((layer) => (layer.keypointNames.length > 0 ? { ...layer, boxes: false } : layer)) : layers;
   }
 
+  /** The look that belongs to the frame; where the browser does not say which frame it shows, the newest. */
+  #lookAt(frame: ShownFrame, { model_id, desired_fps, latency_ms }: SubscriptionStatus): Look | null {
+    const history = this.#looks.of(this.#cameraId, model_id);
+    if (!history) return null;
+    // WebRTC shows pictures before models have answered: the last answer goes on being right for that long.
+    const early = this.#live.path.name === 'webrtc' ? (latency_ms?.p95 ?? 0) * 1000 : 0;
+    const limitUs = staleAfterUs(desired_fps) + early;
+    const capturedS = this.#ownStreamLooks ? null : capturedAt(frame, this.#live.wallOrigin);
+    if (capturedS !== null) return history.atInstant(capturedS, limitUs);
+    if (frame.ptsUs === null || !this.#ownStreamLooks) return history.newestWithin(limitUs / 1000 + early / 1000);
+    return history.at(frame.ptsUs, frame.epoch, limitUs);
+  }
+
   #report(): void {
-    this.#onReport({ phase: this.#phase, delayS: this.#phase.name === 'playing' ? this.#player.delayS : null, sights: this.#sights });
+    const playing = this.#phase.name === 'playing';
+    this.#onReport({ phase: this.#phase, path: this.#phase.name === 'idle' ? null : this.#live.path, delayS: playing ? this.#live.delayS : null, sights: this.#sights });
   }
 }

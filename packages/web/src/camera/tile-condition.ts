@@ -1,6 +1,6 @@
 // What a camera's tile says in place of, or over, its picture.
 import { ERRORS, type CameraStatus } from '@ruth/protocol';
-import type { LivePhase } from '../live/live-player.ts';
+import type { LivePhase } from '../live/live-path.ts';
 import { SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
 
 export type TileState = 'live' | 'opening' | 'connecting' | 'stalled' | 'down' | 'offline' | 'unplayable';

@@ -1,15 +1,10 @@
-// Plays a camera's live WebSocket in a video element: connects, buffers, stays near the live edge, and comes back by
+// The MSE path: plays a camera's live WebSocket in a video element, buffers, stays near the live edge, and comes back by
 // itself after a break, a restart of the stream or a change of codec.
 import type { LiveInit } from '@ruth/protocol';
 import { BackOff } from './back-off.ts';
 import { followLiveEdge } from './live-edge.ts';
+import type { LivePhase } from './live-path.ts';
 import { mediaSourceClass, SegmentBuffer } from './segment-buffer.ts';
-
-export type LivePhase =
-  | { readonly name: 'idle' | 'connecting' | 'playing' }
-  | { readonly name: 'retrying'; readonly reason: string }
-  /** This browser cannot play the stream. */
-  | { readonly name: 'unplayable'; readonly mime: string };
 
 const FOLLOW_EVERY_MS = 200;
 const SILENCE_LIMIT_MS = 12_000;
@@ -20,7 +15,7 @@ const SETTLING_MS = 1500;
 const SETTLING_JUMP_BEYOND_S = 0.3;
 const JUMP_BEYOND_S = 3;
 
-export class LivePlayer {
+export class MsePlayer {
   readonly #video: HTMLVideoElement;
   readonly #url: string;
   readonly #onPhase: (phase: LivePhase) => void;

@@ -9,7 +9,15 @@ const MAX_GROWTH = 1.6;
 
 /** The look at `ptsUs`, which lies between the two. What only one of them saw is shown while that one is the nearer. */
 export function lookBetween(before: Look, after: Look, ptsUs: number): Look {
-  const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
+  return lookAtShare(before, after, (ptsUs - before.pts_us) / (after.pts_us - before.pts_us));
+}
+
+/** What a model is about to see after its last two looks: what both saw goes on as it went, for as long as lies between them at most. */
+export function lookAhead(before: Look, last: Look, ptsUs: number): Look {
+  return lookAtShare(before, last, Math.min(2, (ptsUs - before.pts_us) / (last.pts_us - before.pts_us)));
+}
+
+function lookAtShare(before: Look, after: Look, share: number): Look {
   const nearer = share < 0.5 ? before : after;
   const partners = pairs(before.detections, after.detections);
   const moved = [...partners].map(([from, to]) => between(from, to, share));
@@ -49,7 +57,7 @@ function extent([xMin, yMin, xMax, yMax]: Box): { x: number; y: number; diagonal
 }
 
 function between(from: Detection, to: Detection, share: number): Detection {
-  const at = (a: number, b: number): number => a + (b - a) * share;
+  const at = (a: number, b: number): number => (share <= 1 ? a + (b - a) * share : Math.max(0, Math.min(1, a + (b - a) * share)));
   const nearer = share < 0.5 ? from : to;
   const bbox = from.bbox.map((value, index) => at(value, to.bbox[index]!)) as Box;
   if (from.keypoints?.length !== to.keypoints?.length || !from.keypoints || !to.keypoints) return { ...nearer, bbox };

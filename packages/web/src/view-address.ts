@@ -1,0 +1,39 @@
+// Which view the page shows, kept in the address after `#`: it can be linked to, and the browser's back button works.
+import { useSyncExternalStore } from 'react';
+import { ID_PATTERN } from '@ruth/protocol';
+
+export type View =
+  | { readonly name: 'live' }
+  /** `cameraId` null: the first camera. `atS`: where to play from, seconds UTC. */
+  | { readonly name: 'recordings'; readonly cameraId: string | null; readonly atS: number | null };
+
+const idRegExp = new RegExp(ID_PATTERN);
+
+/** `#/recordings/<camera>?at=<seconds UTC>`; whatever else is said is the live view. */
+export function parseView(hash: string): View {
+  const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
+  const [, name, camera] = path.split('/');
+  if (name !== 'recordings') return { name: 'live' };
+  const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
+  return { name: 'recordings', cameraId: camera && idRegExp.test(camera) ? camera : null, atS: Number.isFinite(at) && at > 0 ? at : null };
+}
+
+export function addressOf(view: View): string {
+  if (view.name === 'live') return '#/';
+  const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
+  return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
+}
+
+/** Takes the place of the present address: what is scrubbed through makes no history. */
+export function replaceView(view: View): void {
+  history.replaceState(null, '', addressOf(view));
+}
+
+const subscribe = (listener: () => void): (() => void) => {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
+};
+
+export function useView(): View {
+  return parseView(useSyncExternalStore(subscribe, () => location.hash));
+}
