@@ -47,13 +47,13 @@ export class CameraRestream implements MediaSource, Disposable {
   }
 
   subscribe(listener: (unit: AccessUnit) => void, onEnd: () => void): Subscription {
-    this.#want();
     if (this.#live === null) {
       onEnd();
       return { backlog: [], [Symbol.dispose]: () => undefined };
     }
     const subscription = this.#live.subscribe(listener, onEnd);
     this.#clients++;
+    this.#want();
     let open = true;
     return {
       backlog: subscription.backlog,
