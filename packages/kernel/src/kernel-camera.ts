@@ -5,6 +5,7 @@ import type { Logger } from '@ruth/transport';
 import { CameraProcess } from './ingest/camera-process.ts';
 import type { FromIngest } from './ingest/messages.ts';
 import { LiveRelay } from './live/fmp4/live-relay.ts';
+import type { CameraArchive } from './record/archive/index.ts';
 import type { WebRtc } from './live/webrtc/webrtc.ts';
 import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import { CameraRestream } from './live/restream/camera-restream.ts';
@@ -13,6 +14,8 @@ export interface KernelCameraOptions {
   readonly camera: CameraSettings;
   readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
   readonly logger: Logger;
+  /** Null where nothing is recorded. */
+  readonly archive: CameraArchive | null;
   /** Null where WebRTC is off. */
   readonly webrtc: WebRtc | null;
 }
@@ -22,19 +25,26 @@ export class KernelCamera implements AsyncDisposable {
   readonly relay: LiveRelay;
   readonly webrtc: WebRtcCamera | null;
   readonly restream: CameraRestream;
+  readonly #archive: CameraArchive | null;
   #settings: CameraSettings;
 
-  constructor({ camera, settings, logger, webrtc }: KernelCameraOptions) {
+  constructor({ camera, settings, logger, archive, webrtc }: KernelCameraOptions) {
     this.#settings = camera;
+    this.#archive = archive;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
     this.restream = new CameraRestream({ onWanted: (units) => this.process.want({ units }) });
     this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }) });
     this.process = new CameraProcess({
       camera, settings, logger,
-      onMessage: (message) => this.#take(message), onStatus: () => this.webrtc?.update(),
-      onGone: () => {
+      onMessage: (message) => this.#take(message), recordedUntilUs: () => archive?.recordedUntilUs ?? 0,
+      onStatus: () => {
+        this.webrtc?.update();
+        archive?.observe(this.process.status);
+      },
+      onGone: (reason) => {
         this.relay.forget();
         this.restream.forget();
+        return archive?.gone(reason);
       },
     });
   }
@@ -42,7 +52,10 @@ export class KernelCamera implements AsyncDisposable {
   get settings(): CameraSettings { return this.#settings; }
 
   /** Takes settings that differ in nothing that the process reads. */
-  describe(settings: CameraSettings): void { this.#settings = settings; }
+  describe(settings: CameraSettings): void {
+    this.#settings = settings;
+    this.#archive?.describe(settings);
+  }
 
   get status(): CameraStatus {
     const status = this.process.status;
@@ -60,6 +73,7 @@ export class KernelCamera implements AsyncDisposable {
     this.webrtc?.close();
     this.restream[Symbol.dispose]();
     await this.process.close();
+    await this.#archive?.end('the kernel was stopped, or the camera changed or removed');
     // Of viewers that came meanwhile.
     this.relay.close();
   }
@@ -67,6 +81,7 @@ export class KernelCamera implements AsyncDisposable {
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {
     if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
     else if (message.type === 'rtp-clock') this.webrtc?.setClock(message);
+    else if (message.type === 'segment-opened' || message.type === 'segment-grew' || message.type === 'segment-closed' || message.type === 'recording-paused') this.#archive?.take(message);
     else if (message.type === 'unit-format' || message.type === 'unit') this.restream.take(message);
   }
 }

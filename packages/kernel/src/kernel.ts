@@ -1,7 +1,7 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
 import { accessSync, constants } from 'node:fs';
-import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
-import { listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
+import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
+import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraRoster } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
 import { LeaseTable } from './frames/lease-table.ts';
@@ -11,6 +11,7 @@ import { RestreamServer } from './live/restream/restream-server.ts';
 import { WebRtc } from './live/webrtc/webrtc.ts';
 import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import type { WhepSessions } from './live/webrtc/whep-sessions.ts';
+import { Archive } from './record/archive/index.ts';
 import { Playback } from './record/playback/index.ts';
 
 export interface KernelOptions {
@@ -22,6 +23,8 @@ export interface KernelOptions {
 
 export class Kernel implements AsyncDisposable {
   readonly socketPath: string;
+  /** Of recordings and their storage. */
+  readonly events = new EventLog<KernelEvent>({ utcMs: () => Date.now() });
   readonly #options: KernelOptions;
   readonly #cameras: CameraRoster<KernelCamera>;
   readonly #leases = new LeaseTable();
@@ -29,7 +32,8 @@ export class Kernel implements AsyncDisposable {
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
-  #playback!: Playback;
+  #archive: Archive | null = null;
+  #playback: Playback | undefined;
 
   private constructor(options: KernelOptions) {
     this.#options = options;
@@ -39,20 +43,33 @@ export class Kernel implements AsyncDisposable {
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
   }
 
-  /** Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_config` without a folder for rings. */
+  /**
+   * Serves when it resolves. Throws `socket_in_use` where another kernel runs, `invalid_state` where another one has the recordings,
+   * `invalid_config` without a folder for rings or for recordings.
+   */
   static async start(options: KernelOptions): Promise<Kernel> {
-    const { ringDirectory, cameras } = options.settings;
-    requireFolder(ringDirectory);
+    requireFolder(options.settings.ringDirectory);
     const kernel = new Kernel(options);
-    kernel.#playback = await Playback.open({ archive: null, settings: options.settings.recording, logger: options.logger });
-    await kernel.#server.ready();
-    await listenOnSocket(kernel.#server.server, kernel.socketPath);
+    try {
+      await kernel.#start();
+      return kernel;
+    } catch (error) {
+      await kernel.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { settings: { ringDirectory, cameras, recording, live: { rtsp } }, logger } = this.#options;
+    // Nothing may be recorded before it is put right what a crash left.
+    this.#archive = recording && await Archive.open({ settings: recording, logger, onEvent: (event) => this.events.append(event) });
+    this.#playback = await Playback.open({ archive: this.#archive, settings: recording, logger });
+    await this.#server.ready();
+    await listenOnSocket(this.#server.server, this.socketPath);
     const swept = sweepOrphanRings({ ringDirectory });
-    if (swept.length > 0) options.logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
-    for (const camera of cameras) kernel.#cameras.add(camera);
-    const { rtsp } = options.settings.live;
-    if (rtsp) kernel.#restream = await RestreamServer.start({ settings: rtsp, logger: options.logger, camera: (id) => kernel.#cameras.find(id)?.restream ?? null });
-    return kernel;
+    if (swept.length > 0) logger.info({ rings: swept }, 'swept rings of a kernel that is dead');
+    for (const camera of cameras) this.#cameras.add(camera);
+    if (rtsp) this.#restream = await RestreamServer.start({ settings: rtsp, logger, camera: (id) => this.#cameras.find(id)?.restream ?? null });
   }
 
   cameras(): CameraStatus[] {
@@ -74,7 +91,8 @@ export class Kernel implements AsyncDisposable {
   /** The RTSP output; null where it is not asked for. */
   get restream(): RestreamServer | null { return this.#restream; }
 
-  get playback(): Playback { return this.#playback; }
+  /** There as soon as the API is. */
+  get playback(): Playback { return this.#playback!; }
 
   /** Throws `camera_not_found`. */
   live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
@@ -99,14 +117,15 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#playback[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#playback?.[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
+    await this.#archive?.[Symbol.asyncDispose]();
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close(); }
 
   #newCamera(settings: CameraSettings): KernelCamera {
-    const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger, webrtc: this.#webrtc });
+    const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger, archive: this.#archive?.camera(settings) ?? null, webrtc: this.#webrtc });
     // A camera that began anew is still leased by whoever leased it.
     camera.process.want({ fps: this.#leases.demand(settings.id) });
     return camera;

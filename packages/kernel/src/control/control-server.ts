@@ -5,13 +5,14 @@ import {
 } from '@ruth/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
+import { addEventRoutes, type EventfulKernel } from './event-routes.ts';
 import { addRecordingRoutes, type RecordingControl } from './recording-routes.ts';
 import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 /** What the API shows. `Kernel` is one. */
-export interface ControlledKernel extends CameraControl, WebRtcKernel, RecordingControl {
+export interface ControlledKernel extends CameraControl, WebRtcKernel, RecordingControl, EventfulKernel {
   cameras(): CameraStatus[];
   camera(id: string): CameraStatus;
   live(id: string): LiveRelay;
@@ -49,6 +50,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     addCameraRoutes(routes, kernel);
     addWebRtcRoutes(routes, kernel, idOf);
     addRecordingRoutes(routes, kernel);
+    addEventRoutes(routes, kernel);
     routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));
     routes.delete('/v1/leases/:id', async (request, reply) => {
       kernel.release(idOf(request.params));

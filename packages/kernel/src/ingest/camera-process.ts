@@ -20,7 +20,7 @@ export interface CameraProcessOptions {
   /** A new status is there. */
   readonly onStatus: () => void;
   /** The child is gone, and with it all that it was making. */
-  readonly onGone: (reason: string) => void;
+  readonly onGone: (reason: string) => void | Promise<void>;
 }
 
 const SILENCE_LIMIT_MS = 6000;
@@ -93,7 +93,7 @@ export class CameraProcess {
     while (!signal.aborted) {
       const startedMs = performance.now();
       const reason = await this.#runOnce(signal);
-      this.#bury(reason);
+      await this.#bury(reason);
       if (signal.aborted) return;
       if (performance.now() - startedMs > HEALTHY_AFTER_MS) wait = null;
       wait = wait ? wait.next(undefined) : restartBackOff.next();
@@ -153,13 +153,13 @@ export class CameraProcess {
   }
 
   /** Nothing of a dead child stays: neither its ring nor the belief that it streams. */
-  #bury(reason: string): void {
+  async #bury(reason: string): Promise<void> {
     const { counters, drops, epoch } = this.#status;
     this.#earlier = { counters: sum(this.#earlier.counters, counters), drops: sum(this.#earlier.drops, drops) };
     this.#child = null;
     this.#status = { ...NOTHING, state: 'down', epoch, last_error: lastError(new RuthError('internal', `the ingest process ended: ${reason}`)) };
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
-    this.#options.onGone(reason);
+    await this.#options.onGone(reason);
   }
 
   #tell(message: ToIngest): void {

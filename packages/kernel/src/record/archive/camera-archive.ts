@@ -1,5 +1,6 @@
 // One camera of the archive: the files its recorder is writing, and what it misses. Messages of the recorder come in; whole files go to
 // the store, gaps to the store and to the events.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CameraSettings, CameraStatus, GapCause, RecordingGap, Retention } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { FragmentEntry, RecordingMessage, Segment } from '../segment.ts';
@@ -23,6 +24,8 @@ export interface CameraArchiveOptions {
 
 /** While the index takes nothing; what comes beyond is found at the next start. */
 const MOST_UNWRITTEN = 64;
+
+const SETTLE_LIMIT_MS = 2000;
 
 /** A file without a row yet. */
 interface OpenFile {
@@ -104,7 +107,7 @@ export class CameraArchive {
     this.#pause(null);
     for (const file of this.#open.keys()) this.#abandoned.add(file);
     this.#adoptAbandoned();
-    return this.#settled;
+    return this.#settledSoon();
   }
 
   /** To be called every second or so. */
@@ -119,18 +122,26 @@ export class CameraArchive {
     await this.gone(reason);
     if (this.#wanted) this.#watch.stop(reason);
     this.#wanted = false;
-    await this.#settled;
+    await this.#settledSoon();
+  }
+
+  /** A disk that hangs holds up neither the next process of the camera nor the end of this one. */
+  async #settledSoon(): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([this.#settled, delay(SETTLE_LIMIT_MS, undefined, { signal: limit.signal, ref: false }).catch(() => undefined)]);
+    limit.abort();
   }
 
   #grow(file: string, fragment: FragmentEntry, endUs: number): void {
     const open = this.#open.get(file);
     if (!open) return;
     const first = open.fragments.length === 0;
-    const startUs = first ? open.segment.startUs : open.segment.endUs;
+    const { startUs: beginUs, endUs: untilUs, continues, gapCause } = open.segment;
+    const startUs = first ? beginUs : untilUs;
     open.fragments.push(fragment);
     open.segment = { ...open.segment, endUs, bytes: fragment.offset + fragment.bytes, durationTicks: fragment.startTicks + fragment.durationTicks, fragments: open.fragments };
     this.#pause(null);
-    this.#watch.grew(startUs, endUs, first ? open.segment.continues : true);
+    this.#watch.grew(startUs, endUs, first ? continues : true, gapCause);
     this.#options.onGrew(open.segment, fragment);
   }
 

@@ -31,8 +31,7 @@ const LATE_MS = 2000;
 const QUIET_MS = 10_000;
 /** Less than this between two files is rounding. */
 const ROUNDING_US = 1000;
-/** The wall clock was set forward where it went further than this beyond what passed. */
-const CLOCK_STEP_US = 1e6;
+const NOTHING_KNOWN: Trouble = { cause: 'unknown', message: null };
 
 const NODE_CAUSES: readonly GapCause[] = ['process_died', 'stopped', 'clock', 'unknown'];
 const CAMERA_CAUSES: readonly GapCause[] = ['camera_down', 'camera_stalled'];
@@ -58,17 +57,15 @@ export class GapWatch {
   get recordedUntilUs(): number | null { return this.#recordedUntilUs; }
   get gap(): Gap | null { return this.#gap; }
 
-  /** [startUs, endUs) came onto the disk; `continues`: nothing lies between it and what came before. */
-  grew(startUs: number, endUs: number, continues: boolean): void {
+  /** [startUs, endUs) came onto the disk; `continues`: nothing lies between it and what came before. `known`: else, why something does. */
+  grew(startUs: number, endUs: number, continues: boolean, known?: GapCause): void {
     const { clock, onGap, onWithdrawn } = this.#options;
     const untilUs = this.#recordedUntilUs;
     if (this.#gap !== null) {
       if (!continues && startUs > this.#gap.startUs) onGap({ ...this.#gap, endUs: startUs });
       else onWithdrawn(this.#gap);
     } else if (!continues && untilUs !== null && startUs - untilUs > ROUNDING_US) {
-      const passedUs = (clock.monotonicMs() - this.#quietSinceMs) * 1000;
-      const { cause, message } = startUs - untilUs > passedUs + CLOCK_STEP_US ? { cause: 'clock', message: null } as const : this.#trouble ?? { cause: 'unknown', message: null };
-      onGap({ startUs: untilUs, endUs: startUs, cause, message });
+      onGap({ startUs: untilUs, endUs: startUs, ...(known ? { cause: known, message: null } : this.#trouble ?? NOTHING_KNOWN) });
     }
     this.#gap = null;
     this.#trouble = null;
@@ -83,7 +80,7 @@ export class GapWatch {
   look(): void {
     const quietMs = this.#options.clock.monotonicMs() - this.#quietSinceMs;
     if (this.#gap === null) {
-      if (quietMs > (this.#trouble ? LATE_MS : QUIET_MS)) this.#begin(this.#trouble ?? { cause: 'unknown', message: null }, this.#recordedUntilUs ?? this.#startedUs);
+      if (quietMs > (this.#trouble ? LATE_MS : QUIET_MS)) this.#begin(this.#trouble ?? NOTHING_KNOWN, this.#recordedUntilUs ?? this.#startedUs);
     } else if (this.#trouble && blame(this.#trouble.cause) !== blame(this.#gap.cause)) this.#pass(this.#trouble);
   }
 
