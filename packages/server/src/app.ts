@@ -17,6 +17,7 @@ import { servePage } from './page.ts';
 import { guardRequests } from './request-guard.ts';
 import { lookAtSystem } from './system-health.ts';
 import { Upstream } from './upstream.ts';
+import { addWhep } from './webrtc-proxy.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -84,6 +85,7 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
   addLive(app, kernel, hub, options.authorizeView);
+  await app.register(async (routes) => addWhep(routes, kernel, viewGuard(options.authorizeView)));
   await servePage(app, options.pageDirectory);
   return app;
 }

@@ -7,6 +7,12 @@ const ANSWER_TIMEOUT_MS = 3000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const errorBody = validator(ErrorBody);
 
+export interface UpstreamAnswer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
 export class Upstream implements AsyncDisposable {
   readonly name: string;
   readonly socketPath: string;
@@ -23,7 +29,8 @@ export class Upstream implements AsyncDisposable {
   }
 
   async get<T>(path: string, schema: Validator<T>): Promise<T> {
-    const { statusCode, body } = await this.#request(path);
+    const { statusCode, text } = await this.ask('GET', path);
+    const body = this.#parse(path, text);
     if (statusCode === 200) {
       if (schema.check(body)) return body;
       const first = schema.violations(body)[0];
@@ -33,16 +40,23 @@ export class Upstream implements AsyncDisposable {
     throw new RuthError('internal', `${this.name} answered ${path} with status ${statusCode}`);
   }
 
-  async #request(path: string): Promise<{ statusCode: number; body: unknown }> {
+  /** The answer as it is. Throws `timeout`, `unreachable`. */
+  async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null }: { headers?: Record<string, string>; body?: string | null } = {}): Promise<UpstreamAnswer> {
     try {
-      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method: 'GET', signal: AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS) });
-      const text = await response.body.text();
-      return { statusCode: response.statusCode, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) as unknown : text };
+      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, signal: AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS) });
+      return { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() };
     } catch (cause) {
       const late = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || (cause as Error).name === 'TimeoutError';
       if (late) throw new RuthError('timeout', `${this.name} did not answer within ${ANSWER_TIMEOUT_MS} ms`, { cause });
-      if (cause instanceof SyntaxError) throw new RuthError('internal', `${this.name} answered ${path} with broken JSON`, { cause });
       throw new RuthError('unreachable', `${this.name} cannot be reached`, { cause });
+    }
+  }
+
+  #parse(path: string, text: string): unknown {
+    try {
+      return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
+    } catch (cause) {
+      throw new RuthError('internal', `${this.name} answered ${path} with broken JSON`, { cause });
     }
   }
 

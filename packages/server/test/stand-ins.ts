@@ -8,7 +8,7 @@ import {
   DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type DropCause, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
-import { startServer, type RunningServer } from '@ruth/server';
+import { startServer, type AuthorizeView, type RunningServer } from '@ruth/server';
 import { fastify } from 'fastify';
 import type { WebSocket } from 'ws';
 
@@ -102,10 +102,11 @@ export async function startCore(directory: string, state: { models(): ModelStatu
 export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
 
 /** A server on a free port over an empty socket directory; disposing it removes both. */
-export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string } = {}): Promise<Place> {
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; authorizeView?: AuthorizeView } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
     host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, logger: createLogger('server', 'fatal'),
+    ...(over.authorizeView ? { authorizeView: over.authorizeView } : {}),
   });
   return {
     directory, server, url: server.url,
