@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { assertId } from '@ruth/protocol';
+import { lockFile } from '@ruth/transport';
 
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
@@ -34,6 +35,8 @@ export class SegmentFile {
     };
     // Whoever deletes old files may have taken the folder, empty as it was.
     const handle = await openNew().catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return openNew(); throw error; });
+    // Held until the file is closed or this process is gone: a kernel that starts meanwhile does not take it for one that a crash left.
+    lockFile(handle.fd);
     const file = new SegmentFile(directory, name, handle);
     try {
       await file.append(first);
