@@ -61,7 +61,7 @@ function piecesOf({ segment, first, end }: Part, growing: boolean): Piece[] {
     begin = null;
   };
   for (const fragment of segment.fragments.slice(first, end)) {
-    if (begin && fragment.keyframe && fragment.startTicks - (begin as FragmentEntry).startTicks >= PIECE_TICKS) close();
+    if (begin && fragment.keyframe && fragment.startTicks - begin.startTicks >= PIECE_TICKS) close();
     begin ??= fragment;
     last = fragment;
   }

@@ -1,0 +1,62 @@
+// Recordings for the page and for other programs: what the kernel serves of them, byte for byte, to whoever may see the
+// camera. An answer is handed on as it comes, at the pace of whoever reads it; a reader that goes ends the kernel's work.
+import type { Readable } from 'node:stream';
+import { assertId, ClipRequest, ExportRequest, ExportStatus, RuthError, validator } from '@ruth/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Agent, errors } from 'undici';
+import { viewGuard, type AuthorizeView } from './authorization.ts';
+import type { Upstream } from './upstream.ts';
+
+const CONNECT_TIMEOUT_MS = 3000;
+/** A picture may have to wait for others, and for a keyframe long before it. */
+const ANSWER_TIMEOUT_MS = 30_000;
+const MAX_CONNECTIONS = 128;
+const PASSED_TO_KERNEL = ['range', 'accept'] as const;
+const PASSED_TO_PAGE = ['content-type', 'content-length', 'content-range', 'content-disposition', 'accept-ranges', 'cache-control', 'etag'] as const;
+const OF_A_CAMERA = ['timeline', 'keyframes', 'snapshot.jpg', 'hls/index.m3u8', 'hls/:file/:name', 'segments/:name'];
+const exportStatus = validator(ExportStatus);
+const exportRequest = validator(ExportRequest);
+const clipRequest = validator(ClipRequest);
+
+export function addRecordings(app: FastifyInstance, kernel: Upstream, authorize: AuthorizeView | undefined): void {
+  const agent = new Agent({ connect: { socketPath: kernel.socketPath, timeout: CONNECT_TIMEOUT_MS }, connections: MAX_CONNECTIONS, headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS });
+  app.addHook('onClose', async () => { await agent.destroy(); });
+  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => passOn(agent, request, reply);
+  for (const path of OF_A_CAMERA) app.get(`/api/v1/cameras/:id/${path}`, { preHandler: viewGuard(authorize) }, handler);
+  app.route({ method: ['PUT', 'DELETE'], url: '/api/v1/cameras/:id/kept', preHandler: viewGuard(authorize), handler });
+  app.get('/api/v1/storage', handler);
+  const mayExport = async (request: FastifyRequest): Promise<void> => {
+    const { id } = request.params as { id: string };
+    assertId(id, 'export');
+    if (authorize) await authorize(request, (await kernel.get(`/v1/exports/${id}`, exportStatus)).camera_id);
+  };
+  app.post('/api/v1/exports', { preHandler: async (request) => { await authorize?.(request, exportRequest.parse(request.body).camera_id); } }, handler);
+  app.post('/api/v1/clips', { preHandler: async (request) => { await authorize?.(request, clipRequest.parse(request.body).camera_id); } }, handler);
+  app.get('/api/v1/exports/:id/file', { preHandler: mayExport }, handler);
+  app.route({ method: ['GET', 'DELETE'], url: '/api/v1/exports/:id', preHandler: mayExport, handler });
+}
+
+/** The kernel has the same routes: what this server's router understood, its router understands in the same way. */
+async function passOn(agent: Agent, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const headers: Record<string, string> = {};
+  for (const name of PASSED_TO_KERNEL) if (typeof request.headers[name] === 'string') headers[name] = request.headers[name];
+  const body = request.body === undefined || request.body === null ? null : JSON.stringify(request.body);
+  if (body !== null) headers['content-type'] = 'application/json';
+  try {
+    const answer = await agent.request({ origin: 'http://kernel', path: request.url.slice('/api'.length), method: request.method, headers, body, signal: gone.signal });
+    for (const name of PASSED_TO_PAGE) {
+      const value = answer.headers[name];
+      if (typeof value === 'string') void reply.header(name, value);
+    }
+    void reply.code(answer.statusCode);
+    // Whoever is gone while it is read has been told enough.
+    (answer.body as Readable).on('error', () => undefined);
+    return await reply.send(answer.statusCode === 204 ? await answer.body.dump().then(() => undefined) : answer.body);
+  } catch (cause) {
+    if (gone.signal.aborted) throw new RuthError('cancelled', 'the reader is gone', { cause });
+    if (cause instanceof errors.HeadersTimeoutError) throw new RuthError('timeout', `the kernel did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`, { cause });
+    throw new RuthError('unreachable', 'kernel cannot be reached', { cause });
+  }
+}
