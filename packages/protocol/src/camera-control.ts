@@ -26,6 +26,13 @@ export type PtzRequest = Static<typeof PtzRequest>;
 export const PtzStatus = Type.Object({ presets: Type.Array(Type.Object({ token: Type.String(), name: Type.String() })) });
 export type PtzStatus = Static<typeof PtzStatus>;
 
+/** What the process of a probe is told over its standard input. */
+export const ProbeRequest = Type.Object({
+  url: Type.String({ maxLength: 2048 }), transport: Nullable(Type.Enum(['tcp', 'udp'])),
+  seconds: Type.Number({ minimum: 1, maximum: 60 }), detect_stream: Type.Boolean(),
+}, { additionalProperties: false });
+export type ProbeRequest = Static<typeof ProbeRequest>;
+
 export const ProbeReport = Type.Object({
   /** Without credentials. */
   url: Type.String(),
@@ -48,6 +55,15 @@ export const ProbeReport = Type.Object({
   advice: Type.Array(Type.Object({ level: Type.Enum(['good', 'note', 'problem']), text: Type.String() })),
 });
 export type ProbeReport = Static<typeof ProbeReport>;
+
+/** What the process of a search is told over its standard input. */
+export const DiscoverRequest = Type.Object({
+  timeout_ms: Type.Integer({ minimum: 100, maximum: 60_000 }),
+  interface: Nullable(Type.String({ maxLength: 64, description: 'Name of a network interface; that of the default route unless told' })),
+  /** Asked for its streams is each device only where these are there. */
+  credentials: Nullable(Type.Object({ user: Type.String({ maxLength: 128 }), password: Type.String({ maxLength: 128 }) })),
+}, { additionalProperties: false });
+export type DiscoverRequest = Static<typeof DiscoverRequest>;
 
 export const DiscoveredStream = Type.Object({
   profile: Type.String(), url: Type.String(), codec: Nullable(Type.String()), width: Nullable(Count), height: Nullable(Count), fps: Nullable(Type.Number()), ptz: Type.Boolean(),

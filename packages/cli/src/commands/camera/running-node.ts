@@ -3,13 +3,12 @@ import { request } from 'node:http';
 import {
   CameraStatus, coreSocketPath, ERRORS, ErrorBody, kernelSocketPath, RuthError, validator, type CameraConfig, type ErrorCode, type Settings, type SubscriptionConfig,
 } from '@ruth/protocol';
-import Type from 'typebox';
 
 /** A camera that hangs is killed after two seconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 16 << 20;
 const errorBody = validator(ErrorBody);
-const cameraStatuses = validator(Type.Array(CameraStatus));
+const cameraStatus = validator(CameraStatus);
 
 export class RunningNode {
   readonly #kernel: string;
@@ -21,7 +20,10 @@ export class RunningNode {
   }
 
   /** Throws `unreachable` where no kernel runs. */
-  async cameras(): Promise<CameraStatus[]> { return cameraStatuses.parse(await ask(this.#kernel, 'GET', '/v1/cameras'), 'internal'); }
+  async cameras(): Promise<CameraStatus[]> {
+    const list = await ask(this.#kernel, 'GET', '/v1/cameras');
+    return (Array.isArray(list) ? list : [list]).map((camera) => cameraStatus.parse(camera, 'internal'));
+  }
 
   /** Throws `unreachable` where no kernel runs, else what kernel or core answered. A core that is away learns it from the file when it starts. */
   async putCamera(camera: CameraConfig, subscriptions: readonly SubscriptionConfig[]): Promise<void> {
