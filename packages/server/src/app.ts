@@ -14,6 +14,7 @@ import { CoreEventStream } from './core-event-stream.ts';
 import { LiveHub } from './live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
 import { servePage } from './page.ts';
+import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { lookAtSystem } from './system-health.ts';
 import { Upstream } from './upstream.ts';
@@ -85,6 +86,7 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
   addLive(app, kernel, hub, options.authorizeView);
+  addRecordings(app, kernel, options.authorizeView);
   await app.register(async (routes) => addWhep(routes, kernel, viewGuard(options.authorizeView)));
   await servePage(app, options.pageDirectory);
   return app;
