@@ -1,6 +1,7 @@
 // `ruth demo`: a whole node with a camera of its own, a sample clip served over RTSP in an endless loop.
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { cameraSettings, type CameraSettings } from '@ruth/protocol';
+import { cameraSettings, type CameraSettings, type RecordingSettings } from '@ruth/protocol';
 import { cacheDirectory } from '../demo/cache-directory.ts';
 import { prepareDemoClip } from '../demo/clip.ts';
 import { resolveSettings } from '../settings/resolve-settings.ts';
@@ -27,10 +28,17 @@ export function addDemoCommand(program: Command): void {
         const defaults = settingsText(resolveSettings({ file: options.config }));
         const camera = supervisor.start({ name: 'demo-camera', entry: entryOf('@ruth/kernel', 'live/rtsp-main.ts'), args: [clip.path, MOUNT], stdin: defaults, required: true });
         const { url } = await Promise.race([camera.firstReady, supervisor.fatal]);
-        const settings = resolveSettings({ file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT });
+        const resolved = resolveSettings({ file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT });
+        // A settings file decides by itself whether and where is recorded.
+        const settings = options.config === undefined ? { ...resolved, recording: demoRecording(cacheDirectory(environment)) } : resolved;
         await runNode({ settings, ...terminal, signal, onServing }, supervisor);
       });
     });
+}
+
+/** What the demo records stays from run to run, so that there is something to look at; its size bounds it. */
+function demoRecording(cache: string): RecordingSettings {
+  return { directory: join(cache, 'demo-recordings'), segmentS: 4, maxAgeDays: null, maxBytes: 1e9, minFreeBytes: 2e9 };
 }
 
 function demoCamera(url: string, note: string): CameraSettings {

@@ -1,12 +1,12 @@
 // The recordings of one camera: picture, controls, timeline, gaps, and what can be done with a span.
-import { useCallback, useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import { Observable, useObservable } from '../observable.ts';
 import { addressOf, replaceView } from '../view-address.ts';
 import { clockText, dayStartS } from '../wall-clock.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 import { GapList } from './gap-list.tsx';
-import { markEnd, MarkPanel } from './mark-panel.tsx';
+import { markEnd, MarkPanel, markStart } from './mark-panel.tsx';
 import { NothingRecorded } from './nothing-recorded.tsx';
 import { PlaybackBar } from './playback-bar.tsx';
 import { RecordingPlayer, type PlaybackState } from './recording-player.ts';
@@ -17,6 +17,7 @@ import { gapAt, neighbourGap, playableFrom, TimelineStore } from './timeline-sto
 import type { MarkedSpan } from './timeline-track.tsx';
 import { dayWindow, including, LONGEST_SPAN_S, recentWindow, SHORTEST_SPAN_S, withinReach, zoomed, type TimeWindow } from './time-window.ts';
 import { useNow } from './use-now.ts';
+import { useShortcuts } from './use-shortcuts.ts';
 
 /** Where a page without a wish begins: this long before the newest. */
 const FROM_NEWEST_S = 60;
@@ -90,19 +91,11 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
     if (gap) show(gap.end);
     else setNotice(direction === 1 ? 'No gap follows on the days that are shown.' : 'No gap lies before this on the days that are shown.');
   };
-  const press = (event: KeyboardEvent): void => {
-    if (event.altKey || event.ctrlKey || event.metaKey || (event.target as HTMLElement).matches('input, select, textarea, a')) return;
-    if (event.key === ' ' && (event.target as HTMLElement).matches('button')) return;
-    const actions: Record<string, () => void> = {
-      ' ': () => player?.toggle(), ',': () => player?.step(-1), '.': () => player?.step(1),
-      i: () => { if (shownAtS !== null) setMarked({ startS: shownAtS, endS: marked?.endS != null && marked.endS > shownAtS ? marked.endS : null }); },
-      o: () => { if (shownAtS !== null) setMarked(markEnd(marked, shownAtS)); },
-    };
-    const action = actions[event.key.toLowerCase()];
-    if (!action) return;
-    event.preventDefault();
-    action();
-  };
+  useShortcuts({
+    ' ': () => player?.toggle(), ',': () => player?.step(-1), '.': () => player?.step(1),
+    i: () => { if (shownAtS !== null) setMarked(markStart(marked, shownAtS)); },
+    o: () => { if (shownAtS !== null) setMarked(markEnd(marked, shownAtS)); },
+  });
   const onDay = (dayS: number): void => setWindow(withinReach({ startS: dayStartS(dayS), spanS: LONGEST_SPAN_S }, timeline?.oldest ?? null, nowS));
   const zoom = (factor: number): void => setWindow((before) => {
     const middleS = before.startS + before.spanS / 2;
@@ -111,7 +104,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
   });
   const anything = timeline !== null && timeline.oldest !== null;
   return (
-    <main className="recordings" data-camera-id={cameraId} data-status={status} onKeyDown={press}>
+    <main className="recordings" data-camera-id={cameraId} data-status={status}>
       <RecordingsToolbar cameras={cameras} cameraId={cameraId} dayS={window.startS + Math.min(window.spanS / 2, 43_000)} oldestS={timeline?.oldest ?? null} nowS={nowS} onCamera={onCamera} onDay={onDay} />
       <div className="recordings-body" hidden={!anything}>
         <div className="recordings-player">

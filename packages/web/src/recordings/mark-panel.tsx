@@ -38,7 +38,7 @@ export function MarkPanel({ cameraId, timeline, shownAtS, marked, onMark, onKept
         {marked && <button type="button" className="text-button" onClick={() => onMark(null)}>Clear</button>}
       </div>
       <div className="mark-ends">
-        <MarkEnd words="Start" shortcut="I" atS={marked?.startS ?? null} disabled={shownAtS === null} onSet={() => onMark({ startS: shownAtS!, endS: marked?.endS != null && marked.endS > shownAtS! ? marked.endS : null })} />
+        <MarkEnd words="Start" shortcut="I" atS={marked?.startS ?? null} disabled={shownAtS === null} onSet={() => onMark(markStart(marked, shownAtS!))} />
         <MarkEnd words="End" shortcut="O" atS={marked?.endS ?? null} disabled={shownAtS === null} onSet={() => onMark(markEnd(marked, shownAtS!))} />
       </div>
       {span ? (
@@ -46,7 +46,7 @@ export function MarkPanel({ cameraId, timeline, shownAtS, marked, onMark, onKept
           <p className="mark-length">{durationText(span.end - span.start)}{isKept && <span className="kept-word"> kept</span>}</p>
           <div className="mark-actions">
             <button type="button" className="button primary" onClick={() => void exportStore.start(cameraId, span.start, span.end)}>Export MP4</button>
-            <button type="button" className="button" onClick={() => void keep()} title={isKept ? 'May be deleted by age and size again' : 'Never deleted by age or size'}>{isKept ? 'Keep no longer' : 'Keep'}</button>
+            <button type="button" className="button" onClick={() => void keep()} title={isKept ? 'May be deleted by age and size again' : 'Never deleted by age or size'}>{isKept ? 'Stop keeping' : 'Keep'}</button>
           </div>
         </>
       ) : <p className="hint">Press I and O while it plays, or hold Shift and drag over the timeline. Then export the span as a file, or keep it from being deleted.</p>}
@@ -81,6 +81,11 @@ function Export({ status: { export_id, camera_id, state, progress, bytes, start,
       {gaps.length > 0 && <p className="hint">Without {gaps.length === 1 ? 'a gap' : `${gaps.length} gaps`} in which nothing was recorded</p>}
     </li>
   );
+}
+
+/** An end that lies after it stays. */
+export function markStart(marked: MarkedSpan | null, atS: number): MarkedSpan {
+  return { startS: atS, endS: marked?.endS != null && marked.endS > atS ? marked.endS : null };
 }
 
 /** The end that is marked before a start takes the place of the start. */

@@ -14,7 +14,15 @@ export function NothingRecorded({ camera, failure }: { camera: CameraStatus; fai
       </section>
     );
   }
-  if (failure || recording.state === 'off') {
+  if (failure === null && recording.state === 'off') {
+    return (
+      <section className="no-cameras" data-recording="off">
+        <h2>{camera.name} is not recorded</h2>
+        <p>Its lines in <code>ruth.yaml</code> say <code>{'recording: { active: false }'}</code>. Take that away and start Ruth anew to record it.</p>
+      </section>
+    );
+  }
+  if (failure) {
     return (
       <section className="no-cameras" data-recording="off">
         <h2>{camera.name} is not recorded</h2>
