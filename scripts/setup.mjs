@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Makes a clone ready: packages, Node 24, model weights, the page; with --for-demo also the demo's clip, with --for-tests
-// what the tests need of the system. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
+// what the tests need of the system, and mediasoup's worker, which is otherwise made in the background. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
 // with nothing to do it ends within a second.
 import { fileURLToPath } from 'node:url';
 import { prepareDemoClip } from './setup/demo-clip.mjs';
 import { installDependencies } from './setup/dependencies.mjs';
 import { holdLock } from './setup/lock.mjs';
+import { makeMediasoupWorkerMeanwhile, prepareMediasoupWorker } from './setup/mediasoup-worker.mjs';
 import { prepareModels } from './setup/models.mjs';
 import { buildPage } from './setup/page.mjs';
 import { createProgress, SetupError } from './setup/progress.mjs';
@@ -20,7 +21,12 @@ const steps = [
   { title: 'page', run: buildPage },
 ];
 if (process.argv.includes('--for-demo')) steps.push({ title: 'demo clip', run: prepareDemoClip });
-if (process.argv.includes('--for-tests')) steps.push({ title: 'test packages', run: installTestPackages });
+if (process.argv.includes('--for-tests')) {
+  steps.push({ title: 'test packages', run: installTestPackages }, { title: 'mediasoup worker', run: prepareMediasoupWorker });
+} else {
+  // Nobody need wait for it: until it is there, live video goes another way.
+  steps.push({ title: 'mediasoup worker', run: makeMediasoupWorkerMeanwhile });
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const progress = createProgress(process.stdout);

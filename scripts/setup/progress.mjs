@@ -16,6 +16,8 @@ export class SetupError extends Error {
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const TURN_MS = 100;
+/** Without a terminal a long step says where it is this often. */
+const SAY_AGAIN_MS = 30_000;
 
 /** @param {import('node:tty').WriteStream} output */
 export function createProgress(output) {
@@ -35,7 +37,7 @@ export function createProgress(output) {
     async step(title, run) {
       const start = Date.now();
       let detail = '';
-      let announced = false;
+      let announcedAt = -Infinity;
       let turn = 0;
       const draw = () => {
         const text = `${FRAMES[turn++ % FRAMES.length]} ${title}: ${detail}, ${seconds(start)}`;
@@ -45,8 +47,9 @@ export function createProgress(output) {
       try {
         const done = await run((text) => {
           detail = text;
-          if (!live && !announced) line(`  ${title}: ${text} ...`);
-          announced = true;
+          if (live || Date.now() - announcedAt < SAY_AGAIN_MS) return;
+          line(`  ${title}: ${text} ...`);
+          announcedAt = Date.now();
         });
         if (done !== null) {
           line(`✓ ${title}: ${done}  ${seconds(start)}`);
