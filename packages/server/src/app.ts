@@ -2,7 +2,7 @@
 // that is away answers 503, everything else goes on.
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, ErrorBody, ID_PATTERN, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth,
+  CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
@@ -10,7 +10,7 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type
 import Type from 'typebox';
 import packageJson from '../package.json' with { type: 'json' };
 import { viewGuard, type AuthorizeView } from './authorization.ts';
-import { CoreEventStream } from './core-event-stream.ts';
+import { EventFollower } from './event-follower.ts';
 import { LiveHub } from './live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
 import { servePage } from './page.ts';
@@ -46,7 +46,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const kernel = new Upstream('kernel', kernelSocketPath(options.socketDirectory));
   const core = new Upstream('core', coreSocketPath(options.socketDirectory));
   const hub = new LiveHub();
-  const events = new CoreEventStream({ socketPath: core.socketPath, logger, onEvent: (event, text) => hub.publish(event, text) });
+  const followers = [
+    new EventFollower({ name: 'core', socketPath: core.socketPath, logger, event: validator(CoreEvent), onEvent: (event, text) => hub.publish(event, text) }),
+    new EventFollower({ name: 'kernel', socketPath: kernel.socketPath, logger, event: validator(KernelEvent), onEvent: (event, text) => hub.publish(event, text) }),
+  ];
   const app = await buildApp(options, kernel, core, hub);
   const stop = new AbortController();
   let url: string;
@@ -57,7 +60,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
   }
-  const following = events.run(stop.signal);
+  const following = Promise.all(followers.map((follower) => follower.run(stop.signal)));
   return {
     url, hub,
     async [Symbol.asyncDispose]() {

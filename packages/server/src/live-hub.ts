@@ -1,7 +1,7 @@
-// Hands core's events to every page that listens. A slow client slows nobody: while it lags, only the newest look of
+// Hands the events of core and kernel to every page that listens. A slow client slows nobody: while it lags, only the newest look of
 // each camera and model and the newest update of each track wait for it, so it gets fewer of them but never stale ones.
 // Other events are never dropped; a client that lets too many of them pile up is disconnected with a reason.
-import type { CoreEvent } from '@ruth/protocol';
+import type { CoreEvent, KernelEvent } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
 import { keepAlive } from './keep-alive.ts';
 
@@ -28,14 +28,14 @@ export class LiveHub {
     socket.on('close', () => this.#clients.delete(client));
   }
 
-  publish(event: CoreEvent, text: string): void {
+  publish(event: CoreEvent | KernelEvent, text: string): void {
     const superseding = supersedingKey(event);
-    for (const client of this.#clients) client.offer(superseding, superseding ?? `event ${event.id}`, text);
+    for (const client of this.#clients) client.offer(superseding, superseding ?? `event ${event.type} ${event.id}`, text);
   }
 }
 
 /** Of events that the next one of the same key makes stale. */
-function supersedingKey(event: CoreEvent): string | null {
+function supersedingKey(event: CoreEvent | KernelEvent): string | null {
   if (event.type === 'detection') return `look ${event.look.camera_id} ${event.look.model_id}`;
   // As many as there are tracks, each of which had an event that counts.
   if (event.type === 'track.updated') return `track ${event.camera_id} ${event.model_id} ${event.track.id}`;

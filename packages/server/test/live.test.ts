@@ -57,6 +57,19 @@ describe('the event WebSocket', () => {
     socket.terminate();
   });
 
+  it('delivers what the kernel tells of recordings beside what core tells, also where both gave an event the same id', async () => {
+    await using place = await startPlace();
+    await using core = await startCore(place.directory, quiet);
+    await using kernel = await startKernel(place.directory, () => []);
+    const { socket, events } = await opened(place.url, '/api/v1/live');
+    await until(() => core.connections.length === 1 && kernel.connections.length === 1 && place.server.hub.clientCount === 1, 'both are followed');
+    core.publish(modelUp(7));
+    kernel.publish({ id: 7, version: 1, at: 1, type: 'recording.gap', camera_id: 'front', gap: { start: 1, end: null, cause: 'camera_down', message: 'no answer' } });
+    await until(() => events.length === 2, 'both events are there');
+    assert.deepEqual(events.map(({ type }) => String(type)).sort(), ['model.up', 'recording.gap']);
+    socket.terminate();
+  });
+
   it('gives a client that lags only the newest look of each model, and another client everything', async () => {
     await using place = await startPlace();
     const slow = await opened(place.url, '/api/v1/live');

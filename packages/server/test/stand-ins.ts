@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type DropCause, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
+  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type DropCause, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type AuthorizeView, type RunningServer } from '@ruth/server';
-import { fastify } from 'fastify';
+import { fastify, type FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 
 export const camera = (id: string, over: Partial<CameraStatus> = {}): CameraStatus => ({
@@ -42,7 +42,7 @@ const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, err
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
 
 /** `live` gets each WebSocket of a camera's live view. */
-export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined): Promise<StandIn> {
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined): Promise<StandInWithEvents<KernelEvent>> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
   app.get('/v1/health', () => health('kernel'));
@@ -53,24 +53,24 @@ export async function startKernel(directory: string, cameras: () => CameraStatus
       if (!cameras().some((known) => known.camera_id === request.params.id)) return reply.code(404).send(notFound(request.params.id));
     },
   }, (socket, request) => live(socket, request.params.id));
+  const events = serveEvents(app);
   await app.listen({ path: kernelSocketPath(directory) });
   const close = async (): Promise<void> => {
     for (const client of app.websocketServer.clients) client.terminate();
+    events.end();
     await app.close();
   };
-  return { close, [Symbol.asyncDispose]: close };
+  return { connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
 }
 
-export interface StandInCore extends StandIn {
+export interface StandInWithEvents<E> extends StandIn {
   /** `Last-Event-ID` of every connection to the event stream. */
   readonly connections: (string | undefined)[];
-  publish(event: CoreEvent): void;
+  publish(event: E): void;
 }
 
-export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null }): Promise<StandInCore> {
+export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null }): Promise<StandInWithEvents<CoreEvent>> {
   const app = fastify({ forceCloseConnections: true });
-  const streams = new Set<ServerResponse>();
-  const connections: (string | undefined)[] = [];
   app.get('/v1/health', () => health('core'));
   app.get('/v1/models', () => state.models());
   app.get('/v1/subscriptions', () => state.subscriptions());
@@ -78,6 +78,19 @@ export async function startCore(directory: string, state: { models(): ModelStatu
     const looks = state.latest(request.query.camera);
     return looks ?? reply.code(404).send(notFound(request.query.camera));
   });
+  const events = serveEvents(app);
+  await app.listen({ path: coreSocketPath(directory) });
+  const close = async (): Promise<void> => {
+    events.end();
+    await app.close();
+  };
+  return { connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
+}
+
+/** GET /v1/events of a stand-in. */
+function serveEvents(app: FastifyInstance): { connections: (string | undefined)[]; publish(event: CoreEvent | KernelEvent): void; end(): void } {
+  const streams = new Set<ServerResponse>();
+  const connections: (string | undefined)[] = [];
   app.get('/v1/events', (request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -86,16 +99,10 @@ export async function startCore(directory: string, state: { models(): ModelStatu
     streams.add(reply.raw);
     reply.raw.on('close', () => streams.delete(reply.raw));
   });
-  await app.listen({ path: coreSocketPath(directory) });
-  const close = async (): Promise<void> => {
-    for (const stream of streams) stream.destroy();
-    await app.close();
-  };
   return {
-    connections, close, [Symbol.asyncDispose]: close,
-    publish(event) {
-      for (const stream of streams) stream.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-    },
+    connections,
+    publish(event) { for (const stream of streams) stream.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`); },
+    end() { for (const stream of streams) stream.destroy(); },
   };
 }
 

@@ -1,32 +1,34 @@
-// Follows core's ordered event stream for as long as the server runs. After a break it comes back with its last id, so
-// that nothing is missed that core still holds; between attempts it waits longer and longer, with jitter.
+// Follows the ordered event stream of another process for as long as the server runs. After a break it comes back with its
+// last id, so that nothing is missed that the other still holds; between attempts it waits longer and longer, with jitter.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CoreEvent, validator } from '@ruth/protocol';
+import type { Validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { EventSource, type EventSourceFetchInit } from 'eventsource';
 import { Agent, fetch } from 'undici';
 
-/** Core sends a comment at least every 15 s; a connection silent for longer is dead. */
+/** The other side sends a comment at least every 15 s; a connection silent for longer is dead. */
 const SILENCE_LIMIT_MS = 45_000;
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
-const coreEvent = validator(CoreEvent);
-const EVENT_NAMES = ['message', 'detection', 'model.up', 'model.down', 'camera.up', 'camera.down', 'track.started', 'track.updated', 'track.ended', 'gap'];
+const EVENT_NAMES = ['message', 'detection', 'model.up', 'model.down', 'camera.up', 'camera.down', 'track.started', 'track.updated', 'track.ended', 'recording.gap', 'recording.storage', 'gap'];
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 3000 });
 
-export interface CoreEventStreamOptions {
+export interface EventFollowerOptions<E> {
+  /** Of the process, as a person knows it: `core`. */
+  readonly name: string;
   readonly socketPath: string;
   readonly logger: Logger;
-  /** `text` is the event as core wrote it. */
-  onEvent(event: CoreEvent, text: string): void;
+  readonly event: Validator<E>;
+  /** `text` is the event as it was written. */
+  onEvent(event: E, text: string): void;
 }
 
-export class CoreEventStream {
+export class EventFollower<E> {
   readonly counters = { events: 0, invalid: 0, connections: 0 };
-  readonly #options: CoreEventStreamOptions;
+  readonly #options: EventFollowerOptions<E>;
   #lastEventId: string | null = null;
 
-  constructor(options: CoreEventStreamOptions) {
+  constructor(options: EventFollowerOptions<E>) {
     this.#options = options;
   }
 
@@ -37,7 +39,7 @@ export class CoreEventStream {
     while (!signal.aborted) {
       const wasOpen = await this.#runOnce(agent, signal);
       if (signal.aborted) break;
-      if (wasOpen || wait === null) this.#options.logger.warn('core\'s event stream is not there; trying until it is');
+      if (wasOpen || wait === null) this.#options.logger.warn(`the event stream of ${this.#options.name} is not there; trying until it is`);
       wait = wasOpen || wait === null ? backOff.next() : wait.next(undefined);
       await sleep(wait.duration, undefined, { signal }).catch(() => undefined);
     }
@@ -48,7 +50,7 @@ export class CoreEventStream {
   #runOnce(agent: Agent, signal: AbortSignal): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     let opened = false;
-    const source = new EventSource('http://core/v1/events', { fetch: (url, init) => this.#fetch(agent, url, init), maxBufferSize: MAX_EVENT_BYTES });
+    const source = new EventSource(`http://${this.#options.name}/v1/events`, { fetch: (url, init) => this.#fetch(agent, url, init), maxBufferSize: MAX_EVENT_BYTES });
     const end = (): void => {
       signal.removeEventListener('abort', end);
       source.close();
@@ -59,7 +61,7 @@ export class CoreEventStream {
     source.addEventListener('open', () => {
       opened = true;
       this.counters.connections++;
-      this.#options.logger.info('following core\'s events');
+      this.#options.logger.info(`following the events of ${this.#options.name}`);
     });
     for (const name of EVENT_NAMES) source.addEventListener(name, (message: MessageEvent<string>) => this.#receive(message));
     return promise;
@@ -79,8 +81,9 @@ export class CoreEventStream {
     } catch {
       event = null;
     }
-    if (!coreEvent.check(event)) {
-      if (this.counters.invalid++ === 0) this.#options.logger.error({ data: data.slice(0, 200) }, 'core sent an event against the contract');
+    const { event: contract, logger, name } = this.#options;
+    if (!contract.check(event)) {
+      if (this.counters.invalid++ === 0) logger.error({ data: data.slice(0, 200) }, `${name} sent an event against the contract`);
       return;
     }
     this.counters.events++;
