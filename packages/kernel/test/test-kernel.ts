@@ -13,6 +13,7 @@ export interface TestCamera {
   readonly transport?: 'tcp' | 'udp';
   readonly stall_timeout_ms?: number;
   readonly frames?: { readonly slots: number };
+  readonly detect_url?: string;
 }
 
 const WAIT_LIMIT_MS = 90_000;
@@ -25,8 +26,9 @@ export class TestFolders implements AsyncDisposable {
     this.rings = rings;
   }
   static async make(): Promise<TestFolders> { return new TestFolders(await mkdtemp(`${tmpdir()}/ruth-k-`), await mkdtemp('/dev/shm/ruth-test-')); }
-  settingsText(cameras: readonly TestCamera[]): string {
-    return JSON.stringify({ paths: { socket_directory: this.sockets, ring_directory: this.rings }, cameras, models: [] });
+  /** `sections`: further sections of ruth.yaml. */
+  settingsText(cameras: readonly TestCamera[], sections: object = {}): string {
+    return JSON.stringify({ paths: { socket_directory: this.sockets, ring_directory: this.rings }, cameras, models: [], ...sections });
   }
   ringFiles(): Promise<string[]> { return readdir(this.rings); }
   async [Symbol.asyncDispose](): Promise<void> {
@@ -42,9 +44,9 @@ export class TestKernel implements AsyncDisposable {
     this.folders = folders;
   }
 
-  static async start(cameras: readonly TestCamera[], folders?: TestFolders): Promise<TestKernel> {
+  static async start(cameras: readonly TestCamera[], folders?: TestFolders, sections?: object): Promise<TestKernel> {
     const own = folders ?? await TestFolders.make();
-    const settings = parseSettings(own.settingsText(cameras), 'test');
+    const settings = parseSettings(own.settingsText(cameras, sections), 'test');
     return new TestKernel(await Kernel.start({ settings, logger: createLogger('kernel', 'silent') }), own);
   }
 
