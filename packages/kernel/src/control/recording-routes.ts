@@ -1,6 +1,6 @@
 // Recordings over the control API: what is recorded, how it plays, exports, clips, pictures. Times are seconds UTC.
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { assertId, ClipRequest, ExportRequest, KeepRequest, RuthError, validator } from '@ruth/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseRange, type ByteRange } from '../record/playback/byte-range.ts';
@@ -112,7 +112,7 @@ async function sendRange(request: FastifyRequest, reply: FastifyReply, bytes: nu
   const { begin, end } = range ?? { begin: 0, end: bytes };
   if (range !== null) void reply.code(206).header('content-range', `bytes ${begin}-${end - 1}/${bytes}`);
   void reply.header('content-length', end - begin);
-  if (request.method === 'HEAD') return reply.send();
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(await read({ begin, end }));
 }
 
