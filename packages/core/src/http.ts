@@ -1,9 +1,10 @@
 // Core's HTTP API, for its Unix socket: health, models, cameras and subscriptions, latest detections, metrics, and the stream of events.
 import { assertId, CameraSubscriptions, RuthError, validator, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
-import { streamEvents, type EventStreamOptions } from '@ruth/transport';
+import { Metrics, METRICS_CONTENT_TYPE, processMetrics, streamEvents, type EventStreamOptions } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Core } from './core.ts';
+import { CORE_METRICS } from './metrics.ts';
 
 const MAX_EVENT_CONSUMERS = 64;
 const cameraSubscriptions = validator(CameraSubscriptions);
@@ -24,6 +25,8 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   app.get('/v1/health', (): ProcessHealth => ({
     process: 'core', status: signal.aborted ? 'stopping' : 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAtMs,
   }));
+  const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers }), [...CORE_METRICS, ...processMetrics()]);
+  app.get('/v1/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics.text()));
   app.get('/v1/models', () => core.models());
   app.get('/v1/subscriptions', () => core.subscriptions());
   app.put('/v1/cameras/:id', async (request, reply) => {

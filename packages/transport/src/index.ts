@@ -3,5 +3,6 @@
 export * from './events/index.ts';
 export * from './ipc/index.ts';
 export * from './process/logger.ts';
+export * from './process/metrics.ts';
 export * from './process/run-process.ts';
 export * from './ring/index.ts';

@@ -82,7 +82,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     model_id: manifest.model_id, status: stopping ? 'stopping' : readiness.status, last_canary_age_ms: readiness.ageMs, uptime_ms: performance.now() - startedAt,
     counters: {
       ...counters, ...readiness.counters, running: pool.running, queued: pool.queued, sessions_replaced: pool.replaced,
-      connections: server.connections, ...prefixed('ipc', server.counters),
+      connections: server.connections, ...prefixed('ipc', server.counters), ...prefixed('process', processCounters()),
     },
   });
   const handle = createHandler({
@@ -125,6 +125,11 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     return ended;
   };
   return { socketPath: server.path, device: pool.device, sessions, health, close, async [Symbol.asyncDispose]() { await close(); } };
+}
+
+function processCounters(): { cpu_ms: number; resident_bytes: number } {
+  const { user, system } = process.cpuUsage();
+  return { cpu_ms: (user + system) / 1000, resident_bytes: process.memoryUsage.rss() };
 }
 
 function prefixed(prefix: string, counters: object): Record<string, number> {

@@ -6,6 +6,7 @@ import {
 import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
 import { addEventRoutes, type EventfulKernel } from './event-routes.ts';
+import { addMetricsRoutes } from './metrics-routes.ts';
 import { addRecordingRoutes, type RecordingControl } from './recording-routes.ts';
 import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
@@ -48,6 +49,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     routes.get('/v1/cameras', async () => kernel.cameras());
     routes.get('/v1/cameras/:id', async (request) => kernel.camera(idOf(request.params)));
     addCameraRoutes(routes, kernel);
+    addMetricsRoutes(routes, kernel);
     addWebRtcRoutes(routes, kernel, idOf);
     addRecordingRoutes(routes, kernel);
     addEventRoutes(routes, kernel);
