@@ -5,6 +5,7 @@ import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addUpCommand } from './commands/up.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 
 // A camera URL among the arguments may hold a password: take the arguments out of the process list at once.
 process.title = 'ruth';
@@ -17,5 +18,6 @@ addUpCommand(program);
 addDemoCommand(program);
 addCameraCommand(program);
 addContainerCommand(program);
+addVerifyCommand(program);
 addConformanceCommand(program);
 await program.parseAsync();

@@ -28,12 +28,6 @@ export async function readSegment(directory: string, file: string, cut: boolean)
   return { state: 'whole', cutBytes, segment: segmentOf(file, recorded, hash(open.fd, recorded.wholeBytes)) };
 }
 
-/** SHA-256 of a whole file, hex. Throws what `open` and `read` throw. */
-export function hashFile(path: string): string {
-  using open = openFile(path, false);
-  return hash(open.fd, Infinity);
-}
-
 function segmentOf(file: string, { init, initBytes, fragments, wholeBytes }: RecordedFile, sha256: string): WholeSegment {
   const path = parseSegmentPath(file)!;
   const [first, last] = [fragments[0]!, fragments.at(-1)!];
