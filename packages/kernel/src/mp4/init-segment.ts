@@ -4,6 +4,7 @@ import { CodecParameters, Dictionary, FormatContext, IOContext, Rational } from 
 import { AV_CODEC_ID_AAC, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import { TICKS_PER_SECOND, type AudioFormat, type StreamFormat } from '../media/media-packet.ts';
 import { boxes, descendant } from './boxes.ts';
+import { describeInit } from './init-description.ts';
 
 const IO_BUFFER_BYTES = 64 << 10;
 
@@ -22,9 +23,11 @@ export async function initSegment(format: StreamFormat): Promise<Buffer> {
   context.pb = io;
   try {
     using options = Dictionary.fromObject({ movflags: 'empty_moov+default_base_moof', video_track_timescale: TICKS_PER_SECOND });
-    if (await context.writeHeader(options) < 0) throw new RuthError('stream_corrupt', 'the parameter sets of the stream make no MP4');
+    const status = await context.writeHeader(options);
     await io.flush();
     const init = Buffer.concat(written);
+    // FFmpeg takes parameter sets that make no decoder, too.
+    if (status < 0 || describeInit(init) === null) throw new RuthError('stream_corrupt', 'the parameter sets of the stream make no MP4');
     await context.writeTrailer();
     return withOneTimescale(init);
   } finally {
