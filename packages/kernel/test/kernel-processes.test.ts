@@ -49,12 +49,12 @@ test('an ingest process that is killed costs the other cameras nothing, and come
   const back = await kernel.until('victim', ({ counters, state }) => counters.restarts === 1 && state === 'streaming', 'is back');
   assert.notEqual(back.pid, before.pid);
   await kernel.until('victim', ({ counters }) => counters.published > before.counters.published + 10, 'publishes again without a new lease');
-  const unharmed = kernel.kernel.camera('other');
+  // A busy machine decodes a few pictures behind: what is only late comes, what was lost would never be made up for.
+  const missing = ({ counters }: CameraStatus): number => counters.packets - other.counters.packets - (counters.published - other.counters.published);
+  const unharmed = await kernel.until('other', (status) => missing(status) <= 5, 'has published every picture that came');
   assert.equal(unharmed.pid, other.pid);
   assert.deepEqual(unharmed.drops, {});
-  const { packets, published, decoded } = unharmed.counters;
-  assert.equal(published, decoded);
-  assert.ok(packets - other.counters.packets - (published - other.counters.published) <= 5, 'every picture that came was published');
+  assert.equal(unharmed.counters.published, unharmed.counters.decoded);
   assert.deepEqual([unharmed.counters.reconnects, unharmed.counters.restarts], [0, 0]);
 });
 
