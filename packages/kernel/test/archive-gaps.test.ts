@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Gap } from '../src/record/archive/gap-table.ts';
+import { GapWatch, type GapWatchOptions } from '../src/record/archive/gap-watch.ts';
+
+const S = 1e6;
+
+/** A watch whose clock the test moves; `gaps` is what a table of them would hold. */
+function watching(over: Partial<Pick<GapWatchOptions, 'recordedUntilUs' | 'gap'>> = {}) {
+  const time = { us: 1000 * S };
+  const gaps = new Map<number, Gap>();
+  if (over.gap) gaps.set(over.gap.startUs, over.gap);
+  const watch = new GapWatch({
+    clock: { utcUs: () => time.us, monotonicMs: () => time.us / 1000 }, recordedUntilUs: null, gap: null, ...over,
+    onGap: (gap) => gaps.set(gap.startUs, gap), onWithdrawn: (gap) => gaps.delete(gap.startUs),
+  });
+  const told = (): [number, number | null, string][] => [...gaps.values()].sort((a, b) => a.startUs - b.startUs).map(({ startUs, endUs, cause }) => [startUs / S, endUs === null ? null : endUs / S, cause]);
+  return {
+    watch, told, time,
+    pass(seconds: number): void {
+      for (let step = 0; step < seconds; step++) {
+        time.us += S;
+        watch.look();
+      }
+    },
+    /** A second of video that ends now. */
+    record(continues = true): void {
+      time.us += S;
+      watch.grew(time.us - S, time.us, continues);
+      watch.look();
+    },
+  };
+}
+
+test('what comes without a break has no gap', () => {
+  const { record, told } = watching();
+  for (let second = 0; second < 60; second++) record();
+  assert.deepEqual(told(), []);
+});
+
+test('a gap begins where the recording ended, has the cause, and ends with the next recording', () => {
+  const { watch, record, pass, told } = watching();
+  record();
+  watch.trouble('camera_down', 'no answer');
+  pass(1);
+  assert.deepEqual(told(), [], 'what was taken before may still come');
+  pass(5);
+  assert.deepEqual(told(), [[1001, null, 'camera_down']]);
+  record(false);
+  assert.deepEqual(told(), [[1001, 1007, 'camera_down']]);
+});
+
+test('a break too short to be seen is a gap as well, once the next recording says so', () => {
+  const { watch, record, time, told } = watching();
+  record();
+  watch.trouble('camera_stalled', null);
+  time.us += 0.4 * S;
+  record(false);
+  assert.deepEqual(told(), [[1001, 1001.4, 'camera_stalled']]);
+});
+
+test('where the recorder itself knows the cause, that one counts', () => {
+  const { watch, record, told } = watching();
+  record();
+  watch.grew(1100 * S, 1101 * S, false, 'clock');
+  assert.deepEqual(told(), [[1001, 1100, 'clock']]);
+});
+
+test('a gap that turns out to be none, as a slow disk took the video after all, is withdrawn', () => {
+  const { watch, record, pass, told } = watching();
+  record();
+  watch.trouble('disk_slow', null);
+  pass(8);
+  assert.deepEqual(told(), [[1001, null, 'disk_slow']]);
+  watch.grew(1001 * S, 1002 * S, true);
+  assert.deepEqual(told(), []);
+});
+
+test('a camera that was down when the node went down is told of anew when it is still down after', () => {
+  const { watch, pass, told } = watching({ recordedUntilUs: 900 * S, gap: { startUs: 900 * S, endUs: null, cause: 'process_died', message: null } });
+  watch.trouble('camera_down', 'no answer');
+  pass(3);
+  watch.trouble('camera_stalled', null);
+  pass(3);
+  assert.deepEqual(told(), [[900, 1001, 'process_died'], [1001, null, 'camera_down']], 'and not at each change of its state');
+  watch.stop('stopped by user');
+  assert.deepEqual(told().at(-1), [1006, null, 'stopped']);
+});
+
+test('nothing for long without a known cause is a gap all the same', () => {
+  const { record, pass, told } = watching();
+  record();
+  pass(9);
+  assert.deepEqual(told(), []);
+  pass(5);
+  assert.deepEqual(told(), [[1001, null, 'unknown']]);
+});
+
+test('whatever happens, recorded and missed time together are all time, and never overlap', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('record' as const), seconds: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({ kind: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({ kind: fc.constantFrom('camera_down' as const, 'disk_full' as const, 'process_died' as const), seconds: fc.constant(0) }),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const { watch, record, pass, told, time } = watching();
+    const recorded: [number, number][] = [];
+    let running = false;
+    record(false);
+    recorded.push([1000, 1001]);
+    running = true;
+    for (const { kind, seconds } of steps) {
+      if (kind === 'wait') pass(seconds);
+      else if (kind !== 'record') watch.trouble(kind, null);
+      if (kind === 'wait') running = false;
+      for (let second = 0; kind === 'record' && second < seconds; second++) {
+        record(running);
+        recorded.push([time.us / S - 1, time.us / S]);
+        running = true;
+      }
+    }
+    watch.stop('the end');
+    const all = [...recorded, ...told().map(([start, end]): [number, number] => [start, end ?? Infinity])].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    for (const [at, [start]] of all.entries()) assert.equal(start, at === 0 ? 1000 : all[at - 1]![1]);
+    assert.equal(all.at(-1)![1], Infinity);
+  }), { numRuns: 200 });
+});
