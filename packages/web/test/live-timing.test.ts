@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Look } from '@ruth/protocol';
-import { BackOff, followLiveEdge, LookBook, LookHistory, staleAfterUs } from '@ruth/web';
+import { BackOff, capturedAt, followLiveEdge, LookBook, LookHistory, ptsOfRtpTimestamp, staleAfterUs } from '@ruth/web';
 
 const look = (ptsMs: number, epoch = 1, over: Partial<Look> = {}): Look => ({
   camera_id: 'front', model_id: 'detector', frame_id: ptsMs, captured_at: 1, pts_us: ptsMs * 1000, epoch, width: 640, height: 360, detections: [], metadata: {}, error: null, error_code: null, ...over,
@@ -57,6 +57,44 @@ describe('the look that belongs to a frame', () => {
     assert.equal(book.of('front', 'detector')?.newest?.frame_id, 1000);
     assert.equal(book.of('front', 'pose'), null);
     assert.equal(book.of('back', 'detector'), null);
+  });
+});
+
+describe('a look that is late', () => {
+  const seen = (ptsMs: number, left: number, over: Partial<Look> = {}): Look => look(ptsMs, 1, {
+    detections: [{ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [left, 0.2, left + 0.2, 0.6], track_id: 7 }], ...over,
+  });
+  const leftAt = (history: LookHistory, atMs: number): number => Math.round(history.at(atMs * 1000, 1, 500_000)!.detections[0]!.bbox[0] * 1000) / 1000;
+
+  it('is carried on as it went, as far as its last two looks lie apart and never out of the picture', () => {
+    const history = historyOf(seen(1000, 0.1), seen(1200, 0.2));
+    assert.deepEqual([leftAt(history, 1200), leftAt(history, 1300), leftAt(history, 1400), leftAt(history, 1600)], [0.2, 0.25, 0.3, 0.3]);
+    assert.ok(historyOf(seen(1000, 0.5), seen(1200, 0.75)).at(1_400_000, 1, 500_000)!.detections[0]!.bbox.every((edge) => edge >= 0 && edge <= 1));
+  });
+
+  it('stays where it is after a look that failed', () => {
+    assert.equal(leftAt(historyOf(seen(1000, 0.1, { error: 'no' }), seen(1200, 0.2)), 1300), 0.2);
+  });
+
+  it('is found by the wall clock where it was at another stream of the camera', () => {
+    const history = historyOf(look(5, 9, { captured_at: 100 }), look(400, 9, { captured_at: 100.4 }));
+    assert.equal(history.atInstant(100.39, 250_000)?.captured_at, 100.4);
+    assert.equal(history.atInstant(101, 250_000), null);
+    const origin = { epoch: 3, ptsOriginUs: 2_000_000, wallOriginS: 99 };
+    assert.equal(capturedAt({ ptsUs: 3_500_000, epoch: 3 }, origin), 100.5);
+    assert.equal(capturedAt({ ptsUs: 3_500_000, epoch: 4 }, origin), null);
+  });
+});
+
+describe('the pts of a frame that came over RTP', () => {
+  it('is told from its timestamp, however often that has begun anew', () => {
+    for (const ticks of [0, 90_000, 2 ** 32 - 5, 2 ** 32 + 90_000, 7 * 2 ** 32 + 12_345]) {
+      for (const offset of [0, 4_000_000_000]) {
+        const rtpTimestamp = (ticks + offset) % 2 ** 32;
+        const ptsUs = ticks / 0.09;
+        assert.ok(Math.abs(ptsOfRtpTimestamp(rtpTimestamp, offset, ptsUs + 3_000_000) - ptsUs) < 1, `${ticks} ticks, offset ${offset}`);
+      }
+    }
   });
 });
 

@@ -113,10 +113,11 @@ export class LiveVideo {
   #onMsePhase(phase: LivePhase): void {
     this.#msePhase = phase;
     if (!this.#running || !this.#mse || this.#webRtc?.shown) return;
-    if (phase.name === 'playing') {
-      this.#frozen?.remove();
-      this.#frozen = null;
-    } else this.#options.onFrame(null);
+    // While it opens, the last picture of the other path stands for it.
+    if (phase.name === 'connecting' && this.#frozen) return;
+    this.#frozen?.remove();
+    this.#frozen = null;
+    if (phase.name !== 'playing') this.#options.onFrame(null);
     this.#options.onPhase(phase);
   }
 

@@ -21,6 +21,7 @@ import { useShortcuts } from './use-shortcuts.ts';
 
 /** Where a page without a wish begins: this long before the newest. */
 const FROM_NEWEST_S = 60;
+const NOTICE_MS = 6000;
 const IDLE = new Observable<PlaybackState>({ status: 'idle', shownAtS: null, rate: 1, muted: true, failure: null });
 
 export interface CameraRecordingsProps {
@@ -57,6 +58,12 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
     };
   }, [cameraId]);
   useEffect(() => store.show(window), [store, window]);
+
+  useEffect(() => {
+    if (notice === null) return;
+    const timer = setTimeout(() => setNotice(null), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, [notice]);
 
   const show = useCallback((wishedS: number, play = true): void => {
     const fromS = playableFrom(timeline, wishedS);
