@@ -166,11 +166,37 @@ test('a browser plays from the instant asked for, over files and over the gap, a
     assert.ok(ended.playing > spans[1]!.start, 'the wall clock is that behind the gap');
 
     await page.evaluate('document.querySelector("video").pause(); shown.length = 0; document.querySelector("video").currentTime = 3.5');
-    const shown = await until(() => page.evaluate('shown.at(-1) ?? null') as Promise<number | null>, (time) => time !== null && Math.abs(time - 3.5) < 0.1, 'the picture of 3.5 s is shown');
+    const shown = await until(() => page.evaluate<number | null>('shown.at(-1) ?? null'), (time) => time !== null && Math.abs(time - 3.5) < 0.1, 'the picture of 3.5 s is shown');
     assert.ok(shown! <= 3.5 && shown! > 3.5 - 0.05, String(shown));
   } finally {
     await browser.close();
   }
+});
+
+test('a browser follows what is being recorded', options, async () => {
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.url);
+    const start = Date.now() / 1000 - 6;
+    await page.evaluate(`play(${JSON.stringify(`/api/v1/cameras/front/hls/index.m3u8?start=${start}`)}); document.querySelector('video').autoplay = true`);
+    // Of the time after it was asked for: the playlist grew.
+    const seen = await until(() => page.evaluate<{ date: number; problems: string[] }>('({ date: window.hls.playingDate?.getTime() / 1000, problems })'),
+      ({ date, problems }) => problems.length > 0 || date > start + 9, 'it shows what was recorded meanwhile');
+    assert.deepEqual(seen.problems, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test('what is kept says so in the timeline', options, async () => {
+  const { spans } = await site.timeline();
+  const span = { start: spans[0]!.start, end: spans[0]!.end };
+  await site.json('cameras/front/kept', 'PUT', span);
+  assert.deepEqual((await site.timeline()).spans.map(({ kept }) => kept), [true, false]);
+  await site.json('cameras/front/kept', 'DELETE', span);
+  assert.deepEqual((await site.timeline()).spans.map(({ kept }) => kept), [false, false]);
+  assert.equal((await site.json<{ state: string }>('storage')).state, 'ok');
 });
 
 test('pictures are made of what is seen now and of what was seen then', options, async () => {

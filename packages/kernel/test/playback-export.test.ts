@@ -143,6 +143,24 @@ test('a cancelled export stops in the middle of its writing', options, async () 
   assert.deepEqual(folder.held, []);
 });
 
+test('an export that waits for others is cancelled at once', options, async () => {
+  await using folder = await RecordedFolder.make();
+  await folder.record('front', await clips.make('turns.mp4', { seconds: 2 }), { startUs: START_US });
+  const gate = Promise.withResolvers<void>();
+  const timeline = folder.timeline.bind(folder);
+  folder.timeline = async (...span) => {
+    await gate.promise;
+    return timeline(...span);
+  };
+  await using exports = await Exports.open({ archive: folder, directory: folder.directory, minFreeBytes: 0, logger });
+  const span = { cameraId: 'front', startUs: START_US, endUs: START_US + 2e6 };
+  const [first, second, third] = [await exports.create(span), await exports.create(span), await exports.create(span)];
+  await exports.remove(third.export_id);
+  assert.deepEqual([first, second, third].map(({ export_id }) => exports.status(export_id).state), ['running', 'running', 'cancelled']);
+  gate.resolve();
+  for (const { export_id } of [first, second]) await until(() => exports.status(export_id), ({ state }) => state === 'done', 'the export is done');
+});
+
 test('an export is refused where the disk has no room for it', options, async () => {
   await using folder = await RecordedFolder.make();
   await folder.record('front', await clips.make('full.mp4', { seconds: 2 }), { startUs: START_US });

@@ -40,6 +40,8 @@ export function playlist(segments: readonly Segment[], { startUs, endUs }: Playl
       }
       previous = segment;
     }
+    // What follows it must not be told before the rest of it.
+    if (endUs === null && segment.sha256 === null) break;
     shiftTicks += endOf(segment.fragments[part.end - 1]!);
   }
   if (previous === null) return null;

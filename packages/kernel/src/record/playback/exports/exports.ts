@@ -153,19 +153,30 @@ export class Exports implements AsyncDisposable {
 
   /** Waits until few enough run. */
   async #turn(signal: AbortSignal): Promise<Disposable> {
-    if (this.#running >= MAX_RUNNING) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#turns.push(resolve);
-      await promise;
-    } else this.#running++;
-    const end = (): void => {
-      const next = this.#turns.shift();
-      if (next) next();
-      else this.#running--;
+    signal.throwIfAborted();
+    if (this.#running < MAX_RUNNING) this.#running++;
+    else await this.#wait(signal);
+    return {
+      [Symbol.dispose]: () => {
+        const next = this.#turns.shift();
+        if (next) next();
+        else this.#running--;
+      },
     };
-    if (!signal.aborted) return { [Symbol.dispose]: end };
-    end();
-    throw signal.reason;
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = (): void => {
+      const at = this.#turns.indexOf(resolve);
+      if (at < 0) return;
+      this.#turns.splice(at, 1);
+      reject(signal.reason as Error);
+    };
+    this.#turns.push(resolve);
+    signal.addEventListener('abort', abort, { once: true });
+    await promise;
+    signal.removeEventListener('abort', abort);
   }
 }
 
