@@ -110,5 +110,12 @@ export class WatchingPage {
     }
   }
 
+  /** Its process ends in the midst of it: nothing says goodbye. */
+  async crash(): Promise<void> {
+    const crashed = this.page.waitForEvent('crash');
+    this.page.goto('chrome://crash').catch(() => undefined);
+    await crashed;
+  }
+
   closed(viewer: number): Promise<{ code: number; reason: string } | null> { return this.page.evaluate((index) => ruth.viewers[index]!.closed, viewer); }
 }

@@ -12,11 +12,9 @@ export interface PageViewer {
   /** Times of pictures as they were shown: RTP timestamp and page clock. */
   readonly shown: { readonly rtpTimestamp: number; readonly atMs: number }[];
   closed: { readonly code: number; readonly reason: string } | null;
-  stats(): Promise<RTCStatsReport>;
-  stop(): void;
+  readonly stats: () => Promise<RTCStatsReport>;
+  readonly stop: () => void;
 }
-
-type OfferMessage = Extract<WebRtcFromKernel, { type: 'offer' }>;
 
 const viewers: PageViewer[] = [];
 

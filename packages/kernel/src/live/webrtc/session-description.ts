@@ -27,6 +27,15 @@ const RECEIVING = ['recvonly', 'sendrecv'];
 /** Throws `bad_request` where it is no offer of WebRTC, `unsupported_codec` where it takes no H.264 that we send. */
 export function readOffer(text: string): Offer {
   const session = parseText(text);
+  try {
+    return offerOf(session);
+  } catch (cause) {
+    // What the parser gives of a broken description is not always what its types say.
+    throw RuthError.from(cause, 'bad_request');
+  }
+}
+
+function offerOf(session: SessionDescription): Offer {
   const { media } = session;
   const video = media.findIndex((candidate) => candidate.type === 'video' && candidate.port !== 0 && RECEIVING.includes(candidate.direction ?? session.direction ?? 'sendrecv'));
   const section = media[video];

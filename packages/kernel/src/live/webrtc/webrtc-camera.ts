@@ -14,6 +14,8 @@ export interface WebRtcCameraOptions {
   readonly look: () => Pick<WebRtcStream, 'width' | 'height' | 'epoch'> & { readonly codec: string | null };
   /** Where the camera's process shall send RTP, beginning with the pictures since the last keyframe; null: nowhere. */
   readonly onWanted: (target: RtpTarget | null) => void;
+  /** They shall be sent again. */
+  readonly onRepeat?: () => void;
 }
 
 export class WebRtcCamera {
@@ -63,11 +65,16 @@ export class WebRtcCamera {
     }
   }
 
-  /** Pictures flow to the viewer once it is connected. Throws `invalid_state`. */
-  async watch(viewer: Viewer): Promise<void> {
+  /**
+   * Pictures flow to the viewer once it is connected. `atOnce`: it has no picture of another path meanwhile and shall not wait for
+   * the next keyframe; others who watch see the last seconds again for a moment. Throws `invalid_state`.
+   */
+  async watch(viewer: Viewer, atOnce = false): Promise<void> {
     const source = await this.#source;
     // Told only now, so that the pictures since the last keyframe, with which the camera's process begins, are not missed by the first viewer.
-    if (await viewer.watch() && source && !source.closed) this.#options.onWanted(source.target);
+    if (!await viewer.watch() || !source || source.closed) return;
+    this.#options.onWanted(source.target);
+    if (atOnce && this.#viewers.size > 1) this.#options.onRepeat?.();
   }
 
   /** The camera's status may be another: viewers are told, or let go where there is nothing for them any more. */

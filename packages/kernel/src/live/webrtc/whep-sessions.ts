@@ -33,7 +33,7 @@ export class WhepSessions {
       this.#sessions.set(session.id, { session, viewer });
       void viewer.gone.then(() => this.#sessions.delete(session.id));
       // Pictures flow as soon as the player has connected.
-      camera.watch(viewer).catch(() => viewer.close(null));
+      camera.watch(viewer, true).catch(() => viewer.close(null));
       return { session, answer };
     } catch (error) {
       viewer.close(null);

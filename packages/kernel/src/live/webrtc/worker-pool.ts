@@ -73,7 +73,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#starting?.catch(() => undefined);
-    await Promise.all(this.#running.map(({ worker }) => ended(worker)));
+    await Promise.all(this.#running.slice().map(({ worker }) => ended(worker)));
   }
 
   #start(): Promise<PoolWorker> {
