@@ -13,6 +13,7 @@ import { viewGuard, type AuthorizeView } from './authorization.ts';
 import { EventFollower } from './event-follower.ts';
 import { LiveHub } from './live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
+import { addMetrics } from './metrics.ts';
 import { servePage } from './page.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
@@ -88,6 +89,7 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
+  addMetrics(app, { ...options, kernel, core, hub });
   addLive(app, kernel, hub, options.authorizeView);
   addRecordings(app, kernel, options.authorizeView);
   await app.register(async (routes) => addWhep(routes, kernel, viewGuard(options.authorizeView)));

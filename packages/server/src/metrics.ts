@@ -1,0 +1,113 @@
+// GET /metrics: one scrape for the whole node. The server's own values, what kernel and core say of themselves, and the health of
+// every model container. A part that is away is `ruth_up` 0 and lacks its values; the scrape itself does not fail for it.
+import { HealthResponse, isId, modelSocketPath, ModelStatus, validator } from '@ruth/protocol';
+import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, type Metric } from '@ruth/transport';
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import type { LiveHub } from './live-hub.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface MetricsOptions {
+  readonly kernel: Upstream;
+  readonly core: Upstream;
+  readonly hub: LiveHub;
+  readonly socketDirectory: string;
+  /** Ids of the models that shall run; those that core found beside them are asked too. */
+  readonly models: readonly string[];
+}
+
+interface NodeSnapshot {
+  readonly up: readonly { readonly part: string; readonly model?: string; readonly up: boolean }[];
+  readonly containers: readonly HealthResponse[];
+}
+
+/** Prometheus gives up after ten seconds. */
+const HEALTH_TIMEOUT_MS = 2000;
+const MAX_MODELS = 256;
+const text = validator(Type.String());
+const healthResponse = validator(HealthResponse);
+const modelStatuses = validator(Type.Array(ModelStatus));
+
+const container = (type: 'gauge' | 'counter', name: string, help: string, of: (health: HealthResponse) => number | null): Metric<NodeSnapshot> => ({
+  name: `container_${name}`, type, help, labels: ['model'], values: ({ containers }) => containers.map((health) => [{ model: health.model_id }, of(health)]),
+});
+const counter = (key: string, scale = 1) => ({ counters }: HealthResponse): number | null => (counters[key] === undefined ? null : counters[key] * scale);
+const FAILED = /^failed_(.+)$/;
+
+export const NODE_METRICS: readonly Metric<NodeSnapshot>[] = [
+  { name: 'up', type: 'gauge', help: '1 where the part answered this scrape', labels: ['part', 'model'], values: ({ up }) => up.map(({ part, model, up: isUp }) => [{ part, ...(model === undefined ? {} : { model }) }, isUp ? 1 : 0]) },
+  container('gauge', 'ready', '1 where an inference succeeded lately', ({ status }) => (status === 'ready' ? 1 : 0)),
+  container('gauge', 'last_success_age_seconds', 'Since an inference last succeeded', ({ last_canary_age_ms: ms }) => (ms === null ? null : ms / 1000)),
+  container('gauge', 'uptime_seconds', 'Since the container started', ({ uptime_ms }) => uptime_ms / 1000),
+  container('counter', 'requests_total', 'Requests for an inference', counter('requests')),
+  container('counter', 'answered_total', 'Requests that were answered with what the model saw', counter('answered')),
+  {
+    name: 'container_failed_total', type: 'counter', help: 'Requests that were answered with an error, by its code', labels: ['model', 'code'],
+    values: ({ containers }) => containers.flatMap(({ model_id, counters }) => Object.entries(counters).flatMap(([key, value]) => {
+      const code = FAILED.exec(key)?.[1];
+      return code === undefined ? [] : [[{ model: model_id, code }, value] as const];
+    })),
+  },
+  container('counter', 'canaries_total', 'Inferences made to see whether the model works', counter('canaries')),
+  container('counter', 'canary_failures_total', 'Those of them that failed', counter('canary_failures')),
+  container('gauge', 'running', 'Inferences at work', counter('running')),
+  container('gauge', 'queued', 'Requests that wait for a session', counter('queued')),
+  container('counter', 'sessions_replaced_total', 'Sessions that hung or died and were replaced', counter('sessions_replaced')),
+  container('gauge', 'connections', 'Open connections', counter('connections')),
+  container('counter', 'process_cpu_seconds_total', 'CPU time of the process, user and system', counter('process_cpu_ms', 1e-3)),
+  container('gauge', 'process_resident_memory_bytes', 'Resident memory of the process', counter('process_resident_bytes')),
+];
+
+export const SERVER_METRICS: readonly Metric<LiveHub>[] = [
+  { name: 'pages', type: 'gauge', help: 'Pages that follow events', values: (hub) => [[{}, hub.clientCount]] },
+  { name: 'events_sent_total', type: 'counter', help: 'Events sent to pages', values: ({ counters }) => [[{}, counters.sent]] },
+  { name: 'events_superseded_total', type: 'counter', help: 'Events that a slow page did not get because a newer one took their place', values: ({ counters }) => [[{}, counters.superseded]] },
+  { name: 'pages_disconnected_total', type: 'counter', help: 'Pages that were too slow and were disconnected', values: ({ counters }) => [[{}, counters.disconnectedSlow]] },
+  { name: 'pages_refused_total', type: 'counter', help: 'Pages that came when there were too many', values: ({ counters }) => [[{}, counters.refused]] },
+];
+
+export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
+  const { kernel, core, hub } = options;
+  const containers = new Containers(options);
+  const own = new Metrics('ruth_server_', () => hub, [...SERVER_METRICS, ...processMetrics()]);
+  let snapshot: NodeSnapshot;
+  const node = new Metrics('ruth_', () => snapshot, NODE_METRICS);
+  const textOf = (part: Upstream): Promise<string | null> => part.get('/v1/metrics', text).catch(() => null);
+  const scrape = async (): Promise<string> => {
+    const [kernelText, coreText, models] = await Promise.all([textOf(kernel), textOf(core), containers.look()]);
+    snapshot = {
+      up: [{ part: 'kernel', up: kernelText !== null }, { part: 'core', up: coreText !== null }, ...models.map(({ model, answered }) => ({ part: 'container', model, up: answered }))],
+      containers: models.flatMap(({ health }) => health ?? []),
+    };
+    return [await node.text(), await own.text(), kernelText ?? '', coreText ?? ''].join('\n');
+  };
+  /** Two scrapes at once get one answer. */
+  let scraping: Promise<string> | null = null;
+  app.get('/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await (scraping ??= scrape().finally(() => { scraping = null; }))));
+  app.addHook('onClose', () => containers[Symbol.asyncDispose]());
+}
+
+/** The model containers, asked over their own sockets. */
+class Containers implements AsyncDisposable {
+  readonly #options: MetricsOptions;
+  readonly #clients = new Map<string, IpcClient>();
+
+  constructor(options: MetricsOptions) { this.#options = options; }
+
+  /** An older container answers, but does not know its health. */
+  async look(): Promise<{ model: string; answered: boolean; health: HealthResponse | null }[]> {
+    const { core, models } = this.#options;
+    const found = await core.get('/v1/models', modelStatuses).catch(() => []);
+    const ids = [...new Set([...models, ...found.map(({ model_id }) => model_id)])].filter(isId).slice(0, MAX_MODELS);
+    return Promise.all(ids.map(async (model) => ({ model, ...await this.#ask(model) })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await Promise.all([...this.#clients.values()].map((client) => client.close())); }
+
+  async #ask(model: string): Promise<{ answered: boolean; health: HealthResponse | null }> {
+    const client = this.#clients.get(model) ?? new IpcClient(modelSocketPath(model, this.#options.socketDirectory), { maxConnections: 1 });
+    this.#clients.set(model, client);
+    const answer = await client.request({ type: 'health' }, { timeoutMs: HEALTH_TIMEOUT_MS }).catch(() => null);
+    return { answered: answer !== null, health: healthResponse.check(answer) && answer.model_id === model ? answer : null };
+  }
+}
