@@ -33,7 +33,7 @@ export class KernelCamera implements AsyncDisposable {
     this.#archive = archive;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
     this.restream = new CameraRestream({ onWanted: (units) => this.process.want({ units }) });
-    this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }) });
+    this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }), onRepeat: () => this.#repeat() });
     this.process = new CameraProcess({
       camera, settings, logger,
       onMessage: (message) => this.#take(message), recordedUntilUs: () => archive?.recordedUntilUs ?? 0,
@@ -76,6 +76,11 @@ export class KernelCamera implements AsyncDisposable {
     await this.#archive?.end('the kernel was stopped, or the camera changed or removed');
     // Of viewers that came meanwhile.
     this.relay.close();
+  }
+
+  #repeat(): void {
+    const { rtp } = this.process.wants;
+    if (rtp) this.process.want({ rtp: { ...rtp, repeats: (rtp.repeats ?? 0) + 1 } });
   }
 
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {

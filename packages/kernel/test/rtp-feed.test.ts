@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { AccessUnits, type AccessUnit } from '../src/ingest/rtsp/access-units.ts';
 import type { FromIngest } from '../src/ingest/messages.ts';
-import { asksForKeyframe } from '../src/live/rtp/rtp-sender.ts';
 import { RtpFeed } from '../src/live/rtp/rtp-feed.ts';
 import { readClip, type Clip } from '../src/live/rtsp/index.ts';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
@@ -37,7 +36,7 @@ const picture = (index: number, ptsTicks = index * TICKS, epoch = 0): MediaPacke
   return new MediaPacket(Buffer.concat(nals.flatMap((nal) => [START_CODE, nal])), ptsTicks, keyframe, Date.now() * 1000, epoch);
 };
 
-/** The SFU's end: takes what comes, and can ask for a keyframe. */
+/** The SFU's end. */
 class Receiver implements Disposable {
   readonly units: AccessUnit[] = [];
   readonly timestamps: number[] = [];
@@ -45,14 +44,12 @@ class Receiver implements Disposable {
   readonly socket: Socket;
   readonly lost: () => number;
   largest = 0;
-  #from: { port: number; address: string } | null = null;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     const units = new AccessUnits('h264', PAYLOAD_TYPE, (unit) => { this.units.push(unit); });
     this.lost = () => units.lost;
-    socket.on('message', (packet, from) => {
-      this.#from = from;
+    socket.on('message', (packet) => {
       if (packet[1]! >= 192 && packet[1]! <= 223) return void this.reports.push(packet);
       assert.equal(packet.readUInt32BE(8), SSRC);
       this.largest = Math.max(this.largest, packet.length);
@@ -70,11 +67,6 @@ class Receiver implements Disposable {
   }
 
   get target() { return { host: '127.0.0.1', port: this.socket.address().port, payloadType: PAYLOAD_TYPE, ssrc: SSRC }; }
-  /** Picture loss indication (RFC 4585 6.3.1), behind an empty receiver report as compound packets have it. */
-  askForKeyframe(): void {
-    const pli = Buffer.from('80c90001000000018' + '1ce000200000001' + SSRC.toString(16), 'hex');
-    this.socket.send(pli, this.#from!.port, this.#from!.address);
-  }
   pictures(count: number): Promise<number> { return until(() => this.units.length, (have) => have >= count, `${count} pictures`); }
   [Symbol.dispose](): void { this.socket.close(); }
 }
@@ -111,19 +103,20 @@ test('a feed begins with the pictures since the last keyframe, a tick apart up t
   assert.deepEqual([report?.[1], report?.readUInt32BE(4)], [200, SSRC], 'a sender report');
 });
 
-test('whoever asks for a keyframe gets the group again, with times that go on growing', real, async () => {
+test('the group is sent again when the kernel says so, with times that go on growing', real, async () => {
   using receiver = await Receiver.open();
   using feed = new Feed();
   feed.feed.setTarget(receiver.target);
   feed.accept(...pictures(0, 10));
   await receiver.pictures(10);
-  receiver.askForKeyframe();
+  feed.feed.setTarget({ ...receiver.target, repeats: 1 });
+  feed.feed.setTarget({ ...receiver.target, repeats: 1 });
   await receiver.pictures(20);
   feed.accept(picture(10));
   await receiver.pictures(21);
   assert.deepEqual(receiver.timestamps.slice(9), [...Array.from({ length: 11 }, (_, index) => 9 * TICKS + index), 10 * TICKS]);
   assert.equal(receiver.units[10]!.keyframe, true);
-  assert.equal(feed.feed.repeated, 1);
+  feed.feed.setTarget(receiver.target);
 });
 
 test('when the clock of the camera begins anew, times go on, and the kernel is told by how much they differ', real, async () => {
@@ -168,9 +161,4 @@ test('a receiver that is gone costs counted packets and nothing else', real, asy
   feed.feed.setTarget(target);
   feed.accept(...pictures(0, 20));
   await until(() => feed.feed.drops.rtp_failed ?? 0, (failed) => failed > 0, 'failures are counted');
-});
-
-test('RTCP that is cut short or asks for nothing is no keyframe request', () => {
-  for (const hex of ['', '80', '80c90001', '81c8', '81cd0001', '01ce0001', '8fce000100000001', '80c9ffff']) assert.equal(asksForKeyframe(Buffer.from(hex, 'hex')), false, hex);
-  assert.equal(asksForKeyframe(Buffer.from('80c900010000000184ce00010000', 'hex')), true, 'FIR');
 });

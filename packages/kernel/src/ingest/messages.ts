@@ -32,6 +32,8 @@ export interface RtpTarget {
   readonly port: number;
   readonly payloadType: number;
   readonly ssrc: number;
+  /** Each time that it is another number, the pictures since the last keyframe are sent again. */
+  readonly repeats?: number;
 }
 
 /** What the kernel wants of a camera's process; told whole, each time something of it changes. */

@@ -1,6 +1,6 @@
 // Feeds the SFU with a camera's H.264 as RTP, only while the kernel says where to. It begins with the pictures since the last
-// keyframe, squeezed into a few clock ticks: a viewer's decoder runs through them at once and shows the newest. It does the
-// same when the SFU asks for a keyframe, which no camera makes on demand. A timestamp is the pts in ticks plus an offset that
+// keyframe, squeezed into a few clock ticks: a viewer's decoder runs through them at once and shows the newest. It sends them
+// again when the kernel says so, for no camera makes keyframes on demand. A timestamp is the pts in ticks plus an offset that
 // holds for as long as the camera's clock does (`rtp-clock`), mod 2^32; squeezed pictures stand a few ticks beside their own.
 import type { FromIngest, RtpTarget } from '../../ingest/messages.ts';
 import { ticksToUs, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
@@ -43,9 +43,6 @@ export class RtpFeed implements PacketConsumer, Disposable {
   #failedBefore = 0;
 
   #dropped = 0;
-  /** How often the group was sent again for a keyframe request. */
-  repeated = 0;
-
   constructor(options: RtpFeedOptions) { this.#options = options; }
 
   /** Pictures not sent because those before them still waited, and packets that the system did not take; only what has happened. */
@@ -63,14 +60,18 @@ export class RtpFeed implements PacketConsumer, Disposable {
 
   setTarget(target: RtpTarget | null): void {
     const old = this.#target;
-    if (target?.host === old?.host && target?.port === old?.port && target?.ssrc === old?.ssrc && target?.payloadType === old?.payloadType) return;
+    if (target?.host === old?.host && target?.port === old?.port && target?.ssrc === old?.ssrc && target?.payloadType === old?.payloadType) {
+      this.#target = target;
+      if (target?.repeats !== undefined && target.repeats !== old?.repeats) this.#repeatSoon();
+      return;
+    }
     this.#close();
     this.#target = target;
     if (target === null) return;
     if (this.#stream?.ssrc !== target.ssrc || this.#stream.payloadType !== target.payloadType) {
       this.#stream = new RtpStream({ codec: 'h264', parameterSets: [], frameRate: null }, { ...target, timestampBase: 0, maxPacketBytes: MAX_PACKET_BYTES });
     }
-    this.#sender = new RtpSender({ ...target, onKeyframeRequest: () => this.#onKeyframeRequest() });
+    this.#sender = new RtpSender(target);
     this.#awaitingKeyframe = true;
     this.#sayClock();
     this.#sendGroup();
@@ -104,31 +105,25 @@ export class RtpFeed implements PacketConsumer, Disposable {
     if (this.#clock.epoch !== null) void this.#options.send({ type: 'rtp-clock', offsetTicks: this.#clock.offsetTicks, epoch: this.#clock.epoch });
   }
 
-  #onKeyframeRequest(): void {
-    // One that comes while another waits is served with it.
-    if (this.#repeatTimer !== null || this.#awaitingKeyframe) return;
-    const waitMs = this.#repeatedAtMs + REPEAT_INTERVAL_MS - performance.now();
-    if (waitMs <= 0) this.#repeat();
-    else this.#repeatTimer = setTimeout(() => this.#repeat(), waitMs);
-  }
-
-  #repeat(): void {
-    this.#repeatTimer = null;
-    if (this.#sendGroup()) this.repeated++;
+  #repeatSoon(): void {
+    if (this.#repeatTimer !== null) return;
+    this.#repeatTimer = setTimeout(() => {
+      this.#repeatTimer = null;
+      this.#sendGroup();
+    }, Math.max(0, this.#repeatedAtMs + REPEAT_INTERVAL_MS - performance.now()));
   }
 
   /** The pictures since the last keyframe, a tick apart, ending at the newest one's own time or as soon after it as times may still grow. */
-  #sendGroup(): boolean {
+  #sendGroup(): void {
     const { packets } = this.#options.group;
     const newest = packets.at(-1);
-    if (!newest || this.#sender === null || this.#sender.full || this.#format?.codec !== 'h264' || packets.length > MAX_REPEATED_PICTURES) return false;
-    if (packets.reduce((sum, { data }) => sum + data.length, 0) > MAX_REPEATED_BYTES) return false;
+    if (!newest || this.#sender === null || this.#sender.full || this.#format?.codec !== 'h264' || packets.length > MAX_REPEATED_PICTURES) return;
+    if (packets.reduce((sum, { data }) => sum + data.length, 0) > MAX_REPEATED_BYTES) return;
     if (this.#clock.begins(newest.epoch, newest.ptsTicks)) this.#sayClock();
     const firstTicks = Math.max(this.#newestTicks + 1, newest.ptsTicks + this.#clock.offsetTicks - packets.length + 1);
     for (const [index, packet] of packets.entries()) this.#sendPicture(packet, firstTicks + index);
     this.#awaitingKeyframe = false;
     this.#repeatedAtMs = performance.now();
-    return true;
   }
 
   #sendPicture(packet: MediaPacket, ticks: number): void {

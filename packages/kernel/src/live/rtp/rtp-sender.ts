@@ -2,21 +2,10 @@
 // one go overruns the receiver's socket buffer. What waits is bounded; whether there is room is asked before.
 import { createSocket, type Socket } from 'node:dgram';
 
-const SLICE_PACKETS = 32;
+const SLICE_PACKETS = 16;
 const SLICE_INTERVAL_MS = 1;
 const MAX_WAITING_BYTES = 8 << 20;
 const SOCKET_BUFFER_BYTES = 4 << 20;
-/** Payload-specific feedback (RFC 4585 6.3) and its two kinds that ask for a keyframe: PLI, FIR. */
-const FEEDBACK = 206;
-const PICTURE_LOSS = 1;
-const FULL_INTRA = 4;
-
-export interface RtpSenderOptions {
-  readonly host: string;
-  readonly port: number;
-  /** The receiver asks for a keyframe. */
-  readonly onKeyframeRequest: () => void;
-}
 
 export class RtpSender implements Disposable {
   readonly #socket: Socket;
@@ -30,11 +19,10 @@ export class RtpSender implements Disposable {
   /** Packets sent, and packets that the system did not take. */
   readonly counters = { sent: 0, failed: 0 };
 
-  constructor({ host, port, onKeyframeRequest }: RtpSenderOptions) {
+  constructor({ host, port }: { readonly host: string; readonly port: number }) {
     this.#socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     // The receiver may be gone: the kernel learns that by itself and says where else to send.
     this.#socket.on('error', () => { this.counters.failed++; });
-    this.#socket.on('message', (message) => { if (asksForKeyframe(message)) onKeyframeRequest(); });
     this.#socket.connect(port, host, () => {
       if (this.#closed) return;
       this.#socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
@@ -81,13 +69,4 @@ export class RtpSender implements Disposable {
     if (error) this.counters.failed++;
     else this.counters.sent++;
   };
-}
-
-/** Any bytes are safe to give it. */
-export function asksForKeyframe(rtcp: Buffer): boolean {
-  for (let at = 0; at + 4 <= rtcp.length && rtcp[at]! >> 6 === 2; at += 4 * (rtcp.readUInt16BE(at + 2) + 1)) {
-    const format = rtcp[at]! & 0x1f;
-    if (rtcp[at + 1] === FEEDBACK && (format === PICTURE_LOSS || format === FULL_INTRA)) return true;
-  }
-  return false;
 }
