@@ -1,4 +1,4 @@
-// Writes one fragment of an MP4: when it was (prft), what is in it (moof), and the samples (mdat), in one piece of memory.
+// Writes one fragment of an MP4: when it was (prft), what is in it (moof), and the samples (mdat).
 //
 //   prft  which instant of the wall clock belongs to which time of the media; left out of live video
 //   moof  mfhd (sequence), traf of the video (tfhd, tfdt, trun), traf of the sound where there is some
@@ -38,6 +38,8 @@ export interface FragmentContents {
   readonly wallClock?: { readonly us: number; readonly mediaTicks: number };
 }
 
+const typeOf = (name: string): number => Buffer.from(name, 'latin1').readUInt32BE();
+const [PRFT, MOOF, MFHD, TRAF, TFHD, TFDT, TRUN, MDAT] = ['prft', 'moof', 'mfhd', 'traf', 'tfhd', 'tfdt', 'trun', 'mdat'].map(typeOf) as [number, number, number, number, number, number, number, number];
 const PRFT_BYTES = 32;
 const MFHD_BYTES = 16;
 const TFHD_BYTES = 16;
@@ -61,26 +63,30 @@ const sizeOf = (sample: VideoSample): number => {
   return bytes;
 };
 
-/** All times in ticks of 1/90000 s, sound included. The samples are copied. */
-export function fragment({ sequence, video, audio, wallClock }: FragmentContents): Buffer {
+/** A fragment in one piece. All times in ticks of 1/90000 s, sound included. */
+export const fragment = (contents: FragmentContents): Buffer => Buffer.concat(fragmentParts(contents));
+
+/** The same in many pieces, which follow each other: the samples themselves are not copied. */
+export function fragmentParts({ sequence, video, audio, wallClock }: FragmentContents): Buffer[] {
   const sizes = video.samples.map(sizeOf);
   const sound = audio !== undefined && audio.samples.length > 0 ? audio : null;
   const videoBytes = sizes.reduce((sum, size) => sum + size, 0);
   const audioBytes = sound?.samples.reduce((sum, { data }) => sum + data.length, 0) ?? 0;
   const prftBytes = wallClock ? PRFT_BYTES : 0;
   const moofBytes = 8 + MFHD_BYTES + trafBytes(sizes.length, VIDEO_ENTRY_BYTES) + (sound ? trafBytes(sound.samples.length, AUDIO_ENTRY_BYTES) : 0);
-  const out = Buffer.allocUnsafeSlow(prftBytes + moofBytes + 8 + videoBytes + audioBytes);
+  const lengths = 4 * video.samples.reduce((sum, { nals }) => sum + nals.length, 0);
+  const out = Buffer.allocUnsafe(prftBytes + moofBytes + 8 + lengths);
 
   let at = 0;
   if (wallClock) {
-    at = header(out, at, PRFT_BYTES, 'prft', 1, CAPTURED);
+    at = header(out, at, PRFT_BYTES, PRFT, 1, CAPTURED);
     at = out.writeUInt32BE(VIDEO_TRACK, at);
     const { seconds, fraction } = wallClockToNtp(wallClock.us);
     at = out.writeUInt32BE(fraction, out.writeUInt32BE(seconds, at));
     at = writeUint64(out, wallClock.mediaTicks, at);
   }
-  at = plainHeader(out, at, moofBytes, 'moof');
-  at = header(out, at, MFHD_BYTES, 'mfhd', 0, 0);
+  at = plainHeader(out, at, moofBytes, MOOF);
+  at = header(out, at, MFHD_BYTES, MFHD, 0, 0);
   at = out.writeUInt32BE(sequence >>> 0, at);
   at = traf(out, at, VIDEO_TRACK, video, VIDEO_ENTRY_BYTES, TRUN_VIDEO, moofBytes + 8);
   for (const [index, { durationTicks, keyframe, compositionTicks }] of video.samples.entries()) {
@@ -93,34 +99,37 @@ export function fragment({ sequence, video, audio, wallClock }: FragmentContents
     at = traf(out, at, AUDIO_TRACK, sound, AUDIO_ENTRY_BYTES, TRUN_AUDIO, moofBytes + 8 + videoBytes);
     for (const { durationTicks, data } of sound.samples) at = out.writeUInt32BE(data.length, out.writeUInt32BE(durationTicks, at));
   }
-  at = plainHeader(out, at, 8 + videoBytes + audioBytes, 'mdat');
+  at = plainHeader(out, at, 8 + videoBytes + audioBytes, MDAT);
+  // Each length goes out with what stands before it.
+  const parts: Buffer[] = [];
+  let from = 0;
   for (const { nals } of video.samples) {
     for (const nal of nals) {
       at = out.writeUInt32BE(nal.length, at);
-      at += nal.copy(out, at);
+      parts.push(out.subarray(from, at), nal);
+      from = at;
     }
   }
-  for (const { data } of sound?.samples ?? []) at += data.copy(out, at);
-  return out;
+  for (const { data } of sound?.samples ?? []) parts.push(data);
+  return parts;
 }
 
 /** Up to the table of samples. */
 function traf(out: Buffer, start: number, track: number, { decodeTicks, samples }: Track<unknown>, entryBytes: number, flags: number, dataOffset: number): number {
-  let at = plainHeader(out, start, trafBytes(samples.length, entryBytes), 'traf');
-  at = header(out, at, TFHD_BYTES, 'tfhd', 0, DEFAULT_BASE_IS_MOOF);
+  let at = plainHeader(out, start, trafBytes(samples.length, entryBytes), TRAF);
+  at = header(out, at, TFHD_BYTES, TFHD, 0, DEFAULT_BASE_IS_MOOF);
   at = out.writeUInt32BE(track, at);
-  at = header(out, at, TFDT_BYTES, 'tfdt', 1, 0);
+  at = header(out, at, TFDT_BYTES, TFDT, 1, 0);
   at = writeUint64(out, decodeTicks, at);
-  at = header(out, at, TRUN_HEADER_BYTES + samples.length * entryBytes, 'trun', 0, flags);
+  at = header(out, at, TRUN_HEADER_BYTES + samples.length * entryBytes, TRUN, 0, flags);
   at = out.writeUInt32BE(samples.length, at);
   return out.writeUInt32BE(dataOffset, at);
 }
 
-function plainHeader(out: Buffer, at: number, bytes: number, type: string): number {
-  out.writeUInt32BE(bytes, at);
-  return at + 4 + out.write(type, at + 4, 'latin1');
+function plainHeader(out: Buffer, at: number, bytes: number, type: number): number {
+  return out.writeUInt32BE(type, out.writeUInt32BE(bytes, at));
 }
 
-function header(out: Buffer, at: number, bytes: number, type: string, version: number, flags: number): number {
+function header(out: Buffer, at: number, bytes: number, type: number, version: number, flags: number): number {
   return out.writeUInt32BE(version * 2 ** 24 + flags, plainHeader(out, at, bytes, type));
 }

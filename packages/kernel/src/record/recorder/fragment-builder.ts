@@ -1,6 +1,6 @@
 // Gathers pictures and sound into fragments of one file. A picture is complete when the next one is there: that tells how
 // long it lasts. Sound goes with the pictures beside it, or with later ones where it came late.
-import { fragment, type AudioSample, type VideoSample } from '../../mp4/index.ts';
+import { fragmentParts, type AudioSample, type VideoSample } from '../../mp4/index.ts';
 import { TICKS_PER_SECOND, type AudioPacket, type MediaPacket } from '../../media/media-packet.ts';
 import type { Placed } from './running-time.ts';
 
@@ -15,7 +15,9 @@ interface Picture extends Placed { readonly packet: MediaPacket }
 interface Sound { readonly data: Buffer; readonly ticks: number; readonly durationTicks: number }
 
 export interface BuiltFragment {
-  readonly data: Buffer;
+  /** One after the other. */
+  readonly parts: readonly Buffer[];
+  readonly bytes: number;
   /** From the file's first picture. */
   readonly startTicks: number;
   readonly durationTicks: number;
@@ -81,11 +83,12 @@ export class FragmentBuilder {
     const startTicks = first.decodeTicks - originTicks;
     const decodeTicks = startTicks + leadTicks;
     const audio = this.#takeSounds(endTicks);
-    const data = fragment({
+    const parts = fragmentParts({
       sequence: ++this.#sequence, video: { decodeTicks, samples }, ...(audio && { audio }),
       wallClock: { us: this.#startUs, mediaTicks: decodeTicks + delayTicks },
     });
-    const built = { data, startTicks, durationTicks: endTicks - first.decodeTicks, keyframe: first.packet.keyframe, pictures: samples.length };
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    const built = { parts, bytes, startTicks, durationTicks: endTicks - first.decodeTicks, keyframe: first.packet.keyframe, pictures: samples.length };
     this.#clearPictures();
     return built;
   }

@@ -7,7 +7,9 @@ import { lockFile } from '@ruth/transport';
 
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
-const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
+  // A write returns when its bytes, and the length of the file, are on the disk: as `fdatasync` after each, in one call.
+  | constants.O_DSYNC;
 
 export class SegmentFile {
   /** Relative to the recordings' folder. */
@@ -25,7 +27,7 @@ export class SegmentFile {
   }
 
   /** Its folders are made, `directory` itself is not: it may be a disk that is not mounted. Throws what the file system says. */
-  static async create(directory: string, cameraId: string, startUs: number, first: Buffer): Promise<SegmentFile> {
+  static async create(directory: string, cameraId: string, startUs: number, first: readonly Buffer[]): Promise<SegmentFile> {
     const startMs = Math.floor(startUs / 1000);
     const folders = [assertId(cameraId, 'camera'), ...folderNames(startMs)];
     const name = `${folders.join('/')}/${startMs}.mp4`;
@@ -51,14 +53,16 @@ export class SegmentFile {
   get bytes(): number { return this.#bytes; }
 
   /** Throws what the file system says; then `cutBack`. */
-  async append(data: Buffer): Promise<void> {
-    for (let written = 0; written < data.length;) {
-      const { bytesWritten } = await this.#handle.write(data, written, data.length - written, this.#bytes + written);
-      written += bytesWritten;
+  async append(parts: readonly Buffer[]): Promise<void> {
+    let rest = parts;
+    let end = this.#bytes;
+    while (rest.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(rest, end);
+      end += bytesWritten;
+      rest = after(rest, bytesWritten);
     }
-    await this.#handle.datasync();
-    this.#hash.update(data);
-    this.#bytes += data.length;
+    for (const part of parts) this.#hash.update(part);
+    this.#bytes = end;
   }
 
   /** To what was whole before a write that failed; as well as the disk lets us. */
@@ -101,4 +105,15 @@ async function makeFolders(directory: string, names: readonly string[]): Promise
 async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r');
   await folder.sync();
+}
+
+/** What of the parts a short write has left. */
+function after(parts: readonly Buffer[], bytes: number): readonly Buffer[] {
+  let left = bytes;
+  const first = parts.findIndex(({ length }) => {
+    if (length > left) return true;
+    left -= length;
+    return false;
+  });
+  return first < 0 ? [] : [parts[first]!.subarray(left), ...parts.slice(first + 1)];
 }

@@ -76,12 +76,12 @@ export class SegmentWriter {
   /** False where it was dropped: the file is over, and the next one begins when `ready`. */
   push(fragment: FragmentToWrite): boolean {
     const oldest = this.#inHand ?? this.#queue[0];
-    if (this.#queuedBytes + fragment.data.length > MAX_QUEUED_BYTES || (oldest && this.#now() - oldest.sinceMs > MAX_WAIT_MS)) {
+    if (this.#queuedBytes + fragment.bytes > MAX_QUEUED_BYTES || (oldest && this.#now() - oldest.sinceMs > MAX_WAIT_MS)) {
       this.drops.disk_slow += fragment.pictures;
       this.#pause('disk_slow', `the disk has not taken ${Math.round(this.#queuedBytes / 1e6)} MB of video`, fragment.endUs);
       return false;
     }
-    this.#queuedBytes += fragment.data.length;
+    this.#queuedBytes += fragment.bytes;
     this.#enqueue({ fragment, sinceMs: this.#now() });
     return true;
   }
@@ -111,35 +111,35 @@ export class SegmentWriter {
       } catch (error) {
         await this.#fail(error as NodeJS.ErrnoException, job.fragment);
       }
-      this.#queuedBytes -= job.fragment?.data.length ?? 0;
+      this.#queuedBytes -= job.fragment?.bytes ?? 0;
       this.#inHand = null;
     }
   }
 
   async #write(fragment: FragmentToWrite): Promise<void> {
-    const { data, startTicks, durationTicks, keyframe, endUs, opens } = fragment;
+    const { parts, bytes, startTicks, durationTicks, keyframe, endUs, opens } = fragment;
     if (opens) {
       await this.#close();
-      await this.#open(opens, data);
+      await this.#open(opens, parts);
     } else if (this.#file === null) {
       this.drops[this.cause ?? 'disk_error'] += fragment.pictures;
       return;
-    } else await this.#file.append(data);
+    } else await this.#file.append(parts);
     const segment = this.#segment!;
-    const { bytes } = this.#file!;
-    const entry: FragmentEntry = { offset: bytes - data.length, bytes: data.length, startTicks, durationTicks, keyframe };
+    const end = this.#file!.bytes;
+    const entry: FragmentEntry = { offset: end - bytes, bytes, startTicks, durationTicks, keyframe };
     segment.fragments.push(entry);
-    this.#segment = { ...segment, endUs, bytes, durationTicks: startTicks + durationTicks };
+    this.#segment = { ...segment, endUs, bytes: end, durationTicks: startTicks + durationTicks };
     this.#recordedUntilUs = endUs;
-    this.bytesWritten += data.length;
+    this.bytesWritten += bytes;
     this.#send({ type: 'segment-grew', file: segment.file, fragment: entry, endUs });
   }
 
-  async #open({ startUs, format, continues, gapCause }: NewFile, first: Buffer): Promise<void> {
+  async #open({ startUs, format, continues, gapCause }: NewFile, first: readonly Buffer[]): Promise<void> {
     const { directory, cameraId, createFile = (...given) => SegmentFile.create(...given) } = this.#options;
     if (this.#init?.format !== format) this.#init = { format, bytes: await initSegment(format) };
     const init = this.#init.bytes;
-    const file = await createFile(directory, cameraId, startUs, Buffer.concat([init, first]));
+    const file = await createFile(directory, cameraId, startUs, [init, ...first]);
     const { codec, width, height, audio } = format;
     this.#file = file;
     this.#segment = {
@@ -170,7 +170,7 @@ export class SegmentWriter {
     await this.#close();
     for (const job of this.#queue.splice(0)) {
       this.drops[cause] += job.fragment?.pictures ?? 0;
-      this.#queuedBytes -= job.fragment?.data.length ?? 0;
+      this.#queuedBytes -= job.fragment?.bytes ?? 0;
     }
     this.#pause(cause, `recordings cannot be written: ${error.code ?? error.message}`, this.#recordedUntilUs);
     this.#options.onBroken();
