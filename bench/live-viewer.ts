@@ -14,9 +14,11 @@ interface Notes {
   readonly made: Partial<Record<Path, number>>;
   readonly first: Partial<Record<Path, number>>;
   unreadable: number;
+  /** When the page was ready to receive over WebRTC. */
+  readyMs?: number;
 }
 
-export interface ReceiverStats { readonly jitterBufferMs: number; readonly decodeMs: number; readonly packetsLost: number; readonly freezes: number }
+export interface ReceiverStats { readonly jitterBufferMs: number; readonly decodeMs: number; readonly packetsLost: number; readonly nacks: number; readonly plis: number; readonly freezes: number }
 
 declare global {
   interface Window { ruthNotes: Notes; ruthConnections: RTCPeerConnection[] }
@@ -35,13 +37,13 @@ export class LiveViewer implements AsyncDisposable {
   }
 
   /** Waits for the first picture of `path`; its time from the beginning of navigation, and from the player's own beginning. */
-  async firstPicture(path?: Path): Promise<{ sinceNavigationMs: number; ofPlayerMs: number }> {
+  async firstPicture(path?: Path): Promise<{ sinceNavigationMs: number; ofPlayerMs: number; sinceReadyMs: number }> {
     await this.page.waitForFunction((wanted) => (wanted === null ? Object.keys(window.ruthNotes.first).length > 0 : window.ruthNotes.first[wanted] !== undefined), path ?? null, { timeout: 60_000, polling: 50 });
     return this.page.evaluate((wanted) => {
-      const { first, made } = window.ruthNotes;
+      const { first, made, readyMs = Infinity } = window.ruthNotes;
       const shown = wanted ? first[wanted]! : Math.min(...Object.values(first));
       const player = wanted ? made[wanted]! : Math.min(...Object.values(made));
-      return { sinceNavigationMs: shown, ofPlayerMs: shown - player };
+      return { sinceNavigationMs: shown, ofPlayerMs: shown - player, sinceReadyMs: shown - readyMs };
     }, path ?? null);
   }
 
@@ -53,16 +55,16 @@ export class LiveViewer implements AsyncDisposable {
   async receiver(): Promise<ReceiverStats | null> {
     return this.page.evaluate(async () => {
       const connection = window.ruthConnections.at(-1);
-      if (!connection || connection.connectionState !== 'connected') return null;
-      for (const entry of (await connection.getStats()).values() as Iterable<RTCInboundRtpStreamStats>) {
-        if (entry.type !== 'inbound-rtp') continue;
-        const each = (total: number | undefined, count: number | undefined): number => Math.round(10_000 * (total ?? 0) / Math.max(1, count ?? 0)) / 10;
-        return {
-          jitterBufferMs: each(entry.jitterBufferDelay, entry.jitterBufferEmittedCount), decodeMs: each(entry.totalDecodeTime, entry.framesDecoded),
-          packetsLost: entry.packetsLost ?? 0, freezes: entry.freezeCount ?? 0,
-        };
-      }
-      return null;
+      if (connection?.connectionState !== 'connected') return null;
+      const entries = [...(await connection.getStats()).values() as Iterable<RTCInboundRtpStreamStats>].filter(({ type }) => type === 'inbound-rtp');
+      // mediasoup's probing has an entry of its own.
+      const entry = entries.sort((a, b) => (b.framesDecoded ?? 0) - (a.framesDecoded ?? 0))[0];
+      if (!entry) return null;
+      const each = (total: number | undefined, count: number | undefined): number => Math.round(10_000 * (total ?? 0) / Math.max(1, count ?? 0)) / 10;
+      return {
+        jitterBufferMs: each(entry.jitterBufferDelay, entry.jitterBufferEmittedCount), decodeMs: each(entry.totalDecodeTime, entry.framesDecoded),
+        packetsLost: entry.packetsLost ?? 0, nacks: entry.nackCount ?? 0, plis: entry.pliCount ?? 0, freezes: entry.freezeCount ?? 0,
+      };
     });
   }
 
@@ -104,6 +106,11 @@ function takeNotes(stamp: typeof STAMP & { key: string; path: string }): void {
       else notes.frames.push({ path, drawnAt, shownAt: performance.timeOrigin + frame.expectedDisplayTime });
     };
     video.requestVideoFrameCallback(told);
+  };
+  const say = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'send')!.value as (this: WebSocket, data: string) => void;
+  WebSocket.prototype.send = function (this: WebSocket, data: string): void {
+    if (data === '{"type":"resume"}') notes.readyMs ??= performance.now();
+    say.call(this, data);
   };
   const create = document.createElement.bind(document);
   document.createElement = ((name: string, options?: ElementCreationOptions) => {

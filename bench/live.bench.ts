@@ -48,7 +48,7 @@ export const bench: Bench = async (report) => {
       const any = await viewer.firstPicture();
       const webrtc = await viewer.firstPicture('webrtc');
       late.push({ any: any.ofPlayerMs, navigation: any.sinceNavigationMs, webrtc: webrtc.ofPlayerMs });
-      report(`late viewer ${count}: a picture after ${Math.round(any.ofPlayerMs)} ms, over WebRTC after ${Math.round(webrtc.ofPlayerMs)} ms; ${Math.round(any.sinceNavigationMs)} ms from navigation`);
+      report(`late viewer ${count}: a picture after ${Math.round(any.ofPlayerMs)} ms, over WebRTC after ${Math.round(webrtc.ofPlayerMs)} ms, ${Math.round(webrtc.sinceReadyMs)} ms of them after it was connected; ${Math.round(any.sinceNavigationMs)} ms from navigation; ${JSON.stringify(await viewer.receiver())}`);
     }
     const disturbed = (await early.takeFrames()).filter((frame) => frame.path === 'webrtc').map(({ drawnAt, shownAt }) => shownAt - drawnAt);
     return {
