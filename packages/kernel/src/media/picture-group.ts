@@ -3,6 +3,8 @@
 import type { MediaPacket, PacketConsumer, StreamFormat } from './media-packet.ts';
 
 const MAX_BYTES = 16 << 20;
+/** Tiny pictures take more than their bytes. */
+const MAX_PICTURES = 10_000;
 
 export class PictureGroup implements PacketConsumer {
   readonly #packets: MediaPacket[] = [];
@@ -24,7 +26,7 @@ export class PictureGroup implements PacketConsumer {
     if (!packet.keyframe && this.#packets.length === 0) return;
     this.#packets.push(packet);
     this.#bytes += packet.data.length;
-    if (this.#bytes > MAX_BYTES) this.#clear();
+    if (this.#bytes > MAX_BYTES || this.#packets.length > MAX_PICTURES) this.#clear();
   }
 
   #clear(): void {
