@@ -43,6 +43,7 @@ export class KernelCamera implements AsyncDisposable {
       },
       onGone: (reason) => {
         this.relay.forget();
+        this.webrtc?.forget();
         this.restream.forget();
         return archive?.gone(reason);
       },

@@ -98,6 +98,9 @@ export class WebRtcCamera {
     this.update();
   }
 
+  /** The camera's process ended. mediasoup takes RTP from one sender only, so viewers connect anew. */
+  forget(): void { void this.#source?.then((source) => source.close(), () => undefined); }
+
   close(): void {
     this.#closed = true;
     for (const viewer of this.#viewers.keys()) viewer.close(new RuthError('shutting_down', 'the camera is no longer served'));
@@ -119,7 +122,7 @@ export class WebRtcCamera {
       this.#clock = null;
       this.#options.onWanted(null);
       // Those on other workers would only see the picture stand still.
-      for (const viewer of this.#viewers.keys()) viewer.close(new RuthError('webrtc_unavailable', 'the mediasoup worker of the camera ended'));
+      for (const viewer of this.#viewers.keys()) viewer.close(new RuthError('webrtc_unavailable', 'the camera\'s part in mediasoup ended; connect anew'));
     });
     return source;
   }
