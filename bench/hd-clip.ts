@@ -1,4 +1,4 @@
-// The 1080p25 clip that benches decode: H.264, no reordered pictures, a keyframe a second; made once, kept in the
+// The 1080p25 clip that benches decode: H.264, no reordered pictures unless told, a keyframe a second; made once, kept in the
 // machine's temporary folder. Pedestrians from the shared test data where they are, else a noisy test picture.
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,11 @@ const PEDESTRIANS = join(import.meta.dirname, '..', '..', 'shared', 'data', 'vid
 
 export interface HdClip { readonly path: string; readonly content: string }
 
-/** `width` x `height`: 1080p unless told. */
-export async function hdClip(width = 1920, height = 1080): Promise<HdClip> {
+/** `width` x `height`: 1080p unless told. `unneeded`: pictures between two others from which no other is predicted. */
+export async function hdClip(width = 1920, height = 1080, unneeded = 0): Promise<HdClip> {
   const content = existsSync(PEDESTRIANS) ? 'pedestrians' : 'test-picture';
   const folder = join(tmpdir(), 'ruth-bench');
-  const path = join(folder, `${content}-${height}p25.mp4`);
+  const path = join(folder, `${content}-${height}p25${unneeded > 0 ? `-b${unneeded}` : ''}.mp4`);
   if (existsSync(path)) return { path, content };
   mkdirSync(folder, { recursive: true });
   Log.setLevel(AV_LOG_ERROR);
@@ -30,7 +30,8 @@ export async function hdClip(width = 1920, height = 1080): Promise<HdClip> {
     // Every picture of the source is one of the clip: repeated ones would be decoded for nothing.
     using filter = FilterAPI.create(`settb=1/${CLIP_FPS},setpts=N,fps=${CLIP_FPS},scale=${width}:${height},format=yuv420p`);
     using encoder = await Encoder.create(FF_ENCODER_LIBX264, {
-      decoder, filter, gopSize: CLIP_FPS, maxBFrames: 0, threadCount: 0, options: { preset: 'veryfast', crf: 23 },
+      decoder, filter, gopSize: CLIP_FPS, maxBFrames: unneeded, threadCount: 0,
+      options: { preset: 'veryfast', crf: 23, ...(unneeded > 0 ? { 'x264-params': 'b-adapt=0:b-pyramid=none' } : {}) },
     });
     await using muxer = await Muxer.open(unfinished, { format: 'mp4', input: demuxer });
     const output = muxer.addStream(encoder);
