@@ -1,41 +1,12 @@
-// A kernel as a process of its own, with cameras that are one clip in an endless loop, to be killed in every way there is.
+// A kernel as a process of its own, all its cameras one and the same, to be killed in every way there is.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { kernelSocketPath, type CameraStatus, type Timeline } from '@ruth/protocol';
 import { ask, until } from '../../packages/kernel/test/test-kernel.ts';
 
 const SOURCES = join(import.meta.dirname, '../../packages/kernel/src');
-
-/** Serves a clip over RTSP until it is disposed. */
-export class ClipCamera implements AsyncDisposable {
-  readonly url: string;
-  readonly #process: ChildProcess;
-
-  private constructor(url: string, process: ChildProcess) {
-    this.url = url;
-    this.#process = process;
-  }
-
-  static async start(clip: string): Promise<ClipCamera> {
-    const child = spawn(process.execPath, [join(SOURCES, 'live/rtsp-main.ts'), clip], { stdio: ['ignore', 'pipe', 'inherit'] });
-    for await (const line of createInterface(child.stdout)) {
-      const entry = JSON.parse(line) as { msg: string; url?: string };
-      if (entry.msg !== 'ready') continue;
-      child.stdout.resume();
-      return new ClipCamera(entry.url!, child);
-    }
-    throw new Error('the camera ended before it was ready');
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const gone = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await gone;
-  }
-}
 
 export interface KernelRunOptions {
   readonly url: string;

@@ -12,7 +12,8 @@ import { Demuxer } from 'node-av/api';
 import { hdClip } from '../../bench/hd-clip.ts';
 import type { Bench } from '../../bench/runner.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
-import { ClipCamera, KernelRun } from './kernel-run.ts';
+import { ClipCamera } from './clip-camera.ts';
+import { KernelRun } from './kernel-run.ts';
 import { PowerCutDisk } from './power-cut-disk.ts';
 import { recordedFiles } from './recording-check.ts';
 

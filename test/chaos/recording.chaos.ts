@@ -8,10 +8,10 @@ import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Timeline } from '@ruth/protocol';
 import { hdClip } from '../../bench/hd-clip.ts';
 import type { Bench } from '../../bench/runner.ts';
-import { allDead, ClipCamera, KernelRun, killAll } from './kernel-run.ts';
+import { ClipCamera } from './clip-camera.ts';
+import { allDead, KernelRun, killAll } from './kernel-run.ts';
 import { PowerCutDisk } from './power-cut-disk.ts';
 import { compareIndexWithFiles, play, recordedFiles } from './recording-check.ts';
 
@@ -53,7 +53,7 @@ export const bench: Bench = async (report) => {
         const hit = blow === 'ingest' ? children.filter(() => random() < 0.7) : children;
         if (hit.length === 0) continue;
         const pids = hit.map(({ pid }) => pid!);
-        const atS = Date.now() / 1000;
+        const [atS, newest] = [Date.now() / 1000, camera.newest];
         await killAll(blow === 'ingest' ? pids : blow === 'kernel' ? [kernel.pid] : [kernel.pid, ...pids]);
         const struckMs = performance.now();
         kills += blow === 'ingest' ? hit.length : 1;
@@ -66,7 +66,7 @@ export const bench: Bench = async (report) => {
         }
         await kernel.recording(atS + 0.5);
         resumedMs.push(performance.now() - struckMs);
-        for (const { camera_id: id } of hit) losses.push({ blow, camera: id, atS, lostS: lostBefore(await kernel.timeline(id, atS - 120, atS + 60), atS) });
+        for (const { camera_id: id } of hit) losses.push({ blow, camera: id, atS, lostS: await camera.behind(join(recordings, lastFileBefore(recordings, id, atS)), newest) });
         const worst = Math.max(0, ...losses.filter((loss) => loss.atS === atS).map(({ lostS }) => lostS));
         report(`blow ${kills} of ${wanted}: ${blow}, most lost ${worst.toFixed(2)} s, recording again after ${Math.round(resumedMs.at(-1)!)} ms`);
         if (worst > LOSS_LIMIT_S) report(`  LOST: ${JSON.stringify(losses.filter((loss) => loss.atS === atS))}`);
@@ -90,10 +90,13 @@ export const bench: Bench = async (report) => {
   }
 };
 
-/** Seconds before `atS` of which nothing is recorded. */
-function lostBefore({ spans }: Timeline, atS: number): number {
-  const ends = spans.filter(({ start }) => start < atS).map(({ end }) => end);
-  return ends.length === 0 ? Infinity : Math.max(0, atS - Math.max(...ends));
+/** What was being written at that time, or had just been ended. */
+function lastFileBefore(recordings: string, cameraId: string, atS: number): string {
+  const startMs = (file: string): number => Number(/(\d+)\.mp4$/.exec(file)![1]);
+  const files = recordedFiles(recordings).filter((file) => file.startsWith(`${cameraId}/`) && startMs(file) < atS * 1000);
+  const last = files.sort((a, b) => startMs(a) - startMs(b)).at(-1);
+  if (last === undefined) throw new Error(`nothing of ${cameraId} was recorded before ${atS}`);
+  return last;
 }
 
 function cutPower(disk: PowerCutDisk | null, recordings: string, random: () => number): void {

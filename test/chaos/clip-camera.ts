@@ -1,0 +1,55 @@
+// A camera that is one clip in an endless loop, served from this process, which therefore knows which picture was sent when. A
+// picture is told by its last bytes, which neither RTSP nor MP4 changes; how far a recording got is then a matter of
+// counting, not of what its dates say.
+import { Demuxer } from 'node-av/api';
+import { CLIP_FPS } from '../../bench/hd-clip.ts';
+import { ClipSource, readClip, RtspServer, type Clip } from '../../packages/kernel/src/live/rtsp/index.ts';
+
+const MOUNT = 'camera';
+const TAIL_BYTES = 48;
+
+export class ClipCamera implements AsyncDisposable {
+  readonly url: string;
+  readonly #server: RtspServer;
+  readonly #source: ClipSource;
+  readonly #indexOf: ReadonlyMap<string, number>;
+  /** Place in the clip of the newest picture that was sent. */
+  #newest = 0;
+
+  private constructor(server: RtspServer, source: ClipSource, clip: Clip) {
+    this.url = server.url(MOUNT);
+    this.#server = server;
+    this.#source = source;
+    this.#indexOf = new Map(clip.units.map(({ nals }, index) => [tail(nals.at(-1)!), index]));
+    source.subscribe(({ nals }) => { this.#newest = this.#indexOf.get(tail(nals.at(-1)!))!; });
+  }
+
+  static async start(path: string): Promise<ClipCamera> {
+    const clip = await readClip(path);
+    const source = new ClipSource(clip);
+    const server = await RtspServer.listen({ source: (mount) => mount === MOUNT ? source : null });
+    return new ClipCamera(server, source, clip);
+  }
+
+  get newest(): number { return this.#newest; }
+
+  /** Seconds from the last picture of a file to the one that was `newest` at some time; less than the clip is long. */
+  async behind(file: string, newest: number): Promise<number> {
+    await using demuxer = await Demuxer.open(file);
+    let last: string | null = null;
+    for await (const packet of demuxer.packets(demuxer.video()!.index)) if (packet) last = tail(packet.data!);
+    const index = last === null ? undefined : this.#indexOf.get(last);
+    if (index === undefined) throw new Error(`${file} ends with a picture that is none of the clip's`);
+    const pictures = this.#indexOf.size;
+    const steps = (newest - index + pictures) % pictures;
+    // Sent and recorded after `newest` was looked at.
+    return steps > pictures / 2 ? 0 : steps / CLIP_FPS;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#source[Symbol.dispose]();
+    await this.#server.close();
+  }
+}
+
+const tail = (data: Buffer): string => data.subarray(-TAIL_BYTES).toString('latin1');
