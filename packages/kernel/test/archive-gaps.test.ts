@@ -18,14 +18,14 @@ function watching(over: Partial<Pick<GapWatchOptions, 'recordedUntilUs' | 'gap'>
   const told = (): [number, number | null, string][] => [...gaps.values()].sort((a, b) => a.startUs - b.startUs).map(({ startUs, endUs, cause }) => [startUs / S, endUs === null ? null : endUs / S, cause]);
   return {
     watch, told, time,
-    pass(seconds: number): void {
+    pass: (seconds: number): void => {
       for (let step = 0; step < seconds; step++) {
         time.us += S;
         watch.look();
       }
     },
     /** A second of video that ends now. */
-    record(continues = true): void {
+    record: (continues = true): void => {
       time.us += S;
       watch.grew(time.us - S, time.us, continues);
       watch.look();
@@ -106,10 +106,9 @@ test('whatever happens, recorded and missed time together are all time, and neve
   fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
     const { watch, record, pass, told, time } = watching();
     const recorded: [number, number][] = [];
-    let running = false;
     record(false);
     recorded.push([1000, 1001]);
-    running = true;
+    let running = true;
     for (const { kind, seconds } of steps) {
       if (kind === 'wait') pass(seconds);
       else if (kind !== 'record') watch.trouble(kind, null);
