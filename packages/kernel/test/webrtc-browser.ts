@@ -97,7 +97,7 @@ export class WatchingPage {
   /** Waits until the viewer has decoded `frames` more than it has, and says what it sees. */
   async sees(viewer: number, frames = 10): Promise<Seen> {
     const before = (await this.see(viewer)).frames;
-    return this.until(() => this.see(viewer), (seen) => seen.frames >= before + frames && seen.width > 0, 'the viewer sees pictures');
+    return this.until(() => this.see(viewer), (seen) => seen.frames >= before + frames && seen.width > 0 && seen.protocol !== null, 'the viewer sees pictures');
   }
 
   async until<T>(look: () => Promise<T>, wanted: (value: T) => boolean, what: string): Promise<T> {
