@@ -22,8 +22,11 @@ export interface LiveVideoOptions {
 }
 
 interface Mse { readonly video: HTMLVideoElement; readonly player: MsePlayer; readonly following: AbortController }
-interface WebRtc { readonly video: HTMLVideoElement; readonly player: WebRtcPlayer; readonly following: AbortController; shown: boolean }
+interface WebRtc { readonly video: HTMLVideoElement; readonly player: WebRtcPlayer; readonly following: AbortController; shown: boolean; heldBackS: number }
 
+/** Looks this late can be carried on to the picture that is shown. */
+const CARRIED_ON_S = 0.5;
+const HELD_BACK_STEP_S = 0.2;
 const RETRY_FIRST_MS = 4000;
 const RETRY_LONGEST_MS = 60_000;
 
@@ -44,10 +47,17 @@ export class LiveVideo {
 
   constructor(options: LiveVideoOptions) { this.#options = options; }
 
-  /** How far behind the newest picture MSE shall play, seconds; WebRTC plays as early as it can. */
+  /**
+   * How far behind the newest picture a look at it is known, seconds. MSE plays that late. WebRTC plays as early as it can,
+   * with looks carried on; where they are too old for that, it plays as late as MSE, or boxes would lie beside what they are about.
+   */
   set targetDelayS(value: number) {
     this.#targetDelayS = value;
     if (this.#mse) this.#mse.player.targetDelayS = value;
+    if (!this.#webRtc) return;
+    const heldBackS = this.#heldBackS;
+    if (Math.abs(heldBackS - this.#webRtc.heldBackS) < HELD_BACK_STEP_S && heldBackS !== 0) return;
+    this.#webRtc.player.heldBackS = this.#webRtc.heldBackS = heldBackS;
   }
 
   set choice(choice: PathChoice) {
@@ -62,7 +72,7 @@ export class LiveVideo {
   get shownVideo(): HTMLVideoElement | null { return this.#webRtc?.shown ? this.#webRtc.video : this.#mse?.video ?? this.#frozen; }
 
   get path(): LivePathReport {
-    if (this.#webRtc?.shown) return { name: 'webrtc', why: this.#choice === 'webrtc' ? 'WebRTC, as you chose.' : 'WebRTC: the least delay.' };
+    if (this.#webRtc?.shown) return { name: 'webrtc', why: `${this.#choice === 'webrtc' ? 'WebRTC, as you chose' : 'WebRTC: the least delay'}${this.#webRtc.heldBackS > 0 ? `; held back ${this.#webRtc.heldBackS.toFixed(1)} s, so that what slow models see lies on it` : ''}.` };
     if (this.#choice === 'mse') return { name: 'mse', why: 'MSE (fMP4 over a WebSocket), as you chose.' };
     if (this.#choice === 'webrtc') return { name: 'webrtc', why: `WebRTC, as you chose${this.#webRtcProblem === null ? '' : `; it does not play: ${this.#webRtcProblem}`}.` };
     return { name: 'mse', why: this.#webRtcProblem === null ? 'MSE (fMP4 over a WebSocket) until WebRTC is there.' : `MSE (fMP4 over a WebSocket), as there is no WebRTC: ${this.#webRtcProblem}.` };
@@ -138,7 +148,8 @@ export class LiveVideo {
       video, url: this.#options.webRtcUrl,
       onPicture: () => this.#onWebRtcPicture(), onEnd: ({ reason, again }) => this.#onWebRtcEnd(reason, again),
     });
-    this.#webRtc = { video, player, following, shown: false };
+    this.#webRtc = { video, player, following, shown: false, heldBackS: this.#heldBackS };
+    player.heldBackS = this.#heldBackS;
     this.#options.container.prepend(video);
     if (this.#choice === 'webrtc') this.#options.onPhase({ name: 'connecting' });
     followFrames(video, following.signal, (frame) => {
@@ -148,6 +159,8 @@ export class LiveVideo {
       this.#options.onFrame({ ptsUs: known ? ptsOfRtpTimestamp(frame.rtpTimestamp!, stream.rtp_offset!, this.#nearPtsUs(stream.epoch)) : null, epoch: stream.epoch });
     });
   }
+
+  get #heldBackS(): number { return this.#targetDelayS > CARRIED_ON_S ? this.#targetDelayS : 0; }
 
   /** To the hour is near enough, so this browser's own clock serves. */
   #nearPtsUs(epoch: number): number {

@@ -35,6 +35,8 @@ export class WebRtcPlayer implements Disposable {
   #connected: (() => void) | null = null;
   #stream: WebRtcStream | null = null;
   #delayS: number | null = null;
+  #heldBackS = 0;
+  #waited = { seconds: 0, pictures: 0 };
   #ended = false;
   #pictures = 0;
   #newAt = 0;
@@ -55,6 +57,13 @@ export class WebRtcPlayer implements Disposable {
 
   /** What the stream is at present; null until the kernel has said it. */
   get stream(): WebRtcStream | null { return this.#stream; }
+
+  /** How long pictures are held back before they are shown, seconds; 0, as early as can be, unless told. Not every browser does it. */
+  set heldBackS(value: number) {
+    this.#heldBackS = value;
+    const receiver = this.#consumer?.rtpReceiver;
+    if (receiver && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = value * 1000;
+  }
 
   /** How long pictures wait in this browser, seconds; null where it is not known. */
   get delayS(): number | null { return this.#delayS; }
@@ -96,8 +105,7 @@ export class WebRtcPlayer implements Disposable {
     if (this.#ended) return;
     const { video } = this.#options;
     const receiver = consumer.rtpReceiver;
-    // As early as can be: what is smoothed here is delay.
-    if (receiver && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+    if (receiver && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = this.#heldBackS * 1000;
     video.srcObject = new MediaStream([consumer.track]);
     video.play().catch(() => undefined);
     this.#say({ type: 'resume' });
@@ -122,7 +130,9 @@ export class WebRtcPlayer implements Disposable {
       const decoded = entry.framesDecoded ?? 0;
       if (decoded > this.#pictures) this.#newAt = performance.now();
       if (this.#pictures > 0) this.#pictures = Math.max(this.#pictures, decoded);
-      if (entry.jitterBufferEmittedCount) this.#delayS = (entry.jitterBufferDelay ?? 0) / entry.jitterBufferEmittedCount;
+      const waited = { seconds: entry.jitterBufferDelay ?? 0, pictures: entry.jitterBufferEmittedCount ?? 0 };
+      if (waited.pictures > this.#waited.pictures) this.#delayS = (waited.seconds - this.#waited.seconds) / (waited.pictures - this.#waited.pictures);
+      this.#waited = waited;
     }
     if (document.visibilityState !== 'visible') this.#newAt = performance.now();
     if (performance.now() - this.#newAt > STILL_LIMIT_MS) this.#end({ reason: 'no new picture came over WebRTC', again: true });

@@ -1,5 +1,5 @@
 // The recordings of one camera: picture, controls, timeline, gaps, and what can be done with a span.
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState, type MouseEvent } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import { Observable, useObservable } from '../observable.ts';
 import { addressOf, replaceView } from '../view-address.ts';
@@ -111,7 +111,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
   });
   const anything = timeline !== null && timeline.oldest !== null;
   return (
-    <main className="recordings" data-camera-id={cameraId} data-status={status}>
+    <main className="recordings" data-camera-id={cameraId} data-status={status} onClick={releaseButton}>
       <RecordingsToolbar cameras={cameras} cameraId={cameraId} dayS={window.startS + Math.min(window.spanS / 2, 43_000)} oldestS={timeline?.oldest ?? null} nowS={nowS} onCamera={onCamera} onDay={onDay} />
       <div className="recordings-body" hidden={!anything}>
         <div className="recordings-player">
@@ -142,4 +142,9 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
       {!anything && !timeline && !failure && <p className="waiting" role="status">Loading</p>}
     </main>
   );
+}
+
+/** A button that a pointer pressed gives the focus back, or Space would press it again instead of playing. */
+function releaseButton({ detail, target }: MouseEvent): void {
+  if (detail > 0) (target as Element).closest('button')?.blur();
 }

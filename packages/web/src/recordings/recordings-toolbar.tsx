@@ -23,12 +23,9 @@ export function RecordingsToolbar({ cameras, cameraId, dayS, oldestS, nowS, onCa
   const day = dayStartS(dayS);
   return (
     <div className="recordings-toolbar">
-      <label className="field">
-        <span className="hidden-words">Camera</span>
-        <select value={cameraId} onChange={(event) => onCamera(event.target.value)}>
+      <select aria-label="Camera" value={cameraId} onChange={(event) => onCamera(event.target.value)}>
           {cameras.map(({ camera_id, name }) => <option key={camera_id} value={camera_id}>{name}</option>)}
-        </select>
-      </label>
+      </select>
       <div className="day" role="group" aria-label="Day">
         <button type="button" className="button" aria-label="The day before" disabled={day <= first} onClick={() => onDay(dayStartS(dayS, -1))}>{'\u2039'}</button>
         <input type="date" aria-label="Day" value={isoDate(dayS)} min={isoDate(first)} max={isoDate(today)} onChange={({ target }) => {

@@ -1,0 +1,170 @@
+// The page's recordings as a person uses them: a real camera that fails for a while, the kernel that records it, the server,
+// and the real page in a real browser.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Kernel } from '@ruth/kernel';
+import { parseSettings, type Timeline } from '@ruth/protocol';
+import { startServer, type RunningServer } from '@ruth/server';
+import { createLogger } from '@ruth/transport';
+import type { Browser, Page } from 'playwright-core';
+import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
+import { until } from '../../packages/kernel/test/test-kernel.ts';
+import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+
+const options = { skip: noCamera || browserMissing(), timeout: 300_000 };
+const logger = createLogger('test', 'silent');
+const WAIT = { timeout: 90_000 };
+
+const stack = new AsyncDisposableStack();
+let server: RunningServer;
+let browser: Browser;
+
+const timeline = async (): Promise<Timeline> => {
+  const now = Date.now() / 1000;
+  const response = await fetch(`${server.url}/api/v1/cameras/front/timeline?start=${now - 3600}&end=${now + 60}`);
+  return await response.json() as Timeline;
+};
+
+before(async () => {
+  if (options.skip !== false) return;
+  const clips = stack.use(await Clips.open());
+  const clip = await clips.make('camera.mp4', { seconds: 120 });
+  const folder = await mkdtemp(`${tmpdir()}/ruth-page-`);
+  const rings = await mkdtemp('/dev/shm/ruth-test-');
+  stack.defer(async () => { for (const path of [folder, rings]) await rm(path, { recursive: true, force: true }); });
+  let camera = await RealCamera.start({ front: launch.h264(clip) });
+  stack.defer(() => camera[Symbol.asyncDispose]());
+  const settings = parseSettings(JSON.stringify({
+    paths: { socket_directory: folder, ring_directory: rings }, models: [], live: { webrtc: { active: false } },
+    recording: { directory: join(folder, 'recordings'), segment_s: 3, min_free_gb: 0 },
+    cameras: [
+      { id: 'front', name: 'Front door', url: camera.url('front'), stall_timeout_ms: 1000 },
+      { id: 'back', name: 'Back door', url: 'rtsp://127.0.0.1:9/none', recording: { active: false } },
+    ],
+  }), 'test');
+  const kernel = await Kernel.start({ settings, logger });
+  stack.defer(() => kernel.close());
+  const page = stack.use(await buildPage());
+  server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, logger }));
+  browser = await launchBrowser();
+  stack.defer(() => browser.close());
+  // Recorded, then away, then recorded again.
+  await until(timeline, ({ spans }) => spans.length > 0 && spans[0]!.end - spans[0]!.start > 6, 'the camera is recorded');
+  const { port } = camera;
+  await camera[Symbol.asyncDispose]();
+  await until(() => kernel.camera('front'), ({ state }) => state !== 'streaming', 'the camera is missed');
+  camera = await RealCamera.start({ front: launch.h264(clip) }, { port });
+  await until(timeline, ({ spans }) => spans.length > 1 && spans[1]!.end - spans[1]!.start > 6, 'the camera is recorded again');
+}, { timeout: 240_000 });
+after(() => stack.disposeAsync());
+
+async function open(address: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => { if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text()); });
+  await page.goto(`${server.url}/${address}`);
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** When the frame on the screen was recorded, once that is as wanted. */
+async function shown(page: Page, wanted: (atS: number) => boolean, what: string): Promise<number> {
+  return until(async () => Number(await page.locator('.shown-at').getAttribute('data-shown-at')), (atS) => atS > 0 && wanted(atS), what);
+}
+
+test('recordings play from any time and across a gap, which the timeline shows with its cause', options, async () => {
+  const { spans, gaps } = await timeline();
+  const [first, second] = [spans[0]!, spans[1]!];
+  await using opened = await open(`#/recordings/front?at=${(first.start + 2).toFixed(3)}`);
+  const { page, complaints } = opened;
+  // Frames are 40 ms apart; one is shown until the next.
+  await shown(page, (atS) => Math.abs(atS - first.start - 2) < 0.09, 'the frame that the address names');
+  assert.equal(await page.locator('.recordings').getAttribute('data-status'), 'paused');
+  await page.locator(`.timeline rect.gap[data-cause="${gaps[0]!.cause}"]`).first().waitFor({ ...WAIT, state: 'attached' });
+
+  const before = await shown(page, () => true, 'a frame');
+  await page.keyboard.press('.');
+  const next = await shown(page, (atS) => atS !== before, 'the next frame');
+  assert.ok(Math.abs(next - before - 0.04) < 0.01, `one frame on from ${before} is ${next}`);
+  await page.keyboard.press(',');
+  const back = await shown(page, (atS) => atS !== next, 'the frame before');
+  assert.ok(Math.abs(back - before) < 0.01, `one frame back from ${next} is ${back}, not ${before}`);
+
+  await page.keyboard.press('Space');
+  await shown(page, (atS) => atS > second.start + 0.5, 'playback across the gap');
+  await page.getByRole('region', { name: 'Gaps' }).getByRole('button').last().click();
+  await shown(page, (atS) => atS < first.end, 'the seconds before the gap');
+  await page.getByRole('slider').focus();
+  await page.keyboard.press('Home');
+  await shown(page, (atS) => atS < first.start + 2, 'the first that is recorded');
+  assert.deepEqual(complaints, []);
+});
+
+test('a span is marked, kept and exported, and a picture saved', options, async () => {
+  const { spans: [first] } = await timeline();
+  await using opened = await open(`#/recordings/front?at=${(first!.start + 1).toFixed(3)}`);
+  const { page, complaints } = opened;
+  const startS = await shown(page, () => true, 'a frame');
+  await page.keyboard.press('i');
+  for (let frames = 0, atS = startS; frames < 30; frames++) {
+    await page.keyboard.press('.');
+    atS = await shown(page, (now) => now > atS, 'the next frame');
+  }
+  await page.keyboard.press('o');
+  await page.getByRole('button', { name: 'Keep', exact: true }).click();
+  await page.getByRole('button', { name: 'Stop keeping' }).waitFor(WAIT);
+  assert.ok((await timeline()).spans.some(({ start, kept }) => kept && start <= startS + 0.1), 'the span is kept');
+
+  await page.getByRole('button', { name: 'Export MP4' }).click();
+  const link = page.getByRole('link', { name: /^Download/ });
+  await link.waitFor(WAIT);
+  const downloading = page.waitForEvent('download', WAIT);
+  await link.click();
+  const download = await downloading;
+  assert.match(download.suggestedFilename(), /front.*\.mp4$/);
+  const size = await page.evaluate(async (path) => {
+    const video = document.createElement('video');
+    video.src = path;
+    await new Promise((resolve, reject) => { video.onloadedmetadata = resolve; video.onerror = () => reject(new Error('the export does not play')); });
+    return { width: video.videoWidth, durationS: video.duration };
+  }, await link.getAttribute('href') ?? '');
+  assert.equal(size.width, 320);
+  assert.ok(size.durationS > 1, `the export lasts ${size.durationS} s`);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await link.waitFor({ ...WAIT, state: 'detached' });
+
+  const picture = await page.evaluate(async (path) => {
+    const response = await fetch(path);
+    return { type: response.headers.get('content-type'), bytes: (await response.arrayBuffer()).byteLength };
+  }, await page.getByRole('link', { name: /Save this picture/ }).getAttribute('href') ?? '');
+  assert.equal(picture.type, 'image/jpeg');
+  assert.ok(picture.bytes > 1000);
+  assert.deepEqual(complaints, []);
+});
+
+test('a camera that is not recorded says so, and what to do', options, async () => {
+  await using opened = await open('#/recordings/back');
+  await opened.page.getByRole('heading', { name: 'Back door is not recorded' }).waitFor(WAIT);
+  await opened.page.getByLabel('Camera', { exact: true }).selectOption('front');
+  await opened.page.locator('.recordings[data-camera-id="front"][data-status="paused"]').waitFor(WAIT);
+});
+
+test('the live view says that the camera is recorded, which way its video comes, and why', options, async () => {
+  await using opened = await open('');
+  const { page } = opened;
+  const tile = page.locator('[data-camera-id="front"]');
+  await tile.locator('[data-recording="recording"]').waitFor(WAIT);
+  const path = tile.locator('.path[data-path="mse"]');
+  await path.waitFor(WAIT);
+  await page.waitForFunction(() => /there is no WebRTC/.test(document.querySelector<HTMLElement>('[data-camera-id="front"] .path')?.title ?? ''), undefined, WAIT);
+  await tile.getByRole('button', { name: 'Details' }).click();
+  await tile.getByText('Keyframe every').waitFor(WAIT);
+  await tile.getByRole('button', { name: 'MSE', exact: true }).click();
+  await page.waitForFunction(() => /as you chose/.test(document.querySelector<HTMLElement>('[data-camera-id="front"] .path')?.title ?? ''), undefined, WAIT);
+  await page.reload();
+  await page.waitForFunction(() => /as you chose/.test(document.querySelector<HTMLElement>('[data-camera-id="front"] .path')?.title ?? ''), undefined, WAIT);
+});
