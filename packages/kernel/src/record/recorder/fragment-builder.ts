@@ -4,8 +4,8 @@ import { fragmentParts, type AudioSample, type VideoSample } from '../../mp4/ind
 import { TICKS_PER_SECOND, type AudioPacket, type MediaPacket } from '../../media/media-packet.ts';
 import type { Placed } from './running-time.ts';
 
-/** So that at most a second is lost, this is kept in memory at most. */
-const MAX_FRAGMENT_TICKS = TICKS_PER_SECOND / 2;
+/** Kept in memory at most, so that less than a second is lost. A little over half a second: two fragments hold a second, not two and a rest. */
+const MAX_FRAGMENT_TICKS = 0.55 * TICKS_PER_SECOND;
 const MAX_FRAGMENT_BYTES = 8 << 20;
 /** In a file with sound the pictures begin so much after 0: room for sound that came after the pictures it belongs before. */
 export const AUDIO_LEAD_TICKS = TICKS_PER_SECOND / 4;

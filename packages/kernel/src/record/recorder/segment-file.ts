@@ -37,10 +37,10 @@ export class SegmentFile {
     };
     // Whoever deletes old files may have taken the folder, empty as it was.
     const handle = await openNew().catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return openNew(); throw error; });
-    // Held until the file is closed or this process is gone: a kernel that starts meanwhile does not take it for one that a crash left.
-    lockFile(handle.fd);
     const file = new SegmentFile(directory, name, handle);
     try {
+      // Held until the file is closed or this process is gone: a kernel that starts meanwhile does not take it for one that a crash left.
+      lockFile(handle.fd);
       await file.append(first);
       await syncFolder(`${directory}/${folders.join('/')}`);
       return file;
