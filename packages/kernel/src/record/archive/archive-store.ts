@@ -10,7 +10,7 @@ import { migrate } from './index-schema.ts';
 import { KeptSpans } from './kept-spans.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
 import { deletable, type Deletable, type Want } from './retention.ts';
-import { SegmentIndex, type IndexedSegment, type Usage } from './segment-index.ts';
+import { SegmentIndex, type IndexedSegment, type PackedSegment, type Usage } from './segment-index.ts';
 import type { WholeSegment } from './recorded-segment.ts';
 
 export interface DiskSpace { readonly freeBytes: number; readonly totalBytes: number }
@@ -79,7 +79,7 @@ export class ArchiveStore implements Disposable {
   }
 
   get(file: string): IndexedSegment | null { return this.segments.get(file); }
-  between(cameraId: string, startUs: number, endUs: number): IndexedSegment[] { return this.segments.between(cameraId, startUs, endUs); }
+  between(cameraId: string, startUs: number, endUs: number): PackedSegment[] { return this.segments.packedBetween(cameraId, startUs, endUs); }
   usage(): Map<string, Usage> { return this.segments.usage(); }
   putGap(cameraId: string, gap: Gap): void { this.gaps.put(cameraId, gap); }
   removeGap(cameraId: string, startUs: number): void { this.gaps.remove(cameraId, startUs); }

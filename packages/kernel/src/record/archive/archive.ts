@@ -9,7 +9,7 @@ import type { CameraExtent, DiskSpace } from './archive-store.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
-import { appendSpan } from './segment-index.ts';
+import { appendSpan, unpack } from './segment-index.ts';
 import { StorageKeeper } from './storage-keeper.ts';
 import { StoreThread } from './store-thread.ts';
 
@@ -101,7 +101,7 @@ export class Archive implements ArchiveView, AsyncDisposable {
 
   async segments(cameraId: string, startUs: number, endUs: number): Promise<Segment[]> {
     const unindexed = this.#unindexed(cameraId, startUs, endUs);
-    const indexed = await this.#store.call('between', cameraId, startUs, endUs);
+    const indexed = (await this.#store.call('between', cameraId, startUs, endUs)).map(unpack);
     // What was not in the index when it was asked may be there by now, in a row of its own; then the row is right.
     const known = new Set(indexed.map(({ file }) => file));
     return [...indexed, ...unindexed.filter(({ file }) => !known.has(file))].filter(({ file }) => !this.#keeper.isDeleting(file)).sort((a, b) => a.startUs - b.startUs);
