@@ -107,8 +107,8 @@ export class CameraProcess {
   /** One child, from fork to exit; returns what ended it. */
   async #runOnce(signal: AbortSignal): Promise<string> {
     const child = fork(new URL('./main.ts', import.meta.url), [], {
-      // The heap is small: waking V8's helper threads to collect it costs more than they save.
-      execArgv: ['--single-threaded-gc'], serialization: 'advanced', stdio: ['ignore', this.#options.logger.level === 'silent' ? 'ignore' : 'inherit', 'inherit', 'ipc'],
+      // Little runs here, and seldom: waking V8's helper threads, to collect the small heap or to compile, costs more than they save.
+      execArgv: ['--single-threaded'], serialization: 'advanced', stdio: ['ignore', this.#options.logger.level === 'silent' ? 'ignore' : 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
     let killTimer: NodeJS.Timeout | undefined;
