@@ -1,6 +1,6 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
 import { accessSync, constants } from 'node:fs';
-import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type Settings } from '@ruth/protocol';
+import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraRoster } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
@@ -11,6 +11,7 @@ import { RestreamServer } from './live/restream/restream-server.ts';
 import { WebRtc } from './live/webrtc/webrtc.ts';
 import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import type { WhepSessions } from './live/webrtc/whep-sessions.ts';
+import { PtzControl } from './onvif/ptz-control.ts';
 import { Archive } from './record/archive/index.ts';
 import { Playback } from './record/playback/index.ts';
 
@@ -29,6 +30,7 @@ export class Kernel implements AsyncDisposable {
   readonly #cameras: CameraRoster<KernelCamera>;
   readonly #leases = new LeaseTable();
   readonly #webrtc: WebRtc | null;
+  readonly #ptz = new PtzControl();
   readonly #server = controlServer(this);
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
@@ -88,6 +90,12 @@ export class Kernel implements AsyncDisposable {
   /** Resolves when nothing of it runs any more; what it recorded stays. Throws `camera_not_found`, `shutting_down`. */
   removeCamera(id: string): Promise<void> { return this.#cameras.remove(id); }
 
+  /** Throws `camera_not_found`, `invalid_state` where nothing is known that could turn it, and what the device makes of it. */
+  async turnCamera(id: string, request: PtzRequest): Promise<void> { await this.#ptz.turn(this.#cameras.get(id).settings, request); }
+
+  /** Throws as `turnCamera` does. */
+  async presets(id: string): Promise<PtzStatus> { return this.#ptz.presets(this.#cameras.get(id).settings); }
+
   /** The RTSP output; null where it is not asked for. */
   get restream(): RestreamServer | null { return this.#restream; }
 
@@ -117,7 +125,7 @@ export class Kernel implements AsyncDisposable {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#playback?.[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#playback?.[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#ptz[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
     await this.#archive?.[Symbol.asyncDispose]();
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }

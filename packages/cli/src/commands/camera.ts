@@ -1,6 +1,7 @@
 // `ruth camera ...`: the cameras of a node, while it runs or not.
 import type { Command } from 'commander';
 import { addChangeCommands } from './camera/change.ts';
+import { addDiscoverCommand } from './camera/discover.ts';
 import { addListCommand } from './camera/list.ts';
 import { addProbeCommand } from './camera/probe.ts';
 
@@ -9,4 +10,5 @@ export function addCameraCommand(program: Command): void {
   addListCommand(camera);
   addChangeCommands(camera);
   addProbeCommand(camera);
+  addDiscoverCommand(camera);
 }

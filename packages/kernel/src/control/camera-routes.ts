@@ -1,14 +1,17 @@
 // Cameras at run time, on the kernel's own socket alone: whoever may write there may also read the passwords in ruth.yaml.
-import { assertId, CameraConfig, cameraUrlProblem, RuthError, validator, type CameraStatus } from '@ruth/protocol';
+import { assertId, CameraConfig, cameraUrlProblem, PtzRequest, RuthError, validator, type CameraStatus, type PtzStatus } from '@ruth/protocol';
 import type { FastifyInstance } from 'fastify';
 
 /** What these routes change. `Kernel` is it. */
 export interface CameraControl {
   putCamera(config: CameraConfig): Promise<CameraStatus>;
   removeCamera(id: string): Promise<void>;
+  turnCamera(id: string, request: PtzRequest): Promise<void>;
+  presets(id: string): Promise<PtzStatus>;
 }
 
 const cameraConfig = validator(CameraConfig);
+const ptzRequest = validator(PtzRequest);
 const idOf = (params: unknown): string => assertId((params as { id: string }).id, 'camera');
 
 export function addCameraRoutes(routes: FastifyInstance, kernel: CameraControl): void {
@@ -20,6 +23,11 @@ export function addCameraRoutes(routes: FastifyInstance, kernel: CameraControl):
   });
   routes.delete('/v1/cameras/:id', async (request, reply) => {
     await kernel.removeCamera(idOf(request.params));
+    return reply.code(204).send();
+  });
+  routes.get('/v1/cameras/:id/ptz', async (request) => kernel.presets(idOf(request.params)));
+  routes.post('/v1/cameras/:id/ptz', async (request, reply) => {
+    await kernel.turnCamera(idOf(request.params), ptzRequest.parse(request.body));
     return reply.code(204).send();
   });
 }
