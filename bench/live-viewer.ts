@@ -103,7 +103,8 @@ function takeNotes(stamp: typeof STAMP & { key: string; path: string }): void {
       notes.first[path] ??= frame.expectedDisplayTime;
       const drawnAt = video.videoWidth === stamp.width ? read(video) : null;
       if (drawnAt === null) notes.unreadable++;
-      else notes.frames.push({ path, drawnAt, shownAt: performance.timeOrigin + frame.expectedDisplayTime });
+      // By the clock that the camera read, too.
+      else notes.frames.push({ path, drawnAt, shownAt: Date.now() + frame.expectedDisplayTime - performance.now() });
     };
     video.requestVideoFrameCallback(told);
   };
