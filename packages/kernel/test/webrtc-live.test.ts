@@ -39,8 +39,9 @@ describe('live view over WebRTC', { skip: noCamera || noWebRtc() }, () => {
     const page = await browser.page();
     const first = await page.watch('front');
     await page.sees(first);
-    const second = await page.watch('front');
+    const { index: second } = await page.whep('front');
     await page.sees(second);
+    await page.sees(first);
     // It would have waited for the next one, a minute after the first, were it not for the pictures that are kept.
     assert.equal(kernel.kernel.camera('front').counters.keyframes, 1, 'the camera has sent one keyframe in all this time');
 
