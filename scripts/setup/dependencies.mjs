@@ -7,8 +7,9 @@ import { clearInterval, setInterval } from 'node:timers';
 import { runCommand } from './command.mjs';
 import { SetupError } from './progress.mjs';
 
-// Install scripts of packages that would fetch programs which Ruth does not use: FFmpeg's own, and CUDA's libraries.
-const INSTALL_ENVIRONMENT = { SKIP_FFMPEG: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' };
+// Install scripts of packages that would fetch programs which Ruth does not use, FFmpeg's own and CUDA's libraries, or one that
+// set-up gets by itself (mediasoup-worker.mjs): mediasoup's fails, and the installation with it, where nothing can be fetched.
+const INSTALL_ENVIRONMENT = { SKIP_FFMPEG: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip', MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN || 'later' };
 const COUNT_MS = 500;
 
 /** @typedef {{ version?: string, link?: boolean, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockEntry */
