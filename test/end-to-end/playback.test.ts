@@ -1,4 +1,4 @@
-// Recordings as their users see them: a real camera that fails for a while, the kernel that records it, the server, and at the
+// Recordings as their users see them: a real camera with sound and reordered pictures that fails for a while, the kernel that records it, the server, and at the
 // end foreign tools and a real browser.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -12,7 +12,7 @@ import { Kernel } from '@ruth/kernel';
 import { parseSettings, RuthError, type CameraStatus, type ExportStatus, type Timeline } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
 import { createLogger } from '@ruth/transport';
-import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
+import { Clips, ffmpeg, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { browserMissing, launchBrowser } from '../../packages/web/test/browser.ts';
 
@@ -46,8 +46,10 @@ class Site {
 
   async start(): Promise<void> {
     this.clips = await Clips.open();
-    const clip = await this.clips.make('camera.mp4', { seconds: 120 });
-    this.camera = await RealCamera.start({ front: launch.h264(clip) });
+    const [silent, clip] = [await this.clips.make('silent.mp4', { seconds: 120, extra: ['-bf', '2'] }), `${this.clips.directory}/camera.mp4`];
+    await ffmpeg('-i', silent, '-f', 'lavfi', '-i', 'sine=440:r=16000', '-t', '120', '-c:v', 'copy', '-c:a', 'aac', clip);
+    const front = `filesrc location=${clip} ! qtdemux name=d d.video_0 ! queue ! h264parse ! rtph264pay name=pay0 config-interval=-1 d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1`;
+    this.camera = await RealCamera.start({ front });
     this.folder = await mkdtemp(`${tmpdir()}/ruth-play-`);
     this.rings = await mkdtemp('/dev/shm/ruth-test-');
     await mkdir(join(this.folder, 'page/assets'), { recursive: true });
@@ -70,7 +72,7 @@ class Site {
     const { port } = this.camera;
     await this.camera[Symbol.asyncDispose]();
     await until<CameraStatus>(() => this.kernel.camera('front'), ({ state }) => state !== 'streaming', 'the camera is missed');
-    this.camera = await RealCamera.start({ front: launch.h264(clip) }, { port });
+    this.camera = await RealCamera.start({ front }, { port });
     await until(() => this.timeline(), ({ spans }) => spans.length === 2 && spans[1]!.end - spans[1]!.start > 8, 'the camera is recorded again');
   }
 
@@ -132,6 +134,10 @@ test('what a camera sent before and after it failed plays as one, picture after 
   const response = await fetch(`${site.url}/api/v1/exports/${made.export_id}/file`);
   assert.match(response.headers.get('content-disposition')!, /^attachment; filename="front_\d{4}-\d\d-\d\dT[\d-]+Z\.mp4"$/);
   await writeFile(file, Buffer.from(await response.arrayBuffer()));
+  for (const input of [playlist, file]) {
+    const { stdout: codecs } = await run('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', input]);
+    assert.deepEqual([...new Set(codecs.trim().split(/\s+/))].sort(), ['aac', 'h264']);
+  }
   const [fromHls, fromExport] = [await packets(playlist), await packets(file, '-ignore_editlist', '1')];
   // What was recorded of the last seconds meanwhile belongs to neither.
   assert.ok(fromExport.length > 16 * 25 && Math.abs(fromExport.length - fromHls.length) <= 13, `${fromExport.length} ${fromHls.length}`);

@@ -1,6 +1,7 @@
 // Pictures of the past: the one that was shown at the instant, in its right colours, whatever happens to the process that makes it.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { before, after, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -84,6 +85,32 @@ test('bytes that are no video cost their own picture alone, and nobody waits for
   ]);
   assert.deepEqual(answers.slice(0, 3).map((answer) => answer.status === 'fulfilled' ? 'a picture' : (answer.reason as { code: string }).code), ['stream_corrupt', 'cancelled', 'a picture']);
 });
+
+test('a process that is killed costs no more than the picture it was at', options, async () => {
+  await using folder = await RecordedFolder.make();
+  await folder.record('front', await clips.make('killed.mp4', { seconds: 2 }), { startUs: START_US });
+  await using snapshots = new Snapshots(logger);
+  const picture = (): Promise<Buffer> => snapshots.past(folder, 'front', START_US, 64, still);
+  const first = await picture();
+  const [makers, cut] = [children('picture-main'), picture()];
+  assert.equal(makers.length, 1);
+  process.kill(makers[0]!, 'SIGKILL');
+  // It may have been done already, at it, or not yet asked for it.
+  await cut.catch((error: { code: string }) => assert.ok(['stream_corrupt', 'internal'].includes(error.code), error.code));
+  assert.ok((await picture()).equals(first));
+});
+
+/** Process ids of this process' own children that run a file of that name. */
+function children(name: string): number[] {
+  return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(name);
+    } catch {
+      return false;
+    }
+  }).map(Number);
+}
 
 test('more pictures than can wait are refused, and the others are made', options, async () => {
   await using folder = await RecordedFolder.make();

@@ -10,7 +10,8 @@ import type { Upstream } from './upstream.ts';
 const CONNECT_TIMEOUT_MS = 3000;
 /** A picture may have to wait for others, and for a keyframe long before it. */
 const ANSWER_TIMEOUT_MS = 30_000;
-const MAX_CONNECTIONS = 128;
+/** Half as many may read files at once, as the kernel has it. */
+const MAX_REQUESTS = 128;
 const PASSED_TO_KERNEL = ['range', 'accept'] as const;
 const PASSED_TO_PAGE = ['content-type', 'content-length', 'content-range', 'content-disposition', 'accept-ranges', 'cache-control', 'etag'] as const;
 const OF_A_CAMERA = ['timeline', 'keyframes', 'snapshot.jpg', 'hls/index.m3u8', 'hls/:file/:name', 'segments/:name'];
@@ -19,9 +20,15 @@ const exportRequest = validator(ExportRequest);
 const clipRequest = validator(ClipRequest);
 
 export function addRecordings(app: FastifyInstance, kernel: Upstream, authorize: AuthorizeView | undefined): void {
-  const agent = new Agent({ connect: { socketPath: kernel.socketPath, timeout: CONNECT_TIMEOUT_MS }, connections: MAX_CONNECTIONS, headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS });
+  const agent = new Agent({ connect: { socketPath: kernel.socketPath, timeout: CONNECT_TIMEOUT_MS }, connections: MAX_REQUESTS, headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS });
   app.addHook('onClose', async () => { await agent.destroy(); });
-  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => passOn(agent, request, reply);
+  let running = 0;
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    if (running >= MAX_REQUESTS) throw new RuthError('overloaded', `${MAX_REQUESTS} requests for recordings are being answered already`);
+    running++;
+    reply.raw.once('close', () => { running--; });
+    return passOn(agent, request, reply);
+  };
   for (const path of OF_A_CAMERA) app.get(`/api/v1/cameras/:id/${path}`, { preHandler: viewGuard(authorize) }, handler);
   app.route({ method: ['PUT', 'DELETE'], url: '/api/v1/cameras/:id/kept', preHandler: viewGuard(authorize), handler });
   app.get('/api/v1/storage', handler);

@@ -83,7 +83,10 @@ export class PictureProcess implements AsyncDisposable {
         this.#logger.warn('the process that makes pictures ended; the next picture starts another');
         fail(new RuthError('stream_corrupt', 'the decoder ended over this picture'));
       };
-      const onError = (cause: Error): void => fail(new RuthError('internal', `the process that makes pictures cannot be asked: ${cause.message}`, { cause }));
+      const onError = (cause: Error): void => {
+        if (this.#child === child) this.#end();
+        fail(new RuthError('internal', `the process that makes pictures cannot be asked: ${cause.message}`, { cause }));
+      };
       const limit = setTimeout(() => {
         this.#end();
         fail(new RuthError('timeout', `the picture was not made within ${JOB_LIMIT_MS} ms`));
