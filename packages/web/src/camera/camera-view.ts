@@ -28,6 +28,8 @@ const REPORT_EVERY_MS = 250;
 const HIDDEN_LIMIT_MS = 10_000;
 const MIN_DELAY_S = 0.4;
 const MAX_DELAY_S = 2;
+/** From a picture to the next look after it. */
+const CARRIED_ON_S = 0.5;
 
 export interface CameraViewOptions {
   readonly cameraId: string;
@@ -96,9 +98,14 @@ export class CameraView implements Disposable {
 
   set models(models: readonly ModelAtCamera[]) {
     this.#models = models;
-    // Late enough that the look after a picture is there when the picture is shown.
-    const slowestMs = Math.max(0, ...models.filter((model) => model.shown).map(({ subscription }) => (subscription.latency_ms ? subscription.latency_ms.p95 + 1000 / subscription.desired_fps : 0)));
-    this.#live.targetDelayS = Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestMs / 1000 + 0.1));
+    const slowestS = (latency: 'p50' | 'p95'): number => Math.max(0, ...models.filter((model) => model.shown).map(({ subscription: { latency_ms, desired_fps } }) => (latency_ms ? latency_ms[latency] / 1000 + 1 / desired_fps : 0)));
+    const typicalS = slowestS('p50');
+    this.#live.delays = {
+      // Late enough that the look after a picture is there when the picture is shown.
+      mseS: Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestS('p95') + 0.1)),
+      // Looks that are a little late are carried on; later ones would lie beside what they are about.
+      webRtcS: typicalS > CARRIED_ON_S ? Math.min(MAX_DELAY_S, typicalS) : 0,
+    };
     this.#repaint();
   }
 

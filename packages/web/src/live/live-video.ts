@@ -7,6 +7,9 @@ import { webRtcMissing, WebRtcPlayer } from './webrtc-player.ts';
 
 export interface LivePathReport { readonly name: PathName; readonly why: string }
 
+/** How far behind the newest picture each way shall play, seconds. WebRTC that the user chose plays as early as it can. */
+export interface LiveDelays { readonly mseS: number; readonly webRtcS: number }
+
 export interface LiveVideoOptions {
   /** Takes the video elements, the one that is shown topmost. */
   readonly container: HTMLElement;
@@ -24,8 +27,6 @@ export interface LiveVideoOptions {
 interface Mse { readonly video: HTMLVideoElement; readonly player: MsePlayer; readonly following: AbortController }
 interface WebRtc { readonly video: HTMLVideoElement; readonly player: WebRtcPlayer; readonly following: AbortController; shown: boolean; heldBackS: number }
 
-/** Looks this late can be carried on to the picture that is shown. */
-const CARRIED_ON_S = 0.5;
 const HELD_BACK_STEP_S = 0.2;
 const RETRY_FIRST_MS = 4000;
 const RETRY_LONGEST_MS = 60_000;
@@ -42,21 +43,16 @@ export class LiveVideo {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #webRtcProblem: string | null = null;
   #msePhase: LivePhase = { name: 'idle' };
-  #targetDelayS = 0.4;
+  #delays: LiveDelays = { mseS: 0.4, webRtcS: 0 };
   #wallOrigin: WallOrigin | null = null;
 
   constructor(options: LiveVideoOptions) { this.#options = options; }
 
-  /**
-   * How far behind the newest picture a look at it is known, seconds. MSE plays that late. WebRTC plays as early as it can,
-   * with looks carried on; where they are too old for that, it plays as late as MSE, or boxes would lie beside what they are about.
-   */
-  set targetDelayS(value: number) {
-    this.#targetDelayS = value;
-    if (this.#mse) this.#mse.player.targetDelayS = value;
-    if (!this.#webRtc) return;
+  set delays(delays: LiveDelays) {
+    this.#delays = delays;
+    if (this.#mse) this.#mse.player.targetDelayS = delays.mseS;
     const heldBackS = this.#heldBackS;
-    if (Math.abs(heldBackS - this.#webRtc.heldBackS) < HELD_BACK_STEP_S && heldBackS !== 0) return;
+    if (!this.#webRtc || (heldBackS !== 0 && Math.abs(heldBackS - this.#webRtc.heldBackS) < HELD_BACK_STEP_S)) return;
     this.#webRtc.player.heldBackS = this.#webRtc.heldBackS = heldBackS;
   }
 
@@ -72,7 +68,7 @@ export class LiveVideo {
   get shownVideo(): HTMLVideoElement | null { return this.#webRtc?.shown ? this.#webRtc.video : this.#mse?.video ?? this.#frozen; }
 
   get path(): LivePathReport {
-    if (this.#webRtc?.shown) return { name: 'webrtc', why: `${this.#choice === 'webrtc' ? 'WebRTC, as you chose' : 'WebRTC: the least delay'}${this.#webRtc.heldBackS > 0 ? `; held back ${this.#webRtc.heldBackS.toFixed(1)} s, so that what slow models see lies on it` : ''}.` };
+    if (this.#webRtc?.shown) return { name: 'webrtc', why: `${this.#choice === 'webrtc' ? 'WebRTC, as you chose: as early as can be' : 'WebRTC: the least delay'}${this.#webRtc.heldBackS > 0 ? `; held back ${this.#webRtc.heldBackS.toFixed(1)} s, so that what slow models see lies on it` : ''}.` };
     if (this.#choice === 'mse') return { name: 'mse', why: 'MSE (fMP4 over a WebSocket), as you chose.' };
     if (this.#choice === 'webrtc') return { name: 'webrtc', why: `WebRTC, as you chose${this.#webRtcProblem === null ? '' : `; it does not play: ${this.#webRtcProblem}`}.` };
     return { name: 'mse', why: this.#webRtcProblem === null ? 'MSE (fMP4 over a WebSocket) until WebRTC is there.' : `MSE (fMP4 over a WebSocket), as there is no WebRTC: ${this.#webRtcProblem}.` };
@@ -107,7 +103,7 @@ export class LiveVideo {
     const video = liveVideoElement(this.#options.label);
     const following = new AbortController();
     const player = new MsePlayer(video, this.#options.mseUrl, (phase) => this.#onMsePhase(phase));
-    player.targetDelayS = this.#targetDelayS;
+    player.targetDelayS = this.#delays.mseS;
     this.#mse = { video, player, following };
     // Under the last picture of another path, until it has one of its own.
     this.#options.container.prepend(video);
@@ -160,7 +156,7 @@ export class LiveVideo {
     });
   }
 
-  get #heldBackS(): number { return this.#targetDelayS > CARRIED_ON_S ? this.#targetDelayS : 0; }
+  get #heldBackS(): number { return this.#choice === 'webrtc' ? 0 : this.#delays.webRtcS; }
 
   /** To the hour is near enough, so this browser's own clock serves. */
   #nearPtsUs(epoch: number): number {

@@ -24,7 +24,7 @@ export function RecordingsToolbar({ cameras, cameraId, dayS, oldestS, nowS, onCa
   return (
     <div className="recordings-toolbar">
       <select aria-label="Camera" value={cameraId} onChange={(event) => onCamera(event.target.value)}>
-          {cameras.map(({ camera_id, name }) => <option key={camera_id} value={camera_id}>{name}</option>)}
+        {cameras.map(({ camera_id, name }) => <option key={camera_id} value={camera_id}>{name}</option>)}
       </select>
       <div className="day" role="group" aria-label="Day">
         <button type="button" className="button" aria-label="The day before" disabled={day <= first} onClick={() => onDay(dayStartS(dayS, -1))}>{'\u2039'}</button>
