@@ -68,7 +68,11 @@ for (const id of ['h264', 'hevc', 'bframes'] as const) {
     const source = await pictures(sources.get(id)!);
     const first = source.indexOf(shown[0]!);
     assert.ok(shown.length > 75 && first >= 0);
-    assert.deepEqual(shown, source.slice(first, first + shown.length));
+    const lost = child.status!.packets_lost;
+    // It may end between a picture and those that are shown before it.
+    if (id === 'bframes') shown.splice(-4);
+    const differs = shown.findIndex((hash, index) => hash !== source[first + index]);
+    assert.equal(differs, -1, `picture ${differs} of ${shown.length} is number ${source.indexOf(shown[differs]!) - first} of the source; ${lost} packets lost; ${JSON.stringify(child.status!.recording)}`);
     assert.ok(Math.abs(closed[0]!.startUs / 1000 - Date.now()) < 60_000);
   });
 }
