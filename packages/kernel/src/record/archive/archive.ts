@@ -23,6 +23,7 @@ export interface ArchiveOptions {
 }
 
 const LOOK_INTERVAL_MS = 1000;
+const ROOM_TO_START_BYTES = 16 << 20;
 
 export class Archive implements ArchiveView, AsyncDisposable {
   readonly #options: ArchiveOptions;
@@ -58,12 +59,13 @@ export class Archive implements ArchiveView, AsyncDisposable {
     const { settings: { directory }, logger } = options;
     const store = await StoreThread.open(directory);
     try {
-      const { counts, inUse } = await store.call('repair', (options.clock ?? systemClock).utcUs());
+      const nowUs = (options.clock ?? systemClock).utcUs();
+      const { counts, inUse } = await withRoom(store, nowUs, () => store.call('repair', nowUs));
       const found = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
       if (Object.keys(found).some((kind) => kind !== 'files')) logger.warn({ ...found, in_use: inUse }, 'the recordings were not ended in order; they are put right');
       const extents = await store.call('extents');
       const tell = async (cameraId: string, gap: Gap): Promise<void> => {
-        await store.call('putGap', cameraId, gap);
+        await withRoom(store, nowUs, () => store.call('putGap', cameraId, gap));
         options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
       };
       for (const [cameraId, { newestEndUs, gap: left }] of extents) {
@@ -116,7 +118,9 @@ export class Archive implements ArchiveView, AsyncDisposable {
   async timeline(cameraId: string, startUs: number, endUs: number): Promise<Timeline> {
     if (!this.#cameras.has(cameraId) && !this.#extents.has(cameraId)) throw new RuthError('camera_not_found', `there is no camera ${JSON.stringify(cameraId)}, nor was one recorded`);
     const unindexed = this.#unindexed(cameraId, 0, Infinity);
-    const { spans, gaps, oldestUs, newestUs } = await this.#store.call('timeline', cameraId, startUs, endUs);
+    const newGaps = (this.#cameras.get(cameraId)?.unindexedGaps() ?? []).filter((gap) => gap.startUs < endUs && (gap.endUs ?? Infinity) > startUs);
+    const { spans, gaps: known, oldestUs, newestUs } = await this.#store.call('timeline', cameraId, startUs, endUs);
+    const gaps = [...known.filter((gap) => newGaps.every((newer) => newer.startUs !== gap.startUs)), ...newGaps].sort((a, b) => a.startUs - b.startUs);
     const seconds = (us: number | null | undefined): number | null => (us === null || us === undefined ? null : us / 1e6);
     for (const segment of unindexed) {
       if (segment.startUs < (newestUs ?? -Infinity) || segment.startUs >= endUs || segment.endUs <= startUs) continue;
@@ -173,5 +177,18 @@ export class Archive implements ArchiveView, AsyncDisposable {
 
   #unindexed(cameraId: string, startUs: number, endUs: number): Segment[] {
     return (this.#cameras.get(cameraId)?.unindexed() ?? []).filter((segment) => segment.startUs < endUs && segment.endUs > startUs);
+  }
+}
+
+/** A kernel that starts on a full disk starts all the same: the oldest recordings make room for what the index must note. */
+async function withRoom<T>(store: StoreThread, nowUs: number, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof RuthError) || error.code !== 'disk_full') throw error;
+    const limits = { all: { maxAgeDays: null, maxBytes: null }, cameras: {} };
+    const oldest = await store.call('deletable', { limits, nowUs, bytes: ROOM_TO_START_BYTES, passedOver: [], atMost: 64 });
+    await store.call('delete', oldest.map(({ file }) => file), nowUs);
+    return write();
   }
 }

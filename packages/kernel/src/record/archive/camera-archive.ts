@@ -42,7 +42,10 @@ export class CameraArchive {
   readonly #unwritten = new Map<string, WholeSegment>();
   /** Files without a row whose recorder is gone. */
   readonly #abandoned = new Set<string>();
-  /** Names of both kinds that the store is at. */
+  /** Gaps that are not in the index yet, by their start. */
+  readonly #gaps = new Map<number, Gap>();
+  #gapsFailed = false;
+  /** Names of both kinds of files that the store is at. */
   readonly #underWay = new Set<string>();
   #wanted = false;
   #limits: Retention = { maxAgeDays: null, maxBytes: null };
@@ -57,10 +60,11 @@ export class CameraArchive {
       clock, recordedUntilUs: extent.newestEndUs, gap: extent.gap,
       onGap: (gap) => {
         options.onGap(eventGap(gap));
-        this.#follow(store.call('putGap', cameraId, gap));
+        this.#putGap(gap);
       },
       onWithdrawn: (gap) => {
         options.onGap({ ...eventGap(gap), end: gap.startUs / 1e6 });
+        this.#gaps.delete(gap.startUs);
         this.#follow(store.call('removeGap', cameraId, gap.startUs));
       },
     });
@@ -83,6 +87,8 @@ export class CameraArchive {
     const open = [...this.#open.values()].filter(({ fragments }) => fragments.length > 0).map(({ segment, fragments }) => ({ ...segment, fragments: [...fragments] }));
     return [...this.#unwritten.values(), ...open].sort((a, b) => a.startUs - b.startUs);
   }
+
+  unindexedGaps(): Gap[] { return [...this.#gaps.values()]; }
 
   take(message: RecordingMessage): void {
     if (message.type === 'segment-opened') this.#open.set(message.segment.file, { segment: message.segment, fragments: [] });
@@ -115,6 +121,9 @@ export class CameraArchive {
     if (this.#wanted) this.#watch.look();
     for (const segment of this.#unwritten.values()) this.#put(segment);
     this.#adoptAbandoned();
+    if (!this.#gapsFailed) return;
+    this.#gapsFailed = false;
+    for (const gap of this.#gaps.values()) this.#putGap(gap);
   }
 
   /** The recorder is gone, and none will come soon: what it left is in the index, and the gap that begins says why. */
@@ -162,6 +171,17 @@ export class CameraArchive {
     }
     this.#unwritten.set(whole.file, whole);
     this.#put(whole);
+  }
+
+  #putGap(gap: Gap): void {
+    this.#gaps.set(gap.startUs, gap);
+    this.#follow(this.#options.store.call('putGap', this.#options.cameraId, gap).then(
+      () => { if (this.#gaps.get(gap.startUs) === gap) this.#gaps.delete(gap.startUs); },
+      (error: unknown) => {
+        this.#gapsFailed = true;
+        throw error;
+      },
+    ));
   }
 
   #put(segment: WholeSegment): void {

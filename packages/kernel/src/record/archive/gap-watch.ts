@@ -74,7 +74,7 @@ export class GapWatch {
   }
 
   /** What keeps the camera from being recorded, as far as is known. May be told again and again. */
-  trouble(cause: GapCause, message: string | null): void { this.#trouble = { cause, message }; }
+  trouble(cause: GapCause, message: string | null): void { this.#trouble = { cause, message: message ?? (this.#trouble?.cause === cause ? this.#trouble.message : null) }; }
 
   /** To be called every second or so. */
   look(): void {
