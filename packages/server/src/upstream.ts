@@ -41,13 +41,13 @@ export class Upstream implements AsyncDisposable {
   }
 
   /** The answer as it is. Throws `timeout`, `unreachable`. */
-  async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null }: { headers?: Record<string, string>; body?: string | null } = {}): Promise<UpstreamAnswer> {
+  async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null, timeoutMs = ANSWER_TIMEOUT_MS }: { headers?: Record<string, string>; body?: string | null; timeoutMs?: number } = {}): Promise<UpstreamAnswer> {
     try {
-      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, signal: AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS) });
+      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
       return { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() };
     } catch (cause) {
       const late = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || (cause as Error).name === 'TimeoutError';
-      if (late) throw new RuthError('timeout', `${this.name} did not answer within ${ANSWER_TIMEOUT_MS} ms`, { cause });
+      if (late) throw new RuthError('timeout', `${this.name} did not answer within ${timeoutMs} ms`, { cause });
       throw new RuthError('unreachable', `${this.name} cannot be reached`, { cause });
     }
   }

@@ -8,6 +8,8 @@ type Guard = (request: FastifyRequest) => Promise<void>;
 
 const PASSED_ON = ['content-type', 'if-match'];
 const PASSED_BACK = ['content-type', 'etag', 'accept-post', 'accept-patch', 'allow', 'retry-after'];
+/** The first viewer waits until a process of mediasoup has started. */
+const ANSWER_TIMEOUT_MS = 12_000;
 const SESSION = /^[0-9a-f-]{36}$/;
 
 /** `routes` is a context of its own: it takes bodies of every type as text, and leaves it to the kernel what it thinks of them. */
@@ -24,7 +26,7 @@ async function pass(kernel: Upstream, request: FastifyRequest, reply: FastifyRep
   if (session !== undefined && !SESSION.test(session)) throw new RuthError('not_found', 'there is no such WHEP session');
   const path = `/v1/cameras/${id}/whep${session === undefined ? '' : `/${session}`}`;
   const headers = Object.fromEntries(PASSED_ON.flatMap((name) => { const value = request.headers[name]; return typeof value === 'string' ? [[name, value]] : []; }));
-  const answer = await kernel.ask(request.method as 'POST', path, { headers, body: typeof request.body === 'string' ? request.body : null });
+  const answer = await kernel.ask(request.method as 'POST', path, { headers, body: typeof request.body === 'string' ? request.body : null, timeoutMs: ANSWER_TIMEOUT_MS });
   for (const name of PASSED_BACK) if (answer.headers[name] !== undefined) void reply.header(name, answer.headers[name]);
   const { location } = answer.headers;
   if (typeof location === 'string') void reply.header('location', `/api${location}`);
