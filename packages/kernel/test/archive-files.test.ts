@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
@@ -246,6 +246,27 @@ test('a full disk: recording pauses with an event and a gap, old recordings make
   assert.deepEqual(events.flatMap((event) => (event.type === 'recording.storage' ? event.state : [])), ['full', 'ok']);
   const { gaps } = await archive.timeline('cam', START_US, time.us + 60e6);
   assert.deepEqual(gaps.map(({ start, end, cause }) => [start, end, cause]), [[segments[4]!.endUs / 1e6, next!.startUs / 1e6, 'disk_full']]);
+});
+
+test('a kernel that died as the disk filled up starts on the full disk, and makes room for what the index must note', real, async (context) => {
+  await using at = await place();
+  await recorded(at);
+  const small = `${at.folder.directory}-small`;
+  await mkdir(small);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small]).status !== 0) return context.skip('needs to mount a small disk');
+  try {
+    await at.archive[Symbol.asyncDispose]();
+    await cp(at.folder.directory, join(small, 'recordings'), { recursive: true });
+    spawnSync('dd', ['if=/dev/zero', `of=${small}/ballast`, 'bs=4096'], { stdio: 'ignore' });
+    await using archive = await Archive.open({
+      settings: { directory: join(small, 'recordings'), segmentS: 2, maxAgeDays: null, maxBytes: null, minFreeBytes: 0 }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined,
+    });
+    const { gaps } = await archive.timeline('cam', START_US, START_US + 60e6);
+    assert.deepEqual(gaps.map(({ cause }) => cause), ['process_died']);
+  } finally {
+    execFileSync('umount', ['-l', small]);
+    await rm(small, { recursive: true, force: true });
+  }
 });
 
 test('a deletion that was cut short is ended at the next start', real, async () => {

@@ -1,6 +1,6 @@
 // The folder of recordings and its index: opened by one process at a time, changed so that a crash at any moment leaves what a
 // repair can put right. Synchronous where the disk is; meant for a thread of its own (store-thread.ts).
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, statfsSync, unlinkSync, writeSync, ftruncateSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, statfsSync, unlinkSync, writeFileSync, writeSync, ftruncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RuthError, type RecordedSpan } from '@ruth/protocol';
@@ -32,6 +32,8 @@ export interface Deletion { readonly files: readonly string[]; readonly bytes: n
 
 export const INDEX_FILE = 'index.sqlite';
 const LOCK_FILE = '.lock';
+const RESERVE_FILE = '.reserve';
+const RESERVE_BYTES = 1 << 20;
 /** An hour's folder is removed only when no recorder can be about to write into it. */
 const FOLDER_IN_USE_MS = 2 * 3600_000;
 /** Gaps of a camera without files are told of for so long. */
@@ -58,7 +60,7 @@ export class ArchiveStore implements Disposable {
   static open(directory: string): ArchiveStore {
     const lock = claim(directory);
     try {
-      return new ArchiveStore(directory, openIndex(join(directory, INDEX_FILE)), lock);
+      return new ArchiveStore(directory, openWithReserve(directory), lock);
     } catch (error) {
       closeSync(lock);
       throw error;
@@ -192,6 +194,30 @@ function claim(directory: string): number {
     // On a full disk the lock holds all the same; only its owner is not told.
   }
   return fd;
+}
+
+/** Even to be opened the index needs some room. It is kept free for the day on which the disk is full. */
+function openWithReserve(directory: string): DatabaseSync {
+  const path = join(directory, INDEX_FILE);
+  const reserve = join(directory, RESERVE_FILE);
+  try {
+    const database = openIndex(path);
+    keepReserve(reserve);
+    return database;
+  } catch (error) {
+    if (!existsSync(reserve)) throw error;
+    rmSync(reserve);
+    return openIndex(path);
+  }
+}
+
+function keepReserve(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, Buffer.alloc(RESERVE_BYTES), { mode: 0o640 });
+  } catch {
+    rmSync(path, { force: true });
+  }
 }
 
 function openIndex(path: string): DatabaseSync {
