@@ -83,8 +83,8 @@ test('the protocol does no I/O, so that it runs in a browser too', () => {
 });
 
 test('only entry files read arguments and environment, handle signals, or exit', () => {
-  // runProcess is what the main.ts files share; foreground, container and conformance are the same for commands.
-  const entries = [/(^|\/)(main|[a-z-]+-main)\.tsx?$/, /^packages\/transport\/src\/process\/run-process\.ts$/, /^packages\/cli\/src\/(commands\/(foreground|container|conformance)|terminal)\.ts$/];
+  // runProcess is what the main.ts files share; foreground, entry-process and conformance are the same for commands.
+  const entries = [/(^|\/)(main|[a-z-]+-main)\.tsx?$/, /^packages\/transport\/src\/process\/run-process\.ts$/, /^packages\/cli\/src\/(commands\/(foreground|entry-process|container|conformance)|terminal)\.ts$/];
   const wrong: string[] = [];
   for (const source of sources) {
     if (source.package === 'web' || entries.some((entry) => entry.test(source.file))) continue;

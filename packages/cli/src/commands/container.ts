@@ -1,8 +1,7 @@
 // `ruth container run <folder>`: one model container alone.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { becomeEntry } from './entry-process.ts';
 import { entryOf } from '../supervisor/definitions.ts';
 
 export function addContainerCommand(program: Command): void {
@@ -15,11 +14,6 @@ export function addContainerCommand(program: Command): void {
         process.exit(1);
       }
       const config = options.config === undefined ? [] : ['-c', options.config];
-      const child = spawn(process.execPath, [entryOf('@ruth/container'), ...config, folder], { stdio: 'inherit' });
-      // Ctrl-C reaches the child by itself; what was sent to us alone is passed on.
-      process.on('SIGINT', () => undefined);
-      process.on('SIGTERM', () => child.kill('SIGTERM'));
-      const [code, signal] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
-      process.exit(signal === null ? code ?? 1 : 1);
+      await becomeEntry(entryOf('@ruth/container'), [...config, folder], 1);
     });
 }

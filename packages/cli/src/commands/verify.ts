@@ -1,7 +1,6 @@
 // `ruth verify`: compares the recordings with their index, and repairs on request.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { Command } from 'commander';
+import { becomeEntry } from './entry-process.ts';
 import { entryOf } from '../supervisor/definitions.ts';
 
 interface VerifyOptions { config: string; directory?: string; repair: boolean; decode: boolean; json: boolean }
@@ -18,10 +17,6 @@ export function addVerifyCommand(program: Command): void {
     .action(async ({ config, directory, repair, decode, json }: VerifyOptions) => {
       const place = directory === undefined ? ['-c', config] : ['--directory', directory];
       const flags = Object.entries({ repair, decode, json }).flatMap(([name, set]) => (set ? [`--${name}`] : []));
-      const child = spawn(process.execPath, [entryOf('@ruth/kernel', 'record/verify-main.ts'), ...place, ...flags], { stdio: 'inherit' });
-      process.on('SIGINT', () => undefined);
-      process.on('SIGTERM', () => child.kill('SIGTERM'));
-      const [code, signal] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
-      process.exit(signal === null ? code ?? 2 : 2);
+      await becomeEntry(entryOf('@ruth/kernel', 'record/verify-main.ts'), [...place, ...flags], 2);
     });
 }
