@@ -82,6 +82,12 @@ export class Viewer {
     return this.#open;
   }
 
+  /** RTP packets so far; 0 for one who is gone. */
+  async packetsSent(): Promise<number> {
+    const stats = await this.#consumer?.getStats().catch(() => null);
+    return stats?.find(({ type }) => type === 'outbound-rtp')?.packetCount ?? 0;
+  }
+
   close(reason: RuthError | null): void {
     if (!this.#open) return;
     this.#open = false;

@@ -1,4 +1,5 @@
 // Live view of one camera over WebRTC: one producer for any number of viewers, made for the first and gone with the last.
+import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type WebRtcStream } from '@ruth/protocol';
 import type { RtpTarget } from '../../ingest/messages.ts';
 import { CameraSource } from './camera-source.ts';
@@ -6,6 +7,8 @@ import { Viewer } from './viewer.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 const MAX_VIEWERS = 256;
+const MAX_REPEATS = 4;
+const REPEAT_AFTER_MS = 1200;
 
 export interface WebRtcCameraOptions {
   readonly cameraId: string;
@@ -74,7 +77,13 @@ export class WebRtcCamera {
     // Told only now, so that the pictures since the last keyframe, with which the camera's process begins, are not missed by the first viewer.
     if (!await viewer.watch() || !source || source.closed) return;
     this.#options.onWanted(source.target);
-    if (atOnce && this.#viewers.size > 1) this.#options.onRepeat?.();
+    if (!atOnce || this.#viewers.size === 1) return;
+    // Asked again where nothing came of it: a branch that has just been made may miss the first packets.
+    for (let times = 0; times < MAX_REPEATS && viewer.open; times++) {
+      this.#options.onRepeat?.();
+      await delay(REPEAT_AFTER_MS, undefined, { ref: false });
+      if (await viewer.packetsSent() > 0) return;
+    }
   }
 
   /** The camera's status may be another: viewers are told, or let go where there is nothing for them any more. */
