@@ -33,6 +33,7 @@ test('dates grow, and keep to the clock of the node whatever the drift and the j
         arrivedAtUs = Math.max(arrivedAtUs, trueUs + delayUs);
         const at = ticks(index * intervalUs * (1 + drift));
         const next = index === 0 ? clock.start(at, arrivedAtUs) : clock.advance(at, arrivedAtUs);
+        clock.settle();
         assert.ok(next > date, 'grows');
         date = next;
         assert.ok(date - trueUs > -slackUs && date - trueUs < mostDelayUs + slackUs, `picture ${index}: ${date - trueUs} us from the truth`);
@@ -44,6 +45,7 @@ test('dates grow, and keep to the clock of the node whatever the drift and the j
 test('a camera that counts a sixth too slow is followed without a hole', () => {
   const clock = new WallClock(0);
   clock.start(0, START_US);
+  clock.settle();
   for (let index = 1; index < 5000; index++) {
     const trueUs = START_US + index * 40_000;
     const date = clock.advance(ticks(index * 40_000 * 5 / 6), trueUs);
@@ -55,6 +57,7 @@ test('a camera that counts a sixth too slow is followed without a hole', () => {
 test('a pause of the network moves no date, for what it held back comes in a rush', () => {
   const clock = new WallClock(0);
   clock.start(0, START_US);
+  clock.settle();
   for (let index = 1; index < 1000; index++) {
     const trueUs = START_US + index * 40_000;
     const heldUs = index >= 500 && index < 600 ? START_US + 600 * 40_000 : trueUs;
@@ -63,9 +66,30 @@ test('a pause of the network moves no date, for what it held back comes in a rus
   }
 });
 
+test('what a server had kept and sends in a rush at the beginning is dated when it was, not when it came', async () => {
+  await using folder = await RecordingFolder.make();
+  const closed: Segment[] = [];
+  const send = async (message: RecordingMessage): Promise<void> => { if (message.type === 'segment-closed') closed.push(message.segment); };
+  const recorder = new Recorder({ cameraId: 'door', directory: folder.directory, segmentS: 60, notBeforeUs: 0, send });
+  recorder.setWanted(true);
+  recorder.begin(FORMAT);
+  const keptUs = 1_600_000;
+  for (let us = 0; us < 6e6; us += 40_000) {
+    const keyframe = us === 0;
+    recorder.accept(new MediaPacket(keyframe ? KEYFRAME : PICTURE, ticks(us), keyframe, START_US + Math.max(us, keptUs) + (us < keptUs ? us / 1000 : 0), 1));
+  }
+  await recorder[Symbol.asyncDispose]();
+  assert.equal(closed.length, 1);
+  const [{ startUs, endUs, file }] = closed as [Segment];
+  assert.ok(Math.abs(startUs - START_US) < 50_000 && Math.abs(endUs - START_US - 6e6) < 50_000, `${startUs - START_US} and ${endUs - START_US - 6e6} us from the truth`);
+  const { fragments } = await readRecordedFile(`${folder.directory}/${file}`);
+  for (const { wallClockUs, startTicks } of fragments) assert.ok(Math.abs(wallClockUs! - START_US - startTicks * 1e6 / 90_000) < 50_000);
+});
+
 test('the clock of the node set back lets dates run at half speed until it has caught up', () => {
   const clock = new WallClock(0);
   let before = clock.start(0, START_US);
+  clock.settle();
   for (let index = 1; index < 2000; index++) {
     const trueUs = START_US + index * 40_000 - (index > 100 ? 20e6 : 0);
     const date = clock.advance(ticks(index * 40_000), trueUs);

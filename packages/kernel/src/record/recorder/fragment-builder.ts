@@ -49,8 +49,13 @@ export class FragmentBuilder {
   /** Whether a picture that begins then, and lasts so long, makes it too much. */
   isFull({ decodeTicks }: Placed, intervalTicks: number): boolean {
     const first = this.#pictures[0];
-    return first !== undefined && (decodeTicks + intervalTicks - first.decodeTicks > MAX_FRAGMENT_TICKS || this.#bytes > MAX_FRAGMENT_BYTES);
+    return first !== undefined && (decodeTicks + intervalTicks - first.decodeTicks > MAX_FRAGMENT_TICKS || this.isLarge);
   }
+
+  get isLarge(): boolean { return this.#bytes > MAX_FRAGMENT_BYTES; }
+
+  /** All that is in no fragment yet was then later by so much, us. */
+  shift(us: number): void { this.#startUs += us; }
 
   /** `atUs`: its date. */
   add(packet: MediaPacket, placed: Placed, atUs: number): void {

@@ -13,6 +13,9 @@ const CLOSE_LIMIT_MS = 1500;
 
 export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>, NonNullable<IngestSettings['recording']> {}
 
+/** So long after media began it comes as it is made. */
+const SETTLING_US = 300_000;
+
 interface OpenFile {
   readonly format: StreamFormat;
   readonly startTicks: number;
@@ -35,6 +38,8 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   /** What comes next goes on where the last file ended. */
   #continues = false;
   #epoch: number | null = null;
+  /** When the media began. For a while nothing is handed on: it may come in a rush, and its dates are not known. */
+  #beganAtUs = -Infinity;
   /** By how much the node's clock is ahead of the one that only grows, when the last file began. */
   #aheadMs = Infinity;
   #undecodable = 0;
@@ -82,8 +87,13 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     const placed = this.#time.place(picture);
     const { decodeTicks } = placed;
     let atUs = this.#fresh ? this.#clock.start(decodeTicks, picture.capturedAtUs) : this.#clock.advance(decodeTicks, picture.capturedAtUs);
+    if (this.#fresh) this.#beganAtUs = picture.capturedAtUs;
     this.#fresh = false;
-    if (picture.keyframe || this.#builder.isFull(placed, this.#time.intervalTicks)) this.#handOn(decodeTicks, atUs);
+    const sinceUs = picture.capturedAtUs - this.#beganAtUs;
+    if (sinceUs < 0 || sinceUs >= SETTLING_US || this.#builder.isLarge) {
+      atUs += this.#settle();
+      if (picture.keyframe || this.#builder.isFull(placed, this.#time.intervalTicks)) this.#handOn(decodeTicks, atUs);
+    }
     if (picture.keyframe && this.#mustBeginFile(decodeTicks) && this.#writer.ready) {
       const behind = this.#clock.behindUs > MAX_BEHIND_US;
       if (behind) atUs = this.#clock.catchUp();
@@ -120,6 +130,17 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     this.#builder.beginFile(placed, format.audio !== null);
   }
 
+  /** How the media comes is known: its first dates are put right. Returns by how much, us. */
+  #settle(): number {
+    const shiftUs = this.#clock.settle();
+    this.#beganAtUs = -Infinity;
+    const opens = this.#file?.opens;
+    if (shiftUs === 0 || !opens) return shiftUs;
+    this.#file!.opens = { ...opens, startUs: opens.startUs + shiftUs };
+    this.#builder.shift(shiftUs);
+    return shiftUs;
+  }
+
   /** What is gathered becomes a fragment. */
   #handOn(endTicks: number, endUs: number): void {
     const built = this.#file === null ? null : this.#builder.take(endTicks);
@@ -132,6 +153,7 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   }
 
   #finish(endTicks: number): void {
+    this.#settle();
     if (this.#file === null) return;
     const endUs = this.#clock.at(endTicks);
     this.#handOn(endTicks, endUs);

@@ -2,7 +2,8 @@
 //
 // The media's own time runs on; how far it lies from the node's clock is told by the picture that came with the least delay
 // of the last second or two, for a picture may come late but never early. The date is drawn towards that by a fifth of the
-// difference in each second, and never runs slower than half as fast as the media, nor backwards.
+// difference in each second, and never runs slower than half as fast as the media, nor backwards. Media that begins may come in
+// a rush, as servers send what they held: its first dates stand still until `settle` has seen how it comes.
 import { TICKS_PER_SECOND } from '../../media/media-packet.ts';
 
 const WINDOW_US = 1e6;
@@ -21,13 +22,17 @@ export class WallClock {
   #leastUs = Infinity;
   #leastBeforeUs = Infinity;
   #windowUs = 0;
+  /** Where the media began, and where it may not begin before; null once it is settled. */
+  #beginning: { readonly us: number; readonly floorUs: number } | null = null;
 
   /** Nothing is dated before `notBeforeUs`. */
   constructor(notBeforeUs: number) { this.#us = notBeforeUs; }
 
   /** The media begins, or begins anew: nothing is known of how its time lies. Returns the date of `ticks`. */
   start(ticks: number, arrivedAtUs: number): number {
-    this.#us = Math.max(this.#us, arrivedAtUs);
+    const floorUs = this.#us;
+    this.#us = Math.max(floorUs, arrivedAtUs);
+    this.#beginning = { us: this.#us, floorUs };
     this.#ticks = ticks;
     this.#arrivedAtUs = arrivedAtUs;
     this.#leastUs = arrivedAtUs - ticksUs(ticks);
@@ -40,11 +45,20 @@ export class WallClock {
   advance(ticks: number, arrivedAtUs: number): number {
     const stepUs = ticksUs(ticks - this.#ticks);
     this.#look(ticks, stepUs, arrivedAtUs);
-    const behindUs = this.#targetUs - (this.#us - ticksUs(this.#ticks));
-    const pullUs = behindUs * Math.min(1, stepUs / FOLLOW_US);
+    const pullUs = this.#beginning ? 0 : (this.#targetUs - (this.#us - ticksUs(this.#ticks))) * Math.min(1, stepUs / FOLLOW_US);
     this.#us += stepUs + Math.max(-stepUs * MOST_PULL, Math.min(stepUs * MOST_PULL, pullUs));
     this.#ticks = ticks;
     return Math.round(this.#us);
+  }
+
+  /** Lets go of the first dates. Returns by how much all since `start` were wrong, us: 0, or less where the media began in a rush. */
+  settle(): number {
+    if (this.#beginning === null) return 0;
+    const { us, floorUs } = this.#beginning;
+    this.#beginning = null;
+    const shiftUs = Math.round(Math.max(Math.min(0, this.behindUs), floorUs - us));
+    this.#us += shiftUs;
+    return shiftUs;
   }
 
   /** By how much the date lies before where it should; negative where after. */
