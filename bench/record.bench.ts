@@ -14,10 +14,10 @@ import { hdClip } from './hd-clip.ts';
 import { cpuMs, descendants } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const WINDOW_MS = 6000;
 /** At 25 pictures a second V8 takes a while to see what is worth compiling; a recorder runs for months. */
-const WARM_UP_MS = 30_000;
+const WARM_UP_MS = 45_000;
 const SEGMENT_S = 10;
 
 export const bench: Bench = async (report) => {

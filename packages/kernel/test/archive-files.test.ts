@@ -79,7 +79,7 @@ async function recorded({ folder, archive }: Pick<Place, 'folder' | 'archive'>, 
 
 function tell(camera: ReturnType<Archive['camera']>, segment: Segment, closed: boolean): void {
   camera.take({ type: 'segment-opened', segment: { ...segment, fragments: [], endUs: segment.startUs, durationTicks: 0, bytes: segment.initBytes, sha256: null } });
-  for (const fragment of segment.fragments) camera.take({ type: 'segment-grew', file: segment.file, fragment, endUs: Math.round(segment.startUs + (fragment.startTicks + fragment.durationTicks) / 0.09) });
+  for (const fragment of segment.fragments) camera.take({ type: 'segment-grew', file: segment.file, fragments: [fragment], endUs: Math.round(segment.startUs + (fragment.startTicks + fragment.durationTicks) / 0.09) });
   if (closed) camera.take({ type: 'segment-closed', segment });
 }
 

@@ -118,7 +118,7 @@ test('what a killed process had told of is whole, and at most a second before it
   const endedUs = Date.now() * 1000;
   const [last] = (await folder.files()).slice(-1);
   const { fragments, wholeBytes, bytes } = await readRecordedFile(last!);
-  const told = child.grown.filter(({ file }) => last!.endsWith(file));
+  const told = child.grown.filter(({ file }) => last!.endsWith(file)).flatMap(({ fragments: heard }) => heard);
   assert.ok(fragments.length >= told.length, 'each fragment that was told of is there');
   const end = fragments.at(-1)!;
   const lostUs = endedUs - (end.wallClockUs! + end.durationTicks / 0.09);

@@ -45,13 +45,13 @@ export class RecordingChild implements AsyncDisposable {
   get closed(): Segment[] { return this.messages.flatMap((message) => message.type === 'segment-closed' ? [message.segment] : []); }
   get opened(): Segment[] { return this.messages.flatMap((message) => message.type === 'segment-opened' ? [message.segment] : []); }
   /** What it said is on the disk. */
-  get grown(): { file: string; fragment: FragmentEntry; endUs: number }[] { return this.messages.filter((message) => message.type === 'segment-grew'); }
+  get grown(): { file: string; fragments: readonly FragmentEntry[]; endUs: number }[] { return this.messages.filter((message) => message.type === 'segment-grew'); }
   get pauses(): { cause: string; atUs: number }[] { return this.messages.filter((message) => message.type === 'recording-paused'); }
 
   want(wants: Partial<Wants>): void { this.#process.send({ type: 'want', wants: { ...NOTHING_WANTED, ...wants } }); }
 
   async untilClosed(files: number): Promise<Segment[]> { return until(() => this.closed, (closed) => closed.length >= files, `${files} files`); }
-  async untilGrown(fragments: number): Promise<void> { await until(() => this.grown.length, (count) => count >= fragments, `${fragments} fragments`); }
+  async untilGrown(fragments: number): Promise<void> { await until(() => this.grown.reduce((total, { fragments: more }) => total + more.length, 0), (count) => count >= fragments, `${fragments} fragments`); }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

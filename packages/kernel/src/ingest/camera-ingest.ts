@@ -15,7 +15,8 @@ import { StreamIngest } from './stream-ingest.ts';
 import { StreamOnDemand } from './stream-on-demand.ts';
 import { StreamRates } from './stream-rates.ts';
 
-const STATUS_INTERVAL_MS = 1000;
+/** Each status wakes the kernel; a change of state is told at once. */
+const STATUS_INTERVAL_MS = 2000;
 /** Epochs count seconds at most: those of the two streams of a camera never meet. */
 const DETECT_EPOCHS = 2 ** 30;
 

@@ -57,7 +57,7 @@ export type ToIngest =
   | { readonly type: 'start'; readonly settings: IngestSettings; readonly wants: Wants; readonly logLevel: string }
   | { readonly type: 'want'; readonly wants: Wants };
 
-/** The child's part of a camera's status; sent at each change of state, and every second as a sign of life. */
+/** The child's part of a camera's status; sent at each change of state, and every two seconds as a sign of life. */
 export type IngestStatus = Pick<CameraStatus, 'state' | 'last_error' | 'codec' | 'width' | 'height' | 'fps' | 'decode_level' | 'frame_reference' | 'drops'
   | 'bitrate_bps' | 'keyframe_interval_s' | 'packets_lost' | 'audio_codec' | 'decoder' | 'detect' | 'recording'> & {
   readonly counters: Omit<CameraStatus['counters'], 'restarts'>;

@@ -43,8 +43,8 @@ export interface Segment {
 export type RecordingMessage =
   /** The file is there and holds its init; `segment` has no fragments yet. */
   | { readonly type: 'segment-opened'; readonly segment: Segment }
-  /** One more fragment is on the disk (synced). */
-  | { readonly type: 'segment-grew'; readonly file: string; readonly fragment: FragmentEntry; readonly endUs: number }
+  /** More of it is on the disk (synced); told about once a second. */
+  | { readonly type: 'segment-grew'; readonly file: string; readonly fragments: readonly FragmentEntry[]; readonly endUs: number }
   /** The file and its folder are synced; nothing is written to it any more. */
   | { readonly type: 'segment-closed'; readonly segment: Segment }
   /** Pictures come and are not written, since `atUs`; tried again by the recorder itself. */

@@ -15,7 +15,8 @@ export interface AccessUnit {
 }
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
-const FIRST_CAPACITY_BYTES = 256 << 10;
+/** Pictures lie one behind the other in blocks of this size; a block lives as long as one of its pictures is kept. */
+const BLOCK_BYTES = 1 << 20;
 /** No picture is larger: what does not end before is thrown away. */
 const MAX_UNIT_BYTES = 16 << 20;
 
@@ -23,7 +24,9 @@ export class AccessUnits {
   readonly #codec: VideoCodec;
   readonly #payloadType: number;
   readonly #onUnit: (unit: AccessUnit) => void;
-  #buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  /** Where the picture that is put together begins in its block. */
+  #begin = 0;
   #length = 0;
   #keyframe = false;
   /** There is a slice in it, not parameter sets alone. */
@@ -117,12 +120,13 @@ export class AccessUnits {
   #append(bytes: Buffer): void {
     const needed = this.#length + bytes.length;
     if (needed > MAX_UNIT_BYTES) return this.#reset();
-    if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(MAX_UNIT_BYTES, Math.max(needed, this.#buffer.length * 2)));
-      this.#buffer.copy(larger, 0, 0, this.#length);
-      this.#buffer = larger;
+    if (this.#begin + needed > this.#block.length) {
+      const next = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, Math.min(MAX_UNIT_BYTES, needed * 2)));
+      this.#block.copy(next, 0, this.#begin, this.#begin + this.#length);
+      this.#block = next;
+      this.#begin = 0;
     }
-    bytes.copy(this.#buffer, this.#length);
+    bytes.copy(this.#block, this.#begin + this.#length);
     this.#length = needed;
   }
 
@@ -139,7 +143,10 @@ export class AccessUnits {
     this.#dropFragment();
     // Some cameras send parameter sets with a marker, or a time, of their own: they belong to the picture that follows.
     if (!this.#picture) return;
-    this.#onUnit({ data: Buffer.from(this.#buffer.subarray(0, this.#length)), keyframe: this.#keyframe, ptsTicks: this.clock.ticks, capturedAtUs: this.#capturedAtUs });
+    const end = this.#begin + this.#length;
+    const data = this.#block.subarray(this.#begin, end);
+    this.#begin = end;
+    this.#onUnit({ data, keyframe: this.#keyframe, ptsTicks: this.clock.ticks, capturedAtUs: this.#capturedAtUs });
     this.#reset();
   }
 

@@ -92,7 +92,7 @@ export class CameraArchive {
 
   take(message: RecordingMessage): void {
     if (message.type === 'segment-opened') this.#open.set(message.segment.file, { segment: message.segment, fragments: [] });
-    else if (message.type === 'segment-grew') this.#grow(message.file, message.fragment, message.endUs);
+    else if (message.type === 'segment-grew') this.#grow(message.file, message.fragments, message.endUs);
     else if (message.type === 'segment-closed') this.#close(message.segment);
     else {
       this.#pause(message.cause);
@@ -141,17 +141,18 @@ export class CameraArchive {
     limit.abort();
   }
 
-  #grow(file: string, fragment: FragmentEntry, endUs: number): void {
+  #grow(file: string, fragments: readonly FragmentEntry[], endUs: number): void {
     const open = this.#open.get(file);
-    if (!open) return;
+    const last = fragments.at(-1);
+    if (!open || !last) return;
     const first = open.fragments.length === 0;
     const { startUs: beginUs, endUs: untilUs, continues, gapCause } = open.segment;
     const startUs = first ? beginUs : untilUs;
-    open.fragments.push(fragment);
-    open.segment = { ...open.segment, endUs, bytes: fragment.offset + fragment.bytes, durationTicks: fragment.startTicks + fragment.durationTicks, fragments: open.fragments };
+    open.fragments.push(...fragments);
+    open.segment = { ...open.segment, endUs, bytes: last.offset + last.bytes, durationTicks: last.startTicks + last.durationTicks, fragments: open.fragments };
     this.#pause(null);
     this.#watch.grew(startUs, endUs, first ? continues : true, gapCause);
-    this.#options.onGrew(open.segment, fragment);
+    this.#options.onGrew(open.segment, last);
   }
 
   #pause(cause: GapCause | null): void {

@@ -2,7 +2,7 @@
 // all, is dropped and counted with its cause; the caller then begins a new file at a keyframe, and never waits.
 import type { GapCause } from '@ruth/protocol';
 import { initSegment } from '../../mp4/index.ts';
-import type { StreamFormat } from '../../media/media-packet.ts';
+import { TICKS_PER_SECOND, type StreamFormat } from '../../media/media-packet.ts';
 import type { FragmentEntry, RecordingMessage, Segment } from '../segment.ts';
 import type { BuiltFragment } from './fragment-builder.ts';
 import { SegmentFile } from './segment-file.ts';
@@ -10,6 +10,7 @@ import { SegmentFile } from './segment-file.ts';
 const MAX_QUEUED_BYTES = 64 << 20;
 const MAX_WAIT_MS = 20_000;
 const RETRY_MS = 2000;
+const TELL_TICKS = 0.9 * TICKS_PER_SECOND;
 
 export interface NewFile {
   readonly startUs: number;
@@ -50,6 +51,8 @@ export class SegmentWriter {
   #file: SegmentFile | null = null;
   #segment: Segment & { readonly fragments: FragmentEntry[] } | null = null;
   #init: { readonly format: StreamFormat; readonly bytes: Buffer } | null = null;
+  /** Fragments of the file that the kernel has not heard of. */
+  #untold: FragmentEntry[] = [];
   #retryAtMs = 0;
   #recordedUntilUs: number;
   #sent: Promise<void> = Promise.resolve();
@@ -132,7 +135,9 @@ export class SegmentWriter {
     this.#segment = { ...segment, endUs, bytes: end, durationTicks: startTicks + durationTicks };
     this.#recordedUntilUs = endUs;
     this.bytesWritten += bytes;
-    this.#send({ type: 'segment-grew', file: segment.file, fragment: entry, endUs });
+    this.#untold.push(entry);
+    // Each message wakes the kernel.
+    if (opens || entry.startTicks + durationTicks - this.#untold[0]!.startTicks >= TELL_TICKS) this.#tellGrowth();
   }
 
   async #open({ startUs, format, continues, gapCause }: NewFile, first: readonly Buffer[]): Promise<void> {
@@ -155,6 +160,7 @@ export class SegmentWriter {
   /** All of the file and its name are on the disk already. */
   async #close(): Promise<void> {
     if (this.#file === null || this.#segment === null) return;
+    this.#untold = [];
     const sha256 = await this.#file.close();
     const segment: Segment = { ...this.#segment, sha256 };
     this.#file = null;
@@ -181,6 +187,12 @@ export class SegmentWriter {
     if (this.cause === cause) return;
     this.cause = cause;
     this.#send({ type: 'recording-paused', cause, message, atUs });
+  }
+
+  #tellGrowth(): void {
+    if (this.#untold.length === 0 || this.#segment === null) return;
+    this.#send({ type: 'segment-grew', file: this.#segment.file, fragments: this.#untold, endUs: this.#segment.endUs });
+    this.#untold = [];
   }
 
   #send(message: RecordingMessage): void {
