@@ -136,7 +136,7 @@ test('a recording that is not wanted any more is finished, and one that is wante
   await using folder = await RecordingFolder.make();
   await using child = await RecordingChild.start({ url: camera.url('h264'), directory: folder.directory, segmentS: 60 });
   await child.untilGrown(3);
-  assert.equal(child.status!.recording.state, 'recording');
+  await until(() => child.status!.recording.state, (state) => state === 'recording', 'recording');
   child.want({ record: false });
   const [first] = await child.untilClosed(1);
   await until(() => child.status!.recording.state, (state) => state === 'off', 'off');
