@@ -4,7 +4,7 @@
 // goes, from a file (`..._unpaced_...`): that one finds its caches warm, which no stream in real time does. The camera is not counted.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,7 @@ import { Kernel } from '@ruth/kernel';
 import { parseSettings, type CameraStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
+import { cpuMs } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
 
 const ROUNDS = 3;
@@ -94,9 +95,4 @@ async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
     return entry.url!;
   }
   throw new Error('the RTSP server ended before it was ready');
-}
-
-/** Time on a processor of all threads that a process has, to the nanosecond; they live as long as it does. */
-function cpuMs(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e6, 0);
 }

@@ -11,6 +11,7 @@ import { ClipCamera } from '../test/chaos/clip-camera.ts';
 import { KernelRun } from '../test/chaos/kernel-run.ts';
 import { recordedFiles } from '../test/chaos/recording-check.ts';
 import { hdClip } from './hd-clip.ts';
+import { cpuMs } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
 
 const CAMERAS = Array.from({ length: 8 }, (_, index) => `camera-${index + 1}`);
@@ -72,8 +73,3 @@ async function picturesIn(path: string): Promise<number> {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const rssBytes = (pid: number): number => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
-/** User and system time, in ticks of 10 ms. */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
