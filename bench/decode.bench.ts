@@ -1,16 +1,14 @@
 // What each level of decoding costs: CPU seconds of a camera's ingest process for 1000 pictures of a 1080p25 stream in real
 // time, of which every third is needed by others and one in 25 is a keyframe. `none` is the reading alone. Rounds go through
 // all levels one after the other, so that whatever the machine does meets them alike. The camera is not counted.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kernel } from '@ruth/kernel';
 import { parseSettings, type CameraStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
+import { ClipServer } from './clip-server.ts';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
 import { cpuMs } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
@@ -24,16 +22,15 @@ const UNNEEDED = 2;
 /** The lease that leads to each level: a keyframe a second, 8.3 references, 25 pictures. */
 const LEVELS = { none: 0, keyframes: 1, reference: 7, all: 240 } as const;
 type Level = keyof typeof LEVELS;
-const RTSP_SERVER = join(import.meta.dirname, '../packages/kernel/src/live/rtsp-main.ts');
 
 interface Window { readonly cpuSeconds: number; readonly decoded: number; readonly published: number }
 
 export const bench: Bench = async (report) => {
   const clip = await hdClip(1920, 1080, UNNEEDED);
   const [sockets, rings] = [mkdtempSync(join(tmpdir(), 'ruth-bench-')), mkdtempSync('/dev/shm/ruth-bench-')];
-  const camera = spawn(process.execPath, [RTSP_SERVER, clip.path], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
-    const settings = parseSettings(JSON.stringify({ paths: { socket_directory: sockets, ring_directory: rings }, models: [], cameras: [{ id: 'camera', url: await addressOf(camera.stdout) }] }), 'bench');
+    await using camera = await ClipServer.start(clip.path);
+    const settings = parseSettings(JSON.stringify({ paths: { socket_directory: sockets, ring_directory: rings }, models: [], cameras: [{ id: 'camera', url: camera.url }] }), 'bench');
     await using kernel = await Kernel.start({ settings, logger: createLogger('kernel', 'silent') });
     const until = async (wanted: (status: CameraStatus) => boolean): Promise<void> => {
       const endMs = performance.now() + START_LIMIT_MS;
@@ -68,19 +65,6 @@ export const bench: Bench = async (report) => {
     ]);
     return { ...Object.fromEntries(figures) as Record<string, number>, reference_decoded_share: middle(({ reference }) => reference.decoded / 1000), clip: clip.content, rounds: ROUNDS };
   } finally {
-    const gone = once(camera, 'exit');
-    camera.kill('SIGTERM');
-    await gone;
     for (const folder of [sockets, rings]) rmSync(folder, { recursive: true, force: true });
   }
 };
-
-async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface(output)) {
-    const entry = JSON.parse(line) as { msg: string; url?: string };
-    if (entry.msg !== 'ready') continue;
-    output.resume();
-    return entry.url!;
-  }
-  throw new Error('the RTSP server ended before it was ready');
-}

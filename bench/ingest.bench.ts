@@ -7,12 +7,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Kernel } from '@ruth/kernel';
 import { parseSettings, type CameraStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
+import { ClipServer } from './clip-server.ts';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
 import { cpuMs } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
@@ -23,7 +23,6 @@ const WINDOW_MS = 4500;
 const SETTLE_MS = 1500;
 const START_LIMIT_MS = 30_000;
 const EVERY_FRAME = 240;
-const RTSP_SERVER = join(import.meta.dirname, '../packages/kernel/src/live/rtsp-main.ts');
 const DECODE_FLOOR = join(import.meta.dirname, 'decode-floor.ts');
 const FLOOR_FRAMES = 250;
 const PACED_DECODE = join(import.meta.dirname, 'paced-decode.ts');
@@ -33,10 +32,10 @@ interface Window { readonly cpuMsPerFrame: number; readonly decodeMsPerFrame: nu
 export const bench: Bench = async (report) => {
   const clip = await hdClip();
   const [sockets, rings] = [mkdtempSync(join(tmpdir(), 'ruth-bench-')), mkdtempSync('/dev/shm/ruth-bench-')];
-  const camera = spawn(process.execPath, [RTSP_SERVER, clip.path], { stdio: ['ignore', 'pipe', 'inherit'] });
   const floor = spawn(process.execPath, [PACED_DECODE, clip.path, String(CLIP_FPS)], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
-    const settings = parseSettings(JSON.stringify({ paths: { socket_directory: sockets, ring_directory: rings }, models: [], cameras: [{ id: 'camera', url: await addressOf(camera.stdout) }] }), 'bench');
+    await using camera = await ClipServer.start(clip.path);
+    const settings = parseSettings(JSON.stringify({ paths: { socket_directory: sockets, ring_directory: rings }, models: [], cameras: [{ id: 'camera', url: camera.url }] }), 'bench');
     await using kernel = await Kernel.start({ settings, logger: createLogger('kernel', 'silent') });
     const until = async (wanted: (status: CameraStatus) => boolean): Promise<void> => {
       const endMs = performance.now() + START_LIMIT_MS;
@@ -79,20 +78,9 @@ export const bench: Bench = async (report) => {
       decode_ms_per_frame: middle(({ full }) => full.decodeMsPerFrame), published_share: middle(({ full }) => full.published / full.frames), clip: clip.content, rounds: ROUNDS,
     };
   } finally {
-    const exits = [camera, floor].map((child) => once(child, 'exit'));
-    camera.kill('SIGTERM');
+    const gone = once(floor, 'exit');
     floor.kill('SIGKILL');
-    await Promise.all(exits);
+    await gone;
     for (const folder of [sockets, rings]) rmSync(folder, { recursive: true, force: true });
   }
 };
-
-async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface(output)) {
-    const entry = JSON.parse(line) as { msg: string; url?: string };
-    if (entry.msg !== 'ready') continue;
-    output.resume();
-    return entry.url!;
-  }
-  throw new Error('the RTSP server ended before it was ready');
-}

@@ -34,6 +34,7 @@ before(async () => {
     pcmu: both(pcm, 'audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay'),
     pcma: both(pcm, 'audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay'),
     l16: both(pcm, 'audioconvert ! audioresample ! audio/x-raw,format=S16BE,rate=44100,channels=2 ! rtpL16pay'),
+    opus: both(pcm, 'audioconvert ! audioresample ! opusenc ! rtpopuspay'),
     vorbis: both(pcm, 'audioconvert ! vorbisenc ! rtpvorbispay'),
     silent: `filesrc location=${aac} ! qtdemux ! h264parse ! rtph264pay name=pay0 config-interval=-1`,
   });
@@ -140,8 +141,8 @@ test('AAC is kept as it is and in step with the picture, whichever way it is pac
   }
 });
 
-test('G.711 and L16 become AAC that is in step with the picture', real, async () => {
-  for (const [mount, codec, rate, channels] of [['pcmu', 'pcmu', 16_000, 1], ['pcma', 'pcma', 16_000, 1], ['l16', 'l16', 44_100, 2]] as const) {
+test('G.711, L16 and Opus become AAC that is in step with the picture', real, async () => {
+  for (const [mount, codec, rate, channels] of [['pcmu', 'pcmu', 16_000, 1], ['pcma', 'pcma', 16_000, 1], ['l16', 'l16', 44_100, 2], ['opus', 'opus', 48_000, 2]] as const) {
     const heard = await read(mount);
     const { sampleRate, channels: found } = heard.format.audio!;
     assert.deepEqual([heard.codec, sampleRate, found], [codec, rate, channels], mount);

@@ -27,8 +27,14 @@ export async function openDecoder(codec: VideoCodec, parameterSets: Buffer, devi
   return context;
 }
 
+/** What one keyframe tells of its stream. */
+export interface KeyframeFormat extends Omit<StreamFormat, 'audio'> {
+  /** As the parameter sets say; null where they do not. */
+  readonly statedFps: number | null;
+}
+
 /** `keyframe`: Annex B. Throws `stream_corrupt` where it does not decode. */
-export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyframe: Buffer): Promise<Omit<StreamFormat, 'audio'>> {
+export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyframe: Buffer): Promise<KeyframeFormat> {
   using packet = ffmpegPacket(keyframe, true);
   using context = await openDecoder(codec, parameterSets);
   using frame = new Frame();
@@ -38,5 +44,6 @@ export async function probeFormat(codec: VideoCodec, parameterSets: Buffer, keyf
   if (sent < 0 || await context.receiveFrame(frame) < 0 || frame.width < 1 || frame.height < 1) {
     throw new RuthError('stream_corrupt', `a keyframe of the ${codec} stream does not decode`);
   }
-  return { codec, parameterSets, width: frame.width, height: frame.height, reorderDepth: context.hasBFrames };
+  const { num, den } = context.framerate;
+  return { codec, parameterSets, width: frame.width, height: frame.height, reorderDepth: context.hasBFrames, statedFps: num > 0 && den > 0 ? num / den : null };
 }

@@ -1,8 +1,6 @@
 // Looks at a camera for some seconds, as a recorder would read it, and says what it is.
 import { cameraUrlProblem, type ProbeReport, redactUrls, RuthError } from '@ruth/protocol';
-import { Frame } from 'node-av/lib';
-import { ffmpegPacket } from '../media/media-packet.ts';
-import { openDecoder } from '../media/format-probe.ts';
+import { probeFormat } from '../media/format-probe.ts';
 import { codecString } from '../media/parameter-sets.ts';
 import { adviceFor } from './advice.ts';
 import { openCamera, type OpenedCamera } from './open-camera.ts';
@@ -56,14 +54,15 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
 async function reportOf({ url }: ProbeOptions, { source, transport, refused }: OpenedCamera, sample: StreamSample, times: { connectMs: number; openedMs: number }): Promise<Omit<ProbeReport, 'advice'>> {
   const { codec, describedParameterSets, audio, senderOrigins, lost } = source;
   const parameterSets = sample.parameterSets ?? describedParameterSets;
-  const picture = await decodedKeyframe(source.codec, parameterSets, sample.keyframe);
+  // A keyframe that does not decode leaves open what it would have told.
+  const picture = parameterSets === null || sample.keyframe === null ? null : await probeFormat(source.codec, parameterSets, sample.keyframe).catch(() => null);
   const interval = sample.keyframeIntervalS;
   const { fps } = sample;
   return {
     url: redactUrls(url), transport, refused_transports: Object.fromEntries(Object.entries(refused).map(([way, why]) => [way, redactUrls(why)])),
     measured_s: sample.durationS, connect_ms: times.connectMs, first_picture_ms: sample.firstKeyframeAtMs === null ? null : Math.max(0, sample.firstKeyframeAtMs - times.openedMs),
     codec, profile: parameterSets === null ? null : codecString(codec, parameterSets), width: picture?.width ?? null, height: picture?.height ?? null,
-    stated_fps: picture?.fps ?? null, fps, fps_jitter: sample.jitter,
+    stated_fps: picture?.statedFps ?? null, fps, fps_jitter: sample.jitter,
     keyframe_interval_s: interval, pictures_per_keyframe: interval === null || fps === null ? null : Math.round(interval * fps),
     b_frames: picture === null ? null : sample.reordered, bitrate_bps: sample.bitrateBps, packets_lost: lost,
     parameter_sets: sample.parameterSets === null ? describedParameterSets === null ? 'missing' : 'description' : describedParameterSets === null ? 'stream' : 'both',
@@ -72,22 +71,4 @@ async function reportOf({ url }: ProbeOptions, { source, transport, refused }: O
     sender_reports: lost === null && senderOrigins === null ? null : senderOrigins !== null,
     clock_offset_s: senderOrigins === null ? null : sample.clockOffsetS(senderOrigins.videoUs),
   };
-}
-
-/** Null where it does not decode. */
-async function decodedKeyframe(codec: 'h264' | 'hevc', parameterSets: Buffer | null, keyframe: Buffer | null): Promise<{ width: number; height: number; fps: number | null } | null> {
-  if (parameterSets === null || keyframe === null) return null;
-  try {
-    using packet = ffmpegPacket(keyframe, true);
-    using context = await openDecoder(codec, parameterSets);
-    using frame = new Frame();
-    frame.alloc();
-    const sent = await context.sendPacket(packet);
-    await context.sendPacket(null);
-    if (sent < 0 || await context.receiveFrame(frame) < 0 || frame.width < 1 || frame.height < 1) return null;
-    const { num, den } = context.framerate;
-    return { width: frame.width, height: frame.height, fps: num > 0 && den > 0 ? num / den : null };
-  } catch {
-    return null;
-  }
 }
