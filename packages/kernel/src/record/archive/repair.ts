@@ -3,9 +3,23 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ArchiveStore } from './archive-store.ts';
+import type { GapTable } from './gap-table.ts';
 import { readSegment, type WholeSegment } from './recorded-segment.ts';
+import type { IndexedSegment, SegmentIndex, Usage } from './segment-index.ts';
 import { cameraFolders, parseSegmentPath, segmentFiles } from './segment-path.ts';
+
+/** What repair works on: the folder and its index. */
+export interface RepairableStore {
+  readonly directory: string;
+  readonly segments: SegmentIndex;
+  readonly gaps: GapTable;
+  usage(): ReadonlyMap<string, Usage>;
+  get(file: string): IndexedSegment | null;
+  /** False where another file of the camera has part of its time. */
+  put(segment: WholeSegment): boolean;
+  delete(files: readonly string[], nowUs: number): { readonly files: readonly unknown[] };
+  transaction<T>(change: () => T): T;
+}
 
 export type Adopted =
   | { readonly state: 'whole'; readonly segment: WholeSegment; readonly cutBytes: number }
@@ -30,7 +44,7 @@ const IN_USE_LIMIT_MS = 5000;
 const IN_USE_LOOK_MS = 50;
 const CONTINUES_WITHIN_US = 1000;
 
-export async function repair(store: ArchiveStore, nowUs: number): Promise<RepairReport> {
+export async function repair(store: RepairableStore, nowUs: number): Promise<RepairReport> {
   const { directory, segments } = store;
   const counts: Record<RepairKind, number> = { files: 0, files_without_row: 0, rows_without_file: 0, wrong_size: 0, cut: 0, cut_bytes: 0, empty: 0, damaged: 0, in_use: 0, deletions_finished: 0 };
   const unfinished = segments.deleting();
@@ -79,7 +93,7 @@ export async function repair(store: ArchiveStore, nowUs: number): Promise<Repair
 }
 
 /** Takes a file into the index as its own bytes tell it, cut to what is whole. Its time ends where that of its neighbours begins. */
-export async function adopt(store: ArchiveStore, file: string): Promise<Adopted> {
+export async function adopt(store: RepairableStore, file: string): Promise<Adopted> {
   const { directory, segments } = store;
   const read = await readSegment(directory, file, true).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return { state: 'gone' } as const;
@@ -100,7 +114,7 @@ export async function adopt(store: ArchiveStore, file: string): Promise<Adopted>
 }
 
 /** A row whose file is gone. What lay between others is missing now; what was the oldest was to go next anyway. */
-export function forgetMissing(store: ArchiveStore, cameraId: string, file: string): void {
+export function forgetMissing(store: RepairableStore, cameraId: string, file: string): void {
   const segment = store.get(file);
   store.transaction(() => {
     store.segments.remove([file]);
