@@ -67,11 +67,21 @@ test('a file that was cut anywhere is whole up to a fragment, and damaged bytes 
     let end = init.length;
     let fragments = 0;
     while (fragments < parts.length && end + parts[fragments]!.length <= cut) end += parts[fragments++]!.length;
-    if (cut < init.length) assert.equal(found.init, null);
+    if (cut < init.length) assert.deepEqual([found.init && describeInit(init), found.fragments], [found.init, []]);
     else if (!zeros) assert.deepEqual([found.fragments.length, found.wholeBytes], [fragments, end]);
     // Zeros within the last NAL unit of a fragment cannot be told from a picture; lengths that are missing can.
     else assert.ok(found.fragments.length === fragments || found.fragments.length === fragments + 1);
   }), { numRuns: 200 });
+});
+
+test('an init that a power cut left zeros of says nothing, or what it said', async () => {
+  const init = await initSegment(FORMAT);
+  const said = describeInit(init);
+  for (let cut = 0; cut < init.length; cut++) {
+    const found = describeInit(Buffer.concat([init.subarray(0, cut), Buffer.alloc(init.length - cut)]));
+    if (found !== null) assert.deepEqual(found, said, `cut at ${cut}`);
+    assert.equal(describeInit(init.subarray(0, cut)), null);
+  }
 });
 
 test('any bytes are read without a fault, and without more memory than a fragment may take', async () => {

@@ -19,11 +19,13 @@ const START_CODE = Buffer.from([0, 0, 0, 1]);
 const SAMPLE_ENTRY = { avc1: { codec: 'h264', configuration: 'avcC' }, hvc1: { codec: 'hevc', configuration: 'hvcC' } } as const;
 const VIDEO_ENTRY_BYTES = 78;
 const AUDIO_ENTRY_BYTES = 28;
+/** Version and flags, track, its sample description, and three defaults. */
+const TREX_BODY_BYTES = 24;
 
-/** Null where there is no video that Ruth records. */
+/** Null where there is no video that Ruth records, or where a power cut left zeros of some of it. */
 export function describeInit(init: Buffer): InitDescription | null {
   const moov = child(init, 'moov');
-  if (moov === null) return null;
+  if (moov === null || !endsWhole(init, moov)) return null;
   let video: Omit<InitDescription, 'audio'> | null = null;
   let sound: string | null = null;
   for (const trak of boxes(init, moov.body, moov.end)) {
@@ -34,6 +36,14 @@ export function describeInit(init: Buffer): InitDescription | null {
     }
   }
   return video && { ...video, audio: sound !== null, codecs: sound === null ? video.codecs : `${video.codecs},${sound}` };
+}
+
+/** What says how each track comes in fragments stands behind the tracks: where that is whole, so are they. */
+function endsWhole(init: Buffer, moov: Box): boolean {
+  const tracks = [...boxes(init, moov.body, moov.end)].filter(({ type }) => type === 'trak').length;
+  const mvex = child(init, 'mvex', moov);
+  const whole = mvex === null ? [] : [...boxes(init, mvex.body, mvex.end)].filter(({ type, body, end }) => type === 'trex' && end - body === TREX_BODY_BYTES && init.readUInt32BE(body + 4) > 0 && init.readUInt32BE(body + 8) > 0);
+  return tracks > 0 && whole.length === tracks;
 }
 
 function describeVideo(init: Buffer, { body, end }: Box, type: keyof typeof SAMPLE_ENTRY): Omit<InitDescription, 'audio'> | null {
