@@ -166,7 +166,7 @@ test('A kept connection that a restarted server closed is replaced without the c
   }
 });
 
-test('A request that the server provably did not read is sent once more, on a fresh connection', async (t) => {
+test('A request that crosses the end of its kept connection is sent once more, on a fresh one', async (t) => {
   const served: unknown[] = [];
   const path = await scripted(t, (socket, connection, _, message) => {
     served.push(message);
@@ -183,17 +183,29 @@ test('A request that the server provably did not read is sent once more, on a fr
   assert.deepEqual(served, ['first', 'second']);
 });
 
-test('A request that the server read before it closed is not sent again', async (t) => {
+test('A request on a kept connection that ends without a byte of the answer is sent once more, and only once', async (t) => {
   const served: unknown[] = [];
-  const path = await scripted(t, (socket, _, request, message) => {
+  const path = await scripted(t, (socket, connection, request, message) => {
     served.push(message);
-    if (request === 0) socket.write(encodeMessage('well'));
+    if (request === 0 && connection !== 2) socket.write(encodeMessage(connection));
     else socket.destroy();
   });
   await using client = new IpcClient(path, { maxConnections: 1 });
-  assert.equal(await client.request('first', wait), 'well');
+  assert.equal(await client.request('first', wait), 0);
+  assert.equal(await client.request('second', wait), 1);
   await assert.rejects(client.request('deadly', wait), hasCode('unreachable'));
-  assert.deepEqual(served, ['first', 'deadly']);
+  assert.deepEqual(served, ['first', 'second', 'second', 'deadly', 'deadly']);
+});
+
+test('A request on a fresh connection is not sent again', async (t) => {
+  const served: unknown[] = [];
+  const path = await scripted(t, (socket, _, __, message) => {
+    served.push(message);
+    socket.destroy();
+  });
+  await using client = new IpcClient(path);
+  await assert.rejects(client.request('deadly', wait), hasCode('unreachable'));
+  assert.deepEqual(served, ['deadly']);
 });
 
 test('A request whose answer broke off is not sent again', async (t) => {

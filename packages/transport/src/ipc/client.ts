@@ -1,5 +1,7 @@
 // Asks an IpcServer: a small pool of kept connections, one request at a time on each, the most recently used first.
-// A connection with a late or doubtful answer is closed, so that no answer is ever taken for another request's.
+// A connection with a late or doubtful answer is closed, so that no answer is ever taken for another request's. A request whose
+// kept connection closed before a byte of its answer came is sent once more, on a new one: a server that hands its path over,
+// or is started again, costs no request. So what is asked must be such that asking twice does no harm.
 import { connect, type Socket } from 'node:net';
 import { RuthError } from '@ruth/protocol';
 import { encodeMessage, MessageDecoder } from './framing.ts';
@@ -124,9 +126,9 @@ export class IpcClient implements AsyncDisposable {
         else this.#idle.push(connection);
         exchange.settle(null, answer);
       },
-      lost: (exchange, error, stale) => {
+      lost: (exchange, error, kept) => {
         this.#forget(connection);
-        if (stale && !exchange.retried && !this.#closed) {
+        if (kept && !exchange.retried && !this.#closed) {
           exchange.retried = true;
           this.#open().send(exchange);
         } else {
@@ -172,8 +174,8 @@ export class IpcClient implements AsyncDisposable {
 
 interface ConnectionEvents {
   answered(exchange: Exchange, answer: unknown): void;
-  /** Closed under a request. `stale`: a kept connection whose server provably did not read it, so that sending it again is safe. */
-  lost(exchange: Exchange, error: RuthError, stale: boolean): void;
+  /** Closed under a request. `kept`: a connection that had served others, and not a byte of this answer had come. */
+  lost(exchange: Exchange, error: RuthError, kept: boolean): void;
   /** Closed without a request. */
   closed(): void;
 }
@@ -187,6 +189,7 @@ class ClientConnection {
   readonly #decoder = new MessageDecoder();
   #exchange: Exchange | null = null;
   #answers = 0;
+  #answerBegun = false;
   #failure: NodeJS.ErrnoException | null = null;
 
   constructor(path: string, events: ConnectionEvents) {
@@ -196,7 +199,7 @@ class ClientConnection {
       resolve();
       const exchange = this.#exchange;
       this.#exchange = null;
-      if (exchange) events.lost(exchange, this.#error(path), this.#isStale());
+      if (exchange) events.lost(exchange, this.#error(path), this.#answers > 0 && !this.#answerBegun);
       else events.closed();
     }));
   }
@@ -205,6 +208,7 @@ class ClientConnection {
 
   send(exchange: Exchange): void {
     this.#exchange = exchange;
+    this.#answerBegun = false;
     exchange.connection = this;
     this.#socket.write(exchange.bytes);
   }
@@ -218,6 +222,7 @@ class ClientConnection {
   /** True: read on. */
   #receive(chunk: Buffer, events: ConnectionEvents): boolean {
     const exchange = this.#exchange;
+    this.#answerBegun = true;
     try {
       if (!exchange) throw new RuthError('bad_request', 'it sent what nobody asked for');
       this.#decoder.push(chunk);
@@ -232,12 +237,6 @@ class ClientConnection {
       this.#socket.destroy(cause as Error);
       return false;
     }
-  }
-
-  /** EPIPE: written after the server had closed. ECONNRESET: it closed with our bytes unread. A plain end may mean that it died of the request. */
-  #isStale(): boolean {
-    const code = this.#failure?.code;
-    return this.#answers > 0 && this.#decoder.pendingBytes === 0 && (code === 'EPIPE' || code === 'ECONNRESET');
   }
 
   #error(path: string): RuthError {

@@ -8,6 +8,8 @@ import { encodeMessage, MessageDecoder } from './framing.ts';
 const MAX_BACKLOG_BYTES = 64 * 1024;
 /** How long a refused client may go on sending before it is cut off; until then it can read why. */
 const LINGER_MS = 1000;
+/** How long a client of a draining server may take to begin its first request: it connected before another had the path. */
+const FIRST_REQUEST_MS = 1000;
 
 export interface ConnectionOptions {
   handle(message: unknown, context: { readonly signal: AbortSignal; readonly connectionId: number }): Promise<unknown>;
@@ -43,10 +45,13 @@ export class ServerConnection {
   #request: RequestContext | null = null;
   #busy = false;
   #closing = false;
+  #draining = false;
+  #answered = false;
   /** Framing is lost or the client is not wanted: what it still sends is thrown away. */
   #deaf = false;
   #peerEnded = false;
   #messageTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, id: number, options: ConnectionOptions, counters: IpcServerCounters) {
     this.#socket = socket;
@@ -58,6 +63,7 @@ export class ServerConnection {
     socket.on('error', () => undefined); // 'close' follows
     this.gone = new Promise((resolve) => socket.on('close', () => {
       clearTimeout(this.#messageTimer);
+      clearTimeout(this.#drainTimer);
       this.#request?.abandon();
       resolve();
     }));
@@ -81,6 +87,17 @@ export class ServerConnection {
   close(): void {
     this.#closing = true;
     if (!this.#busy && !this.#deaf) this.#socket.destroySoon();
+  }
+
+  /**
+   * Ends after the answers to all that was sent. A kept connection without a request ends at once: its client sends what crosses that
+   * again. A client that never asked is waited for a little.
+   */
+  drain(): void {
+    this.#draining = true;
+    if (this.#busy || this.#deaf || this.#decoder.pendingBytes > 0) return;
+    if (this.#answered) this.#socket.destroySoon();
+    else this.#drainTimer = setTimeout(() => { if (!this.#busy && this.#decoder.pendingBytes === 0) this.#socket.destroySoon(); }, FIRST_REQUEST_MS);
   }
 
   #receive(chunk: Buffer): void {
@@ -108,6 +125,7 @@ export class ServerConnection {
         this.#messageTimer = undefined;
         const bytes = next.status === 'message' ? await this.#answer(next.value) : this.#refusal(next.error);
         if (bytes === null || this.#socket.destroyed) return;
+        this.#answered = true;
         if (!this.#socket.write(bytes) && !await this.#taken()) return;
       }
     } catch (cause) {
@@ -115,7 +133,7 @@ export class ServerConnection {
     } finally {
       this.#busy = false;
     }
-    if (this.#closing || this.#peerEnded) return this.#socket.destroySoon();
+    if (this.#closing || this.#peerEnded || (this.#draining && this.#decoder.pendingBytes === 0)) return this.#socket.destroySoon();
     if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#decoder.pendingBytes > 0) this.#messageTimer ??= setTimeout(() => this.#giveUp(), this.#options.messageTimeoutMs);
   }

@@ -2,6 +2,8 @@
 //
 //   -c FILE   settings from ruth.yaml; `-c -` reads them from standard input, so that no credential stands in a
 //             process list or in a file of its own
+//   --take-over   take the place of a process of the same kind that serves now, once ready to serve; its supervisor then
+//             tells that one to drain
 //
 // A process stops on SIGTERM, on SIGINT (unless supervised: then the supervisor orders the end), and when its
 // supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself.
@@ -12,6 +14,8 @@ import { parseSettings, RuthError, type Settings } from '@ruth/protocol';
 import { createLogger, type Logger } from './logger.ts';
 
 export const STOP_LIMIT_MS = 4000;
+/** A process whose place another has taken answers what it was asked for so long at most. */
+export const DRAIN_LIMIT_MS = 10_000;
 
 export interface ProcessContext {
   readonly settings: Settings;
@@ -20,9 +24,16 @@ export interface ProcessContext {
   readonly positionals: readonly string[];
   /** Aborted when the process shall stop; `run` must then clean up and return. */
   readonly signal: AbortSignal;
+  /** Another process of this kind serves now, and goes on until this one says `ready`. */
+  readonly takeOver: boolean;
+  /** Aborted when another process has taken this one's place; `run` must then answer what it was asked within DRAIN_LIMIT_MS, and return. */
+  readonly drain: AbortSignal;
   /** Says to the log, and to a supervisor if there is one, that the process serves. */
   ready(details?: Record<string, unknown>): void;
 }
+
+/** What a supervisor tells its process over the IPC channel. */
+export type SupervisorMessage = { type: 'drain' };
 
 /** What a supervised process tells its supervisor over the IPC channel. */
 export type ProcessMessage = { type: 'ready'; details: Record<string, unknown> } | { type: 'failed'; code: string; message: string };
@@ -30,6 +41,7 @@ export type ProcessMessage = { type: 'ready'; details: Record<string, unknown> }
 /** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. */
 export async function runProcess(name: string, run: (context: ProcessContext) => Promise<void>): Promise<never> {
   const stop = new AbortController();
+  const drain = new AbortController();
   const supervised = process.send !== undefined;
   const end = (reason: string): void => {
     if (stop.signal.aborted) return;
@@ -38,17 +50,20 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => { if (!supervised) end('SIGINT'); });
-  if (supervised) process.on('disconnect', () => end('the supervisor is gone'));
+  if (supervised) {
+    process.on('disconnect', () => end('the supervisor is gone'));
+    process.on('message', (message: SupervisorMessage) => { if (message.type === 'drain') drain.abort(); });
+  }
   // A closed pipe to a supervisor that died must not end the clean-up half-way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
   let logger = createLogger(name, 'info');
   try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' } } });
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
     const settings = loadSettings(values.config);
     logger = createLogger(name, settings.logLevel);
     await run({
-      settings, logger, positionals, signal: stop.signal,
+      settings, logger, positionals, signal: stop.signal, takeOver: values['take-over'], drain: drain.signal,
       ready(details = {}) {
         logger.info(details, 'ready');
         tell({ type: 'ready', details });
