@@ -8,5 +8,6 @@ export { SettingsFile } from './settings/settings-file.ts';
 export { resolveSettings, type SettingsSource } from './settings/resolve-settings.ts';
 export { cameraConfig, settingsText } from './settings/settings-text.ts';
 export { prepareModel, type PreparedModel } from './setup/model-weights.ts';
+export { PROCESS_FLAGS } from './supervisor/process-life.ts';
 export * from './supervisor/supervised-process.ts';
 export * from './supervisor/supervisor.ts';

@@ -22,6 +22,7 @@ function observed() {
   };
 }
 
+const until = async (condition: () => boolean): Promise<void> => { while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5)); };
 const alive = (pid: number): boolean => { try { process.kill(pid, 0); return true; } catch { return false; } };
 
 test('settings reach a process over standard input and its readiness comes back', async () => {
@@ -80,6 +81,62 @@ test('a process that ignores SIGTERM is killed', async () => {
   stop.abort();
   await running;
   assert.equal(alive(pid as number), false);
+});
+
+test('a process is replaced while it serves: its successor is ready before it hears that it shall drain', async () => {
+  const { observer, states } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess({ ...definition('serve'), replaceable: true }, observer);
+  const running = child.run(stop.signal);
+  const { pid: first } = await child.firstReady;
+  const details = await child.replace({ ...definition('serve'), replaceable: true, stdin: 'new' });
+  assert.deepEqual([details.settings, details.takeOver, details.pid], ['new', true, child.pid]);
+  await until(() => !alive(first as number));
+  assert.equal(child.restarts, 0);
+  assert.deepEqual(states.map(({ state }) => state), ['starting', 'ready', 'replacing', 'ready']);
+  const second = child.pid!;
+  await child.replace();
+  assert.notEqual(child.pid, second);
+  stop.abort();
+  await running;
+  assert.deepEqual([alive(second), alive(details.pid as number)], [false, false]);
+});
+
+test('a successor that fails, or is not ready in time, leaves the process as it is, and says why', async () => {
+  const { observer, states } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess({ ...definition('serve'), replaceable: true }, observer);
+  const running = child.run(stop.signal);
+  await assert.rejects(child.replace(definition('serve')), { code: 'invalid_state', message: /cannot run beside itself/ });
+  const { pid } = await child.firstReady;
+  await assert.rejects(child.replace({ ...definition('hopeless'), replaceable: true }), { code: 'invalid_config', message: 'serve was not replaced: line 3 is wrong' });
+  const slow = child.replace({ ...definition('silent'), replaceable: true }, { readyLimitMs: 300 });
+  await assert.rejects(child.replace(), { code: 'invalid_state', message: /being replaced already/ });
+  await assert.rejects(slow, { code: 'timeout', message: /was not ready within 300 ms/ });
+  assert.equal(child.pid, pid);
+  assert.ok(alive(pid as number));
+  assert.equal(states.filter(({ state }) => state === 'not_replaced').length, 2);
+  stop.abort();
+  await running;
+});
+
+test('a process that dies while its successor starts is not started a third time', async () => {
+  const { observer, emitter } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess({ ...definition('serve'), replaceable: true }, observer);
+  const running = child.run(stop.signal);
+  const { pid } = await child.firstReady;
+  const waiting = once(emitter, 'waiting');
+  const replaced = child.replace();
+  process.kill(pid as number, 'SIGKILL');
+  await waiting;
+  const details = await replaced;
+  assert.equal(child.pid, details.pid);
+  const again = once(emitter, 'ready') as Promise<[{ pid: number; takeOver: boolean }]>;
+  process.kill(details.pid as number, 'SIGKILL');
+  assert.equal((await again)[0].takeOver, false);
+  stop.abort();
+  await running;
 });
 
 test('processes end in the reverse order of their start', async () => {

@@ -1,20 +1,22 @@
 // Entry of a model container: `node main.ts [-c ruth.yaml] models/<id>`.
 import { once } from 'node:events';
 import { RuthError } from '@ruth/protocol';
-import { runProcess } from '@ruth/transport';
+import { DRAIN_LIMIT_MS, runProcess } from '@ruth/transport';
 import { loadModel } from './model/load-model.ts';
 import { serveModel } from './service/serve-model.ts';
 
 await runProcess('container', async (context) => {
-  const { signal, settings: { socketDirectory, ringDirectory } } = context;
+  const { signal, drain, takeOver, settings: { socketDirectory, ringDirectory } } = context;
   const [folder, ...more] = context.positionals;
   if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
   const model = await loadModel(folder);
   const logger = context.logger.child({ model_id: model.manifest.model_id });
-  const container = await serveModel(model, { socketDirectory, ringDirectory, logger });
+  const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver });
   if (!signal.aborted) {
     context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
-    await once(signal, 'abort');
+    const shallEnd = AbortSignal.any([signal, drain]);
+    if (!shallEnd.aborted) await once(shallEnd, 'abort');
+    if (!signal.aborted) await container.drain({ limitMs: DRAIN_LIMIT_MS, signal });
   }
   // An inference that hangs can neither be interrupted nor outlive a normal exit, which waits for it.
   if (!await container.close()) process.kill(process.pid, 'SIGKILL');

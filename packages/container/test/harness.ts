@@ -1,4 +1,6 @@
 // Fresh folders, a small model whose behaviour the brightness of a frame decides, and frames in a ring.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,4 +127,21 @@ export function publishGrey(ring: RingWriter, brightness: number): number {
 /** Waits for what an event cannot tell; the test's own time limit ends it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await setImmediate();
+}
+
+const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+
+export interface StartedProcess {
+  readonly child: ChildProcess;
+  /** What it says first: `ready` or `failed`. */
+  readonly message: Promise<Record<string, unknown>>;
+  readonly exit: Promise<[number | null, string | null]>;
+}
+
+/** Runs the process as a supervisor does, settings over standard input. */
+export function startProcess(t: TestContext, folder: string, { socketDirectory, takeOver = false }: { socketDirectory: string; takeOver?: boolean }): StartedProcess {
+  const child = spawn(process.execPath, [MAIN, '-c', '-', ...(takeOver ? ['--take-over'] : []), folder], { stdio: ['pipe', 'ignore', 'inherit', 'ipc'] });
+  t.after(() => child.kill('SIGKILL'));
+  child.stdin!.end(`paths: { socket_directory: ${socketDirectory} }\n`);
+  return { child, message: once(child, 'message').then(([message]) => message as Record<string, unknown>), exit: once(child, 'exit') as Promise<[number | null, string | null]> };
 }

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import type { ErrorCode } from '@ruth/protocol';
 import { loadModel, serveModel } from '../src/index.ts';
-import { freshFolder, MANIFEST, modelFolder, probeModel } from './harness.ts';
-
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+import { freshFolder, MANIFEST, modelFolder, probeModel, startProcess } from './harness.ts';
 
 const fails = (code: ErrorCode, ...texts: RegExp[]) => (error: Error & { code?: string }): boolean => {
   assert.equal(error.code, code, error.message);
@@ -91,17 +87,9 @@ test('A socket that another container holds is not taken over', async (t) => {
   await container.close();
 });
 
-/** Runs the process as a supervisor does, settings over standard input. */
-function start(t: TestContext, folder: string, socketDirectory: string): { child: ChildProcess; message: Promise<Record<string, unknown>>; exit: Promise<[number | null, string | null]> } {
-  const child = spawn(process.execPath, [MAIN, '-c', '-', folder], { stdio: ['pipe', 'ignore', 'inherit', 'ipc'] });
-  t.after(() => child.kill('SIGKILL'));
-  child.stdin!.end(`paths: { socket_directory: ${socketDirectory} }\n`);
-  return { child, message: once(child, 'message').then(([message]) => message as Record<string, unknown>), exit: once(child, 'exit') as Promise<[number | null, string | null]> };
-}
-
 test('The process says when it serves, and on SIGTERM ends with 0 and leaves no socket', async (t) => {
   const socketDirectory = freshFolder(t);
-  const { child, message, exit } = start(t, modelFolder(t), socketDirectory);
+  const { child, message, exit } = startProcess(t, modelFolder(t), { socketDirectory });
   const ready = await message as { type: string; details: { socket: string; device: string } };
   assert.equal(ready.type, 'ready');
   assert.ok(existsSync(ready.details.socket));
@@ -111,7 +99,7 @@ test('The process says when it serves, and on SIGTERM ends with 0 and leaves no 
 });
 
 test('The process of a model that cannot be served ends with 1 and says why', async (t) => {
-  const { message, exit } = start(t, modelFolder(t, { weights: Buffer.from('no model') }), freshFolder(t));
+  const { message, exit } = startProcess(t, modelFolder(t, { weights: Buffer.from('no model') }), { socketDirectory: freshFolder(t) });
   const failed = await message;
   assert.equal(failed.type, 'failed');
   assert.equal(failed.code, 'model_invalid');

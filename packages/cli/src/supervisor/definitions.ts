@@ -13,7 +13,7 @@ export function nodeProcesses(settings: Settings, stdin: ProcessDefinition['stdi
   const process = (name: string, entry: string, args: string[] = [], required = true): ProcessDefinition => ({ name, entry, args, stdin, required });
   return [
     process('kernel', entryOf('@ruth/kernel')),
-    ...settings.models.map((model) => process(`container ${model.id}`, entryOf('@ruth/container'), [model.folder], false)),
+    ...settings.models.map((model) => ({ ...process(`container ${model.id}`, entryOf('@ruth/container'), [model.folder], false), replaceable: true })),
     process('core', entryOf('@ruth/core')),
     process('server', entryOf('@ruth/server')),
   ];

@@ -1,12 +1,9 @@
-// One child process that is kept running: started, watched, restarted with exponential back-off and jitter, ended in time.
-// The settings travel over standard input, so that no credential stands in a process list, an environment or a file.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+// A process that is kept running: started, watched, restarted with exponential back-off and jitter, ended in time. One that
+// allows it can be replaced while it serves: its successor starts beside it, and only when that is ready does it end.
 import { setTimeout as delay } from 'node:timers/promises';
-import { ERRORS, type ErrorCode, RuthError } from '@ruth/protocol';
-import { type ProcessMessage, STOP_LIMIT_MS } from '@ruth/transport';
+import { RuthError } from '@ruth/protocol';
 import { ExponentialBackoff } from 'cockatiel';
+import { ProcessLife } from './process-life.ts';
 
 export interface ProcessDefinition {
   /** Shown in logs, e.g. `kernel` or `container centernet-coco`. */
@@ -18,9 +15,11 @@ export interface ProcessDefinition {
   readonly stdin: string | (() => string);
   /** Ruth cannot run at all without it: a mistake that no retry can mend then ends everything. */
   readonly required: boolean;
+  /** Understands `--take-over` and `drain`, so that it can be replaced while it serves. */
+  readonly replaceable?: boolean;
 }
 
-export type ProcessState = 'starting' | 'ready' | 'waiting' | 'crash_loop' | 'stopped';
+export type ProcessState = 'starting' | 'ready' | 'waiting' | 'crash_loop' | 'stopped' | 'replacing' | 'not_replaced';
 
 export interface ProcessObserver {
   log(name: string, line: string): void;
@@ -31,90 +30,127 @@ export interface ProcessObserver {
 export const CRASH_LOOP_ENDS = 5;
 export const CRASH_LOOP_WINDOW_MS = 60_000;
 const LONGEST_DELAY_MS = 30_000;
-/** Heaps are small and cores are shared: waking V8's helper threads to collect them costs more than they save. */
-export const PROCESS_FLAGS = ['--single-threaded-gc'];
 /** A process that served for so long starts over with short delays when it ends. */
 const HEALTHY_AFTER_MS = 60_000;
+/** For a successor to be ready. */
+const READY_LIMIT_MS = 120_000;
 
 export class SupervisedProcess {
-  readonly definition: ProcessDefinition;
   readonly #observer: ProcessObserver;
   readonly #firstReady = Promise.withResolvers<Record<string, unknown>>();
-  #child: ChildProcess | null = null;
-  #failure: RuthError | null = null;
+  readonly #lives = new Set<ProcessLife>();
+  #definition: ProcessDefinition;
+  /** The life that serves, or is to. */
+  #life: ProcessLife | null = null;
+  #replacement: Promise<unknown> | null = null;
+  #signal: AbortSignal | null = null;
   restarts = 0;
 
   constructor(definition: ProcessDefinition, observer: ProcessObserver) {
-    this.definition = definition;
+    this.#definition = definition;
     this.#observer = observer;
     this.#firstReady.promise.catch(() => undefined);
   }
 
-  get pid(): number | null { return this.#child?.pid ?? null; }
+  get definition(): ProcessDefinition { return this.#definition; }
+  get pid(): number | null { return this.#life?.pid ?? null; }
 
   /** What the process said of itself when it was ready for the first time; rejects when it cannot ever be. */
   get firstReady(): Promise<Record<string, unknown>> { return this.#firstReady.promise; }
 
   /** Keeps the process running until `signal` aborts; then ends it and returns once it is gone. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    signal.addEventListener('abort', () => { for (const life of this.#lives) void life.stop(); }, { once: true });
     const newBackoff = () => new ExponentialBackoff({ initialDelay: 250, maxDelay: LONGEST_DELAY_MS }).next();
     let backoff = newBackoff();
     const endsMs: number[] = [];
     while (!signal.aborted) {
-      const startedMs = performance.now();
-      const reason = await this.#runOnce(signal);
+      const life = this.#life ?? this.#begin();
+      const reason = await Promise.race([life.ended, life.relieved]);
       if (signal.aborted) break;
-      const failure = this.#failure;
+      if (life !== this.#life) continue;
+      this.#life = null;
+      const { failure } = life;
       const hopeless = failure !== null && !failure.retryable && failure.code !== 'internal';
       if (hopeless) this.#firstReady.reject(failure);
-      if (hopeless && this.definition.required) return;
+      if (hopeless && this.#definition.required) return;
 
       this.restarts++;
       const nowMs = performance.now();
-      if (nowMs - startedMs > HEALTHY_AFTER_MS) backoff = newBackoff();
+      if (nowMs - life.startedMs > HEALTHY_AFTER_MS) backoff = newBackoff();
       endsMs.push(nowMs);
       while (endsMs[0]! < nowMs - CRASH_LOOP_WINDOW_MS) endsMs.shift();
       const looping = hopeless || endsMs.length >= CRASH_LOOP_ENDS;
       const delayMs = looping ? LONGEST_DELAY_MS : Math.min(LONGEST_DELAY_MS, backoff.duration);
-      this.#observer.state(this.definition.name, looping ? 'crash_loop' : 'waiting', { reason, next_start_in_ms: Math.round(delayMs), ends_in_window: endsMs.length });
+      this.#observer.state(this.#definition.name, looping ? 'crash_loop' : 'waiting', { reason, next_start_in_ms: Math.round(delayMs), ends_in_window: endsMs.length });
       backoff = backoff.next(undefined);
       await delay(delayMs, undefined, { signal }).catch(() => undefined);
+      await this.#replacement?.catch(() => undefined);
     }
-    this.#firstReady.reject(new RuthError('shutting_down', `${this.definition.name} was stopped before it was ready`));
-    this.#observer.state(this.definition.name, 'stopped', {});
+    await Promise.all([...this.#lives].map((life) => life.ended));
+    this.#firstReady.reject(new RuthError('shutting_down', `${this.#definition.name} was stopped before it was ready`));
+    this.#observer.state(this.#definition.name, 'stopped', {});
   }
 
-  /** One life of the process: returns why it ended. */
-  async #runOnce(signal: AbortSignal): Promise<string> {
-    this.#failure = null;
-    const { name, entry, args, stdin } = this.definition;
-    this.#observer.state(name, 'starting', {});
-    const child = spawn(process.execPath, [...PROCESS_FLAGS, entry, '-c', '-', ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
-    this.#child = child;
-    child.stdin!.on('error', () => undefined);
-    child.stdin!.end(typeof stdin === 'string' ? stdin : stdin());
-    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => this.#observer.log(name, line));
-    child.on('message', (message: ProcessMessage) => {
-      if (message.type === 'ready') {
-        this.#firstReady.resolve(message.details);
-        this.#observer.state(name, 'ready', message.details);
-      } else if (message.type === 'failed') {
-        this.#failure = new RuthError(message.code in ERRORS ? message.code as ErrorCode : 'internal', message.message);
-      }
-    });
-    const stop = (): void => { void this.#stop(child); };
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    const [code, killedBy] = await once(child, 'exit').catch((error: Error) => [error.message, null]) as [number | string | null, string | null];
-    signal.removeEventListener('abort', stop);
-    this.#child = null;
-    return (this.#failure as RuthError | null)?.message ?? (killedBy ? `killed by ${killedBy}` : `exit ${code}`);
+  /**
+   * Starts a successor, by another definition where one is given, and ends the present process once that is ready; gives what
+   * it said of itself. Where it is not ready within `readyLimitMs` the present process stays: throws why. Also throws
+   * `invalid_state` where the process cannot run twice, or is being replaced already.
+   */
+  async replace(definition: ProcessDefinition = this.#definition, { readyLimitMs = READY_LIMIT_MS }: { readyLimitMs?: number } = {}): Promise<Record<string, unknown>> {
+    const { name } = this.#definition;
+    if (!definition.replaceable) throw new RuthError('invalid_state', `${name} cannot run beside itself; stop it and start it again`);
+    if (this.#replacement) throw new RuthError('invalid_state', `${name} is being replaced already`);
+    if (!this.#signal || this.#signal.aborted) throw new RuthError('shutting_down', `${name} does not run`);
+    const replacement = this.#replacement = this.#succeed(definition, readyLimitMs);
+    try {
+      return await replacement;
+    } finally {
+      this.#replacement = null;
+    }
   }
 
-  async #stop(child: ChildProcess): Promise<void> {
-    child.kill('SIGTERM');
-    const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS + 1000);
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    clearTimeout(limit);
+  async #succeed(definition: ProcessDefinition, readyLimitMs: number): Promise<Record<string, unknown>> {
+    const { name } = this.#definition;
+    this.#observer.state(name, 'replacing', {});
+    const successor = this.#start(definition, { takeOver: true });
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new RuthError('timeout', `it was not ready within ${readyLimitMs} ms`)), readyLimitMs);
+    try {
+      const details = await Promise.race([successor.ready, late.promise]);
+      const predecessor = this.#life;
+      this.#life = successor;
+      this.#definition = definition;
+      void predecessor?.drain();
+      this.#isReady(details);
+      return details;
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      this.#observer.state(name, 'not_replaced', { reason: error.message });
+      await successor.stop();
+      throw new RuthError(error.code, `${name} was not replaced: ${error.message}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #begin(): ProcessLife {
+    this.#observer.state(this.#definition.name, 'starting', {});
+    const life = this.#life = this.#start(this.#definition, { takeOver: false });
+    life.ready.then((details) => this.#isReady(details), () => undefined);
+    return life;
+  }
+
+  #start(definition: ProcessDefinition, { takeOver }: { takeOver: boolean }): ProcessLife {
+    const life = new ProcessLife(definition, { takeOver, log: (line) => this.#observer.log(definition.name, line) });
+    this.#lives.add(life);
+    void life.ended.then(() => this.#lives.delete(life));
+    return life;
+  }
+
+  #isReady(details: Record<string, unknown>): void {
+    this.#firstReady.resolve(details);
+    this.#observer.state(this.#definition.name, 'ready', details);
   }
 }

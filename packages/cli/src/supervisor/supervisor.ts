@@ -39,6 +39,13 @@ export class Supervisor implements AsyncDisposable {
     return process;
   }
 
+  /** Replaces a process while it serves: see `SupervisedProcess.replace`. Throws `not_found` too. */
+  async replace(name: string, definition?: ProcessDefinition): Promise<Record<string, unknown>> {
+    const process = this.processes.find((one) => one.definition.name === name);
+    if (!process) throw new RuthError('not_found', `${name} is no process of this node; there are: ${this.processes.map((one) => one.definition.name).join(', ')}`);
+    return process.replace(definition);
+  }
+
   get processes(): readonly SupervisedProcess[] { return this.#entries.map((entry) => entry.process); }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,6 +60,7 @@ export class Supervisor implements AsyncDisposable {
     const fields = { process: name, state, ...details };
     if (state === 'crash_loop') logger.error(fields, `${name} keeps ending: ${details.reason}`);
     else if (state === 'waiting') logger.warn(fields, `${name} ended: ${details.reason}; it is started again`);
+    else if (state === 'not_replaced') logger.error(fields, `${name} stays as it is: ${details.reason}`);
     else logger.info(fields, `${name} ${state}`);
   }
 }

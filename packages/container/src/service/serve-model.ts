@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly inferenceLimitMs?: number;
   /** Longest time without an inference; 10 000 unless told. */
   readonly canaryIntervalMs?: number;
+  /** Takes the socket over, once ready, from a container that serves on it and is to drain then; false unless told. */
+  readonly takeOver?: boolean;
 }
 
 export interface ModelContainer extends AsyncDisposable {
@@ -27,6 +29,8 @@ export interface ModelContainer extends AsyncDisposable {
   readonly device: string;
   readonly sessions: number;
   health(): HealthResponse;
+  /** For a container whose socket another has taken over: answers all that it was asked, within `limitMs` and until `signal` aborts, and closes. */
+  drain(options: { limitMs: number; signal?: AbortSignal }): Promise<boolean>;
   /** Answers what runs, refuses what comes, removes the socket, ends the sessions. False where an inference hangs past `graceMs`. */
   close(options?: { graceMs?: number }): Promise<boolean>;
 }
@@ -109,7 +113,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   let server: IpcServer;
   try {
     server = await IpcServer.listen(modelSocketPath(manifest.model_id, options.socketDirectory ?? DEFAULT_SOCKET_DIRECTORY), {
-      handle, refuse: (error) => refusal(manifest.model_id, error),
+      handle, refuse: (error) => refusal(manifest.model_id, error), takeOver: options.takeOver ?? false,
     });
   } catch (cause) {
     readiness[Symbol.dispose]();
@@ -124,7 +128,11 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     const [ended] = await Promise.all([pool.close({ graceMs }), server.close({ graceMs })]);
     return ended;
   };
-  return { socketPath: server.path, device: pool.device, sessions, health, close, async [Symbol.asyncDispose]() { await close(); } };
+  const drain: ModelContainer['drain'] = async (drainOptions) => {
+    await server.drain(drainOptions);
+    return close();
+  };
+  return { socketPath: server.path, device: pool.device, sessions, health, drain, close, async [Symbol.asyncDispose]() { await close(); } };
 }
 
 function processCounters(): { cpu_ms: number; resident_bytes: number } {
