@@ -54,12 +54,12 @@ test('a camera that is changed keeps what was not named', () => {
   assert.match(readFileSync(path, 'utf8'), /# the front door/);
 });
 
-test('a camera is removed with the subscriptions that name it', () => {
-  const path = fileOf('cameras:\n  - {id: a, url: rtsp://h/1}\n  - {id: b, url: rtsp://h/2}\nmodels: [{id: m}]\nsubscriptions:\n  - {camera: a, model: m, desired_fps: 1}\n  - {camera: "*", model: m, desired_fps: 2}\n');
+test('a camera is removed with the subscriptions and rules that name it', () => {
+  const path = fileOf('cameras:\n  - {id: a, url: rtsp://h/1}\n  - {id: b, url: rtsp://h/2}\nmodels: [{id: m}]\nsubscriptions:\n  - {camera: a, model: m, desired_fps: 1}\n  - {camera: "*", model: m, desired_fps: 2}\nrules:\n  - {id: crowd, camera: a, when: at least 2 person}\n');
   const file = SettingsFile.read(path);
-  assert.equal(file.removeCamera('a'), 1);
+  assert.deepEqual(file.removeCamera('a'), { subscriptions: 1, rules: 1 });
   const settings = file.write();
-  assert.deepEqual([settings.cameras.map(({ id }) => id), settings.subscriptions.map(({ camera }) => camera)], [['b'], ['b']]);
+  assert.deepEqual([settings.cameras.map(({ id }) => id), settings.subscriptions.map(({ camera }) => camera), settings.rules], [['b'], ['b'], []]);
   assert.throws(() => SettingsFile.read(path).removeCamera('a'), { code: 'camera_not_found' });
 });
 
@@ -109,7 +109,7 @@ test('what somebody else wrote meanwhile is not overwritten', () => {
 });
 
 test('a process that starts again knows the cameras that are in the file by then, or those of before where the file is wrong', () => {
-  const path = fileOf('cameras:\n  - {id: a, url: rtsp://h/1}\nmodels: [{id: m}]\nsubscriptions:\n  - {camera: "*", model: m, desired_fps: 2}\n');
+  const path = fileOf('cameras:\n  - {id: a, url: rtsp://h/1}\nmodels: [{id: m}]\nsubscriptions:\n  - {camera: "*", model: m, desired_fps: 2}\nrules:\n  - {id: crowd, camera: a, when: at least 2 person}\n');
   const text = followingFile(resolveSettings({ file: path }), { file: path }, createLogger('test', 'silent'));
   const file = SettingsFile.read(path);
   file.putCamera({ id: 'b', url: 'rtsp://h/2' });

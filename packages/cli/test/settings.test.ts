@@ -20,6 +20,22 @@ test('settings survive being handed to a process', () => {
   assert.deepEqual(parseSettings(settingsText(settings), 'x'), settings);
 });
 
+test('scenes and rules survive being handed to a process', () => {
+  const settings = resolveSettings({ file: file(`time_zone: Europe/Berlin
+cameras:
+  - id: door
+    url: rtsp://h/1
+    zones: [{id: mat, polygon: [[0, 0], [1, 0], [1, 1]], dwell_s: 5}]
+    lines: [{id: sill, points: [[0, 0.5], [1, 0.5]]}]
+    masks: [{polygon: [[0, 0], [1, 0], [1, 1]]}]
+    left_objects: {after_s: 60}
+rules:
+  - {id: lingering, camera: "*", when: 'person in zone mat for 10 s', severity: high}
+`) });
+  assert.equal(settings.rules.length, 1);
+  assert.deepEqual(parseSettings(settingsText(settings), 'x'), settings);
+});
+
 test('cameras of the command line need no file and get the default subscriptions', () => {
   const settings = resolveSettings({ cameraUrls: ['rtsp://a/1', 'rtsp://b/2'] });
   assert.deepEqual(settings.cameras.map((camera) => camera.id), ['camera-1', 'camera-2']);

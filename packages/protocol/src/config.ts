@@ -2,6 +2,8 @@
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
 import { InferConfig } from './inference.ts';
+import { RuleConfig } from './rules.ts';
+import { SceneConfig } from './scene.ts';
 
 const strict = { additionalProperties: false } as const;
 const id = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
@@ -30,6 +32,10 @@ export const CameraConfig = Type.Object({
   }, { ...strict, description: 'Where the camera can be turned (PTZ)' })),
 }, { ...strict, description: 'A camera' });
 export type CameraConfig = Static<typeof CameraConfig>;
+
+/** As ruth.yaml has it: the kernel's part, and the scene, which is the core's. */
+export const CameraEntry = Type.Object({ ...CameraConfig.properties, ...SceneConfig.properties }, { ...strict, description: 'A camera' });
+export type CameraEntry = Static<typeof CameraEntry>;
 
 export const RegionsConfig = Type.Object({
   model: Type.String({ pattern: ID_PATTERN, description: 'Model whose detections are the regions' }),
@@ -98,10 +104,12 @@ export const RuthConfig = Type.Object({
   decoding: Type.Optional(Type.Object({
     hardware: Type.Optional(Type.Enum(['auto', 'none', 'vaapi', 'cuda'], { description: 'Decoder hardware; none unless told. Where it is missing or fails, software decodes and the log says so' })),
   }, { ...strict, description: 'How pictures are decoded' })),
-  cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'The cameras of this node' })),
+  cameras: Type.Optional(Type.Array(CameraEntry, { maxItems: 1024, description: 'The cameras of this node' })),
   models: Type.Optional(Type.Array(ModelConfig, { maxItems: 256, description: 'The models to run; the two built-in ones unless told' })),
   subscriptions: Type.Optional(Type.Array(SubscriptionConfig, {
     maxItems: 16_384, description: 'Which model looks at which camera, how often; unless told, the built-in models at all cameras',
   })),
+  time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin, in which rules tell times of day; that of the machine unless told' })),
+  rules: Type.Optional(Type.Array(RuleConfig, { maxItems: 4096, description: 'What raises an alert' })),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;

@@ -1,28 +1,16 @@
 // Contract 4, events: an ordered stream with ids from core, over server-sent events (`Last-Event-ID` resumes).
 import Type, { type Static } from 'typebox';
 import { Look } from './control.ts';
-import { Box } from './inference.ts';
+import { eventEnvelope as envelope } from './event-envelope.ts';
 import { RecordingGap, StorageStatus } from './recording.ts';
+import { SCENE_EVENTS } from './scene-events.ts';
+import { TrackEvent } from './track-events.ts';
 
-export const EVENT_VERSION = 1;
 const Count = Type.Integer({ minimum: 0 });
-
-const envelope = { id: Count, version: Type.Literal(EVENT_VERSION), at: Type.Number({ description: 'UTC, seconds, when core emitted it' }) };
 
 export const DetectionEvent = Type.Object({ ...envelope, type: Type.Literal('detection'), look: Look });
 export const ModelEvent = Type.Object({ ...envelope, type: Type.Enum(['model.up', 'model.down']), model_id: Type.String(), reason: Type.Union([Type.String(), Type.Null()]) });
 export const CameraEvent = Type.Object({ ...envelope, type: Type.Enum(['camera.up', 'camera.down']), camera_id: Type.String(), reason: Type.Union([Type.String(), Type.Null()]) });
-
-export const TrackState = Type.Object({
-  id: Type.Integer({ minimum: 1, description: 'Stable while the track lives, within one camera, model and run of core' }),
-  class_id: Count, class_name: Type.String(), confidence: Type.Number({ minimum: 0, maximum: 1 }), bbox: Box,
-  first_seen: Type.Number({ description: 'UTC, seconds' }), last_seen: Type.Number({ description: 'UTC, seconds' }),
-});
-/** `frame_id` and `captured_at` are of the frame in which the track was last seen, also when it has ended. Updates come at most once a second. */
-export const TrackEvent = Type.Object({
-  ...envelope, type: Type.Enum(['track.started', 'track.updated', 'track.ended']), camera_id: Type.String(), model_id: Type.String(),
-  frame_id: Count, captured_at: Type.Number({ description: 'UTC, seconds' }), track: TrackState,
-});
 
 /** From the kernel: a time that is not recorded began (`end` null) or ended. */
 export const RecordingGapEvent = Type.Object({ ...envelope, type: Type.Literal('recording.gap'), camera_id: Type.String(), gap: RecordingGap });
@@ -32,7 +20,7 @@ export const StorageEvent = Type.Object({ ...envelope, type: Type.Literal('recor
 /** The consumer asked for events after `asked_after` but the buffer begins at `oldest`: what lies between is lost to it. */
 export const GapEvent = Type.Object({ ...envelope, type: Type.Literal('gap'), asked_after: Count, oldest: Count });
 
-export const CoreEvent = Type.Union([DetectionEvent, ModelEvent, CameraEvent, TrackEvent, GapEvent]);
+export const CoreEvent = Type.Union([DetectionEvent, ModelEvent, CameraEvent, TrackEvent, ...SCENE_EVENTS, GapEvent]);
 export type CoreEvent = Static<typeof CoreEvent>;
 /** The kernel's own stream, GET /v1/events on its socket: told also while core is away. */
 export const KernelEvent = Type.Union([RecordingGapEvent, StorageEvent, GapEvent]);
@@ -42,6 +30,4 @@ export type StorageEvent = Static<typeof StorageEvent>;
 export type DetectionEvent = Static<typeof DetectionEvent>;
 export type ModelEvent = Static<typeof ModelEvent>;
 export type CameraEvent = Static<typeof CameraEvent>;
-export type TrackState = Static<typeof TrackState>;
-export type TrackEvent = Static<typeof TrackEvent>;
 export type GapEvent = Static<typeof GapEvent>;

@@ -2,6 +2,9 @@
 import { cameraUrlProblem } from './camera-url.ts';
 import { RuthConfig, type CameraConfig, type SubscriptionConfig } from './config.ts';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
+import type { RuleConfig } from './rules.ts';
+import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
+import type { SceneConfig } from './scene.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
 const BYTES_PER_GB = 1e9;
@@ -66,6 +69,12 @@ export interface Settings {
   readonly models: readonly { readonly id: string; readonly folder: string }[];
   /** One per camera and model: `*` is resolved. */
   readonly subscriptions: readonly (SubscriptionConfig & { readonly active: boolean })[];
+  /** By camera id; a camera without one is not in it. */
+  readonly scenes: Readonly<Record<string, SceneConfig>>;
+  /** Null: that of the machine. */
+  readonly timeZone: string | null;
+  /** One per camera and rule: `*` is resolved. */
+  readonly rules: readonly RuleConfig[];
 }
 
 /** What runs where `ruth.yaml` names no models: the two that set-up makes. */
@@ -95,6 +104,7 @@ export function parseSettings(text: string, file: string): Settings {
     },
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
+    scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
   };
 }
 

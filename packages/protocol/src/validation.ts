@@ -6,6 +6,7 @@ import { redactUrls } from './camera-url.ts';
 import type { ErrorCode } from './errors.ts';
 import { RuthError } from './errors.ts';
 import { ID_PATTERN } from './ids.ts';
+import { TIME_OF_DAY_PATTERN } from './rules.ts';
 
 /** TypeBox stops looking after 8 errors, several of which may be about one key; a bound against floods is kept. */
 Settings.Set({ maxErrors: 128 });
@@ -105,13 +106,18 @@ function withinBestBranches(errors: SchemaError[]): SchemaError[] {
     const weights = new Map<string, number>();
     for (const error of relevant) {
       const branch = branchOf(error);
-      if (branch !== null) weights.set(branch, (weights.get(branch) ?? 0) + weight(error));
+      if (branch === null) continue;
+      const isOfOtherKind = (error.keyword === 'type' && error.instancePath === union.instancePath) || error.instancePath === `${union.instancePath}/type`;
+      weights.set(branch, (weights.get(branch) ?? 0) + (isOfOtherKind ? OTHER_KIND : weight(error)));
     }
     const best = [...weights].sort(([, a], [, b]) => a - b)[0]?.[0];
     relevant = relevant.filter((error) => { const branch = branchOf(error); return branch === null || branch === best; });
   }
   return relevant;
 }
+
+/** A text is not meant where a list stands, nor an event of one type where another is named, whatever is wrong with it. */
+const OTHER_KIND = 1000;
 
 function weight(error: SchemaError): number {
   return error.keyword === 'required' ? (error.params.requiredProperties as string[]).length : 1;
@@ -126,6 +132,7 @@ function demand(error: SchemaError, value: unknown): string {
   const { allowedValues, pattern, type } = error.params;
   const instead = `, not ${excerpt(value)}`;
   if (Array.isArray(allowedValues)) return `must be one of ${allowedValues.map((allowed) => JSON.stringify(allowed)).join(', ')}${instead}`;
+  if (String(pattern) === TIME_OF_DAY_PATTERN) return `must be a time of day from "00:00" to "24:00"${instead}`;
   if (String(pattern).includes(ID_PATTERN)) return `must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit${instead}`;
   const quotes = type === 'string' && (typeof value === 'number' || typeof value === 'boolean') ? '; put it in quotes' : '';
   return `${error.message}${instead}${quotes}`;

@@ -50,16 +50,20 @@ export class SettingsFile {
     }
   }
 
-  /** Removes the camera and the subscriptions that name it; returns how many those were. Throws `camera_not_found`. */
-  removeCamera(cameraId: string): number {
+  /** Removes the camera and the subscriptions and rules that name it; returns how many those were. Throws `camera_not_found`. */
+  removeCamera(cameraId: string): { subscriptions: number; rules: number } {
     const index = this.#indexOf(cameraId);
     if (index < 0) throw new RuthError('camera_not_found', `${this.path} has no camera ${cameraId}`);
     this.#document.deleteIn(['cameras', index]);
-    const subscriptions = this.#document.get('subscriptions');
-    if (!isSeq(subscriptions)) return 0;
-    const kept = subscriptions.items.filter((item) => !(isMap(item) && item.get('camera') === cameraId));
-    const removed = subscriptions.items.length - kept.length;
-    subscriptions.items = kept;
+    return { subscriptions: this.#removeOf(cameraId, 'subscriptions'), rules: this.#removeOf(cameraId, 'rules') };
+  }
+
+  #removeOf(cameraId: string, key: 'subscriptions' | 'rules'): number {
+    const list = this.#document.get(key);
+    if (!isSeq(list)) return 0;
+    const kept = list.items.filter((item) => !(isMap(item) && item.get('camera') === cameraId));
+    const removed = list.items.length - kept.length;
+    list.items = kept;
     return removed;
   }
 

@@ -15,9 +15,10 @@ export function settingsText(settings: Settings): string {
       },
     }),
     live: liveConfig(settings.live), decoding: settings.decoding,
-    cameras: settings.cameras.map(cameraConfig),
+    cameras: settings.cameras.map((camera) => ({ ...cameraConfig(camera), ...settings.scenes[camera.id] })),
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),
     subscriptions: [...settings.subscriptions],
+    ...(settings.timeZone === null ? {} : { time_zone: settings.timeZone }), rules: [...settings.rules],
   };
   return JSON.stringify(config);
 }

@@ -35,9 +35,9 @@ export function addChangeCommands(camera: Command): void {
     .option('-c, --config <file>', 'settings', 'ruth.yaml')
     .action((id: string, options: { config: string }) => oneShot(async () => {
       const file = SettingsFile.read(options.config);
-      const subscriptions = file.removeCamera(id);
+      const { subscriptions, rules } = file.removeCamera(id);
       const settings = file.write();
-      console.log(`${options.config}: camera ${id} is removed${subscriptions > 0 ? `, with ${subscriptions} of its subscriptions` : ''}; what it recorded stays`);
+      console.log(`${options.config}: camera ${id} is removed${subscriptions > 0 ? `, with ${subscriptions} of its subscriptions` : ''}${rules > 0 ? `, with ${rules} of its rules` : ''}; what it recorded stays`);
       await tell(() => new RunningNode(settings).removeCamera(id), `the running node has let go of ${id}`);
     }));
 }
