@@ -2,6 +2,7 @@
 export type { Candidate, DecodeOptions, Decoder, OutputTensor } from './decode/detections.ts';
 export { decoderFor } from './decode/decoder.ts';
 export { iou, suppressOverlaps } from './decode/nms.ts';
+export { readOnnxGraph, type OnnxGraph, type OnnxPort } from './onnx/onnx-graph.ts';
 export { loadModel, type LoadedModel } from './model/load-model.ts';
 export { frameX, frameY, geometryOf, type Geometry, type LetterboxMode, type Size } from './preprocess/geometry.ts';
 export { Preprocessor, type InputFormat, type TensorData } from './preprocess/preprocessor.ts';

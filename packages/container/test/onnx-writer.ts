@@ -3,16 +3,21 @@
 export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
-  readonly output: string;
+  readonly output: string | readonly string[];
   readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
 }
 
+/** A size of text is an open one. */
+export interface OnnxValue { readonly name: string; readonly type: keyof typeof TYPES; readonly dims: readonly (number | string)[] }
+
 export interface OnnxGraph {
-  readonly inputs: readonly { name: string; type: keyof typeof TYPES; dims: readonly number[] }[];
+  readonly inputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
   readonly constants: Readonly<Record<string, Float32Array | BigInt64Array>>;
   readonly constantDims?: Readonly<Record<string, readonly number[]>>;
-  readonly outputs: readonly { name: string; type: keyof typeof TYPES; dims: readonly number[] }[];
+  readonly outputs: readonly OnnxValue[];
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly producer?: string;
 }
 
 const TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
@@ -30,8 +35,8 @@ const tensor = (name: string, data: Float32Array | BigInt64Array, dims: readonly
   bytes(9, Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
 ]);
 
-const valueInfo = ({ name, type, dims }: OnnxGraph['inputs'][number]): Buffer => {
-  const shape = Buffer.concat(dims.map((size) => bytes(1, number(1, size))));
+const valueInfo = ({ name, type, dims }: OnnxValue): Buffer => {
+  const shape = Buffer.concat(dims.map((size) => bytes(1, typeof size === 'string' ? bytes(2, size) : number(1, size))));
   return Buffer.concat([bytes(1, name), bytes(2, bytes(1, Buffer.concat([number(1, TYPES[type]), bytes(2, shape)])))]);
 };
 
@@ -43,9 +48,10 @@ function attribute(name: string, value: number | readonly number[]): Buffer {
 
 export function onnxFile(graph: OnnxGraph): Buffer {
   const nodes = graph.nodes.map(({ op, inputs, output, attributes = {} }) => bytes(1, Buffer.concat([
-    ...inputs.map((name) => bytes(1, name)), bytes(2, output), bytes(4, op), ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
+    ...inputs.map((name) => bytes(1, name)), ...[output].flat().map((name) => bytes(2, name)), bytes(4, op), ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
   ])));
   const constants = Object.entries(graph.constants).map(([name, data]) => bytes(5, tensor(name, data, graph.constantDims?.[name] ?? [data.length])));
   const body = Buffer.concat([...nodes, bytes(2, 'test'), ...constants, ...graph.inputs.map((value) => bytes(11, valueInfo(value))), ...graph.outputs.map((value) => bytes(12, valueInfo(value)))]);
-  return Buffer.concat([number(1, 8), bytes(7, body), bytes(8, number(2, 17))]);
+  const metadata = Object.entries(graph.metadata ?? {}).map(([key, value]) => bytes(14, Buffer.concat([bytes(1, key), bytes(2, value)])));
+  return Buffer.concat([number(1, 8), ...(graph.producer === undefined ? [] : [bytes(2, graph.producer)]), bytes(7, body), bytes(8, number(2, 17)), ...metadata]);
 }

@@ -5,7 +5,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseManifest, RuthError, type Manifest } from '@ruth/protocol';
-import { checkOnnxFile } from './onnx-file.ts';
+import { checkOnnxFile } from '../onnx/onnx-file.ts';
 
 /** Plain data: it goes to the session workers as it is. */
 export interface LoadedModel {
@@ -27,7 +27,7 @@ export async function loadModel(folder: string, options: { weightsPath?: string 
   const manifestPath = join(folder, 'model.yaml');
   const manifest = parseManifest(await readText(manifestPath, 'invalid_manifest', 'a model folder holds model.yaml'), manifestPath);
   const weightsPath = options.weightsPath ?? await insideFolder(folder, manifest.model_weights);
-  await checkOnnxFile(weightsPath);
+  checkOnnxFile(weightsPath);
   if (manifest.sha256) await checkSha256(weightsPath, manifest.sha256);
   const { output_schema: output } = manifest;
   const keypointNames = output.keypoint_names ?? [];
