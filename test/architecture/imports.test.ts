@@ -39,16 +39,41 @@ test('packages import one another only as the table says', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('a package is entered only by its public entry, and relative imports stay inside it', () => {
+/** The ways into a package: what its `exports` names. */
+function entriesOf(name: string): string[] {
+  const { exports } = JSON.parse(readFileSync(resolve(root, 'packages', name, 'package.json'), 'utf8')) as { exports?: Record<string, string> };
+  return Object.keys(exports ?? {}).map((entry) => `@ruth/${name}${entry.slice(1)}`);
+}
+
+test('a package is entered only by its public entries, and relative imports stay inside it', () => {
   const wrong: string[] = [];
   for (const source of sources) {
     for (const imported of source.imports) {
-      if (/^@ruth\/[^/]+\//.test(imported)) wrong.push(`${source.file} reaches past the entry: ${imported}`);
+      const [, name] = /^@ruth\/([^/]+)\//.exec(imported) ?? [];
+      if (name !== undefined && !entriesOf(name).includes(imported)) wrong.push(`${source.file} reaches past the entry: ${imported}`);
       if (!imported.startsWith('.')) continue;
       const target = relative(resolve(root, 'packages', source.package), resolve(root, dirname(source.file), imported));
       if (target.startsWith('..')) wrong.push(`${source.file} leaves its package: ${imported}`);
     }
   }
+  assert.deepEqual(wrong, []);
+});
+
+test('a session\'s thread loads no schemas and no more than it needs: a container starts again in a moment', () => {
+  const heavy = ['@ruth/protocol', '@ruth/transport', 'node-av'];
+  const seen = new Set<string>();
+  const wrong: string[] = [];
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const loaded = readFileSync(resolve(root, file), 'utf8').replace(/^import type [\s\S]*?;$/gm, '');
+    for (const { fileName } of ts.preProcessFile(loaded, true, true).importedFiles) {
+      if (heavy.includes(fileName)) wrong.push(`${file} imports ${fileName}; take @ruth/protocol/base, @ruth/transport/ring, node-av/lib, or "import type"`);
+      if (fileName.startsWith('.')) visit(relative(root, resolve(root, dirname(file), fileName)));
+    }
+  };
+  visit('packages/container/src/session/worker.ts');
+  assert.ok(seen.size > 10, [...seen].join(', '));
   assert.deepEqual(wrong, []);
 });
 

@@ -14,9 +14,6 @@ const Id = Type.String({ pattern: ID_PATTERN });
 export const Box = Type.Tuple([Unit, Unit, Unit, Unit]);
 export type Box = Static<typeof Box>;
 
-export const PIXEL_FORMATS = ['NV12', 'I420'] as const;
-export type PixelFormat = (typeof PIXEL_FORMATS)[number];
-
 export const FrameMetadata = Type.Object({
   frame_id: Type.Integer({ minimum: 0 }),
   width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16384 })),

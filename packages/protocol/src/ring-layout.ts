@@ -16,7 +16,9 @@
 //   ...    slot n-1; frame f lives in slot f mod n
 //
 // The writer holds an exclusive flock on the file for as long as it lives; a ring that can be locked is an orphan.
-import type { PixelFormat } from './inference.ts';
+
+export const PIXEL_FORMATS = ['NV12', 'I420'] as const;
+export type PixelFormat = (typeof PIXEL_FORMATS)[number];
 
 export const RING_MAGIC = 'VASFRAME';
 export const RING_VERSION = 1;

@@ -1,6 +1,6 @@
 // Classifiers: one score per class, of the whole picture. Scores that are no probabilities go through a softmax.
 import { box, type Candidate, type Decoder, type DecoderContext } from './detections.ts';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 
 export function classification({ output, classCount, input }: DecoderContext): Decoder {
   return {

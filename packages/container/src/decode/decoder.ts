@@ -1,5 +1,6 @@
 // Chooses the decoder that the manifest names.
-import { RuthError, type Manifest } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
+import type { Manifest } from '@ruth/protocol';
 import type { LoadedModel } from '../model/load-model.ts';
 import { classification } from './classification.ts';
 import type { Decoder, DecoderContext } from './detections.ts';

@@ -1,6 +1,6 @@
 // MoveNet single pose: `[1, 1, K, 3]`, y x score of each keypoint, 0..1 of the input. Source: its model card
 // (Google, 2021). It always answers; a pose counts by the mean of its keypoint scores.
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { box, type Decoder, type DecoderContext } from './detections.ts';
 
 /** Keypoints below it say nothing of where the person is. */

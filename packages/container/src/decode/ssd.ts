@@ -1,5 +1,5 @@
 // Detectors that give ready boxes: one tensor of rows [box, score, class], or boxes, scores and classes apart.
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { box, type Candidate, type Decoder, type DecoderContext, type OutputTensor } from './detections.ts';
 
 export function ssd({ output, schema, input }: DecoderContext): Decoder {

@@ -1,5 +1,5 @@
 // Detectors of the YOLO family. Source of the layouts: the exporters of Ultralytics YOLOv5/YOLOv8 and of Megvii YOLOX.
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import type { Size } from '../preprocess/geometry.ts';
 import { centredBox, type Candidate, type Decoder, type DecoderContext, type OutputTensor } from './detections.ts';
 

@@ -1,5 +1,6 @@
 // Where a region of a frame lies in the model's input, and the way back from input pixels to the whole frame, 0..1.
-import { RuthError, type Box } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
+import type { Box } from '@ruth/protocol';
 
 export type LetterboxMode = 'center' | 'top-left' | 'stretch';
 

@@ -1,11 +1,10 @@
 // Turns one kind of picture (size, pixel format, colour) into planes of red, green and blue at one size, by swscale.
 // swscale takes matrix and range only from its own frames, so the pixels are first copied out of the ring (0.1 to
 // 0.2 ms for 1080p); that also shortens the time in which the kernel can overtake the reader.
-import {
-  AV_PIX_FMT_GBRPF32LE, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P, AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_RGB, Frame, SoftwareScaleContext, SWS_AREA,
-} from 'node-av';
-import type { AVColorRange, AVColorSpace, AVPixelFormat } from 'node-av';
-import { COLOUR_MATRIX, COLOUR_RANGE, RuthError, type PixelFormat } from '@ruth/protocol';
+import { AV_PIX_FMT_GBRPF32LE, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P, AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_RGB, SWS_AREA } from 'node-av/constants';
+import type { AVColorRange, AVColorSpace, AVPixelFormat } from 'node-av/constants';
+import { Frame, SoftwareScaleContext } from 'node-av/lib';
+import { COLOUR_MATRIX, COLOUR_RANGE, RuthError, type PixelFormat } from '@ruth/protocol/base';
 import type { Geometry, Size } from './geometry.ts';
 
 /** What is read of a frame: a `RingFrame` is one. Planes are views into the ring. */

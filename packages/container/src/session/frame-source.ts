@@ -1,6 +1,6 @@
 // Frames by reference. Rings stay mapped between requests; a ring of an older generation is let go and opened anew.
-import { PIXEL_FORMATS, RuthError } from '@ruth/protocol';
-import { RingReader, type RingFrame } from '@ruth/transport';
+import { PIXEL_FORMATS, RuthError } from '@ruth/protocol/base';
+import { RingReader, type RingFrame } from '@ruth/transport/ring';
 import { BoundedCache } from './bounded-cache.ts';
 import type { InferJob } from './protocol.ts';
 

@@ -1,6 +1,7 @@
 // One model in one thread: frame in the ring -> tensor -> inference -> detections of the whole frame. No state per
 // camera and nothing carried between requests, but for buffers and mappings.
-import { RuthError, type Detection, type Keypoint } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
+import type { Detection, Keypoint } from '@ruth/protocol';
 import { decoderFor } from '../decode/decoder.ts';
 import type { Candidate, Decoder } from '../decode/detections.ts';
 import { best, suppressOverlaps } from '../decode/nms.ts';

@@ -1,7 +1,7 @@
 // An ONNX Runtime session with one image as its input and tensors kept between runs. `run()` blocks the calling thread
 // for the whole inference, so it belongs in a worker thread.
 import * as ort from 'onnxruntime-node';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';

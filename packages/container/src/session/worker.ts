@@ -1,6 +1,6 @@
 // Entry of a session worker: one thread that may be blocked by an inference while the main thread goes on answering.
 import { parentPort, workerData } from 'node:worker_threads';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { ModelSession } from './model-session.ts';
 import type { WorkerRequest, WorkerResponse, WorkerSetup } from './protocol.ts';
 

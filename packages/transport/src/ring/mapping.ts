@@ -4,7 +4,7 @@
 // the range, which frees the memory and keeps every old view readable (and, where it was writable, writable without
 // effect). The address range itself is given back when the last view has been collected.
 import koffi from 'koffi';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 
 const libc = koffi.load(null);
 const mmap = libc.func('void *mmap(void *address, size_t bytes, int protection, int flags, int fd, long offset)') as

@@ -1,6 +1,6 @@
 // Removes the rings of processes that are gone, and the unfinished files of those that died while making one.
 import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync } from 'node:fs';
-import { DEFAULT_RING_DIRECTORY, isId, RING_FILE_PREFIX } from '@ruth/protocol';
+import { DEFAULT_RING_DIRECTORY, isId, RING_FILE_PREFIX } from '@ruth/protocol/base';
 import { lockFile } from './mapping.ts';
 import { isSameFile, openExistingRing, retireRingFile, UNFINISHED_PREFIX, unlinkIfThere } from './ring-file.ts';
 

@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import {
   HEADER, isId, PIXEL_FORMAT_CODE, RING_FILE_PREFIX, RING_HEADER_BYTES, RING_MAGIC, RING_STATE, RING_VERSION, ringLayout, RuthError, SLOT_HEADER_BYTES,
   type PixelFormat, type RingLayout,
-} from '@ruth/protocol';
+} from '@ruth/protocol/base';
 import { allocateFile, lockFile } from './mapping.ts';
 
 const RING_FILE_MODE = 0o640;

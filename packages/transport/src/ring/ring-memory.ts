@@ -1,6 +1,6 @@
 // A mapped ring as typed views: the one place where byte offsets of the layout meet memory. Views are made once, so
 // that neither publishing nor reading a frame makes any. Host byte order; Ruth runs on little-endian machines.
-import { HEADER, RING_HEADER_BYTES, SLOT_HEADER_BYTES, type RingLayout } from '@ruth/protocol';
+import { HEADER, RING_HEADER_BYTES, SLOT_HEADER_BYTES, type RingLayout } from '@ruth/protocol/base';
 import type { Mapping } from './mapping.ts';
 
 export interface SlotMemory {

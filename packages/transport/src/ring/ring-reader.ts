@@ -1,7 +1,7 @@
 // The reading side of a frame ring: a read-only mapping, no copy, no lock, no sign to the writer. A reader that was
 // overtaken knows it: `read` refuses the frame, or `intact()` is false afterwards.
 import { closeSync } from 'node:fs';
-import { DEFAULT_RING_DIRECTORY, PIXEL_FORMAT_CODE, RING_STATE, RuthError, SLOT, type PixelFormat, type RingLayout } from '@ruth/protocol';
+import { DEFAULT_RING_DIRECTORY, PIXEL_FORMAT_CODE, RING_STATE, RuthError, SLOT, type PixelFormat, type RingLayout } from '@ruth/protocol/base';
 import { mapFile } from './mapping.ts';
 import { openRingFile, readRingHeader } from './ring-file.ts';
 import { fullBarrier, ringMemory, type RingMemory, type SlotMemory } from './ring-memory.ts';

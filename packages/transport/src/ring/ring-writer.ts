@@ -5,7 +5,7 @@ import { closeSync, renameSync } from 'node:fs';
 import {
   DEFAULT_RING_DIRECTORY, HEADER, PIXEL_FORMAT_CODE, RING_HEADER_BYTES, RING_MAGIC, RING_STATE, RING_VERSION, ringLayout, ringPath, RuthError, SLOT,
   SLOT_HEADER_BYTES, type PixelFormat, type RingLayout,
-} from '@ruth/protocol';
+} from '@ruth/protocol/base';
 import { mapFile } from './mapping.ts';
 import { createUnfinishedFile, isSameFile, openExistingRing, retireRingFile, unlinkIfThere } from './ring-file.ts';
 import { fullBarrier, ringMemory, type RingMemory, type SlotMemory } from './ring-memory.ts';
