@@ -64,16 +64,66 @@ test('classification: scores that are no probabilities become some; the box is t
   assert.deepEqual(decode(model('format: classification'), tensor([1, 2], [3, 3 + Math.log(9)])).map(round), [[1, 0.9, 0, 0, 64, 64]]);
 });
 
+test('ssd: rows may carry keypoints, in pixels or in shares like the box', () => {
+  const pose = model('format: ssd, normalized_boxes: true', { classes: ['person'], keypointNames: ['nose', 'tail'] });
+  const [found] = decode(pose, tensor([1, 1, 12], [0.125, 0.25, 0.1875, 0.375, 0.9, 0, 0.5, 0.25, 0.75, 0.125, 1, 0.5]));
+  assert.deepEqual(round(found!), [0, 0.9, 8, 16, 12, 24]);
+  assert.deepEqual([...found!.keypoints!], [32, 16, 0.75, 8, 64, 0.5]);
+});
+
+test('detr: each query is its best class, of one tensor with scores or of two with logits', () => {
+  const boxes = [[0.5, 0.5, 0.25, 0.125], [0.25, 0.25, 0.5, 0.5]];
+  const expected = [[1, 0.9, 24, 28, 40, 36]];
+  assert.deepEqual(decode(model('format: detr'), tensor([1, 2, 6], [...boxes[0]!, 0.1, 0.9, ...boxes[1]!, 0.2, 0.1])).map(round), expected);
+  const logit = (share: number): number => Math.log(share / (1 - share));
+  const two = (logits: number[]) => ({ pred_boxes: tensor([1, 2, 4], boxes.flat()), logits: tensor([1, 2, logits.length / 2], logits) });
+  assert.deepEqual(decoderFor(model('format: detr')).decode(two([0.1, 0.9, 0.2, 0.1].map(logit)), { scoreThreshold: 0.25 }).map(round), expected);
+  // Of softmax the last class is nothing: 1 : 9 : 0, and 1 : 1 : 8.
+  const softmax = [0, Math.log(9), -50, 0, 0, Math.log(8)];
+  assert.deepEqual(decoderFor(model('format: detr, activation: softmax')).decode(two(softmax), { scoreThreshold: 0.25 }).map(round), expected);
+  assert.equal(decoderFor(model('format: detr')).overlapping, false);
+});
+
+test('yunet: score of class and objectness, box in cells and logarithms, five landmarks', () => {
+  // 64x64: 64 places of stride 8, 16 of 16, 4 of 32.
+  const outputs: Record<string, OutputTensor> = {};
+  for (const stride of [8, 16, 32]) {
+    const places = (64 / stride) ** 2;
+    for (const [name, quantities] of [['cls', 1], ['obj', 1], ['bbox', 4], ['kps', 10]] as const) outputs[`${name}_${stride}`] = tensor([1, places, quantities], Array<number>(places * quantities).fill(0));
+  }
+  const place = 6; // row 1, column 2 of stride 16
+  outputs.cls_16!.data[place] = 0.9;
+  outputs.obj_16!.data[place] = 0.4;
+  outputs.bbox_16!.data.set([0.5, 0.25, Math.log(2), Math.log(1)], 4 * place);
+  outputs.kps_16!.data.set([0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 1], 10 * place);
+  const [face, ...others] = decoderFor(model('format: yunet', { classes: ['face'] })).decode(outputs, { scoreThreshold: 0.25 });
+  assert.deepEqual(others, []);
+  assert.deepEqual(round(face!), [0, 0.6, 24, 12, 56, 28]);
+  assert.deepEqual([...face!.keypoints!].filter((_, index) => index % 3 < 2), [32, 16, 48, 16, 40, 24, 32, 32, 48, 32]);
+  assert.throws(() => decoderFor(model('format: yunet')).decode({ ...outputs, kps_8: tensor([1, 64, 8], Array<number>(512).fill(0)) }, { scoreThreshold: 0.25 }), /kps_8 has shape \[1, 64, 8\]/);
+  assert.throws(() => decoderFor(model('format: yunet')).decode({ cls_8: outputs.cls_8! }, { scoreThreshold: 0.25 }), /no output obj_8; it has cls_8/);
+});
+
+test('embedding: one vector of length 1 for all that was looked at; none without a direction', () => {
+  const [found] = decode(model('format: embedding'), tensor([1, 2, 1, 1], [3, 4]));
+  assert.deepEqual([...found!.embedding!].map((value) => Math.round(value * 10) / 10), [0.6, 0.8]);
+  assert.deepEqual(round(found!), [0, 1, 0, 0, 64, 64]);
+  for (const values of [[0, 0], [NaN, 1], [Infinity, 1]]) assert.throws(() => decode(model('format: embedding'), tensor([1, 2], values)), { code: 'inference_failed' });
+});
+
 test('What is no number is never a detection', () => {
   const odd = [NaN, Infinity, -Infinity];
   for (const value of odd) {
     assert.deepEqual(decode(model('format: yolov8'), byQuantity([[value, 20, 4, 8, 0.9, 0.1], [10, 20, value, 8, 0.9, 0.1]])), []);
     assert.deepEqual(decode(model('format: yolov5'), byPlace([[10, value, 4, 8, 0.9, 0.9, 0.1]])), []);
     assert.deepEqual(decode(model('format: ssd'), tensor([1, 1, 6], [8, value, 12, value, 0.9, 1])), []);
+    assert.deepEqual(decode(model('format: detr'), tensor([1, 1, 6], [0.5, value, 0.1, 0.1, 0.9, 0.1])), []);
   }
   assert.deepEqual(decode(model('format: yolov8'), byQuantity([[10, 20, 4, 8, NaN, NaN]])), []);
   assert.deepEqual(decode(model('format: yolov5'), byPlace([[10, 20, 4, 8, NaN, 1, 1], [10, 20, 4, 8, 1, NaN, NaN]])), []);
   assert.deepEqual(decode(model('format: ssd'), tensor([1, 1, 6], [8, 16, 12, 24, 0.9, NaN])), []);
+  for (const activation of ['none', 'sigmoid']) assert.deepEqual(decode(model(`format: detr, activation: ${activation}`), tensor([1, 1, 6], [0.5, 0.5, 0.1, 0.1, NaN, NaN])), []);
+  assert.deepEqual(decode(model('format: detr, activation: softmax'), tensor([1, 1, 7], [0.5, 0.5, 0.1, 0.1, NaN, 1, 1])), []);
   assert.deepEqual(decode(model('format: movenet'), tensor([1, 1, 1, 3], [0.5, 0.5, NaN])), []);
 });
 
@@ -82,6 +132,7 @@ test('An output that does not fit its format is an error that says both shapes',
     ['format: yolov8', tensor([1, 7, 1], Array<number>(7).fill(0))], ['format: yolov5', tensor([1, 1, 8], Array<number>(8).fill(0))],
     ['format: yolox', tensor([1, 83, 7], Array<number>(581).fill(0))], ['format: ssd', tensor([1, 1, 5], Array<number>(5).fill(0))],
     ['format: movenet', tensor([1, 2], [0, 0])], ['format: classification', tensor([1, 3], [0, 0, 0])],
+    ['format: detr', tensor([1, 1, 4], [0, 0, 0, 0])], ['format: embedding', tensor([2, 2], [0, 0, 0, 0])],
   ] as const) {
     assert.throws(() => decode(model(schema), output), (error: Error & { code: string }) => error.code === 'inference_failed' && error.message.includes(`[${output.dims.join(', ')}]`), schema);
   }

@@ -6,7 +6,7 @@ import { parseYaml } from './yaml-document.ts';
 const strict = { additionalProperties: false } as const;
 const unit = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 
-export const OUTPUT_FORMATS = ['yolov8', 'yolov8-pose', 'yolov5', 'yolox', 'ssd', 'movenet', 'yunet', 'classification', 'custom'] as const;
+export const OUTPUT_FORMATS = ['yolov8', 'yolov8-pose', 'yolov5', 'yolox', 'ssd', 'detr', 'movenet', 'yunet', 'classification', 'embedding', 'custom'] as const;
 export const TASKS = ['detect', 'pose', 'classify', 'segment', 'embed', 'custom'] as const;
 
 export const Manifest = Type.Object({
@@ -31,6 +31,7 @@ export const Manifest = Type.Object({
     keypoint_names: Type.Optional(Type.Array(Type.String(), { description: 'In the order of the output' })),
     skeleton: Type.Optional(Type.Array(Type.Tuple([Type.String(), Type.String()]), { description: 'Pairs of keypoint names that are joined by a line' })),
     output: Type.Optional(Type.String({ description: 'Name of the output tensor to read, where there are several' })),
+    activation: Type.Optional(Type.Enum(['none', 'sigmoid', 'softmax'], { description: 'detr: what makes scores of the class outputs; of softmax the last class is "nothing". none for one tensor, sigmoid for two, unless told' })),
     box_order: Type.Optional(Type.Enum(['xyxy', 'yxyx'], { description: 'ssd: order of box coordinates; xyxy unless told' })),
     normalized_boxes: Type.Optional(Type.Boolean({ description: 'ssd: boxes are 0..1 of the input, not pixels' })),
   }, { ...strict, description: 'What comes out of the model' }),

@@ -4,12 +4,15 @@ import type { Manifest } from '@ruth/protocol';
 import type { LoadedModel } from '../model/load-model.ts';
 import { classification } from './classification.ts';
 import type { Decoder, DecoderContext } from './detections.ts';
+import { detr } from './detr.ts';
+import { embedding } from './embedding.ts';
 import { movenet } from './movenet.ts';
 import { ssd } from './ssd.ts';
+import { yunet } from './yunet.ts';
 import { yolov5, yolov8, yolox } from './yolo.ts';
 
 const DECODERS: Partial<Record<Manifest['output_schema']['format'], (context: DecoderContext) => Decoder>> = {
-  yolov8, 'yolov8-pose': yolov8, yolov5, yolox, ssd, movenet, classification,
+  yolov8, 'yolov8-pose': yolov8, yolov5, yolox, ssd, detr, movenet, yunet, classification, embedding,
 };
 
 /** Throws `model_invalid` for a format that this runtime cannot read. */

@@ -12,6 +12,8 @@ export interface Candidate {
   readonly bottom: number;
   /** x, y, score of each keypoint in turn; x and y in input pixels. */
   readonly keypoints?: Float32Array;
+  /** Of length 1; what looks alike lies near. */
+  readonly embedding?: Float32Array;
 }
 
 export interface DecodeOptions {

@@ -42,16 +42,17 @@ function cropOf(frame: Size, [left, top, right, bottom]: Box): Geometry['crop'] 
   };
 }
 
-const clamp = (value: number): number => Math.min(1, Math.max(0, value));
+/** Beside the crop there is fill, of which nothing can be seen. */
+const clamp = (value: number, start: number, length: number): number => Math.min(start + length, Math.max(start, value));
 
-/** x of the input, in pixels, as a share of the whole frame, clamped to 0..1. */
+/** x of the input, in pixels, as a share of the whole frame, inside the region that was looked at. */
 export function frameX(geometry: Geometry, x: number): number {
   const { crop, placed, frame } = geometry;
-  return clamp(((x - placed.x) * crop.width / placed.width + crop.x) / frame.width);
+  return clamp((x - placed.x) * crop.width / placed.width + crop.x, crop.x, crop.width) / frame.width;
 }
 
-/** y of the input, in pixels, as a share of the whole frame, clamped to 0..1. */
+/** y of the input, in pixels, as a share of the whole frame, inside the region that was looked at. */
 export function frameY(geometry: Geometry, y: number): number {
   const { crop, placed, frame } = geometry;
-  return clamp(((y - placed.y) * crop.height / placed.height + crop.y) / frame.height);
+  return clamp((y - placed.y) * crop.height / placed.height + crop.y, crop.y, crop.height) / frame.height;
 }

@@ -74,11 +74,12 @@ export class ModelSession implements AsyncDisposable {
     return { detections, preprocessMs: preprocessed - begun, inferenceMs: inferred - preprocessed, postprocessMs: performance.now() - inferred };
   }
 
-  #detection({ classId, score, left, top, right, bottom, keypoints }: Candidate, geometry: Geometry): Detection {
+  #detection({ classId, score, left, top, right, bottom, keypoints, embedding }: Candidate, geometry: Geometry): Detection {
     return {
       class_id: classId, class_name: this.#model.classes[classId] ?? `class_${classId}`, confidence: rounded(score),
       bbox: [rounded(frameX(geometry, left)), rounded(frameY(geometry, top)), rounded(frameX(geometry, right)), rounded(frameY(geometry, bottom))],
       ...(keypoints && { keypoints: mappedKeypoints(keypoints, geometry) }),
+      ...(embedding && { embedding: Array.from(embedding, rounded) }),
       track_id: null,
     };
   }

@@ -5,7 +5,9 @@ import { RuthError } from '@ruth/protocol/base';
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+import { sideInputs } from './side-inputs.ts';
 
+type TensorMetadata = Extract<ort.InferenceSession.ValueMetadata, { isTensor: true }>;
 type Device = 'cpu' | 'cuda' | 'webgpu';
 
 export class OnnxSession implements AsyncDisposable {
@@ -13,6 +15,9 @@ export class OnnxSession implements AsyncDisposable {
   readonly input: InputFormat;
   readonly #session: ort.InferenceSession;
   readonly #outputNames: readonly string[];
+  readonly #pictureName: string;
+  /** Inputs beside the picture, which never change. */
+  readonly #side: Readonly<Record<string, ort.Tensor>>;
   #feeds: Record<string, ort.Tensor> = {};
   /** Where the shape is fixed the same memory is filled each time. */
   readonly #fetches: Record<string, ort.Tensor | null>;
@@ -20,7 +25,10 @@ export class OnnxSession implements AsyncDisposable {
   private constructor(session: ort.InferenceSession, device: Device, model: LoadedModel) {
     this.#session = session;
     this.device = device;
-    this.input = inputFormat(session, model);
+    const [picture, others] = inputsOf(session, model.weightsPath);
+    this.input = inputFormat(picture, model);
+    this.#pictureName = picture.name;
+    this.#side = sideInputs(others, this.input.size, model.weightsPath);
     const wanted = model.manifest.output_schema.output;
     if (wanted !== undefined && !session.outputNames.includes(wanted)) {
       throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${session.outputNames.join(', ')}`);
@@ -50,7 +58,7 @@ export class OnnxSession implements AsyncDisposable {
   bind(tensor: TensorData): void {
     const { size: { width, height }, layout, dtype } = this.input;
     const dims = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
-    this.#feeds = { [this.#session.inputNames[0]!]: new ort.Tensor(dtype, tensor, dims) };
+    this.#feeds = { ...this.#side, [this.#pictureName]: new ort.Tensor(dtype, tensor, dims) };
   }
 
   /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`. */
@@ -93,11 +101,20 @@ async function open(model: LoadedModel, device: Device, threads: number): Promis
   }
 }
 
+/** The picture, which alone has four dimensions, and the inputs beside it. */
+function inputsOf(session: ort.InferenceSession, weightsPath: string): [TensorMetadata, TensorMetadata[]] {
+  const tensors = session.inputMetadata.filter((meta) => meta.isTensor);
+  const pictures = tensors.filter(({ shape }) => shape.length === 4);
+  const [picture] = pictures;
+  if (!picture || pictures.length > 1 || tensors.length < session.inputMetadata.length) {
+    throw new RuthError('model_invalid', `${weightsPath}: has ${session.inputNames.length} inputs (${session.inputNames.join(', ')}); one picture is what can be given`);
+  }
+  return [picture, tensors.filter((meta) => meta !== picture)];
+}
+
 /** What the manifest says, checked against what the weights want. */
-function inputFormat(session: ort.InferenceSession, { manifest, weightsPath }: LoadedModel): InputFormat {
+function inputFormat(meta: TensorMetadata, { manifest, weightsPath }: LoadedModel): InputFormat {
   const invalid = (message: string): RuthError => new RuthError('model_invalid', `${weightsPath}: ${message}`);
-  const [meta, ...others] = session.inputMetadata;
-  if (!meta?.isTensor || others.length > 0) throw invalid(`has ${session.inputNames.length} inputs (${session.inputNames.join(', ')}); one picture is what can be given`);
   const { width, height } = manifest.expected_resolution;
   const { shape, type } = meta;
   const layout = manifest.input_format?.layout ?? (shape[3] === 3 && shape[1] !== 3 ? 'nhwc' : 'nchw');
