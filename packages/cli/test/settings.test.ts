@@ -49,6 +49,12 @@ test('cameras of the command line stand beside those of the file, whose subscrip
   assert.equal(settings.subscriptions.filter((subscription) => subscription.camera === 'camera-1').length, 2);
 });
 
+test('what a node remembers lies beside its file, and in the user\'s folder for state where there is no file', () => {
+  assert.equal(resolveSettings({ file: file('') }).dataDirectory, join(folder, 'ruth-data'));
+  assert.equal(resolveSettings({ file: file('paths: {data_directory: /srv/ruth}\n') }).dataDirectory, '/srv/ruth');
+  assert.equal(resolveSettings({ stateDirectory: '/home/me/.local/state/ruth' }).dataDirectory, '/home/me/.local/state/ruth');
+});
+
 test('RUTH_HTTP_PORT stands above the file and is checked', () => {
   assert.equal(resolveSettings({ file: file('http: {port: 9000}\n'), httpPort: '0' }).http.port, 0);
   assert.throws(() => resolveSettings({ httpPort: '80a' }), { code: 'invalid_config', message: /RUTH_HTTP_PORT is "80a"; give a port from 0 to 65535/ });

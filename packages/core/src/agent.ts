@@ -1,11 +1,13 @@
-// The agent of one camera: holds the lease, follows the ring, and offers every frame to the camera's subscriptions.
-// created -> running -> stopped; any other step is an error.
-import { RuthError, type CameraEvent, type LeaseGrant, type Look, type SubscriptionConfig } from '@ruth/protocol';
+// The agent of one camera: holds the lease, follows the ring, and offers every frame to the camera's subscriptions. What it
+// runs can change while it runs: only what differs is touched. created -> running -> stopped; any other step is an error.
+import { isDeepStrictEqual } from 'node:util';
+import { RuthError, type CameraEvent, type LeaseGrant, type Look } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
 import type { ModelEndpoint } from './dispatch.ts';
 import { FrameSource } from './frame-source.ts';
+import type { PlannedSubscription } from './intent/plan.ts';
 import { Lease, type LeaseIssuer } from './lease.ts';
 import type { Poll, PollTimer } from './poll-timer.ts';
 import { Subscription } from './subscription.ts';
@@ -14,7 +16,6 @@ export type AgentState = 'created' | 'running' | 'stopped';
 
 export interface StreamAgentOptions {
   readonly cameraId: string;
-  readonly subscriptions: readonly (SubscriptionConfig & { readonly active: boolean })[];
   readonly ringDirectory: string;
   readonly kernel: LeaseIssuer;
   readonly timer: PollTimer;
@@ -26,89 +27,141 @@ export interface StreamAgentOptions {
   onCamera(event: Pick<CameraEvent, 'type' | 'camera_id' | 'reason'>): void;
 }
 
+/** Whether its frames come. `none`: no subscription wants any. `refused`: the kernel will not give any, as things are. */
+export type FrameSupply = { readonly state: 'none' | 'flowing' } | { readonly state: 'awaited' | 'refused'; readonly reason: string };
+
+/** The frames of a camera while somebody wants them. */
+interface Supply {
+  readonly lease: Lease;
+  readonly stop: AbortController;
+  readonly leasing: Promise<void>;
+  source: FrameSource | null;
+  poll: Poll | null;
+  cameraState: LeaseGrant['camera_state'] | null;
+}
+
 export class StreamAgent implements AsyncDisposable {
   readonly cameraId: string;
-  readonly subscriptions: readonly Subscription[];
   readonly #options: StreamAgentOptions;
+  /** By model, in the order of the intent. */
+  #subscriptions = new Map<string, Subscription>();
+  #planned: readonly PlannedSubscription[] = [];
   /** Those that look at whole frames, and by model those that follow its looks. */
-  readonly #direct: readonly Subscription[];
-  readonly #following: ReadonlyMap<string, readonly Subscription[]>;
-  readonly #active: readonly Subscription[];
-  readonly #stop = new AbortController();
+  #direct: readonly Subscription[] = [];
+  #following: ReadonlyMap<string, readonly Subscription[]> = new Map();
   #state: AgentState = 'created';
-  #leasing: Promise<void> | null = null;
-  #source: FrameSource | null = null;
-  #poll: Poll | null = null;
+  #supply: Supply | null = null;
   #cameraIsUp: boolean | null = null;
 
   constructor(options: StreamAgentOptions) {
     this.#options = options;
     this.cameraId = options.cameraId;
-    const ofSubscription = {
-      clock: options.clock,
-      endpoint: (modelId: string) => options.endpoint(modelId),
-      onLook: (look: Look, frame: CameraFrame) => this.#receive(look, frame),
-    };
-    const all = options.subscriptions.map((settings) => ({ active: settings.active, subscription: new Subscription(settings, ofSubscription) }));
-    this.subscriptions = all.map(({ subscription }) => subscription);
-    this.#active = all.filter(({ active }) => active).map(({ subscription }) => subscription);
-    this.#direct = this.#active.filter(({ sourceModelId }) => sourceModelId === null);
-    this.#following = Map.groupBy(this.#active.filter(({ sourceModelId }) => sourceModelId !== null), ({ sourceModelId }) => sourceModelId!);
   }
 
   get state(): AgentState { return this.#state; }
 
-  /** Frames per second it asks the kernel for; 0 where no active subscription looks at whole frames. */
+  get subscriptions(): readonly Subscription[] { return [...this.#subscriptions.values()]; }
+
+  /** Frames per second it asks the kernel for; 0 where no running subscription looks at whole frames. */
   get leasedFps(): number {
     return Math.max(0, ...this.#direct.map(({ desiredFps }) => desiredFps));
   }
 
-  start(): void {
+  get frameSupply(): FrameSupply {
+    const supply = this.#supply;
+    if (!supply) return { state: 'none' };
+    const { isGranted, failure } = supply.lease;
+    if (!isGranted) return { state: failure && !failure.retryable ? 'refused' : 'awaited', reason: failure?.message ?? 'the kernel is being asked for frames' };
+    return supply.cameraState === 'streaming' ? { state: 'flowing' } : { state: 'awaited', reason: `the camera is ${supply.cameraState}` };
+  }
+
+  async start(): Promise<void> {
     if (this.#state !== 'created') throw this.#invalidStep('start');
     this.#state = 'running';
-    for (const subscription of this.#active) subscription.start();
-    for (const source of this.#following.keys()) {
-      if (!this.#active.some(({ modelId }) => modelId === source)) {
-        this.#options.logger.warn({ camera: this.cameraId, model: source }, 'no active subscription of this model, whose looks another one follows');
-      }
-    }
-    if (this.leasedFps === 0) return;
-    const { cameraId, kernel, clock, logger } = this.#options;
-    const lease = new Lease({
-      cameraId, fps: this.leasedFps, kernel, clock,
-      onGrant: (grant) => this.#granted(grant),
-      onFailure: (error) => logger.warn({ camera: cameraId, code: error.code }, `no lease: ${error.message}`),
-      onExpiry: () => this.#sayCamera(false, 'the kernel cannot be reached'),
-    });
-    this.#leasing = lease.run(this.#stop.signal);
+    await this.#run();
+  }
+
+  /** From now on this is what runs; what was so before and is so now goes on undisturbed. Resolves when nothing is left of what is gone. */
+  async apply(planned: readonly PlannedSubscription[]): Promise<void> {
+    if (this.#state === 'stopped') throw this.#invalidStep('change');
+    const before = this.#subscriptions;
+    const { clock } = this.#options;
+    this.#planned = planned;
+    this.#subscriptions = new Map(planned.map(({ settings }) => {
+      const present = before.get(settings.model);
+      const same = present !== undefined && isDeepStrictEqual(present.settings, settings);
+      return [settings.model, same ? present : new Subscription(settings, {
+        cameraId: this.cameraId, clock, endpoint: (modelId) => this.#options.endpoint(modelId), onLook: (look, frame) => this.#receive(look, frame),
+      })];
+    }));
+    const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);
+    await Promise.all([...gone.map((subscription) => subscription[Symbol.asyncDispose]()), this.#state === 'running' ? this.#run() : null]);
   }
 
   /** Gives up looks in flight, gives the lease back, unmaps the ring. */
   async stop(): Promise<void> {
     if (this.#state !== 'running') throw this.#invalidStep('stop');
     this.#state = 'stopped';
-    if (this.#poll) this.#options.timer.delete(this.#poll);
-    this.#stop.abort();
-    await Promise.all([this.#leasing, ...this.#active.map((subscription) => subscription.stop())]);
-    this.#source?.[Symbol.dispose]();
-    this.#source = null;
+    await Promise.all([this.#endSupply(), ...this.subscriptions.map((subscription) => subscription[Symbol.asyncDispose]())]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'running') await this.stop();
   }
 
-  #granted(grant: LeaseGrant): void {
+  /** Starts and pauses subscriptions as planned, and asks for the frames that they need together. */
+  async #run(): Promise<void> {
+    for (const plan of this.#planned) {
+      const subscription = this.#subscriptions.get(plan.settings.model)!;
+      if (plan.verdict === 'runs' && subscription.state !== 'running') subscription.start();
+      else if (plan.verdict !== 'runs' && subscription.state === 'running') subscription.pause();
+    }
+    const running = this.subscriptions.filter(({ state }) => state === 'running');
+    this.#direct = running.filter(({ sourceModelId }) => sourceModelId === null);
+    this.#following = Map.groupBy(running.filter(({ sourceModelId }) => sourceModelId !== null), ({ sourceModelId }) => sourceModelId!);
+    const fps = this.leasedFps;
+    if (fps === 0) return this.#endSupply();
+    if (!this.#supply) this.#beginSupply(fps);
+    this.#supply!.lease.fps = fps;
+    if (this.#supply!.source) this.#supply!.source.fps = fps;
+  }
+
+  #beginSupply(fps: number): void {
+    const { cameraId, kernel, clock, logger } = this.#options;
+    const stop = new AbortController();
+    const lease = new Lease({
+      cameraId, fps, kernel, clock,
+      onGrant: (grant) => { if (this.#supply?.lease === lease) this.#granted(grant, this.#supply); },
+      onFailure: (error) => logger.warn({ camera: cameraId, code: error.code }, `no lease: ${error.message}`),
+      onExpiry: () => this.#sayCamera(false, 'the kernel cannot be reached'),
+    });
+    this.#supply = { lease, stop, leasing: lease.run(stop.signal), source: null, poll: null, cameraState: null };
+  }
+
+  async #endSupply(): Promise<void> {
+    const supply = this.#supply;
+    this.#supply = null;
+    // Who asks for no frames hears nothing of the camera, either.
+    this.#cameraIsUp = null;
+    if (!supply) return;
+    if (supply.poll) this.#options.timer.delete(supply.poll);
+    supply.source?.[Symbol.dispose]();
+    supply.stop.abort();
+    await supply.leasing;
+  }
+
+  #granted(grant: LeaseGrant, supply: Supply): void {
     const { cameraId, ringDirectory, timer, logger } = this.#options;
+    supply.cameraState = grant.camera_state;
     // A camera that is still being connected to at the start is not down yet.
     if (grant.camera_state !== 'connecting' || this.#cameraIsUp !== null) this.#sayCamera(grant.camera_state === 'streaming', grant.camera_state);
-    if (this.#source) return;
-    const source = this.#source = new FrameSource({
-      cameraId, frameReference: grant.frame_reference, ringDirectory, fps: this.leasedFps,
+    if (supply.source) return;
+    const source = supply.source = new FrameSource({
+      cameraId, frameReference: grant.frame_reference, ringDirectory, fps: supply.lease.fps,
       onFrame: (frame) => { for (const subscription of this.#direct) subscription.offer(frame); },
       onError: (error) => logger.error({ camera: cameraId, code: error.code }, `its frames cannot be read: ${error.message}`),
     });
-    timer.add(this.#poll = () => source.poll());
+    timer.add(supply.poll = () => source.poll());
   }
 
   #receive(look: Look, frame: CameraFrame): void {

@@ -1,14 +1,21 @@
-// Ruth AI Core: the agents of the node's cameras, the models they ask, and what comes of it. It goes on when kernel or
-// containers vanish, and picks up when they return.
+// Ruth AI Core: the cameras of the node, brought to what is intended for them, the models they ask, and what comes of it. It
+// goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
-import { RuthError, type CoreEvent, type Look, type ModelStatus, type Settings, type SubscriptionConfig, type SubscriptionStatus } from '@ruth/protocol';
+import {
+  RuthError, subscriptionProblem, type CameraIntent, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
+  type SubscriptionStatus,
+} from '@ruth/protocol';
 import { EventLog, type Logger } from '@ruth/transport';
-import { StreamAgent } from './agent.ts';
+import type { StreamAgent } from './agent.ts';
+import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
+import { IntentFile } from './intent/intent-file.ts';
+import { Intents } from './intent/intents.ts';
+import { planSubscriptions } from './intent/plan.ts';
+import { Reconciler } from './intent/reconciler.ts';
 import type { LeaseIssuer } from './lease.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { PollTimer } from './poll-timer.ts';
-import { CameraTracks } from './tracking/camera-tracks.ts';
 
 /** Requests in flight to one container, however many cameras there are; and at least so many, for cameras that are added later. */
 const MAX_CONNECTIONS_PER_MODEL = 64;
@@ -16,34 +23,32 @@ const LEAST_CONNECTIONS_PER_MODEL = 16;
 const MAX_CAMERAS = 1024;
 
 export interface CoreOptions {
-  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'cameras' | 'models' | 'subscriptions'>;
+  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'dataDirectory' | 'cameras' | 'models' | 'subscriptions'>;
   readonly kernel: LeaseIssuer;
   readonly logger: Logger;
   readonly clock?: Clock;
 }
-
-type CameraSubscriptionSettings = Settings['subscriptions'];
 
 export class Core implements AsyncDisposable {
   readonly events: EventLog<CoreEvent>;
   readonly #options: CoreOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  /** By camera. */
-  readonly #agents = new Map<string, { readonly agent: StreamAgent; readonly subscriptions: CameraSubscriptionSettings }>();
+  readonly #intentFile: IntentFile;
+  readonly #intents: Intents;
+  readonly #reconciler: Reconciler;
+  /** All that an intent speaks of, by id. */
+  readonly #cameras = new Map<string, Camera>();
   readonly #models: ModelDirectory;
   readonly #timer: PollTimer;
-  /** No more changes of cameras. */
+  /** No more changes of intent. */
   readonly #stop = new AbortController();
   readonly #finders = new AbortController();
-  /** By camera, then model. */
-  readonly #latest = new Map<string, Map<string, Look>>();
-  /** Of models that detect; by camera, then model. */
-  readonly #tracks = new Map<string, Map<string, CameraTracks>>();
   #finding: Promise<void> | null = null;
-  /** Ends when the last change of cameras is done: they come one after another. */
+  /** Ends when the last intent is accepted or refused: they come one after another. */
   #changes: Promise<unknown> = Promise.resolve();
 
+  /** Reads the intent that was accepted last, if one ever was. */
   constructor(options: CoreOptions) {
     const { settings, logger, clock = systemClock } = options;
     this.#options = options;
@@ -56,16 +61,23 @@ export class Core implements AsyncDisposable {
     this.#models = new ModelDirectory({
       socketDirectory: settings.socketDirectory, modelIds: settings.models.map(({ id }) => id), maxConnections, clock, logger,
       onChange: (event) => this.events.append(event),
+      onFound: (modelId) => this.#touchThoseWith(modelId),
     });
-    for (const { id } of settings.cameras) this.#add(id, settings.subscriptions.filter(({ camera }) => camera === id));
+    this.#reconciler = new Reconciler({
+      clock, apply: (cameraId) => this.#apply(cameraId),
+      onFailure: (camera, error) => logger.error({ camera, code: error.code, err: error }, `${camera} is not as intended: ${error.message}; it is tried again`),
+    });
+    this.#intentFile = new IntentFile(settings.dataDirectory);
+    this.#intents = new Intents(intentsOfFile(settings), this.#intentFile.read(logger));
+    for (const id of this.#intents.cameraIds) this.#camera(id);
   }
 
-  get agents(): readonly StreamAgent[] { return [...this.#agents.values()].map(({ agent }) => agent); }
+  get agents(): readonly StreamAgent[] { return [...this.#cameras.values()].flatMap(({ agent }) => agent ?? []); }
 
   start(): void {
     this.#finding = this.#models.run(this.#finders.signal);
-    for (const agent of this.agents) agent.start();
-    this.#logger.info({ cameras: this.#agents.size, subscriptions: this.subscriptions().length }, 'agents are running');
+    for (const id of this.#cameras.keys()) void this.#reconciler.touch(id);
+    this.#logger.info({ cameras: this.#cameras.size, revision: this.#intents.accepted?.revision ?? null }, 'cameras are being brought to what is intended');
   }
 
   models(): ModelStatus[] {
@@ -78,39 +90,61 @@ export class Core implements AsyncDisposable {
 
   /** The newest look of each model at a camera. Throws `camera_not_found`. */
   latest(cameraId: string): Look[] {
-    const looks = this.#latest.get(cameraId);
-    if (!looks) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
-    return [...looks.values()];
+    const camera = this.#cameras.get(cameraId);
+    if (!camera) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
+    return camera.latest;
+  }
+
+  /** What is intended for each camera, and how far it is. */
+  intent(): IntentStatus {
+    const cameras = [...this.#cameras].map(([id, camera]) => {
+      const { busy, failure } = this.#reconciler.state(id);
+      const reality = camera.reality(this.#intents.of(id)?.source ?? 'file', failure?.message ?? null);
+      return [id, busy && reality.state === 'converged' ? { ...reality, state: 'pending' as const, reason: 'it is being brought about' } : reality] as const;
+    });
+    return { revision: this.#intents.accepted?.revision ?? null, cameras: Object.fromEntries(cameras) };
   }
 
   /**
-   * From now on these subscriptions look at the camera, and no others; `camera` in them is the id or `*`. Nothing is touched where that
-   * is so already. Throws `overloaded` above 1024 cameras, `shutting_down`.
+   * From now on this is what shall be at the cameras that it names; the others are as ruth.yaml has them. It is kept over a restart.
+   * Resolves when each camera was tried once. Throws `bad_request`, `invalid_state` for a revision of the past, `overloaded` above 1024
+   * cameras, `disk_full` or `invalid_config` where it cannot be kept, `shutting_down`; nothing is changed then.
    */
-  putCamera(cameraId: string, wanted: readonly SubscriptionConfig[]): Promise<void> {
-    const subscriptions = wanted.map((subscription) => ({ ...subscription, camera: cameraId, active: subscription.active ?? true }));
+  putIntent(intent: Intent): Promise<void> {
+    for (const [id, { subscriptions }] of Object.entries(intent.cameras)) {
+      const problem = subscriptionProblem(subscriptions);
+      if (problem) throw new RuthError('bad_request', `cameras.${id}.subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
+    }
     return this.#change(async () => {
-      const present = this.#agents.get(cameraId);
-      if (present && isDeepStrictEqual(present.subscriptions, subscriptions)) return;
-      if (!present && this.#agents.size >= MAX_CAMERAS) throw new RuthError('overloaded', `${MAX_CAMERAS} cameras are there already`);
-      await present?.agent[Symbol.asyncDispose]();
-      this.#endTracks(cameraId);
-      const agent = this.#add(cameraId, subscriptions);
-      if (this.#finding) agent.start();
+      const { accepted } = this.#intents;
+      if (accepted && intent.revision < accepted.revision) throw new RuthError('invalid_state', `revision ${intent.revision} is older than ${accepted.revision}, which was accepted before`);
+      this.#limitCameras([...this.#intents.cameraIds, ...Object.keys(intent.cameras)]);
+      if (isDeepStrictEqual(accepted, intent)) return [];
+      await this.#intentFile.write(intent);
+      this.#intents.put(intent);
+      return [...Object.keys(accepted?.cameras ?? {}), ...Object.keys(intent.cameras)];
     });
   }
 
-  /** No model looks at the camera any more. Throws `camera_not_found`, `shutting_down`. */
+  /**
+   * What ruth.yaml says of the camera from now on; `camera` in the subscriptions is its id or `*`. It counts unless an intent was put that
+   * names the camera. Resolves when it was tried once. Throws `bad_request`, `overloaded` above 1024 cameras, `shutting_down`.
+   */
+  putCamera(cameraId: string, wanted: readonly SubscriptionConfig[]): Promise<void> {
+    const problem = subscriptionProblem(wanted);
+    if (problem) throw new RuthError('bad_request', `subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
+    return this.#change(async () => {
+      this.#limitCameras([...this.#intents.cameraIds, cameraId]);
+      this.#intents.putOfFile(cameraId, { subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
+      return [cameraId];
+    });
+  }
+
+  /** ruth.yaml has no such camera any more. Throws `camera_not_found`, `shutting_down`. */
   removeCamera(cameraId: string): Promise<void> {
     return this.#change(async () => {
-      const present = this.#agents.get(cameraId);
-      if (!present) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
-      this.#agents.delete(cameraId);
-      await present.agent[Symbol.asyncDispose]();
-      this.#endTracks(cameraId);
-      this.#latest.delete(cameraId);
-      this.#tracks.delete(cameraId);
-      this.events.append({ type: 'camera.down', camera_id: cameraId, reason: 'it was removed' });
+      if (!this.#intents.deleteOfFile(cameraId)) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
+      return [cameraId];
     });
   }
 
@@ -118,56 +152,59 @@ export class Core implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#changes;
-    await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()));
+    await this.#reconciler[Symbol.asyncDispose]();
+    await Promise.all([...this.#cameras.values()].map((camera) => camera[Symbol.asyncDispose]()));
     this.#timer[Symbol.dispose]();
     this.#finders.abort();
     await this.#finding;
   }
 
-  #change(change: () => Promise<void>): Promise<void> {
-    const done = this.#changes.then(() => {
+  /** `change` returns the cameras of which something else is intended now. */
+  async #change(change: () => Promise<readonly string[]>): Promise<void> {
+    const changed = this.#changes.then(() => {
       if (this.#stop.signal.aborted) throw new RuthError('shutting_down', 'core is stopping');
       return change();
     });
-    this.#changes = done.catch(() => undefined);
-    return done;
+    this.#changes = changed.catch(() => undefined);
+    const ids = [...new Set(await changed)];
+    for (const id of ids) if (this.#intents.of(id)) this.#camera(id);
+    if (this.#finding) await Promise.all(ids.map((id) => this.#reconciler.touch(id)));
   }
 
-  #add(id: string, subscriptions: CameraSubscriptionSettings): StreamAgent {
+  #limitCameras(ids: readonly string[]): void {
+    if (new Set(ids).size > MAX_CAMERAS) throw new RuthError('overloaded', `more than ${MAX_CAMERAS} cameras`);
+  }
+
+  async #apply(cameraId: string): Promise<void> {
+    const effective = this.#intents.of(cameraId);
+    if (effective) return this.#camera(cameraId).apply(planSubscriptions(effective.intent, (modelId) => this.#models.knows(modelId)));
+    const camera = this.#cameras.get(cameraId);
+    if (!camera) return;
+    await camera[Symbol.asyncDispose]();
+    this.#cameras.delete(cameraId);
+    this.events.append({ type: 'camera.down', camera_id: cameraId, reason: 'it was removed' });
+  }
+
+  /** Of a model that was not known before. */
+  #touchThoseWith(modelId: string): void {
+    for (const id of this.#cameras.keys()) {
+      if (this.#intents.of(id)?.intent.subscriptions.some(({ model }) => model === modelId)) void this.#reconciler.touch(id);
+    }
+  }
+
+  #camera(id: string): Camera {
     const { settings, kernel, logger } = this.#options;
-    this.#latest.set(id, new Map());
-    this.#tracks.set(id, new Map());
-    const agent = new StreamAgent({
-      cameraId: id, subscriptions, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
-      endpoint: (modelId) => this.#models.endpoint(modelId),
-      onLook: (look) => this.#publish(look),
-      onCamera: (event) => {
-        this.events.append(event);
-        if (event.type === 'camera.down') this.#endTracks(id);
-      },
+    const camera = this.#cameras.get(id) ?? new Camera({
+      cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
+      endpoint: (modelId) => this.#models.endpoint(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
+      detects: (modelId) => this.#models.supports(modelId, 'detect'), onEvent: (event) => this.events.append(event),
     });
-    this.#agents.set(id, { agent, subscriptions });
-    return agent;
+    this.#cameras.set(id, camera);
+    return camera;
   }
+}
 
-  #publish(look: Look): void {
-    const { look: told, events } = this.#follow(look);
-    this.#latest.get(look.camera_id)?.set(look.model_id, told);
-    this.events.append({ type: 'detection', look: told });
-    for (const event of events) this.events.append(event);
-  }
-
-  #follow(look: Look): ReturnType<CameraTracks['follow']> {
-    const ofCamera = this.#tracks.get(look.camera_id);
-    // A look that failed says nothing: what was seen before may still be there.
-    if (!ofCamera || look.error !== null || !this.#models.supports(look.model_id, 'detect')) return { look, events: [] };
-    const tracks = ofCamera.get(look.model_id) ?? new CameraTracks();
-    ofCamera.set(look.model_id, tracks);
-    return tracks.follow(look);
-  }
-
-  /** Of a camera that is gone: what comes after it is a new stream. */
-  #endTracks(cameraId: string): void {
-    for (const tracks of this.#tracks.get(cameraId)?.values() ?? []) for (const event of tracks.end()) this.events.append(event);
-  }
+/** Every camera of ruth.yaml, also one at which nobody looks. */
+function intentsOfFile({ cameras, subscriptions }: Pick<Settings, 'cameras' | 'subscriptions'>): Map<string, CameraIntent> {
+  return new Map(cameras.map(({ id }) => [id, { subscriptions: subscriptions.filter(({ camera }) => camera === id).map(({ camera: _, ...subscription }) => subscription) }]));
 }

@@ -31,12 +31,19 @@ export class FrameSource implements Disposable {
   #reader: RingReader | null = null;
   #nextFrameId = 0;
   #newest: CameraFrame | null = null;
+  #fps: number;
   #frameIntervalMs: number;
   #saidError = false;
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
+    this.#fps = options.fps;
     this.#frameIntervalMs = 1000 / options.fps;
+  }
+
+  set fps(fps: number) {
+    this.#fps = fps;
+    this.#frameIntervalMs = 1000 / fps;
   }
 
   /** Hands on every frame published since the last poll that is still there, oldest first. Returns in how many milliseconds a poll is worthwhile. */
@@ -82,7 +89,7 @@ export class FrameSource implements Disposable {
 
   #handOn(frame: CameraFrame): void {
     const sinceLastMs = (frame.ptsUs - (this.#newest?.ptsUs ?? -Infinity)) / 1000;
-    if (frame.epoch === this.#newest?.epoch && sinceLastMs > 0) this.#frameIntervalMs = Math.min(sinceLastMs, 1000 / this.#options.fps);
+    if (frame.epoch === this.#newest?.epoch && sinceLastMs > 0) this.#frameIntervalMs = Math.min(sinceLastMs, 1000 / this.#fps);
     this.#newest = frame;
     this.#options.onFrame(frame);
   }

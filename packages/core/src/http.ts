@@ -1,5 +1,5 @@
-// Core's HTTP API, for its Unix socket: health, models, cameras and subscriptions, latest detections, metrics, and the stream of events.
-import { assertId, CameraSubscriptions, RuthError, validator, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
+// Core's HTTP API, for its Unix socket: health, models, intent, cameras and subscriptions, latest detections, metrics, and the stream of events.
+import { assertId, CameraSubscriptions, Intent, RuthError, validator, type ErrorBody, type IntentStatus, type ProcessHealth } from '@ruth/protocol';
 import { Metrics, METRICS_CONTENT_TYPE, processMetrics, streamEvents, type EventStreamOptions } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
@@ -7,7 +7,10 @@ import type { Core } from './core.ts';
 import { CORE_METRICS } from './metrics.ts';
 
 const MAX_EVENT_CONSUMERS = 64;
+/** 1024 cameras with all that can be intended for them. */
+const MAX_INTENT_BYTES = 32 * 1024 * 1024;
 const cameraSubscriptions = validator(CameraSubscriptions);
+const intent = validator(Intent);
 
 /** The API, not yet listening. `signal` ends the streams of events, which would otherwise hold it open. */
 export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}): FastifyInstance {
@@ -29,6 +32,11 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   app.get('/v1/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics.text()));
   app.get('/v1/models', () => core.models());
   app.get('/v1/subscriptions', () => core.subscriptions());
+  app.get('/v1/intent', () => core.intent());
+  app.put('/v1/intent', { bodyLimit: MAX_INTENT_BYTES }, async (request): Promise<IntentStatus> => {
+    await core.putIntent(intent.parse(request.body));
+    return core.intent();
+  });
   app.put('/v1/cameras/:id', async (request, reply) => {
     const id = assertId((request.params as { id: string }).id, 'camera');
     const { subscriptions } = cameraSubscriptions.parse(request.body);

@@ -1,5 +1,5 @@
 // Holds one lease at the kernel: takes it, renews it at a third of its life, gives it back. A kernel that is away is
-// asked again with growing pauses, for as long as it takes.
+// asked again with growing pauses, for as long as it takes. A change of the rate is told at once, under the same id.
 import { randomUUID } from 'node:crypto';
 import { RuthError, type LeaseGrant, type LeaseRequest } from '@ruth/protocol';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
@@ -29,11 +29,25 @@ export interface LeaseOptions {
 export class Lease {
   readonly id = randomUUID();
   readonly #options: LeaseOptions;
+  #fps: number;
   #grantedAtMs: number | null = null;
-  #failing = false;
+  #failure: RuthError | null = null;
+  #changed = new AbortController();
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    this.#fps = options.fps;
+  }
+
+  /** Why it is not granted, or not renewed; null while it is, and before the first answer. */
+  get failure(): RuthError | null { return this.#failure; }
+  get isGranted(): boolean { return this.#grantedAtMs !== null; }
+
+  get fps(): number { return this.#fps; }
+  set fps(fps: number) {
+    if (fps === this.#fps) return;
+    this.#fps = fps;
+    this.#changed.abort();
   }
 
   /** Holds the lease until `signal` aborts, then gives it back. Never throws. */
@@ -41,28 +55,30 @@ export class Lease {
     const { clock, kernel } = this.#options;
     let wait: IBackoff<unknown> | null = null;
     while (!signal.aborted) {
+      this.#changed = new AbortController();
       const granted = await this.#runOnce(signal);
       if (granted) wait = null;
       else wait = wait === null ? backOff.next() : wait.next(undefined);
-      await clock.sleep(wait?.duration ?? LEASE_TTL_MS / 3, signal);
+      await clock.sleep(wait?.duration ?? LEASE_TTL_MS / 3, AbortSignal.any([signal, this.#changed.signal]));
     }
     // A lease that cannot be given back ends by itself.
     await kernel.deleteLease(this.id).catch(() => undefined);
   }
 
   async #runOnce(signal: AbortSignal): Promise<boolean> {
-    const { cameraId, fps, kernel, clock } = this.#options;
+    const { cameraId, kernel, clock } = this.#options;
     try {
-      const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps, ttl_ms: LEASE_TTL_MS }, signal);
+      const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps: this.#fps, ttl_ms: LEASE_TTL_MS }, signal);
       if (signal.aborted) return false;
       this.#grantedAtMs = clock.monotonicMs();
-      this.#failing = false;
+      this.#failure = null;
       this.#options.onGrant(grant);
       return true;
     } catch (cause) {
       if (signal.aborted) return false;
-      if (!this.#failing) this.#options.onFailure(RuthError.from(cause));
-      this.#failing = true;
+      const error = RuthError.from(cause);
+      if (this.#failure === null) this.#options.onFailure(error);
+      this.#failure = error;
       if (this.#grantedAtMs !== null && clock.monotonicMs() - this.#grantedAtMs >= LEASE_TTL_MS) {
         this.#grantedAtMs = null;
         this.#options.onExpiry();

@@ -21,6 +21,8 @@ export interface ModelDirectoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   onChange(event: Pick<ModelEvent, 'type' | 'model_id' | 'reason'>): void;
+  /** A model that was not known before. */
+  onFound(modelId: string): void;
 }
 
 export class ModelDirectory {
@@ -36,6 +38,18 @@ export class ModelDirectory {
   endpoint(modelId: string): ModelEndpoint | null {
     const container = this.#containers.get(modelId);
     return container?.isUp ? container : null;
+  }
+
+  /** Whether the settings name it, or a container of that name was ever found. */
+  knows(modelId: string): boolean {
+    return this.#options.modelIds.includes(modelId) || this.#containers.has(modelId);
+  }
+
+  /** Null while its container serves. */
+  whyDown(modelId: string): string | null {
+    const container = this.#containers.get(modelId);
+    if (container?.isUp) return null;
+    return container?.status().last_error?.message ?? 'its container was not asked yet';
   }
 
   /** Whether the model says that it can do that task. */
@@ -98,7 +112,9 @@ export class ModelDirectory {
         this.#options.onChange({ type: isUp ? 'model.up' : 'model.down', model_id: modelId, reason });
       },
     });
+    const isNews = !this.knows(modelId);
     this.#containers.set(modelId, container);
+    if (isNews) this.#options.onFound(modelId);
     const probing = container.run(signal).finally(() => this.#probing.delete(probing));
     this.#probing.add(probing);
   }

@@ -1,47 +1,8 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { test } from 'node:test';
-import { coreSocketPath, kernelSocketPath } from '@ruth/protocol';
-import { listenOnSocket } from '@ruth/transport';
-import { Core, createHttp, KernelClient } from '../src/index.ts';
 import { answerTo, person } from './mock-endpoint.ts';
-import { Place, publish, ringOf, silent, StandInKernel, standInContainer } from './stand-ins.ts';
-
-async function startCore(place: Place): Promise<AsyncDisposable & { core: Core; ask: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Record<string, unknown> }> }> {
-  const stop = new AbortController();
-  const kernel = new KernelClient(kernelSocketPath(place.socketDirectory));
-  const core = new Core({
-    kernel, logger: silent, settings: { socketDirectory: place.socketDirectory, ringDirectory: place.ringDirectory, cameras: [], models: [{ id: 'finder', folder: 'finder' }], subscriptions: [] },
-  });
-  const app = createHttp(core, stop.signal);
-  await app.ready();
-  const socketPath = coreSocketPath(place.socketDirectory);
-  await listenOnSocket(app.server, socketPath);
-  core.start();
-  return {
-    core,
-    ask: (method, path, body) => new Promise((resolve, reject) => {
-      const outgoing = request({ socketPath, method, path, headers: body === undefined ? {} : { 'content-type': 'application/json' } }, (response) => void response.toArray().then((chunks) => {
-        const text = Buffer.concat(chunks as Buffer[]).toString();
-        resolve({ status: response.statusCode!, body: text === '' ? {} : JSON.parse(text) as Record<string, unknown> });
-      }, reject)).on('error', reject);
-      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-    }),
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await app.close();
-      await core[Symbol.asyncDispose]();
-      await kernel[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function until(wanted: () => boolean, what: string): Promise<void> {
-  for (const end = performance.now() + 60_000; !wanted();) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+import { startCore, until } from './running-core.ts';
+import { Place, publish, ringOf, StandInKernel, standInContainer } from './stand-ins.ts';
 
 test('a camera that is added while core runs is looked at, and one that is removed is no longer known', async () => {
   await using place = await Place.make();

@@ -28,7 +28,7 @@ class CoreProcess implements AsyncDisposable {
     const child = spawn(process.execPath, [new URL('../src/main.ts', import.meta.url).pathname, '-c', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const core = new CoreProcess(place, child);
     child.stdin.end(JSON.stringify({
-      paths: { socket_directory: place.socketDirectory, ring_directory: place.ringDirectory },
+      paths: { socket_directory: place.socketDirectory, ring_directory: place.ringDirectory, data_directory: place.dataDirectory },
       cameras: [{ id: 'front', url: 'rtsp://user:secret@127.0.0.1/1' }, { id: 'back', url: 'rtsp://127.0.0.1/2' }],
       models: [{ id: 'finder' }, { id: 'poser' }],
       subscriptions: [{ camera: '*', model: 'finder', desired_fps: 10 }, { camera: '*', model: 'poser', desired_fps: 10, regions: { model: 'finder' } }],

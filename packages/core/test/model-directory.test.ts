@@ -16,8 +16,9 @@ function finding(place: Place, modelIds: string[] = []) {
   const stop = new AbortController();
   const events: Pick<ModelEvent, 'type' | 'model_id' | 'reason'>[] = [];
   let changed = Promise.withResolvers<void>();
+  const found: string[] = [];
   const directory = new ModelDirectory({
-    socketDirectory: place.socketDirectory, modelIds, maxConnections: 2, clock: systemClock, logger: silent,
+    socketDirectory: place.socketDirectory, modelIds, maxConnections: 2, clock: systemClock, logger: silent, onFound: (modelId) => found.push(modelId),
     onChange: (event) => {
       events.push(event);
       changed.resolve();
@@ -26,7 +27,7 @@ function finding(place: Place, modelIds: string[] = []) {
   });
   const running = directory.run(stop.signal);
   return {
-    directory, events,
+    directory, events, found,
     /** The event number `count`, counted from 1. */
     async event(count: number) {
       while (events.length < count) await changed.promise;

@@ -20,6 +20,9 @@ export class Place implements AsyncDisposable {
     this.ringDirectory = ringDirectory;
   }
 
+  /** Not there until something is kept in it. */
+  get dataDirectory(): string { return join(this.socketDirectory, 'data'); }
+
   static async make(): Promise<Place> {
     return new Place(await mkdtemp(join(tmpdir(), 'ruth-core-')), await mkdtemp('/dev/shm/ruth-test-'));
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Look, RuthError, SubscriptionStatus, validator, type InferRequest, type SubscriptionConfig } from '@ruth/protocol';
+import { Look, RuthError, SubscriptionStatus, validator, type CameraSubscription, type InferRequest } from '@ruth/protocol';
 import fc from 'fast-check';
 import { Subscription } from '../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -9,12 +9,12 @@ import { answerTo, frameOf, MockEndpoint, person, settled } from './mock-endpoin
 const look = validator(Look);
 const subscriptionStatus = validator(SubscriptionStatus);
 
-function subscribed(endpoint: MockEndpoint | null, settings: Partial<SubscriptionConfig> = {}) {
+function subscribed(endpoint: MockEndpoint | null, settings: Partial<CameraSubscription> = {}) {
   const looks: Look[] = [];
   const available = { endpoint };
   const subscription = new Subscription(
-    { camera: 'front', model: 'finder', desired_fps: 25, ...settings },
-    { clock: new ManualClock(), endpoint: () => available.endpoint, onLook: (made) => looks.push(look.parse(made)) },
+    { model: 'finder', desired_fps: 25, ...settings },
+    { cameraId: 'front', clock: new ManualClock(), endpoint: () => available.endpoint, onLook: (made) => looks.push(look.parse(made)) },
   );
   subscription.start();
   const drops = (): Partial<Record<string, number>> => Object.fromEntries(Object.entries(subscriptionStatus.parse(subscription.status()).drops).filter(([, count]) => count > 0));
@@ -202,7 +202,7 @@ test('a frame overwritten between two regions makes no half answer', async () =>
 
 test('a subscription goes created, running, stopped, and no other way', async () => {
   const endpoint = new MockEndpoint('finder');
-  const subscription = new Subscription({ camera: 'front', model: 'finder', desired_fps: 5 }, { clock: new ManualClock(), endpoint: () => endpoint, onLook: () => undefined });
+  const subscription = new Subscription({ model: 'finder', desired_fps: 5 }, { cameraId: 'front', clock: new ManualClock(), endpoint: () => endpoint, onLook: () => undefined });
   const invalid = { code: 'invalid_state' };
   await assert.rejects(subscription.stop(), invalid);
   subscription.offer(frameOf('front', 0));
@@ -219,7 +219,7 @@ test('a subscription goes created, running, stopped, and no other way', async ()
 test('achieved rate and latency are those of the last seconds', async () => {
   const clock = new ManualClock();
   const endpoint = new MockEndpoint('finder', answerTo);
-  const subscription = new Subscription({ camera: 'front', model: 'finder', desired_fps: 5 }, { clock, endpoint: () => endpoint, onLook: () => undefined });
+  const subscription = new Subscription({ model: 'finder', desired_fps: 5 }, { cameraId: 'front', clock, endpoint: () => endpoint, onLook: () => undefined });
   subscription.start();
   for (let index = 0; index < 30 * 25; index++) {
     clock.advance(40);

@@ -1,7 +1,7 @@
 // Contract 4, cameras at run time: how one is turned (PUT|DELETE /v1/cameras/:id of kernel and core, POST /v1/cameras/:id/ptz of
 // the kernel), and what `ruth camera probe` and `ruth camera discover` find out.
 import Type, { type Static } from 'typebox';
-import { SubscriptionConfig } from './config.ts';
+import { SubscriptionConfig } from './subscriptions.ts';
 
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });

@@ -1,9 +1,9 @@
 // The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { InferConfig } from './inference.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
+import { SubscriptionConfig } from './subscriptions.ts';
 
 const strict = { additionalProperties: false } as const;
 const id = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
@@ -36,25 +36,6 @@ export type CameraConfig = Static<typeof CameraConfig>;
 /** As ruth.yaml has it: the kernel's part, and the scene, which is the core's. */
 export const CameraEntry = Type.Object({ ...CameraConfig.properties, ...SceneConfig.properties }, { ...strict, description: 'A camera' });
 export type CameraEntry = Static<typeof CameraEntry>;
-
-export const RegionsConfig = Type.Object({
-  model: Type.String({ pattern: ID_PATTERN, description: 'Model whose detections are the regions' }),
-  classes: Type.Optional(Type.Array(Type.String(), { description: 'Only detections of these classes; all unless told' })),
-  min_confidence: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only detections at least this sure' })),
-  margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told' })),
-  max_regions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most regions per frame, largest score first; 8 unless told' })),
-}, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
-export type RegionsConfig = Static<typeof RegionsConfig>;
-
-export const SubscriptionConfig = Type.Object({
-  camera: Type.String({ pattern: `${ID_PATTERN}|^\\*$`, description: 'Camera id, or "*" for all' }),
-  model: id('Model id'),
-  desired_fps: Type.Number({ exclusiveMinimum: 0, maximum: 240, description: 'Looks per second; never more, and fewer only where frames are dropped and counted' }),
-  active: Type.Optional(Type.Boolean({ description: 'false keeps the line without running it; true unless told' })),
-  config: Type.Optional(InferConfig),
-  regions: Type.Optional(RegionsConfig),
-}, { ...strict, description: 'A model looks at a camera' });
-export type SubscriptionConfig = Static<typeof SubscriptionConfig>;
 
 export const ModelConfig = Type.Object({
   id: id('Model id'),
@@ -97,7 +78,8 @@ export const RuthConfig = Type.Object({
     socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes; /tmp unless told' })),
     ring_directory: Type.Optional(Type.String({ pattern: '^/', description: 'Shared memory for frames; /dev/shm unless told' })),
     models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of model folders, relative to this file; models unless told' })),
-  }, { ...strict, description: 'Where sockets, frames and models are' })),
+    data_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of what Ruth itself must remember, relative to this file; made when there is something to remember; ruth-data unless told' })),
+  }, { ...strict, description: 'Where sockets, frames, models and what is remembered are' })),
   log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'The least that is logged; info unless told' })),
   recording: Type.Optional(RecordingConfig),
   live: Type.Optional(LiveConfig),

@@ -115,7 +115,7 @@ export const ModelStatus = Type.Object({
 export type ModelStatus = Static<typeof ModelStatus>;
 
 export const SubscriptionStatus = Type.Object({
-  camera_id: Type.String(), model_id: Type.String(), state: Type.Enum(['created', 'running', 'stopped']),
+  camera_id: Type.String(), model_id: Type.String(), state: Type.Enum(['created', 'running', 'paused', 'stopped']),
   desired_fps: Type.Number(), achieved_fps: Type.Number(),
   /** due = sent + the sum of drops. */
   due: Count, sent: Count, answered: Count, failed: Count, drops: Type.Record(Type.Enum([...DROP_CAUSES]), Count),

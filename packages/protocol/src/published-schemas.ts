@@ -5,6 +5,7 @@ import { RuthConfig } from './config.ts';
 import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, ModelStatus, ProcessHealth, SubscriptionStatus } from './control.ts';
 import { CoreEvent, KernelEvent } from './events.ts';
 import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, InferRequest, InferResponse } from './inference.ts';
+import { Intent, IntentStatus } from './intent.ts';
 import { Manifest } from './manifest.ts';
 import { ClipRequest, ExportRequest, ExportStatus, KeepRequest, Keyframes, StorageStatus, Timeline } from './recording.ts';
 import { SystemHealth } from './system-health.ts';
@@ -28,6 +29,8 @@ export const PUBLISHED_SCHEMAS = {
   'lease-grant': { schema: LeaseGrant, title: 'Lease grant', description: 'Where the frames of a lease will be' },
   'camera-status': { schema: CameraStatus, title: 'Camera status', description: 'GET /v1/cameras of the kernel, each item' },
   'camera-subscriptions': { schema: CameraSubscriptions, title: 'Camera subscriptions', description: 'PUT /v1/cameras/:id of the core: which models look at a camera' },
+  'intent': { schema: Intent, title: 'Intent', description: 'PUT /v1/intent of the core: what shall be at each camera' },
+  'intent-status': { schema: IntentStatus, title: 'Intent status', description: 'GET /v1/intent of the core: intent beside reality' },
   'ptz-request': { schema: PtzRequest, title: 'PTZ request', description: 'POST /v1/cameras/:id/ptz of the kernel: turns a camera' },
   'probe-report': { schema: ProbeReport, title: 'Probe report', description: 'What `ruth camera probe --json` prints' },
   'discovered-device': { schema: DiscoveredDevice, title: 'Discovered device', description: 'What `ruth camera discover --json` prints, each item' },

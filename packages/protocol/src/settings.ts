@@ -1,10 +1,11 @@
 // Settings of a node, out of `ruth.yaml` and back: every default is filled in here, and what the schema cannot say is checked.
 import { cameraUrlProblem } from './camera-url.ts';
-import { RuthConfig, type CameraConfig, type SubscriptionConfig } from './config.ts';
+import { RuthConfig, type CameraConfig } from './config.ts';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
 import type { RuleConfig } from './rules.ts';
 import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
 import type { SceneConfig } from './scene.ts';
+import { subscriptionProblem, type SubscriptionConfig } from './subscriptions.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
 const BYTES_PER_GB = 1e9;
@@ -60,6 +61,8 @@ export interface Settings {
   readonly socketDirectory: string;
   readonly ringDirectory: string;
   readonly modelsDirectory: string;
+  /** Of what Ruth itself must remember; perhaps not there yet. */
+  readonly dataDirectory: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Null: nothing is recorded. */
   readonly recording: RecordingSettings | null;
@@ -77,6 +80,8 @@ export interface Settings {
   readonly rules: readonly RuleConfig[];
 }
 
+/** Beside `ruth.yaml`. */
+export const DEFAULT_DATA_DIRECTORY = 'ruth-data';
 /** What runs where `ruth.yaml` names no models: the two that set-up makes. */
 export const BUILT_IN_DETECTOR = 'centernet-coco';
 export const BUILT_IN_POSE = 'movenet-lightning';
@@ -97,7 +102,7 @@ export function parseSettings(text: string, file: string): Settings {
     http: { host, port: config.http?.port ?? 8080 },
     socketDirectory: config.paths?.socket_directory ?? DEFAULT_SOCKET_DIRECTORY,
     ringDirectory: config.paths?.ring_directory ?? DEFAULT_RING_DIRECTORY,
-    modelsDirectory, logLevel: config.log_level ?? 'info',
+    modelsDirectory, dataDirectory: config.paths?.data_directory ?? DEFAULT_DATA_DIRECTORY, logLevel: config.log_level ?? 'info',
     recording: config.recording === undefined ? null : {
       directory: config.recording.directory, segmentS: config.recording.segment_s ?? 10, ...retentionOf(config.recording),
       minFreeBytes: (config.recording.min_free_gb ?? 2) * BYTES_PER_GB,
@@ -162,6 +167,7 @@ function modelsOf(document: YamlDocument<RuthConfig>, modelsDirectory: string): 
 function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly CameraSettings[], models: Settings['models']): Settings['subscriptions'] {
   const declared = document.value.subscriptions ?? DEFAULT_SUBSCRIPTIONS.filter((subscription) => models.some((model) => model.id === subscription.model));
   const subscriptions = new Map<string, SubscriptionConfig & { active: boolean }>();
+  const lineOf = new Map<string, number>();
   for (const [index, subscription] of declared.entries()) {
     const path = ['subscriptions', index];
     const ids = subscription.camera === '*' ? cameras.map((camera) => camera.id) : [subscription.camera];
@@ -177,7 +183,12 @@ function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly C
       const key = `${camera} ${subscription.model}`;
       if (subscription.camera === '*' && subscriptions.has(key)) continue;
       subscriptions.set(key, { ...subscription, camera, active: subscription.active ?? true });
+      lineOf.set(key, index);
     }
+  }
+  for (const [camera, ofCamera] of Map.groupBy(subscriptions.values(), (subscription) => subscription.camera)) {
+    const problem = subscriptionProblem(ofCamera);
+    if (problem) throw document.errorAt(['subscriptions', lineOf.get(`${camera} ${ofCamera[problem.index]!.model}`)!, problem.key], problem.message);
   }
   return [...subscriptions.values()];
 }

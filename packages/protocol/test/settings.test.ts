@@ -44,6 +44,8 @@ for (const [name, text, ...expected] of [
   ['a subscription to a camera that is not there', camera('subscriptions:\n  - camera: back\n    model: centernet-coco\n    desired_fps: 5\n'), /^ruth\.yaml:5:5: subscriptions\.0\.camera: back is no camera of this file; known: front$/],
   ['a subscription to a model that is not there', camera('subscriptions:\n  - camera: front\n    model: yolo\n    desired_fps: 5\n'), /^ruth\.yaml:6:5: subscriptions\.0\.model: yolo is no model of this file; known: centernet-coco, movenet-lightning$/],
   ['regions of a model that is not there', camera('subscriptions:\n  - camera: front\n    model: movenet-lightning\n    desired_fps: 5\n    regions: { model: yolo }\n'), /^ruth\.yaml:8:5: subscriptions\.0\.regions: yolo is no model of this file/],
+  ['models that follow one another in a circle', camera('subscriptions:\n  - {camera: "*", model: centernet-coco, desired_fps: 5, regions: {model: movenet-lightning}}\n  - {camera: front, model: movenet-lightning, desired_fps: 5, regions: {model: centernet-coco}}\n'),
+    /^ruth\.yaml:5:\d+: subscriptions\.0\.regions: centernet-coco follows movenet-lightning follows centernet-coco: a model cannot follow itself$/],
   ['a mistyped key deep inside', camera('subscriptions:\n  - camera: front\n    model: movenet-lightning\n    desired_fps: 5\n    regions: { model: centernet-coco, max_region: 3 }\n'), /^ruth\.yaml:8:39: subscriptions\.0\.regions\.max_region is not a known key; did you mean max_regions\?$/],
   ['two models of one id', 'models:\n  - id: a\n  - id: a\n', /^ruth\.yaml:3:5: models\.1\.id: a stands above already$/],
   ['no frames a second', camera('subscriptions:\n  - camera: front\n    model: centernet-coco\n    desired_fps: 0\n'), /^ruth\.yaml:7:5: subscriptions\.0\.desired_fps must be > 0, not 0$/],
@@ -64,7 +66,7 @@ test('An empty file is a node with defaults', () => {
     const settings = parseSettings(text, 'ruth.yaml');
     assert.deepEqual(settings.http, { host: '127.0.0.1', port: 8080 });
     assert.deepEqual([settings.socketDirectory, settings.ringDirectory, settings.logLevel], ['/tmp', '/dev/shm', 'info']);
-    assert.deepEqual([settings.cameras, settings.subscriptions], [[], []]);
+    assert.deepEqual([settings.cameras, settings.subscriptions, settings.dataDirectory], [[], [], 'ruth-data']);
     assert.deepEqual(settings.models, [{ id: 'centernet-coco', folder: 'models/centernet-coco' }, { id: 'movenet-lightning', folder: 'models/movenet-lightning' }]);
   }
 });

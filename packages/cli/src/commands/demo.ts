@@ -6,6 +6,7 @@ import { cacheDirectory } from '../demo/cache-directory.ts';
 import { prepareDemoClip } from '../demo/clip.ts';
 import { resolveSettings } from '../settings/resolve-settings.ts';
 import { settingsText } from '../settings/settings-text.ts';
+import { stateDirectory } from '../settings/state-directory.ts';
 import { entryOf } from '../supervisor/definitions.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { foreground } from './foreground.ts';
@@ -28,7 +29,7 @@ export function addDemoCommand(program: Command): void {
         const defaults = settingsText(resolveSettings({ file: options.config }));
         const camera = supervisor.start({ name: 'demo-camera', entry: entryOf('@ruth/kernel', 'live/rtsp-main.ts'), args: [clip.path, MOUNT], stdin: defaults, required: true });
         const { url } = await Promise.race([camera.firstReady, supervisor.fatal]);
-        const resolved = resolveSettings({ file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT });
+        const resolved = resolveSettings({ file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT, stateDirectory: join(stateDirectory(environment), 'demo') });
         // A settings file decides by itself whether and where is recorded.
         const settings = options.config === undefined ? { ...resolved, recording: demoRecording(cacheDirectory(environment)) } : resolved;
         await runNode({ settings, ...terminal, signal, onServing }, supervisor);

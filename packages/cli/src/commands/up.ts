@@ -1,6 +1,7 @@
 // `ruth up`: a whole node with the user's own cameras.
 import type { Command } from 'commander';
 import { resolveSettings } from '../settings/resolve-settings.ts';
+import { stateDirectory } from '../settings/state-directory.ts';
 import { foreground } from './foreground.ts';
 import { runNode } from './node-run.ts';
 
@@ -16,7 +17,7 @@ export function addUpCommand(program: Command): void {
     .action(async (options: UpOptions) => {
       await foreground(options, async ({ environment, terminal, signal, onServing }) => {
         const file = options.config ?? (options.camera.length === 0 ? 'ruth.yaml' : undefined);
-        const source = { file, cameraUrls: options.camera, httpPort: environment.RUTH_HTTP_PORT };
+        const source = { file, cameraUrls: options.camera, httpPort: environment.RUTH_HTTP_PORT, stateDirectory: stateDirectory(environment) };
         await runNode({ settings: resolveSettings(source), source, ...terminal, signal, onServing });
       });
     });

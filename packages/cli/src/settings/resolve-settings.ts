@@ -1,4 +1,5 @@
 // Where a node's settings come from: `ruth.yaml`, cameras named on the command line, and RUTH_HTTP_PORT above both.
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
 import { loadSettings } from '@ruth/transport';
@@ -16,6 +17,8 @@ export interface SettingsSource {
   readonly extraCamera?: CameraSettings | undefined;
   /** RUTH_HTTP_PORT. */
   readonly httpPort?: string | undefined;
+  /** Where a node without a file remembers things. */
+  readonly stateDirectory?: string | undefined;
 }
 
 /** Throws `invalid_config` with what is wrong, where, and what would be right. */
@@ -25,7 +28,7 @@ export function resolveSettings(source: SettingsSource): Settings {
   if (source.extraCamera) extra.push(source.extraCamera);
   const settings: Settings = {
     ...base,
-    ...(source.file === undefined ? builtInModels(base) : {}),
+    ...(source.file === undefined ? { ...builtInModels(base), dataDirectory: resolve(source.stateDirectory ?? base.dataDirectory) } : {}),
     cameras: [...base.cameras, ...extra],
     http: { ...base.http, port: source.httpPort === undefined ? base.http.port : portFrom(source.httpPort) },
   };

@@ -7,7 +7,7 @@ const BYTES_PER_GB = 1e9;
 export function settingsText(settings: Settings): string {
   const config: RuthConfig = {
     http: settings.http,
-    paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory },
+    paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory, data_directory: settings.dataDirectory },
     log_level: settings.logLevel,
     ...(settings.recording === null ? {} : {
       recording: {

@@ -92,7 +92,7 @@ export function loadSettings(file: string | undefined): Settings {
   const settings = parseSettings(text, file);
   const base = dirname(resolve(file));
   return {
-    ...settings, modelsDirectory: resolve(base, settings.modelsDirectory),
+    ...settings, modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
   };

@@ -1,0 +1,41 @@
+// Whose word counts for each camera: that of the intent that was put, where it names the camera, else that of ruth.yaml. The
+// two are never mixed within one camera, so that each can be read and understood alone.
+import type { CameraIntent, CameraReality, Intent } from '@ruth/protocol';
+
+export interface EffectiveIntent {
+  readonly source: CameraReality['source'];
+  readonly intent: CameraIntent;
+}
+
+export class Intents {
+  readonly #ofFile: Map<string, CameraIntent>;
+  #put: Intent | null;
+
+  constructor(ofFile: ReadonlyMap<string, CameraIntent>, put: Intent | null) {
+    this.#ofFile = new Map(ofFile);
+    this.#put = put;
+  }
+
+  /** The intent that was put last. */
+  get accepted(): Intent | null { return this.#put; }
+
+  get cameraIds(): string[] {
+    return [...new Set([...this.#ofFile.keys(), ...Object.keys(this.#put?.cameras ?? {})])];
+  }
+
+  /** Null where nobody speaks of the camera. */
+  of(cameraId: string): EffectiveIntent | null {
+    const put = this.#put?.cameras[cameraId];
+    if (put) return { source: 'intent', intent: put };
+    const ofFile = this.#ofFile.get(cameraId);
+    return ofFile ? { source: 'file', intent: ofFile } : null;
+  }
+
+  put(intent: Intent): void { this.#put = intent; }
+
+  /** What ruth.yaml says of the camera from now on. */
+  putOfFile(cameraId: string, intent: CameraIntent): void { this.#ofFile.set(cameraId, intent); }
+
+  /** False where ruth.yaml said nothing of it. */
+  deleteOfFile(cameraId: string): boolean { return this.#ofFile.delete(cameraId); }
+}
