@@ -5,7 +5,7 @@ import {
   RuthError, subscriptionProblem, type CameraIntent, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
   type SubscriptionStatus,
 } from '@ruth/protocol';
-import { EventLog, type Logger } from '@ruth/transport';
+import { EventLog, type EventStore, type Logger } from '@ruth/transport';
 import type { StreamAgent } from './agent.ts';
 import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
@@ -27,6 +27,8 @@ export interface CoreOptions {
   readonly kernel: LeaseIssuer;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Where events are kept for consumers that come back; memory of this process unless told. */
+  readonly eventStore?: EventStore | null;
 }
 
 export class Core implements AsyncDisposable {
@@ -50,11 +52,11 @@ export class Core implements AsyncDisposable {
 
   /** Reads the intent that was accepted last, if one ever was. */
   constructor(options: CoreOptions) {
-    const { settings, logger, clock = systemClock } = options;
+    const { settings, logger, clock = systemClock, eventStore = null } = options;
     this.#options = options;
     this.#clock = clock;
     this.#logger = logger;
-    this.events = new EventLog({ utcMs: () => clock.utcMs() });
+    this.events = new EventLog({ utcMs: () => clock.utcMs(), ...(eventStore === null ? {} : { store: eventStore }) });
     this.#timer = new PollTimer(clock);
     // Two for each camera, because a look at regions asks for two at once.
     const maxConnections = Math.min(Math.max(2 * settings.cameras.length, LEAST_CONNECTIONS_PER_MODEL), MAX_CONNECTIONS_PER_MODEL);

@@ -3,13 +3,15 @@ import { coreSocketPath, kernelSocketPath } from '@ruth/protocol';
 import { listenOnSocket, runProcess } from '@ruth/transport';
 import { Core } from './core.ts';
 import { createHttp } from './http.ts';
+import { openKeptEvents } from './kept-events.ts';
 import { KernelClient } from './kernel-client.ts';
 
 await runProcess('core', async (context) => {
   const { settings, logger, signal } = context;
   const socketPath = coreSocketPath(settings.socketDirectory);
   await using kernel = new KernelClient(kernelSocketPath(settings.socketDirectory));
-  await using core = new Core({ settings, kernel, logger });
+  using eventStore = openKeptEvents(settings.ringDirectory, logger);
+  await using core = new Core({ settings, kernel, logger, eventStore });
   await using app = createHttp(core, signal);
   await app.ready();
   await listenOnSocket(app.server, socketPath);

@@ -42,6 +42,20 @@ test('a log never mistakes an id for one it gave out over thousands of events', 
   }
 });
 
+test('a log without events, or with one that is too long for it, tells of a gap once', () => {
+  const empty = newLog();
+  assert.equal(empty.after(empty.newestId), null);
+  assert.equal(empty.after(empty.after(7)!.id), null);
+  const log = newLog({ maxBytes: 100 });
+  say(log, 3);
+  const [long] = say(log, 1, 'x'.repeat(200));
+  const gap = log.after(7)!;
+  assert.equal(log.after(gap.id)?.id, long);
+  const [next] = say(log, 1, 'x'.repeat(300));
+  assert.equal(log.after(log.after(long!)!.id), null, 'the one before is gone');
+  assert.equal(log.after(next! - 1)?.id, next);
+});
+
 test('an id that was never given out, as after a restart with the clock set back, is a gap', () => {
   const log = newLog();
   say(log, 2);

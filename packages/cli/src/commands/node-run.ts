@@ -1,7 +1,7 @@
 // Runs a node in the foreground: starts its processes, prints the page's address, waits for Ctrl-C, and leaves nothing behind.
 import { readdirSync } from 'node:fs';
-import { coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
-import { claimSocketPath, type Logger, sweepOrphanRings } from '@ruth/transport';
+import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
+import { claimSocketPath, type Logger, sweepEventStore, sweepOrphanRings } from '@ruth/transport';
 import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
 import type { SettingsSource } from '../settings/resolve-settings.ts';
@@ -47,6 +47,7 @@ async function tidy(settings: Settings, logger: Logger): Promise<void> {
   for (const path of socketsOf(settings)) {
     await claimSocketPath(path).catch((error: unknown) => logger.warn({ code: RuthError.from(error).code }, `${path} is left: ${RuthError.from(error).message}`));
   }
+  sweepEventStore(coreEventsPath(settings.ringDirectory));
   try {
     readdirSync(settings.ringDirectory);
     for (const path of sweepOrphanRings({ ringDirectory: settings.ringDirectory })) logger.warn(`removed ${path}, which its writer had left`);

@@ -1,13 +1,18 @@
 // The ordered stream of a process's events: ids grow by one, the newest are kept for consumers that come back, bounded in
-// count and bytes. An event is written once, as text, for all consumers.
+// count and bytes. An event is written once, as text, for all consumers, and is emitted once it is in the store.
 import { EVENT_VERSION, type GapEvent } from '@ruth/protocol';
+import { EventStore } from './event-store.ts';
 
 const MAX_EVENTS = 4096;
-const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
+/** Events that consumers who keep up have not yet taken. */
+const RECENT = 32;
 
 export interface EventLogOptions {
   /** Wall clock, milliseconds UTC. */
   readonly utcMs: () => number;
+  /** Where they are kept: ids go on after those that it holds. Memory of this process unless told, for the next two options. */
+  readonly store?: EventStore;
   readonly maxEvents?: number;
   readonly maxBytes?: number;
 }
@@ -20,31 +25,27 @@ export type EventContent<E extends Envelope> = E extends Envelope ? Omit<E, keyo
 export interface LoggedEvent { readonly id: number; readonly text: string }
 
 export class EventLog<E extends Envelope> {
-  readonly #options: Required<EventLogOptions>;
-  readonly #events: LoggedEvent[] = [];
-  /** Of #events, those before it were let go and await their removal. */
-  #first = 0;
-  #bytes = 0;
+  readonly #utcMs: () => number;
+  readonly #store: EventStore;
+  /** The newest, by id modulo their count: as they are for consumers that keep up, also where one is too long for the store. */
+  readonly #recent = new Array<LoggedEvent | undefined>(RECENT);
   #nextId: number;
   readonly #listeners = new Set<() => void>();
 
-  constructor({ utcMs, maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES }: EventLogOptions) {
-    this.#options = { utcMs, maxEvents, maxBytes };
+  constructor({ utcMs, maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES, store = EventStore.inMemory(maxBytes, maxEvents) }: EventLogOptions) {
+    this.#utcMs = utcMs;
+    this.#store = store;
     // From the clock, so that ids go on growing over a restart and no consumer takes the new events for old ones.
-    this.#nextId = Math.floor(utcMs()) * 1000;
+    this.#nextId = store.newestId === null ? Math.floor(utcMs()) * 1000 : store.newestId + 1;
   }
 
   get newestId(): number { return this.#nextId - 1; }
 
   append(content: EventContent<E>): E {
-    const event = { id: this.#nextId++, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, ...content } as unknown as E;
+    const event = { id: this.#nextId++, version: EVENT_VERSION, at: this.#utcMs() / 1000, ...content } as unknown as E;
     const text = JSON.stringify(event);
-    this.#events.push({ id: event.id, text });
-    this.#bytes += text.length;
-    while (this.#events.length - this.#first > this.#options.maxEvents || (this.#bytes > this.#options.maxBytes && this.#events.length - this.#first > 1)) {
-      this.#bytes -= this.#events[this.#first++]!.text.length;
-    }
-    if (this.#first >= this.#options.maxEvents) this.#first -= this.#events.splice(0, this.#first).length;
+    this.#store.append(event.id, text);
+    this.#recent[event.id % RECENT] = { id: event.id, text };
     for (const listener of this.#listeners) listener();
     return event;
   }
@@ -54,10 +55,14 @@ export class EventLog<E extends Envelope> {
    * such an id, a `gap` whose id resumes at the oldest event there is.
    */
   after(id: number): LoggedEvent | null {
-    const oldest = this.#events[this.#first]?.id ?? this.#nextId;
     if (id === this.newestId) return null;
-    if (id >= oldest - 1 && id < this.newestId) return this.#events[this.#first + id + 1 - oldest]!;
-    const gap: GapEvent = { id: oldest - 1, version: EVENT_VERSION, at: this.#options.utcMs() / 1000, type: 'gap', asked_after: id, oldest };
+    const next = id + 1;
+    const oldest = this.#oldestId();
+    if (next >= oldest && next < this.#nextId) {
+      const recent = this.#recent[next % RECENT];
+      return recent?.id === next ? recent : { id: next, text: this.#store.read(next)! };
+    }
+    const gap: GapEvent = { id: oldest - 1, version: EVENT_VERSION, at: this.#utcMs() / 1000, type: 'gap', asked_after: id, oldest };
     return { id: gap.id, text: JSON.stringify(gap) };
   }
 
@@ -65,5 +70,10 @@ export class EventLog<E extends Envelope> {
   onAppend(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** The next id where there is none. The newest is at hand also where it does not fit into the store. */
+  #oldestId(): number {
+    return this.#store.oldestId ?? (this.#recent[this.newestId % RECENT]?.id === this.newestId ? this.newestId : this.#nextId);
   }
 }
