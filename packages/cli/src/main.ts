@@ -4,6 +4,7 @@ import { addCameraCommand } from './commands/camera.ts';
 import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addModelCommand } from './commands/model.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 
@@ -17,6 +18,7 @@ const program = new Command('ruth')
 addUpCommand(program);
 addDemoCommand(program);
 addCameraCommand(program);
+addModelCommand(program);
 addContainerCommand(program);
 addVerifyCommand(program);
 addConformanceCommand(program);

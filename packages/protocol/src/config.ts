@@ -40,6 +40,7 @@ export type CameraEntry = Static<typeof CameraEntry>;
 export const ModelConfig = Type.Object({
   id: id('Model id'),
   folder: Type.Optional(Type.String({ minLength: 1, description: 'Folder with model.yaml; <models_directory>/<id> unless told' })),
+  active: Type.Optional(Type.Boolean({ description: 'false keeps the line, and the subscriptions that name it, without running them; true unless told' })),
 }, { ...strict, description: 'A model' });
 export type ModelConfig = Static<typeof ModelConfig>;
 

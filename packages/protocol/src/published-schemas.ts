@@ -8,6 +8,7 @@ import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, Infer
 import { Intent, IntentStatus } from './intent.ts';
 import { Manifest } from './manifest.ts';
 import { ClipRequest, ExportRequest, ExportStatus, KeepRequest, Keyframes, StorageStatus, Timeline } from './recording.ts';
+import { AddModelRequest, ReplaceModelRequest, SupervisedModel, SupervisedProcessStatus } from './supervisor.ts';
 import { SystemHealth } from './system-health.ts';
 import { WebRtcFromKernel, WebRtcFromPage } from './webrtc.ts';
 
@@ -49,6 +50,10 @@ export const PUBLISHED_SCHEMAS = {
   'keyframes': { schema: Keyframes, title: 'Keyframes', description: 'Where a player can begin, nearest to an instant' },
   'keep-request': { schema: KeepRequest, title: 'Keep request', description: 'A span that is not to be deleted' },
   'storage-status': { schema: StorageStatus, title: 'Storage status', description: 'How the disk of the recordings is' },
+  'supervised-process': { schema: SupervisedProcessStatus, title: 'Supervised process', description: 'GET /v1/processes of the supervisor, each item' },
+  'supervised-model': { schema: SupervisedModel, title: 'Supervised model', description: 'GET /v1/models of the supervisor, each item' },
+  'add-model-request': { schema: AddModelRequest, title: 'Add model request', description: 'POST /v1/models of the supervisor: takes a model into the node' },
+  'replace-model-request': { schema: ReplaceModelRequest, title: 'Replace model request', description: 'POST /v1/models/:id/replace of the supervisor: another version of a model' },
   'error-body': { schema: ErrorBody, title: 'Error body', description: 'Body of every error answer over HTTP' },
   'process-health': { schema: ProcessHealth, title: 'Process health', description: 'GET /v1/health of kernel and core' },
   'system-health': { schema: SystemHealth, title: 'System health', description: 'GET /api/v1/health of the server' },

@@ -161,7 +161,7 @@ function modelsOf(document: YamlDocument<RuthConfig>, modelsDirectory: string): 
   return named.map((model, index) => {
     if (named.findIndex((other) => other.id === model.id) !== index) throw document.errorAt(['models', index, 'id'], `${model.id} stands above already`);
     return { id: model.id, folder: model.folder ?? `${modelsDirectory}/${model.id}` };
-  });
+  }).filter(({ id }) => named.find((model) => model.id === id)?.active !== false);
 }
 
 function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly CameraSettings[], models: Settings['models']): Settings['subscriptions'] {
@@ -174,6 +174,9 @@ function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly C
     if (subscription.camera !== '*' && !cameras.some((camera) => camera.id === subscription.camera)) {
       throw document.errorAt([...path, 'camera'], `${subscription.camera} is no camera of this file; known: ${cameras.map((camera) => camera.id).join(', ') || 'none'}`);
     }
+    const off = (id: string | undefined): boolean => document.value.models?.some((model) => model.id === id && model.active === false) ?? false;
+    // With its model, or the one whose boxes it wants, a subscription is switched off too.
+    if (off(subscription.model) || off(subscription.regions?.model)) continue;
     for (const [key, model] of [['model', subscription.model], ['regions', subscription.regions?.model]] as const) {
       if (model === undefined || models.some((known) => known.id === model)) continue;
       throw document.errorAt([...path, key], `${model} is no model of this file; known: ${models.map((known) => known.id).join(', ') || 'none'}`);

@@ -1,11 +1,15 @@
 // Runs a node in the foreground: starts its processes, prints the page's address, waits for Ctrl-C, and leaves nothing behind.
 import { readdirSync } from 'node:fs';
-import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, type Settings } from '@ruth/protocol';
+import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, supervisorSocketPath, type Settings } from '@ruth/protocol';
 import { claimSocketPath, type Logger, sweepEventStore, sweepOrphanRings } from '@ruth/transport';
 import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
 import type { SettingsSource } from '../settings/resolve-settings.ts';
+import { settingsText } from '../settings/settings-text.ts';
+import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
+import { ModelFolders } from '../supervisor/model-folders.ts';
+import { NodeModels } from '../supervisor/node-models.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
@@ -26,7 +30,9 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
   const settings = await withFixedPort(run.settings);
   await refuseTakenSockets(settings);
   try {
-    const processes = new Map(nodeProcesses(settings, run.source && followingFile(settings, run.source, logger)).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
+    const stdin = run.source ? followingFile(settings, run.source, logger) : settingsText(settings);
+    const processes = new Map(nodeProcesses(settings, stdin).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
+    await using _control = await serveControl(run, settings, supervisor, stdin);
     const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
     const serving = processes.get('server')!.firstReady.then(async (details) => { await run.onServing(String(details.url)); });
     await Promise.race([serving, stopped, supervisor.fatal]);
@@ -35,6 +41,22 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
     await supervisor[Symbol.asyncDispose]();
     await tidy(settings, logger);
   }
+}
+
+/** The control API and the folders of models, until it is disposed of. */
+async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
+  const { modelsDirectory, socketDirectory } = settings;
+  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile: source?.file, logger }, settings.models);
+  const control = createControl(supervisor, models);
+  await listenForControl(control, socketDirectory);
+  const stop = new AbortController();
+  const watching = new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all([control.close(), watching]);
+    },
+  };
 }
 
 /** Another Ruth on the same sockets is said at once, before anything is started. */
@@ -58,5 +80,5 @@ async function tidy(settings: Settings, logger: Logger): Promise<void> {
 
 function socketsOf(settings: Settings): string[] {
   const { socketDirectory } = settings;
-  return [kernelSocketPath(socketDirectory), coreSocketPath(socketDirectory), ...settings.models.map((model) => modelSocketPath(model.id, socketDirectory))];
+  return [supervisorSocketPath(socketDirectory), kernelSocketPath(socketDirectory), coreSocketPath(socketDirectory), ...settings.models.map((model) => modelSocketPath(model.id, socketDirectory))];
 }

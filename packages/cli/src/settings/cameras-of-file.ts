@@ -1,5 +1,5 @@
 // `ruth.yaml` may change while a node runs (`ruth camera add`): a process that is started again must know what those beside it
-// were told meanwhile. Only cameras, their scenes, subscriptions and rules follow the file; all else stays as the node began.
+// were told meanwhile. Cameras, their scenes, models, subscriptions and rules follow the file; all else stays as the node began.
 import { parseSettings, type Settings } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { resolveSettings, type SettingsSource } from './resolve-settings.ts';
@@ -11,9 +11,8 @@ export function followingFile(settings: Settings, source: SettingsSource, logger
   if (source.file === undefined) return () => began;
   return () => {
     try {
-      const { cameras, subscriptions, scenes, timeZone, rules } = resolveSettings(source);
-      const known = subscriptions.filter(({ model, regions }) => [model, regions?.model ?? model].every((id) => settings.models.some((one) => one.id === id)));
-      const text = settingsText({ ...settings, cameras, subscriptions: known, scenes, timeZone, rules });
+      const { cameras, models, subscriptions, scenes, timeZone, rules } = resolveSettings(source);
+      const text = settingsText({ ...settings, cameras, models, subscriptions, scenes, timeZone, rules });
       parseSettings(text, source.file!);
       return text;
     } catch (cause) {

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type CameraConfig, parseSettings, RuthError, type Settings } from '@ruth/protocol';
+import { type CameraConfig, type ModelConfig, parseSettings, RuthError, type Settings, type SubscriptionConfig } from '@ruth/protocol';
 import { Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 
 /** It holds passwords: a new one is its owner's alone. */
@@ -67,6 +67,52 @@ export class SettingsFile {
     return removed;
   }
 
+  /** Ids of the models that stand in the file, the switched-off ones too; null where it names none, which means the built-in ones. */
+  get modelIds(): string[] | null {
+    return this.#list('models')?.items.flatMap((item) => (isMap(item) ? [String(item.get('id'))] : [])) ?? null;
+  }
+
+  /**
+   * Adds the model as the last one, or sets the given keys of the one that is there; undefined takes a key away. A file that names no models
+   * means `unlessNamed`: they are written first, and so are the subscriptions that go with them, for one that is named ends that meaning.
+   */
+  putModel(model: ModelConfig, unlessNamed: readonly string[] = []): void {
+    if (!isMap(this.#document.contents)) this.#document.contents = this.#document.createNode({});
+    if (this.#list('models') === null) this.#document.setIn(['models'], this.#document.createNode(unlessNamed.map((id) => ({ id }))));
+    const models = this.#list('models')!;
+    const present = models.items.find((item) => isMap(item) && item.get('id') === model.id) as YAMLMap | undefined;
+    if (present) {
+      for (const [key, value] of Object.entries(model)) {
+        if (value === undefined) present.delete(key);
+        else this.#set(present, key, value);
+      }
+      return;
+    }
+    if (models.items.length === 0) models.flow = false;
+    models.add(this.#document.createNode(Object.fromEntries(Object.entries(model).filter(([, value]) => value !== undefined))));
+  }
+
+  /** Removes the model and the subscriptions that name it; returns how many those were. Throws `not_found`. */
+  removeModel(modelId: string, unlessNamed: readonly string[] = []): number {
+    if (this.#list('models') === null) this.#document.setIn(['models'], this.#document.createNode(unlessNamed.map((id) => ({ id }))));
+    const models = this.#list('models')!;
+    const index = models.items.findIndex((item) => isMap(item) && item.get('id') === modelId);
+    if (index < 0) throw new RuthError('not_found', `${this.path} has no model ${modelId}`);
+    this.#document.deleteIn(['models', index]);
+    const subscriptions = this.#list('subscriptions');
+    if (subscriptions === null) return 0;
+    const kept = subscriptions.items.filter((item) => !(isMap(item) && (item.get('model') === modelId || item.getIn(['regions', 'model']) === modelId)));
+    const removed = subscriptions.items.length - kept.length;
+    subscriptions.items = kept;
+    return removed;
+  }
+
+  /** Adds a subscription. A file that declares none means `unlessDeclared`: they are written first. */
+  addSubscription(subscription: SubscriptionConfig, unlessDeclared: readonly SubscriptionConfig[]): void {
+    if (this.#list('subscriptions') === null) this.#document.setIn(['subscriptions'], this.#document.createNode(unlessDeclared));
+    this.#list('subscriptions')!.add(this.#document.createNode(subscription));
+  }
+
   /** Throws `invalid_config` where it would be wrong, and `invalid_state` where somebody else wrote it meanwhile; the file then is as it was. */
   write(): Settings {
     const text = this.#document.toString({ lineWidth: 0 });
@@ -76,9 +122,11 @@ export class SettingsFile {
     return settings;
   }
 
-  #cameras(): YAMLSeq | null {
-    const cameras = this.#document.get('cameras');
-    return isSeq(cameras) ? cameras : null;
+  #cameras(): YAMLSeq | null { return this.#list('cameras'); }
+
+  #list(key: string): YAMLSeq | null {
+    const list = this.#document.get(key);
+    return isSeq(list) ? list : null;
   }
 
   #indexOf(cameraId: string): number {

@@ -8,12 +8,17 @@ export function entryOf(packageName: string, file = 'main.ts'): string {
   return new URL(file, import.meta.resolve(packageName)).pathname;
 }
 
+/** The container of one model, which can be replaced while it serves. */
+export function containerProcess(id: string, folder: string, stdin: ProcessDefinition['stdin']): ProcessDefinition {
+  return { name: `container ${id}`, entry: entryOf('@ruth/container'), args: [folder], stdin, required: false, replaceable: true };
+}
+
 /** Kernel, core, one container per model, server. `stdin` is what each is told at each start. */
 export function nodeProcesses(settings: Settings, stdin: ProcessDefinition['stdin'] = settingsText(settings)): ProcessDefinition[] {
   const process = (name: string, entry: string, args: string[] = [], required = true): ProcessDefinition => ({ name, entry, args, stdin, required });
   return [
     process('kernel', entryOf('@ruth/kernel')),
-    ...settings.models.map((model) => ({ ...process(`container ${model.id}`, entryOf('@ruth/container'), [model.folder], false), replaceable: true })),
+    ...settings.models.map((model) => containerProcess(model.id, model.folder, stdin)),
     process('core', entryOf('@ruth/core')),
     process('server', entryOf('@ruth/server')),
   ];

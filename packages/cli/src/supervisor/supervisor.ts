@@ -1,6 +1,7 @@
 // Runs the processes of a node side by side and ends them in order: those that ask before those that answer.
 import type { Logger } from '@ruth/transport';
-import { RuthError } from '@ruth/protocol';
+import { RuthError, type SupervisedProcessStatus } from '@ruth/protocol';
+import { ProcessHistory } from './process-history.ts';
 import { type ProcessDefinition, type ProcessObserver, type ProcessState, SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
@@ -9,7 +10,7 @@ export interface SupervisorOptions {
   readonly forward: (name: string, line: string) => void;
 }
 
-interface Entry { readonly process: SupervisedProcess; readonly stop: AbortController; readonly ended: Promise<void> }
+interface Entry { readonly process: SupervisedProcess; readonly stop: AbortController; readonly ended: Promise<void>; readonly history: ProcessHistory }
 
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
@@ -27,7 +28,14 @@ export class Supervisor implements AsyncDisposable {
   /** Starts a process and keeps it running. Processes end in the reverse order of their start. */
   start(definition: ProcessDefinition): SupervisedProcess {
     const stop = new AbortController();
-    const observer: ProcessObserver = { log: this.#options.forward, state: (name, state, details) => this.#say(name, state, details) };
+    const history = new ProcessHistory();
+    const observer: ProcessObserver = {
+      log: this.#options.forward,
+      state: (name, state, details) => {
+        history.note(state, details);
+        this.#say(name, state, details);
+      },
+    };
     const process = new SupervisedProcess(definition, observer);
     if (definition.required) {
       process.firstReady.catch((error: unknown) => {
@@ -35,7 +43,7 @@ export class Supervisor implements AsyncDisposable {
         if (!stop.signal.aborted) this.#fatal.reject(new RuthError(cause.code, `${definition.name} cannot start: ${cause.message}`, { cause }));
       });
     }
-    this.#entries.push({ process, stop, ended: process.run(stop.signal) });
+    this.#entries.push({ process, stop, ended: process.run(stop.signal), history });
     return process;
   }
 
@@ -45,6 +53,17 @@ export class Supervisor implements AsyncDisposable {
     if (!process) throw new RuthError('not_found', `${name} is no process of this node; there are: ${this.processes.map((one) => one.definition.name).join(', ')}`);
     return process.replace(definition);
   }
+
+  /** Ends a process for good and forgets it. Throws `not_found`. */
+  async stop(name: string): Promise<void> {
+    const entry = this.#entries.find((one) => one.process.definition.name === name);
+    if (!entry) throw new RuthError('not_found', `${name} is no process of this node`);
+    entry.stop.abort();
+    await entry.ended;
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+  }
+
+  statuses(): SupervisedProcessStatus[] { return this.#entries.map(({ process, history }) => history.status(process)); }
 
   get processes(): readonly SupervisedProcess[] { return this.#entries.map((entry) => entry.process); }
 

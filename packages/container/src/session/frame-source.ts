@@ -19,7 +19,7 @@ export class FrameSource implements Disposable {
    * The frame that a request names: views into the ring, good while `intact()`. Throws `frame_not_found`,
    * `frame_overwritten`, `frame_unreadable`, `unsupported_format`, `bad_request` (the caller believes what is not so).
    */
-  frame({ frameReference, frameId, claimed }: InferJob): RingFrame {
+  frame({ frameReference, frameId, claimed = {} }: Pick<InferJob, 'frameReference' | 'frameId'> & Partial<Pick<InferJob, 'claimed'>>): RingFrame {
     if (claimed.format !== undefined && !(PIXEL_FORMATS as readonly string[]).includes(claimed.format.toUpperCase())) {
       throw new RuthError('unsupported_format', `frame_metadata.format ${JSON.stringify(claimed.format)} cannot be read; known: ${PIXEL_FORMATS.join(', ')}`);
     }

@@ -47,11 +47,12 @@ async function ifThere(asked: Promise<unknown>, gone?: ErrorCode, partMayBeAway 
   }
 }
 
-function ask(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+/** One request to a process of ours. Throws what it answers, and `unreachable` where nobody listens. */
+export function ask(socketPath: string, method: string, path: string, body?: unknown, timeoutMs = ANSWER_TIMEOUT_MS): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const outgoing = request({ socketPath, method, path, headers, timeout: ANSWER_TIMEOUT_MS }, (response) => {
+    const outgoing = request({ socketPath, method, path, headers, timeout: timeoutMs }, (response) => {
       let answer = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         answer += chunk;
@@ -76,7 +77,7 @@ function ask(socketPath: string, method: string, path: string, body?: unknown): 
       else reject(new RuthError('unreachable', `nothing answers at ${socketPath}`, { cause }));
     }
     outgoing.on('error', fail);
-    outgoing.on('timeout', () => outgoing.destroy(new RuthError('timeout', `${socketPath} did not answer within ${ANSWER_TIMEOUT_MS} ms`)));
+    outgoing.on('timeout', () => outgoing.destroy(new RuthError('timeout', `${socketPath} did not answer within ${timeoutMs} ms`)));
     outgoing.end(text);
   });
 }

@@ -1,0 +1,179 @@
+// The models of a running node: a container each, what state it is in and why. Models are added, replaced, switched off and removed
+// one change after the other; what is wrong with one is said and touches no other. ruth.yaml is kept in step where there is one.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseManifest, RuthError, type Manifest, type SupervisedModel } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { SettingsFile } from '../settings/settings-file.ts';
+import { containerProcess } from './definitions.ts';
+import type { ProcessDefinition } from './supervised-process.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface NodeModelsOptions {
+  readonly supervisor: Supervisor;
+  readonly stdin: ProcessDefinition['stdin'];
+  readonly modelsDirectory: string;
+  /** Path of ruth.yaml; undefined where the node runs without one, which then forgets changes at its end. */
+  readonly settingsFile?: string | undefined;
+  readonly logger: Logger;
+}
+
+/** `reason` is null while it is meant to run. */
+interface Known { readonly id: string; folder: string; state: 'on' | 'disabled' | 'broken' | 'available'; reason: string | null }
+
+export class NodeModels {
+  readonly #options: NodeModelsOptions;
+  readonly #models = new Map<string, Known>();
+  /** Changes come one after another. */
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NodeModelsOptions, running: readonly { readonly id: string; readonly folder: string }[]) {
+    this.#options = options;
+    for (const { id, folder } of running) this.#models.set(id, { id, folder, state: 'on', reason: null });
+    for (const id of this.#fileIds() ?? []) if (!this.#models.has(id)) this.#models.set(id, { id, folder: join(options.modelsDirectory, id), state: 'disabled', reason: 'switched off in ruth.yaml' });
+  }
+
+  list(): SupervisedModel[] {
+    const processes = new Map(this.#options.supervisor.statuses().map((status) => [status.name, status]));
+    return [...this.#models.values()].map(({ id, folder, state, reason }) => {
+      const process = processes.get(nameOf(id));
+      const manifest = readManifest(folder);
+      const broken = process?.state === 'crash_loop' || process?.state === 'waiting';
+      return {
+        model_id: id, folder, pid: process?.pid ?? null, model_name: manifest?.model_name ?? null, model_version: manifest?.model_version ?? null, license: manifest?.license ?? null,
+        state: state !== 'on' ? state : broken ? 'broken' : process?.state === 'starting' ? 'starting' : 'running', reason: state !== 'on' ? reason : process?.reason ?? null,
+      };
+    });
+  }
+
+  known(id: string): boolean { return this.#models.has(id); }
+
+  /** A folder that lies there and is not to run, or cannot. */
+  note(id: string, folder: string, state: 'broken' | 'available', reason: string): void {
+    const present = this.#models.get(id);
+    if (present?.state === 'on' || (present?.state === state && present.reason === reason)) return;
+    this.#models.set(id, { id, folder, state, reason });
+    if (state === 'broken') this.#options.logger.error({ model: id, folder }, `${folder} is no model that can run: ${reason}`);
+    else this.#options.logger.info({ model: id, folder }, `${folder}: ${reason}`);
+  }
+
+  /** The folder is gone. One that runs goes on: its weights are in memory. */
+  forget(id: string): void { if (this.#models.get(id)?.state !== 'on') this.#models.delete(id); }
+
+  /** Starts its container. A model that runs from that folder already is left as it is. Throws `invalid_manifest`, `model_invalid`, `invalid_state`. */
+  add(id: string, folder = join(this.#options.modelsDirectory, id)): Promise<void> {
+    return this.#change(async () => {
+      const present = this.#models.get(id);
+      if (present?.state === 'on') {
+        if (resolve(present.folder) === resolve(folder)) return;
+        throw new RuthError('invalid_state', `${id} runs already, from ${present.folder}; replace it`);
+      }
+      assertModelFolder(id, folder);
+      this.#start(id, folder);
+      await this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder), active: undefined } as never, this.#unlessNamed(id)));
+      this.#options.logger.info({ model: id, folder }, `${id} is a model of this node now`);
+    });
+  }
+
+  /** Another version serves from now on; where it cannot, the one before goes on and the reason is thrown. Not a request is lost. */
+  replace(id: string, folder: string): Promise<void> {
+    return this.#change(async () => {
+      const present = this.#running(id);
+      assertModelFolder(id, folder);
+      await this.#options.supervisor.replace(nameOf(id), containerProcess(id, folder, this.#options.stdin));
+      present.folder = folder;
+      await this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder) } as never, this.#unlessNamed()));
+    });
+  }
+
+  /** Ends its container and keeps its lines in ruth.yaml. */
+  disable(id: string): Promise<void> {
+    return this.#change(async () => {
+      const present = this.#running(id);
+      await this.#options.supervisor.stop(nameOf(id));
+      present.state = 'disabled';
+      present.reason = 'switched off';
+      await this.#write((file) => file.putModel({ id, active: false }, this.#unlessNamed()));
+    });
+  }
+
+  /** Ends its container and takes it and its subscriptions out of ruth.yaml; the folder stays. Throws `not_found`. */
+  remove(id: string): Promise<void> {
+    return this.#change(async () => {
+      const present = this.#models.get(id);
+      if (!present) throw new RuthError('not_found', `there is no model ${id}`);
+      if (present.state === 'on') await this.#options.supervisor.stop(nameOf(id));
+      // Its folder lies there still; that it was removed is the last word on it until somebody adds it again.
+      this.#models.set(id, { ...present, state: 'available', reason: `it was removed; ruth model enable ${id} takes it back` });
+      await this.#write((file) => file.removeModel(id, this.#unlessNamed())).catch((cause: unknown) => {
+        if (RuthError.from(cause).code !== 'not_found') throw cause;
+      });
+    });
+  }
+
+  #running(id: string): Known {
+    const present = this.#models.get(id);
+    if (!present) throw new RuthError('not_found', `there is no model ${id}; there are: ${[...this.#models.keys()].join(', ') || 'none'}`);
+    if (present.state !== 'on') throw new RuthError('invalid_state', `${id} does not run: it is ${present.state}${present.reason === null ? '' : `, ${present.reason}`}`);
+    return present;
+  }
+
+  #start(id: string, folder: string): void {
+    const { supervisor, stdin } = this.#options;
+    this.#models.set(id, { id, folder, state: 'on', reason: null });
+    supervisor.start(containerProcess(id, folder, stdin)).firstReady.catch(() => undefined);
+  }
+
+  #fileIds(): string[] | null {
+    const { settingsFile } = this.#options;
+    return settingsFile === undefined || !existsSync(settingsFile) ? null : SettingsFile.read(settingsFile).modelIds;
+  }
+
+  /** What a file that names no models means. */
+  #unlessNamed(but?: string): string[] { return [...this.#models.values()].filter(({ id, state }) => state === 'on' && id !== but).map(({ id }) => id); }
+
+  #folderKey(id: string, folder: string): string | undefined {
+    const { settingsFile, modelsDirectory } = this.#options;
+    return resolve(folder) === resolve(modelsDirectory, id) || settingsFile === undefined ? undefined : relative(dirname(resolve(settingsFile)), folder) || '.';
+  }
+
+  /** Where the file cannot be written the node goes on as it is told now, and says what will be forgotten. */
+  async #write(change: (file: SettingsFile) => unknown): Promise<void> {
+    const { settingsFile, logger } = this.#options;
+    if (settingsFile === undefined) return logger.warn('this node runs without a ruth.yaml: the change is forgotten when it ends');
+    try {
+      const file = SettingsFile.read(settingsFile);
+      change(file);
+      file.write();
+    } catch (cause) {
+      logger.error({ err: cause }, `${settingsFile} is not changed, so that the change is forgotten when the node ends: ${RuthError.from(cause).message}`);
+    }
+  }
+
+  #change(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changes.then(change);
+    this.#changes = changed.catch(() => undefined);
+    return changed;
+  }
+}
+
+const nameOf = (id: string): string => `container ${id}`;
+
+/** Throws what is wrong with it, as far as it can be seen without loading it. */
+export function assertModelFolder(id: string, folder: string): Manifest {
+  const path = join(folder, 'model.yaml');
+  if (!existsSync(path)) throw new RuthError('invalid_manifest', `${path} is not there: a model folder holds model.yaml`);
+  const manifest = parseManifest(readFileSync(path, 'utf8'), path);
+  if (manifest.model_id !== id) throw new RuthError('invalid_manifest', `${path}: model_id is ${manifest.model_id}; the folder is that of ${id}`);
+  if (!existsSync(join(folder, manifest.model_weights))) throw new RuthError('model_invalid', `${join(folder, manifest.model_weights)} is not there; ${path} names it as model_weights`);
+  return manifest;
+}
+
+function readManifest(folder: string): Manifest | null {
+  try {
+    const path = join(folder, 'model.yaml');
+    return parseManifest(readFileSync(path, 'utf8'), path);
+  } catch {
+    return null;
+  }
+}
