@@ -154,7 +154,7 @@ function assertSha256(found: string, expected: string | undefined, name: string)
 
 /** An id out of a file's name: `osnet_x0_25_msmt17.onnx` is `osnet_x0_25_msmt17`. */
 export function idOf(fileName: string): string {
-  return basename(fileName, extname(fileName)).replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 63) || 'model';
+  return basename(fileName, extname(fileName)).replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+|-+$/g, '').slice(0, 63) || 'model';
 }
 
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

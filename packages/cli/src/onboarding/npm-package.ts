@@ -8,7 +8,7 @@ import { RuthError } from '@ruth/protocol';
 import { extract } from 'tar';
 
 const run = promisify(execFile);
-const NAME = /^npm:((?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~+-]{1,64}))?(?:\/(.+))?$/i;
+const NAME = /^npm:((?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*)(?:@([\w.^~+-]{1,64}))?(?:\/(.+))?$/i;
 const WANTED = /\.(onnx|txt|names|ya?ml|md)$|(^|\/)(licen[sc]e|notice)[^/]*$/i;
 const ANSWER_LIMIT_MS = 60_000;
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type CameraConfig, type ModelConfig, parseSettings, RuthError, type Settings, type SubscriptionConfig } from '@ruth/protocol';
-import { Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 
 /** It holds passwords: a new one is its owner's alone. */
 const NEW_FILE_MODE = 0o600;
@@ -83,7 +83,9 @@ export class SettingsFile {
     const present = models.items.find((item) => isMap(item) && item.get('id') === model.id) as YAMLMap | undefined;
     if (present) {
       for (const [key, value] of Object.entries(model)) {
-        if (value === undefined) present.delete(key);
+        // What is the same keeps its comment.
+        if (present.get(key) === value) continue;
+        if (value === undefined) deleteKey(present, key);
         else this.#set(present, key, value);
       }
       return;
@@ -140,6 +142,15 @@ export class SettingsFile {
       for (const [inner, innerValue] of Object.entries(value)) present.set(inner, innerValue);
     } else node.set(key, this.#document.createNode(value));
   }
+}
+
+/** A comment at the end of the last line stays at the end of the line that is last then. */
+function deleteKey(map: YAMLMap, key: string): void {
+  const index = map.items.findIndex((pair) => isScalar(pair.key) && pair.key.value === key);
+  if (index < 0) return;
+  const [gone] = map.items.splice(index, 1);
+  const before = map.items[index - 1]?.value;
+  if (isScalar(gone!.value) && gone!.value.comment && isScalar(before)) before.comment ??= gone!.value.comment;
 }
 
 function readIfThere(path: string): string | null {

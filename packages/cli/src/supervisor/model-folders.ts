@@ -73,7 +73,7 @@ export class ModelFolders {
     const folder = join(directory, id);
     try {
       assertModelFolder(id, folder);
-      await models.add(id, folder);
+      await models.add(id, folder, { tried: false });
     } catch (cause) {
       const error = RuthError.from(cause);
       // One that runs from another folder, or from this one with other files: replacing is a person's decision.

@@ -60,17 +60,23 @@ export class NodeModels {
   /** The folder is gone. One that runs goes on: its weights are in memory. */
   forget(id: string): void { if (this.#models.get(id)?.state !== 'on') this.#models.delete(id); }
 
-  /** Starts its container. A model that runs from that folder already is left as it is. Throws `invalid_manifest`, `model_invalid`, `invalid_state`. */
-  add(id: string, folder = join(this.#options.modelsDirectory, id)): Promise<void> {
+  /**
+   * Starts its container; ruth.yaml gets its line at once, or, where it was not tried before, once it is ready. A model that runs from that folder already is left as it is. Throws
+   * `invalid_manifest`, `model_invalid`, `invalid_state`.
+   */
+  add(id: string, folder = join(this.#options.modelsDirectory, id), { tried = true }: { tried?: boolean } = {}): Promise<void> {
     return this.#change(async () => {
       const present = this.#models.get(id);
       if (present?.state === 'on') {
-        if (resolve(present.folder) === resolve(folder)) return;
-        throw new RuthError('invalid_state', `${id} runs already, from ${present.folder}; replace it`);
+        if (resolve(present.folder) === resolve(folder) && !this.#keepsEnding(id)) return;
+        if (resolve(present.folder) === resolve(folder)) await this.#options.supervisor.stop(nameOf(id));
+        else throw new RuthError('invalid_state', `${id} runs already, from ${present.folder}; replace it`);
       }
       assertModelFolder(id, folder);
-      this.#start(id, folder);
-      await this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder), active: undefined } as never, this.#unlessNamed(id)));
+      const ready = this.#start(id, folder);
+      const register = (): Promise<void> => this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder), active: undefined } as never, this.#unlessNamed(id)));
+      if (tried) await register();
+      else ready.then(() => this.#change(async () => { if (this.#models.get(id)?.state === 'on') await register(); }), () => undefined);
       this.#options.logger.info({ model: id, folder }, `${id} is a model of this node now`);
     });
   }
@@ -111,6 +117,9 @@ export class NodeModels {
     });
   }
 
+  /** One that cannot start need not wait half a minute for its next try when its files have changed. */
+  #keepsEnding(id: string): boolean { return this.#options.supervisor.statuses().some(({ name, state }) => name === nameOf(id) && state === 'crash_loop'); }
+
   #running(id: string): Known {
     const present = this.#models.get(id);
     if (!present) throw new RuthError('not_found', `there is no model ${id}; there are: ${[...this.#models.keys()].join(', ') || 'none'}`);
@@ -118,10 +127,12 @@ export class NodeModels {
     return present;
   }
 
-  #start(id: string, folder: string): void {
+  #start(id: string, folder: string): Promise<unknown> {
     const { supervisor, stdin } = this.#options;
     this.#models.set(id, { id, folder, state: 'on', reason: null });
-    supervisor.start(containerProcess(id, folder, stdin)).firstReady.catch(() => undefined);
+    const { firstReady } = supervisor.start(containerProcess(id, folder, stdin));
+    firstReady.catch(() => undefined);
+    return firstReady;
   }
 
   #fileIds(): string[] | null {

@@ -21,6 +21,7 @@ export interface Recognition {
 interface Seen { readonly graph: OnnxGraph; readonly shapes: OutputShapes; readonly size: Size; readonly ultralytics: UltralyticsExport | null; readonly fileName: string }
 
 const MOST_QUERIES = 1500;
+const FEWEST_QUERIES = 20;
 const RULES: readonly ((seen: Seen) => Reading[])[] = [yunet, ready, queries, movenet, rows, yolo, jointQueries, vector];
 
 export function recognise(graph: OnnxGraph, shapes: OutputShapes, size: Size, fileName: string): Recognition {
@@ -157,7 +158,7 @@ function yolo(seen: Seen): Reading[] {
 
 /** Queries as one tensor: RT-DETR of Ultralytics. */
 function jointQueries({ shapes, ultralytics }: Seen): Reading[] {
-  const found = [...shapes].find(([, shape]) => shape.length === 3 && shape[0] === 1 && shape[1]! <= MOST_QUERIES && shape[2]! >= 5);
+  const found = [...shapes].find(([, shape]) => shape.length === 3 && shape[0] === 1 && shape[1]! >= FEWEST_QUERIES && shape[1]! <= MOST_QUERIES && shape[2]! >= 5);
   if (!found) return [];
   const [output, shape] = found;
   const names = classNames(shape[2]! - 4, ultralytics);

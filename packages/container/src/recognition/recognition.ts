@@ -73,7 +73,7 @@ function decide(readings: readonly Reading[], tried: readonly TriedWay[]): { way
   const ranked = tried.toSorted((a, b) => b.score - a.score);
   const best = ranked[0]!;
   const likeliest = tried.find(({ reading, convention }) => reading === readings[0] && convention === readings[0].conventions[0]) ?? best;
-  if (only) return { way: likeliest, certain: true, note: best.score < SAW_SOMETHING && !/embedding|classification/.test(likeliest.reading.schema.format) ? 'it saw nothing sure on these pictures: give --samples that show what it finds' : null };
+  if (only && !(best.score < SAW_SOMETHING && ambiguous(likeliest.reading))) return { way: likeliest, certain: true, note: best.score < SAW_SOMETHING && !/embedding|classification/.test(likeliest.reading.schema.format) ? 'it saw nothing sure on these pictures: give --samples that show what it finds' : null };
   if (best.score < SAW_SOMETHING) return { way: likeliest, certain: false, note: 'none of the ways saw anything sure on these pictures: give --samples that show what it finds' };
   const asGoodShare = best.reading.schema.format === 'embedding' || best.reading.schema.format === 'classification' ? AS_GOOD.vectors : AS_GOOD.detections;
   // In the order in which a family makes them likely.
@@ -81,6 +81,9 @@ function decide(readings: readonly Reading[], tried: readonly TriedWay[]): { way
   const rival = ranked.find((one) => one !== asGood && one.score >= asGoodShare * best.score);
   return { way: asGood, certain: true, note: rival ? `${wayText(rival)} does as well on these pictures (${rounded(rival.score)} and ${rounded(asGood.score)}); ${wayText(asGood)} is what such models are usually trained with` : null };
 }
+
+/** A shape that many things have: alone it proves nothing. */
+const ambiguous = ({ schema, family }: Reading): boolean => (schema.format === 'detr' || schema.format === 'ssd') && !/YOLO|Ultralytics/.test(family);
 
 function order(readings: readonly Reading[], { reading, convention }: TriedWay): number {
   return readings.indexOf(reading) * 100 + reading.conventions.findIndex(({ name }) => name === convention.name);

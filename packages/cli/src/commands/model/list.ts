@@ -1,9 +1,9 @@
 // `ruth model list`: the models of the node, how each is, and what else lies in the models directory.
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { isId, type SupervisedModel } from '@ruth/protocol';
 import type { Command } from 'commander';
 import { assertModelFolder } from '../../supervisor/node-models.ts';
-import { join } from 'node:path';
 import { oneShot } from '../camera/one-shot.ts';
 import { table } from '../camera/table.ts';
 import { ModelSettings } from './model-settings.ts';
@@ -23,7 +23,12 @@ export function addListCommand(model: Command): void {
 }
 
 export function modelTable(models: readonly SupervisedModel[]): string {
-  return table(['ID', 'STATE', 'VERSION', 'LICENCE', 'FOLDER', 'WHY'], models.map((one) => [one.model_id, one.state, one.model_version ?? '-', (one.license ?? '-').slice(0, 30), one.folder, one.reason ?? '']));
+  return table(['ID', 'STATE', 'VERSION', 'LICENCE', 'FOLDER', 'WHY'], models.map((one) => [one.model_id, one.state, one.model_version ?? '-', (one.license ?? '-').slice(0, 30), one.folder, firstLine(one.reason ?? '')]));
+}
+
+function firstLine(text: string): string {
+  const [first, ...more] = text.split('\n');
+  return more.length === 0 ? first! : `${first} (and ${more.length} more)`;
 }
 
 function lying({ settings, modelsDirectory }: ModelSettings): SupervisedModel[] {
