@@ -70,8 +70,8 @@ test('a second Ruth on the same sockets is refused and says who has them', async
   const paths = JSON.stringify({ socket_directory: ruth.socketDirectory, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
   const { status, stderr } = up(`paths: ${paths}\n`);
   assert.equal(status, 1);
-  assert.match(stderr, /vas_kernel\.sock/);
-  assert.match(stderr, /\d{2,}/, 'the owner\'s process id');
+  assert.match(stderr, /vas_supervisor\.sock/);
+  assert.match(stderr, new RegExp(`\\b${ruth.child.pid}\\b`), 'the owner\'s process id');
 });
 
 test('a taken port ends Ruth with a sentence that helps, and nothing is left running', async () => {

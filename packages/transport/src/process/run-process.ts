@@ -10,7 +10,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseSettings, RuthError, type Settings } from '@ruth/protocol';
+import { parseSettings, RuthError, type Settings, supervisorSocketPath } from '@ruth/protocol';
+import { claimSocketPath } from '../ipc/socket-path.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 export const STOP_LIMIT_MS = 4000;
@@ -50,8 +51,12 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => { if (!supervised) end('SIGINT'); });
+  let orphaned = false;
   if (supervised) {
-    process.on('disconnect', () => end('the supervisor is gone'));
+    process.on('disconnect', () => {
+      orphaned = true;
+      end('the supervisor is gone');
+    });
     process.on('message', (message: SupervisorMessage) => { if (message.type === 'drain') drain.abort(); });
   }
   // A closed pipe to a supervisor that died must not end the clean-up half-way.
@@ -69,6 +74,7 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
         tell({ type: 'ready', details });
       },
     });
+    if (orphaned) await tidyAfterSupervisor(settings);
     logger.info('stopped');
     process.exit(0);
   } catch (cause) {
@@ -96,6 +102,11 @@ export function loadSettings(file: string | undefined): Settings {
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
   };
+}
+
+/** A supervisor that was killed could not remove its socket. One that serves, killed and started again meanwhile, keeps its own. */
+async function tidyAfterSupervisor({ socketDirectory }: Settings): Promise<void> {
+  await claimSocketPath(supervisorSocketPath(socketDirectory)).catch(() => undefined);
 }
 
 function tell(message: ProcessMessage): void {
