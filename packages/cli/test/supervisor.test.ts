@@ -139,6 +139,36 @@ test('a process that dies while its successor starts is not started a third time
   await running;
 });
 
+test('a process that gives no sign of life is killed and started again; the others are left alone', async () => {
+  const { observer, emitter } = observed();
+  const stop = new AbortController();
+  const [child, other] = [new SupervisedProcess({ ...definition('serve'), hangLimitS: 1 }, observer), new SupervisedProcess({ ...definition('serve'), hangLimitS: 1 }, observed().observer)];
+  const running = [child.run(stop.signal), other.run(stop.signal)];
+  const [{ pid }, { pid: otherPid }] = [await child.firstReady, await other.firstReady];
+  const waiting = once(emitter, 'waiting') as Promise<[{ reason: string }]>;
+  const again = once(emitter, 'ready') as Promise<[{ pid: number }]>;
+  process.kill(pid as number, 'SIGSTOP');
+  assert.match((await waiting)[0].reason, /no sign of life for 1 s/);
+  assert.notEqual((await again)[0].pid, pid);
+  assert.deepEqual([alive(pid as number), other.pid, other.restarts], [false, otherPid, 0]);
+  stop.abort();
+  await Promise.all(running);
+});
+
+test('a process that asks for a successor goes on until that is ready, and drains', async () => {
+  const { observer, emitter, states } = observed();
+  const stop = new AbortController();
+  const child = new SupervisedProcess({ ...definition('worn'), replaceable: true }, observer);
+  const running = child.run(stop.signal);
+  const { pid } = await child.firstReady;
+  const [details] = await once(emitter, 'ready') as [{ pid: number; takeOver: boolean }];
+  assert.deepEqual([details.takeOver, child.pid, child.restarts], [true, details.pid, 0]);
+  await until(() => !alive(pid as number));
+  assert.deepEqual(states.find(({ state }) => state === 'replacing')?.details, { reason: 'it has grown' });
+  stop.abort();
+  await running;
+});
+
 test('processes end in the reverse order of their start', async () => {
   const ended: string[] = [];
   const supervisor = new Supervisor({

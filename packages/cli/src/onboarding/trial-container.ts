@@ -52,7 +52,7 @@ export async function startTrial(folder: string, ringDirectory: string, limits: 
   ready.promise.catch(() => undefined);
   child.on('message', (message: ProcessMessage) => {
     if (message.type === 'ready') ready.resolve(message.details);
-    else failure = new RuthError(message.code in ERRORS ? message.code as ErrorCode : 'internal', message.message);
+    else if (message.type === 'failed') failure = new RuthError(message.code in ERRORS ? message.code as ErrorCode : 'internal', message.message);
   });
   child.stdout!.resume();
   child.stderr!.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-LAST_WORDS); });

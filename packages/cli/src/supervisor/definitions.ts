@@ -8,9 +8,12 @@ export function entryOf(packageName: string, file = 'main.ts'): string {
   return new URL(file, import.meta.resolve(packageName)).pathname;
 }
 
+/** Nothing in a container's main thread takes long: seen within five seconds, whatever the phase of the questions. */
+const CONTAINER_HANG_LIMIT_S = 4;
+
 /** The container of one model, which can be replaced while it serves. */
 export function containerProcess(id: string, folder: string, stdin: ProcessDefinition['stdin']): ProcessDefinition {
-  return { name: `container ${id}`, entry: entryOf('@ruth/container'), args: [folder], stdin, required: false, replaceable: true };
+  return { name: `container ${id}`, entry: entryOf('@ruth/container'), args: [folder], stdin, required: false, replaceable: true, hangLimitS: CONTAINER_HANG_LIMIT_S };
 }
 
 /** Kernel, core, one container per model, server. `stdin` is what each is told at each start. */

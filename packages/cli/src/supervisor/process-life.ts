@@ -1,16 +1,22 @@
-// One life of a process, from its start to its end. The settings travel over standard input, so that no credential stands in
+// One life of a process, from its start to its end, which comes at once where it hangs. The settings travel over standard input, so that no credential stands in
 // a process list, an environment or a file.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { ERRORS, type ErrorCode, RuthError } from '@ruth/protocol';
 import { DRAIN_LIMIT_MS, type ProcessMessage, STOP_LIMIT_MS, type SupervisorMessage } from '@ruth/transport';
+import { Heartbeat } from './heartbeat.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
 
 /** Heaps are small and cores are shared: waking V8's helper threads to collect them costs more than they save. */
 export const PROCESS_FLAGS = ['--single-threaded-gc'];
+/** While it starts: loading may block the loop for long, on a busy machine. */
+const START_HANG_LIMIT_S = 120;
+const DEFAULT_HANG_LIMIT_S = 30;
 /** Beyond the limit that a process keeps by itself. */
 const PATIENCE_MS = 1000;
+
+interface LifeOptions { readonly takeOver: boolean; readonly log: (line: string) => void; readonly recycle: (reason: string) => void }
 
 export class ProcessLife {
   readonly startedMs = performance.now();
@@ -22,18 +28,33 @@ export class ProcessLife {
   readonly relieved: Promise<void>;
   readonly #relieved = Promise.withResolvers<void>();
   readonly #child: ChildProcess;
+  readonly #heartbeat: Heartbeat;
   #failure: RuthError | null = null;
+  #hung = false;
 
-  /** `takeOver`: another life of the same process serves meanwhile. */
-  constructor({ entry, args, stdin }: ProcessDefinition, { takeOver, log }: { takeOver: boolean; log: (line: string) => void }) {
+  /** `takeOver`: another life of the same process serves meanwhile. `recycle`: it asks for a successor, and says why. */
+  constructor({ entry, args, stdin, hangLimitS }: ProcessDefinition, { takeOver, log, recycle }: LifeOptions) {
     const options = takeOver ? ['-c', '-', '--take-over'] : ['-c', '-'];
     const child = this.#child = spawn(process.execPath, [...PROCESS_FLAGS, entry, ...options, ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
     child.stdin!.on('error', () => undefined);
     child.stdin!.end(typeof stdin === 'string' ? stdin : stdin());
     for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', log);
     const ready = Promise.withResolvers<Record<string, unknown>>();
+    this.#heartbeat = new Heartbeat({
+      ask: () => this.#tell({ type: 'ping' }),
+      onHang: () => {
+        this.#hung = true;
+        child.kill('SIGKILL');
+      },
+      limitS: START_HANG_LIMIT_S,
+    });
     child.on('message', (message: ProcessMessage) => {
-      if (message.type === 'ready') ready.resolve(message.details);
+      this.#heartbeat.answered();
+      if (message.type === 'pong') return;
+      if (message.type === 'ready') {
+        this.#heartbeat.limitS = hangLimitS ?? DEFAULT_HANG_LIMIT_S;
+        ready.resolve(message.details);
+      } else if (message.type === 'recycle') recycle(message.reason);
       else if (message.type === 'failed') this.#failure = new RuthError(message.code in ERRORS ? message.code as ErrorCode : 'internal', message.message);
     });
     this.relieved = this.#relieved.promise;
@@ -58,7 +79,7 @@ export class ProcessLife {
   /** Says that another life serves now: it answers what it was asked and ends. */
   async drain(): Promise<void> {
     this.#relieved.resolve();
-    this.#child.send({ type: 'drain' } satisfies SupervisorMessage, (error) => { if (error) void this.stop(); });
+    this.#tell({ type: 'drain' }, (error) => { if (error) void this.stop(); });
     await this.#killAfter(DRAIN_LIMIT_MS + STOP_LIMIT_MS + PATIENCE_MS);
   }
 
@@ -68,8 +89,15 @@ export class ProcessLife {
     clearTimeout(limit);
   }
 
+  /** A channel that is closed already is no mistake: the end is on its way. */
+  #tell(message: SupervisorMessage, sent: (error: Error | null) => void = () => undefined): void {
+    this.#child.send(message, sent);
+  }
+
   async #end(): Promise<string> {
     const [code, killedBy] = await once(this.#child, 'exit').catch((error: Error) => [error.message, null]) as [number | string | null, string | null];
+    this.#heartbeat[Symbol.dispose]();
+    if (this.#hung) return `it gave no sign of life for ${this.#heartbeat.limitS} s, and was killed`;
     return this.#failure?.message ?? (killedBy ? `killed by ${killedBy}` : `exit ${code}`);
   }
 }

@@ -17,6 +17,8 @@ export interface ProcessDefinition {
   readonly required: boolean;
   /** Understands `--take-over` and `drain`, so that it can be replaced while it serves. */
   readonly replaceable?: boolean;
+  /** A process that served and then leaves this many questions, one each second, without an answer hangs and is killed; 30 unless told. */
+  readonly hangLimitS?: number;
 }
 
 export type ProcessState = 'starting' | 'ready' | 'waiting' | 'crash_loop' | 'stopped' | 'replacing' | 'not_replaced';
@@ -98,12 +100,12 @@ export class SupervisedProcess {
    * it said of itself. Where it is not ready within `readyLimitMs` the present process stays: throws why. Also throws
    * `invalid_state` where the process cannot run twice, or is being replaced already.
    */
-  async replace(definition: ProcessDefinition = this.#definition, { readyLimitMs = READY_LIMIT_MS }: { readyLimitMs?: number } = {}): Promise<Record<string, unknown>> {
+  async replace(definition: ProcessDefinition = this.#definition, { readyLimitMs = READY_LIMIT_MS, reason }: { readyLimitMs?: number; reason?: string } = {}): Promise<Record<string, unknown>> {
     const { name } = this.#definition;
     if (!definition.replaceable) throw new RuthError('invalid_state', `${name} cannot run beside itself; stop it and start it again`);
     if (this.#replacement) throw new RuthError('invalid_state', `${name} is being replaced already`);
     if (!this.#signal || this.#signal.aborted) throw new RuthError('shutting_down', `${name} does not run`);
-    const replacement = this.#replacement = this.#succeed(definition, readyLimitMs);
+    const replacement = this.#replacement = this.#succeed(definition, readyLimitMs, reason);
     try {
       return await replacement;
     } finally {
@@ -111,9 +113,9 @@ export class SupervisedProcess {
     }
   }
 
-  async #succeed(definition: ProcessDefinition, readyLimitMs: number): Promise<Record<string, unknown>> {
+  async #succeed(definition: ProcessDefinition, readyLimitMs: number, reason: string | undefined): Promise<Record<string, unknown>> {
     const { name } = this.#definition;
-    this.#observer.state(name, 'replacing', {});
+    this.#observer.state(name, 'replacing', reason === undefined ? {} : { reason });
     const successor = this.#start(definition, { takeOver: true });
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(new RuthError('timeout', `it was not ready within ${readyLimitMs} ms`)), readyLimitMs);
@@ -143,7 +145,11 @@ export class SupervisedProcess {
   }
 
   #start(definition: ProcessDefinition, { takeOver }: { takeOver: boolean }): ProcessLife {
-    const life = new ProcessLife(definition, { takeOver, log: (line) => this.#observer.log(definition.name, line) });
+    const life: ProcessLife = new ProcessLife(definition, {
+      takeOver, log: (line) => this.#observer.log(definition.name, line),
+      // A failure is said by `not_replaced`; the process asks again.
+      recycle: (reason) => { if (life === this.#life) this.replace(undefined, { reason }).catch(() => undefined); },
+    });
     this.#lives.add(life);
     void life.ended.then(() => this.#lives.delete(life));
     return life;

@@ -6,7 +6,8 @@
 //             tells that one to drain
 //
 // A process stops on SIGTERM, on SIGINT (unless supervised: then the supervisor orders the end), and when its
-// supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself.
+// supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself. It answers
+// its supervisor's pings while its event loop turns, and may ask for a successor where it cannot go on for long.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,13 +32,20 @@ export interface ProcessContext {
   readonly drain: AbortSignal;
   /** Says to the log, and to a supervisor if there is one, that the process serves. */
   ready(details?: Record<string, unknown>): void;
+  /**
+   * Says that this process should not go on for long, and why. A supervisor starts a successor and, once that is ready, has this one
+   * drain. Without one `drain` aborts at once and the process ends with 1, so that whatever started it (systemd, Docker) does so anew.
+   */
+  recycle(reason: string): void;
 }
 
 /** What a supervisor tells its process over the IPC channel. */
-export type SupervisorMessage = { type: 'drain' };
+export type SupervisorMessage = { type: 'drain' } | { type: 'ping' };
 
 /** What a supervised process tells its supervisor over the IPC channel. */
-export type ProcessMessage = { type: 'ready'; details: Record<string, unknown> } | { type: 'failed'; code: string; message: string };
+export type ProcessMessage =
+  | { type: 'ready'; details: Record<string, unknown> } | { type: 'failed'; code: string; message: string }
+  | { type: 'pong' } | { type: 'recycle'; reason: string };
 
 /** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. */
 export async function runProcess(name: string, run: (context: ProcessContext) => Promise<void>): Promise<never> {
@@ -57,12 +65,16 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
       orphaned = true;
       end('the supervisor is gone');
     });
-    process.on('message', (message: SupervisorMessage) => { if (message.type === 'drain') drain.abort(); });
+    process.on('message', (message: SupervisorMessage) => {
+      if (message.type === 'drain') drain.abort();
+      else if (message.type === 'ping') tell({ type: 'pong' });
+    });
   }
   // A closed pipe to a supervisor that died must not end the clean-up half-way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
   let logger = createLogger(name, 'info');
+  let exitCode = 0;
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
     const settings = loadSettings(values.config);
@@ -73,10 +85,16 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
         logger.info(details, 'ready');
         tell({ type: 'ready', details });
       },
+      recycle(reason) {
+        logger.warn({ supervised }, `asks for a successor: ${reason}`);
+        if (supervised) return tell({ type: 'recycle', reason });
+        exitCode = 1;
+        drain.abort();
+      },
     });
     if (orphaned) await tidyAfterSupervisor(settings);
     logger.info('stopped');
-    process.exit(0);
+    process.exit(exitCode);
   } catch (cause) {
     const error = RuthError.from(cause);
     logger.error({ code: error.code, err: error }, error.message);
