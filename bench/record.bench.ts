@@ -1,61 +1,91 @@
 // What a recorded camera costs: CPU time of everything the kernel runs for it (its ingest process, the kernel itself, mediasoup's
-// worker) while it records 1080p25 as it comes and holds a WebRTC producer ready, without viewers and without decoding, over
-// FFmpeg's `-c copy -f segment` of the same clip. Both run side by side in the same seconds, each from a camera of its own.
+// worker) while it records 1080p25 as it comes, without decoding, over FFmpeg's `-c copy -f segment` of the same clip. Both run
+// side by side in the same seconds, each from a camera of its own: first with nobody watching, then (`watched_...`) with the
+// WebRTC producer at work for one viewer, a real browser.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CameraStatus } from '@ruth/protocol';
 import { until } from '../packages/kernel/test/test-kernel.ts';
+import { launchBrowser } from '../packages/web/test/browser.ts';
 import { ClipCamera } from '../test/chaos/clip-camera.ts';
-import { KernelRun } from '../test/chaos/kernel-run.ts';
+import { commandLine, RunningRuth } from '../test/end-to-end/running-ruth.ts';
 import { hdClip } from './hd-clip.ts';
+import { LiveViewer } from './live-viewer.ts';
 import { cpuMs, descendants } from './process-cpu.ts';
 import type { Bench } from './runner.ts';
 
+const CAMERA = 'camera';
 const ROUNDS = 5;
 const WINDOW_MS = 6000;
 /** At 25 pictures a second V8 takes a while to see what is worth compiling; a recorder runs for months. */
 const WARM_UP_MS = 45_000;
+const VIEWER_WARM_UP_MS = 15_000;
 const SEGMENT_S = 10;
+
+type Costs = Record<'ingest' | 'kernel' | 'worker' | 'ffmpeg', number>;
 
 export const bench: Bench = async (report) => {
   const clip = await hdClip();
-  const [folder, rings] = [mkdtempSync(join(tmpdir(), 'ruth-bench-')), mkdtempSync('/dev/shm/ruth-bench-')];
-  const [recordings, copies] = [join(folder, 'recordings'), mkdtempSync(join(folder, 'copies-'))];
+  const folder = mkdtempSync(join(tmpdir(), 'ruth-bench-'));
+  const copies = mkdtempSync(join(folder, 'copies-'));
+  const browser = await launchBrowser();
   try {
     await using ours = await ClipCamera.start(clip.path);
     await using theirs = await ClipCamera.start(clip.path);
-    await using kernel = new KernelRun({ url: ours.url, cameraIds: ['camera'], socketDirectory: folder, ringDirectory: rings, recordings, segmentS: SEGMENT_S, webrtc: true });
+    const settings = { cameras: [{ id: CAMERA, url: ours.url }], models: [], subscriptions: [], recording: { directory: join(folder, 'recordings'), segment_s: SEGMENT_S, min_free_gb: 0 } };
+    await using ruth = await RunningRuth.start(['up'], settings);
     await using ffmpeg = new FfmpegCopy(theirs.url, copies);
-    await until(() => kernel.cameras().catch(() => []), (cameras) => cameras[0]?.state === 'streaming', 'the camera streams');
+    const camera = async (): Promise<CameraStatus | undefined> => (await ruth.get<CameraStatus[]>('/api/v1/cameras'))[0];
+    await ruth.until('the camera streams', async () => (await camera())?.state === 'streaming');
     await until(() => readdirSync(copies).length, (files) => files > 0, 'ffmpeg writes');
+    const kernel = ruth.descendants().find((pid) => commandLine(pid).includes('kernel/src/main.ts'))!;
+    const ingest = (await camera())!.pid!;
+    const rounds = async (what: string): Promise<Costs[]> => {
+      const workers = descendants(kernel).filter((pid) => pid !== ingest);
+      const look = (): Costs => ({ ingest: cpuMs(ingest), kernel: cpuMs(kernel), worker: workers.reduce((sum, pid) => sum + cpuMs(pid), 0), ffmpeg: cpuMs(ffmpeg.pid) });
+      const done: Costs[] = [];
+      while (done.length < ROUNDS) {
+        const before = look();
+        await delay(WINDOW_MS);
+        const after = look();
+        const used = Object.fromEntries(Object.entries(after).map(([who, ms]) => [who, ms - before[who as keyof Costs]])) as Costs;
+        done.push(used);
+        report(`${what}, round ${done.length}: ${(oursOf(used) / used.ffmpeg).toFixed(3)} x ffmpeg; ms in ${WINDOW_MS}: ${Object.entries(used).map(([who, ms]) => `${who} ${ms.toFixed(0)}`).join(', ')}`);
+      }
+      return done;
+    };
     await delay(WARM_UP_MS);
-    const rounds: Record<'ingest' | 'kernel' | 'worker' | 'ffmpeg', number>[] = [];
-    for (let round = 1; round <= ROUNDS; round++) {
-      const ingest = (await kernel.cameras())[0]!.pid!;
-      const workers = descendants(kernel.pid).filter((pid) => pid !== ingest);
-      const look = () => ({ ingest: cpuMs(ingest), kernel: cpuMs(kernel.pid), worker: workers.reduce((sum, pid) => sum + cpuMs(pid), 0), ffmpeg: cpuMs(ffmpeg.pid) });
-      const before = look();
-      await delay(WINDOW_MS);
-      const after = look();
-      const used = Object.fromEntries(Object.entries(after).map(([who, ms]) => [who, ms - before[who as keyof typeof before]])) as typeof before;
-      rounds.push(used);
-      report(`round ${round}: ${((used.ingest + used.kernel + used.worker) / used.ffmpeg).toFixed(3)} x ffmpeg; ms in ${WINDOW_MS}: ${Object.entries(used).map(([who, ms]) => `${who} ${ms.toFixed(0)}`).join(', ')}`);
-    }
-    const [camera] = await kernel.cameras();
-    const middle = (of: (round: (typeof rounds)[number]) => number): number => Number(rounds.map(of).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!.toFixed(3));
-    const ofCore = (who: keyof (typeof rounds)[number]): number => middle((round) => round[who] / WINDOW_MS);
+    const alone = await rounds('nobody watches');
+    await using viewer = await LiveViewer.open(browser, ruth.url, CAMERA, 'webrtc');
+    await viewer.firstPicture('webrtc');
+    await delay(VIEWER_WARM_UP_MS);
+    const watched = await rounds('watched');
+    const { recording, drops } = (await camera())!;
     return {
-      cpu_over_ffmpeg_copy: middle(({ ingest, kernel: main, worker, ffmpeg: copy }) => (ingest + main + worker) / copy), ingest_over_ffmpeg_copy: middle(({ ingest, ffmpeg: copy }) => ingest / copy),
-      ingest_core: ofCore('ingest'), kernel_core: ofCore('kernel'), worker_core: ofCore('worker'), ffmpeg_core: ofCore('ffmpeg'),
-      recording: camera!.recording.state, bytes_written: camera!.recording.bytes_written, ffmpeg_bytes_written: sizeOf(copies), drops: camera!.drops, clip: clip.content, rounds: ROUNDS,
+      cpu_over_ffmpeg_copy: middle(alone, overFfmpeg), watched_cpu_over_ffmpeg_copy: middle(watched, overFfmpeg),
+      ...ofCore('', alone), ...ofCore('watched_', watched),
+      recording: recording.state, bytes_written: recording.bytes_written, ffmpeg_bytes_written: sizeOf(copies), drops, clip: clip.content, rounds: ROUNDS,
     };
   } finally {
-    for (const path of [folder, rings]) rmSync(path, { recursive: true, force: true });
+    await browser.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 };
+
+const oursOf = ({ ingest, kernel, worker }: Costs): number => ingest + kernel + worker;
+const overFfmpeg = (costs: Costs): number => oursOf(costs) / costs.ffmpeg;
+
+function middle(rounds: readonly Costs[], of: (costs: Costs) => number): number {
+  return Number(rounds.map(of).sort((a, b) => a - b)[Math.floor(rounds.length / 2)]!.toFixed(3));
+}
+
+function ofCore(prefix: string, rounds: readonly Costs[]): Record<string, number> {
+  return Object.fromEntries((['ingest', 'kernel', 'worker', 'ffmpeg'] as const).map((who) => [`${prefix}${who}_core`, middle(rounds, (costs) => costs[who] / WINDOW_MS)]));
+}
 
 /** The yardstick: Debian's ffmpeg, copying into segments until it is disposed. */
 class FfmpegCopy implements AsyncDisposable {
