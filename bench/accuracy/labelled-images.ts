@@ -9,10 +9,11 @@ export interface LabelledImage {
   truth(width: number, height: number): LabelledBox[];
 }
 
-/** Images without a label file have no boxes; a folder without any label is a mistake. */
-export function labelledImages(imagesFolder: string, labelsFolder: string): LabelledImage[] {
+/** Images without a label file have no boxes; a folder without any label is a mistake. Without a folder of labels no image has any. */
+export function labelledImages(imagesFolder: string, labelsFolder: string | undefined): LabelledImage[] {
   const images = readdirSync(imagesFolder).filter((file) => /\.jpe?g$/i.test(file)).sort();
   if (images.length === 0) throw new Error(`${imagesFolder} holds no images (.jpg)`);
+  if (labelsFolder === undefined) return images.map((file) => ({ path: join(imagesFolder, file), truth: () => [] }));
   const labelOf = (file: string): string => join(labelsFolder, `${parse(file).name}.txt`);
   if (!images.some((file) => existsSync(labelOf(file)))) throw new Error(`${labelsFolder} holds no labels for the images: ${labelOf(images[0]!)} is not there`);
   return images.map((file) => ({

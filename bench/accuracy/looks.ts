@@ -17,17 +17,18 @@ export interface LookOptions {
   readonly colour: Colour;
 }
 
-/** Looks at every image, as many at a time as the container has sessions. Throws where the container answers an error. */
+/** Looks at every image, in their order, as many at a time as the container has sessions. Throws where the container answers an error. */
 export async function lookAtAll(images: readonly LabelledImage[], options: LookOptions, report: (done: number) => void): Promise<EvaluatedImage[]> {
   await using client = new IpcClient(options.container.socketPath, { maxConnections: options.container.sessions });
   const evaluated: EvaluatedImage[] = [];
-  const waiting = images.values();
+  const waiting = images.entries();
+  let done = 0;
   const lane = async (camera: string): Promise<void> => {
-    for (const image of waiting) {
+    for (const [index, image] of waiting) {
       const picture = await readPicture(image.path, options.colour);
       const found = await lookAt(picture, camera, client, options);
-      evaluated.push({ truth: image.truth(picture.width, picture.height), found });
-      report(evaluated.length);
+      evaluated[index] = { truth: image.truth(picture.width, picture.height), found };
+      report(++done);
     }
   };
   await Promise.all(Array.from({ length: options.container.sessions }, (_, index) => lane(`accuracy_${index}`)));

@@ -6,6 +6,7 @@ import { IpcClient, RingWriter } from '@ruth/transport';
 import { publishPicture } from '../../../bench/accuracy/looks.ts';
 import { chooseModel } from '../../../bench/accuracy/model-choice.ts';
 import { COLOURS, readPicture, type Colour } from '../../../bench/accuracy/picture.ts';
+import { PlainDetector } from '../../../bench/accuracy/plain.ts';
 import { serveModel } from '../src/index.ts';
 import { freshFolder, TIMEOUT_MS } from './harness.ts';
 
@@ -40,11 +41,24 @@ async function lookAtBus(t: TestContext, modelPath: string, colours: readonly Co
 const count = (detections: readonly Detection[], name: string, confidence: number): number => detections.filter((found) => found.class_name === name && found.confidence >= confidence).length;
 const near = (found: readonly number[], expected: readonly number[], tolerance: number): boolean => found.every((value, index) => Math.abs(value - expected[index]!) <= tolerance);
 
+/** What a few lines that take the image's own RGB are sure of, the container saw too: there, of that class, as sure. */
+async function assertSeenPlainly(modelPath: string, detections: readonly Detection[]): Promise<void> {
+  const { manifest, weightsPath } = await chooseModel(modelPath);
+  const { width, height } = await readPicture(BUS, 'bt601-full');
+  const sure = (await (await PlainDetector.load(weightsPath, manifest)).look(BUS)).filter(({ score }) => score >= 0.5);
+  assert.ok(sure.length >= 3);
+  for (const { classId, score, left, top, right, bottom } of sure) {
+    const box = [left / width, top / height, right / width, bottom / height];
+    assert.ok(detections.some((found) => found.class_id === classId && near(found.bbox, box, 0.02) && Math.abs(found.confidence - score) < 0.08), `class ${classId} with ${score} at ${box.join(', ')} was not seen`);
+  }
+}
+
 test('yolov8n finds the bus and four people where they are, in whatever colour the frame comes', { skip: lacks(`${DATA}models/yolov8n.onnx`, BUS) }, async (t) => {
   for (const detections of await lookAtBus(t, `${DATA}models/yolov8n.onnx`, Object.keys(COLOURS) as Colour[])) {
     assert.equal(count(detections, 'bus', 0.5), 1);
     assert.equal(count(detections, 'person', 0.3), 4);
     assert.ok(near(detections.find((found) => found.class_name === 'bus')!.bbox, [0.03, 0.21, 0.98, 0.7], 0.05));
+    await assertSeenPlainly(`${DATA}models/yolov8n.onnx`, detections);
   }
 });
 
@@ -53,12 +67,14 @@ test('yolox_nano, which wants blue first and the picture in the corner, finds th
   assert.equal(count(detections!, 'bus', 0.5), 1);
   assert.ok(count(detections!, 'person', 0.5) >= 3);
   assert.ok(near(detections!.find((found) => found.class_name === 'bus')!.bbox, [0.03, 0.21, 0.98, 0.7], 0.06));
+  await assertSeenPlainly(`${DATA}models/yolox_nano.onnx`, detections!);
 });
 
 test('The built-in detector finds the bus and people', { skip: lacks(`${MODELS}centernet-coco/centernet-coco.onnx`, BUS) }, async (t) => {
   const [detections] = await lookAtBus(t, `${MODELS}centernet-coco`, ['bt709-limited']);
   assert.equal(count(detections!, 'bus', 0.4), 1);
   assert.ok(count(detections!, 'person', 0.4) >= 3);
+  await assertSeenPlainly(`${MODELS}centernet-coco`, detections!);
 });
 
 test('The built-in pose model, shown one person, finds the keypoints on that person', { skip: lacks(`${MODELS}movenet-lightning/movenet-lightning.onnx`, BUS) }, async (t) => {
