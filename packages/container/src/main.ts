@@ -11,7 +11,7 @@ await runProcess('container', async (context) => {
   if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
   const model = await loadModel(folder);
   const logger = context.logger.child({ model_id: model.manifest.model_id });
-  const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver });
+  const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver, recycle: (reason) => context.recycle(reason) });
   if (!signal.aborted) {
     context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
     const shallEnd = AbortSignal.any([signal, drain]);

@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import { COLOUR_MATRIX, COLOUR_RANGE, InferResponse, validator, type InferRequest, type PixelFormat } from '@ruth/protocol';
 import { IpcClient, RingWriter } from '@ruth/transport';
 import { loadModel, serveModel, type ModelContainer, type ServeOptions } from '../src/index.ts';
-import { onnxFile, type OnnxNode } from './onnx-writer.ts';
+import { onnxFile, type OnnxGraph, type OnnxNode } from './onnx-writer.ts';
 
 export const TIMEOUT_MS = 60_000;
 const response = validator(InferResponse);
@@ -43,11 +43,21 @@ nms_iou_threshold: 0.5
 license: test
 `;
 
+/** Leaves its value as it is. */
+const LOOP_BODY: OnnxGraph = {
+  inputs: [{ name: 'turn', type: 'int64', dims: [] }, { name: 'goOnIn', type: 'bool', dims: [] }, { name: 'valueIn', type: 'float32', dims: [1] }],
+  nodes: [{ op: 'Identity', inputs: ['goOnIn'], output: 'goOnOut' }, { op: 'Identity', inputs: ['valueIn'], output: 'valueOut' }],
+  constants: {}, outputs: [{ name: 'goOnOut', type: 'bool', dims: [] }, { name: 'valueOut', type: 'float32', dims: [1] }],
+};
+
+export interface ProbeBehaviour { readonly slow?: number; readonly brittle?: boolean; readonly hanging?: boolean }
+
 /**
  * Answers ROWS whatever it sees. `slow`: multiplies matrices whose size is `slow` times the brightness (0..1), so that
- * white takes seconds and black no time. `brittle`: fails on anything brighter than half.
+ * white takes seconds and black no time. `brittle`: fails on anything brighter than half. `hanging`: loops for ever, in native code, on
+ * anything but black.
  */
-export function probeModel({ slow = 0, brittle = false }: { slow?: number; brittle?: boolean } = {}): Buffer {
+export function probeModel({ slow = 0, brittle = false, hanging = false }: ProbeBehaviour = {}): Buffer {
   const nodes: OnnxNode[] = [
     { op: 'ReduceMean', inputs: ['image'], output: 'brightness', attributes: { keepdims: 0 } },
     { op: 'Mul', inputs: ['brightness', 'slow'], output: 'scaled' },
@@ -61,12 +71,16 @@ export function probeModel({ slow = 0, brittle = false }: { slow?: number; britt
     { op: 'Cast', inputs: ['place'], output: 'index', attributes: { to: 7 } },
     { op: 'Gather', inputs: ['zero', 'index'], output: 'zeros' },
     { op: 'Add', inputs: ['known', 'nothing'], output: 'almost' },
-    { op: 'Add', inputs: ['almost', 'zeros'], output: 'rows' },
+    { op: 'Mul', inputs: ['brightness', 'turnsAtWhite'], output: 'turnsWanted' },
+    { op: 'Cast', inputs: ['turnsWanted'], output: 'turns', attributes: { to: 7 } },
+    { op: 'Loop', inputs: ['turns', '', 'zeros'], output: 'looped', attributes: { body: LOOP_BODY } },
+    { op: 'Add', inputs: ['almost', 'looped'], output: 'rows' },
   ];
   return onnxFile({
     nodes, inputs: [{ name: 'image', type: 'float32', dims: [1, 3, 64, 64] }], outputs: [{ name: 'rows', type: 'float32', dims: [1, ROWS.length, 6] }],
     constants: {
       known: Float32Array.from(ROWS.flat()), slow: Float32Array.of(slow), brittle: Float32Array.of(brittle ? 2 : 0), one: BigInt64Array.of(1n), zero: Float32Array.of(0),
+      turnsAtWhite: Float32Array.of(hanging ? 2 ** 62 : 0),
     },
     constantDims: { known: [1, ROWS.length, 6] },
   });
@@ -92,9 +106,9 @@ export interface Bench {
 }
 
 /** A container of the probe model on a socket of its own, and a client. */
-export async function serveProbe(t: TestContext, { slow, brittle, manifest, ...options }: ServeOptions & { slow?: number; brittle?: boolean; manifest?: string } = {}): Promise<Bench> {
+export async function serveProbe(t: TestContext, { slow, brittle, hanging, manifest, ...options }: ServeOptions & ProbeBehaviour & { manifest?: string } = {}): Promise<Bench> {
   const ringDirectory = freshFolder(t, '/dev/shm');
-  const folder = modelFolder(t, { weights: probeModel({ ...(slow !== undefined && { slow }), ...(brittle !== undefined && { brittle }) }), ...(manifest !== undefined && { manifest }) });
+  const folder = modelFolder(t, { weights: probeModel({ ...(slow !== undefined && { slow }), ...(brittle !== undefined && { brittle }), ...(hanging !== undefined && { hanging }) }), ...(manifest !== undefined && { manifest }) });
   const container = await serveModel(await loadModel(folder), { ringDirectory, socketDirectory: freshFolder(t), sessions: 1, ...options });
   const client = new IpcClient(container.socketPath, { maxConnections: 32 });
   t.after(async () => {
@@ -139,9 +153,9 @@ export interface StartedProcess {
 }
 
 /** Runs the process as a supervisor does, settings over standard input. */
-export function startProcess(t: TestContext, folder: string, { socketDirectory, takeOver = false }: { socketDirectory: string; takeOver?: boolean }): StartedProcess {
+export function startProcess(t: TestContext, folder: string, { socketDirectory, ringDirectory, takeOver = false }: { socketDirectory: string; ringDirectory?: string; takeOver?: boolean }): StartedProcess {
   const child = spawn(process.execPath, [MAIN, '-c', '-', ...(takeOver ? ['--take-over'] : []), folder], { stdio: ['pipe', 'ignore', 'inherit', 'ipc'] });
   t.after(() => child.kill('SIGKILL'));
-  child.stdin!.end(`paths: { socket_directory: ${socketDirectory} }\n`);
+  child.stdin!.end(`paths: { socket_directory: ${socketDirectory}${ringDirectory === undefined ? '' : `, ring_directory: ${ringDirectory}`} }\n`);
   return { child, message: once(child, 'message').then(([message]) => message as Record<string, unknown>), exit: once(child, 'exit') as Promise<[number | null, string | null]> };
 }

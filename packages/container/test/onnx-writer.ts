@@ -4,7 +4,7 @@ export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly output: string | readonly string[];
-  readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
+  readonly attributes?: Readonly<Record<string, number | readonly number[] | OnnxGraph>>;
 }
 
 /** A size of text is an open one. */
@@ -20,7 +20,7 @@ export interface OnnxGraph {
   readonly producer?: string;
 }
 
-const TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+const TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];
@@ -40,18 +40,22 @@ const valueInfo = ({ name, type, dims }: OnnxValue): Buffer => {
   return Buffer.concat([bytes(1, name), bytes(2, bytes(1, Buffer.concat([number(1, TYPES[type]), bytes(2, shape)])))]);
 };
 
-function attribute(name: string, value: number | readonly number[]): Buffer {
-  // Attribute types: 2 an integer, 7 a list of them.
+function attribute(name: string, value: number | readonly number[] | OnnxGraph): Buffer {
+  // Attribute types: 2 an integer, 5 a graph (the body of a loop), 7 a list of integers.
+  if (typeof value === 'object' && 'nodes' in value) return Buffer.concat([bytes(1, name), bytes(6, graphBody(value)), number(20, 5)]);
   if (typeof value === 'number') return Buffer.concat([bytes(1, name), number(3, value), number(20, 2)]);
   return Buffer.concat([bytes(1, name), ...value.map((item) => number(8, item)), number(20, 7)]);
 }
 
-export function onnxFile(graph: OnnxGraph): Buffer {
+function graphBody(graph: OnnxGraph): Buffer {
   const nodes = graph.nodes.map(({ op, inputs, output, attributes = {} }) => bytes(1, Buffer.concat([
     ...inputs.map((name) => bytes(1, name)), ...[output].flat().map((name) => bytes(2, name)), bytes(4, op), ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
   ])));
   const constants = Object.entries(graph.constants).map(([name, data]) => bytes(5, tensor(name, data, graph.constantDims?.[name] ?? [data.length])));
-  const body = Buffer.concat([...nodes, bytes(2, 'test'), ...constants, ...graph.inputs.map((value) => bytes(11, valueInfo(value))), ...graph.outputs.map((value) => bytes(12, valueInfo(value)))]);
+  return Buffer.concat([...nodes, bytes(2, 'test'), ...constants, ...graph.inputs.map((value) => bytes(11, valueInfo(value))), ...graph.outputs.map((value) => bytes(12, valueInfo(value)))]);
+}
+
+export function onnxFile(graph: OnnxGraph): Buffer {
   const metadata = Object.entries(graph.metadata ?? {}).map(([key, value]) => bytes(14, Buffer.concat([bytes(1, key), bytes(2, value)])));
-  return Buffer.concat([number(1, 8), ...(graph.producer === undefined ? [] : [bytes(2, graph.producer)]), bytes(7, body), bytes(8, number(2, 17)), ...metadata]);
+  return Buffer.concat([number(1, 8), ...(graph.producer === undefined ? [] : [bytes(2, graph.producer)]), bytes(7, graphBody(graph)), bytes(8, number(2, 17)), ...metadata]);
 }

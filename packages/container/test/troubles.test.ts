@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { publishGrey, serveProbe, until } from './harness.ts';
+import type { HealthResponse, InferResponse } from '@ruth/protocol';
+import { IpcClient, RingWriter } from '@ruth/transport';
+import { freshFolder, modelFolder, probeModel, publishGrey, serveProbe, startProcess, TIMEOUT_MS, until } from './harness.ts';
 
 /** Matrices of 2000 and 4000 rows: tenths of a second and seconds. */
 const BUSY = 2000;
@@ -50,20 +52,41 @@ test('A request whose client went away leaves the queue', async (t) => {
   assert.equal((await running).error, null);
 });
 
-test('A session that hangs is replaced: its request is answered, and the next one works', async (t) => {
-  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: HUNG, inferenceLimitMs: 500 });
-  const ring = newRing();
+test('A session that hangs for ever is replaced: its request is answered, the next one works, and a successor is asked for', async (t) => {
+  const recycled = Promise.withResolvers<string>();
+  const folder = modelFolder(t, { weights: probeModel({ hanging: true }) });
+  const [socketDirectory, ringDirectory] = [freshFolder(t), freshFolder(t, '/dev/shm')];
+  // In a process of its own: a thread that hangs in native code ends with nothing less.
+  const process = startProcess(t, folder, { socketDirectory, ringDirectory });
+  const { details: { socket } } = await process.message as { details: { socket: string } };
+  process.child.on('message', (message: { type: string; reason: string }) => { if (message.type === 'recycle') recycled.resolve(message.reason); });
+  await using client = new IpcClient(socket);
+  const ring = RingWriter.create({ cameraId: 'cam', width: 64, height: 64, format: 'NV12', slotCount: 4, ringDirectory });
+  t.after(() => ring.close());
+  const ask = async (frameId: number): Promise<InferResponse> => await client.request({
+    frame_reference: ring.path, frame_metadata: { frame_id: frameId }, camera_id: 'cam', model_id: 'probe',
+  }, { timeoutMs: TIMEOUT_MS }) as InferResponse;
   const [black, white] = [publishGrey(ring, 0), publishGrey(ring, 255)];
-  const hung = await ask(request(ring, white));
+  const hung = await ask(white);
   assert.equal(hung.error_code, 'inference_failed');
+  assert.match(hung.error ?? '', /no answer within \d+ ms/);
+  assert.equal((await ask(black)).error, null);
+  assert.match(await recycled.promise, /hangs/);
+  assert.equal((await ask(black)).error, null);
+  const { counters } = await client.request({ type: 'health' }, { timeoutMs: TIMEOUT_MS }) as HealthResponse;
+  assert.equal(counters.sessions_replaced, 1);
+  process.child.send({ type: 'drain' });
+  assert.deepEqual(await process.exit, [null, 'SIGKILL']);
+});
+
+test('After a hang the container is not ready until a canary has succeeded', async (t) => {
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { slow: HUNG, inferenceLimitMs: 500, canaryIntervalMs: 1000 });
+  const ring = newRing();
+  const hung = await ask(request(ring, publishGrey(ring, 255)));
   assert.match(hung.error ?? '', /500 ms/);
   assert.equal(container.health().status, 'degraded');
-  let next = await ask(request(ring, black));
-  // Loading takes its time on a busy machine; until then requests are told that no session is free.
-  while (next.error_code === 'overloaded') next = await ask(request(ring, black));
-  assert.equal(next.error, null);
+  await until(() => container.health().status === 'ready');
   assert.equal(container.health().counters.sessions_replaced, 1);
-  assert.equal(container.health().status, 'ready');
 });
 
 test('A failed inference is an error and makes the container degraded, until a canary succeeds', async (t) => {

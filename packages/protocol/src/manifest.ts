@@ -60,6 +60,7 @@ export const Manifest = Type.Object({
     cpu_fallback_allowed: Type.Optional(Type.Boolean({ description: 'Whether the CPU may stand in for a device that is not there' })),
     threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, description: 'Of each session' })),
     sessions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Sessions side by side; as many as cores, over threads, unless told' })),
+    memory_mb: Type.Optional(Type.Integer({ minimum: 64, maximum: 1_048_576, description: 'Memory of its own, MiB, that the process may come to; one that has more is replaced, its successor ready first' })),
     max_batch: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024, description: 'Most frames in one inference' })),
     max_batch_delay_ms: Type.Optional(Type.Number({ minimum: 0, maximum: 1000, description: 'How long a frame may wait for others' })),
   }, { ...strict, description: 'What the model needs' })),

@@ -36,8 +36,8 @@ const FAILED = /^failed_(.+)$/;
 
 export const NODE_METRICS: readonly Metric<NodeSnapshot>[] = [
   { name: 'up', type: 'gauge', help: '1 where the part answered this scrape', labels: ['part', 'model'], values: ({ up }) => up.map(({ part, model, up: isUp }) => [{ part, ...(model === undefined ? {} : { model }) }, isUp ? 1 : 0]) },
-  container('gauge', 'ready', '1 where an inference succeeded lately', ({ status }) => (status === 'ready' ? 1 : 0)),
-  container('gauge', 'last_success_age_seconds', 'Since an inference last succeeded', ({ last_canary_age_ms: ms }) => (ms === null ? null : ms / 1000)),
+  container('gauge', 'ready', '1 where a canary gave the expected answer lately', ({ status }) => (status === 'ready' ? 1 : 0)),
+  container('gauge', 'last_success_age_seconds', 'Since a canary last gave the expected answer', ({ last_canary_age_ms: ms }) => (ms === null ? null : ms / 1000)),
   container('gauge', 'uptime_seconds', 'Since the container started', ({ uptime_ms }) => uptime_ms / 1000),
   container('counter', 'requests_total', 'Requests for an inference', counter('requests')),
   container('counter', 'answered_total', 'Requests that were answered with what the model saw', counter('answered')),

@@ -1,5 +1,5 @@
 // Sessions side by side behind one short queue. A request that finds the queue full, or waits past its deadline, is
-// told so at once; a session that dies is replaced.
+// told so at once; a session that dies, hangs or fails its canary is replaced.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import type { InferJob, InferResult, WorkerSetup } from '../session/protocol.ts';
@@ -9,12 +9,14 @@ export interface PoolOptions {
   readonly sessions: number;
   /** Requests that may wait; one more is answered `overloaded`. */
   readonly queueLimit: number;
-  /** For one inference; past it the session counts as hung. */
-  readonly inferenceLimitMs: number;
+  /** For one inference; past it the session counts as hung. 20 times what its first one took, 4 s at least, unless told. */
+  readonly inferenceLimitMs?: number;
   /** For loading the model and its first inference. */
   readonly startLimitMs: number;
   /** Told of each session that died, and of each that could not be replaced. */
   onTrouble?(error: RuthError): void;
+  /** A session that was given up hangs on: its thread keeps a core until the process ends. */
+  onStuck?(): void;
 }
 
 export interface RunOptions {
@@ -35,6 +37,10 @@ interface Waiting {
 export type PoolResult = InferResult & { readonly queueMs: number };
 
 const RESTART_DELAY_MS = { first: 100, most: 30_000 } as const;
+/** A hang is seen within five seconds, but a machine that is busy with others is not taken for one. */
+const HANG = { leastMs: 4000, timesFirst: 20 } as const;
+/** A thread that was given up may still come to its end by itself. */
+const STUCK_AFTER_MS = 2000;
 
 export class SessionPool {
   readonly #setup: WorkerSetup;
@@ -43,13 +49,17 @@ export class SessionPool {
   readonly #workers = new Set<SessionWorker>();
   readonly #idle: SessionWorker[] = [];
   readonly #queue = new Set<Waiting>();
+  /** Goes before the queue. */
+  #canary: Waiting | null = null;
   readonly #stopped = new AbortController();
   #device = '';
   #replaced = 0;
+  #inferenceLimitMs: number;
 
   private constructor(setup: WorkerSetup, options: PoolOptions) {
     this.#setup = setup;
     this.#options = options;
+    this.#inferenceLimitMs = options.inferenceLimitMs ?? HANG.leastMs;
   }
 
   /** Starts all sessions; throws what the first that fails throws. */
@@ -69,8 +79,19 @@ export class SessionPool {
   /** Sessions that were replaced because they crashed or hung. */
   get replaced(): number { return this.#replaced; }
 
+  /**
+   * Runs a canary on the session that has rested longest, ahead of all that waits. A session that fails it is replaced. Throws
+   * `shutting_down`, and what the session throws.
+   */
+  canary(): Promise<PoolResult> {
+    if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
+    const canary = this.#canary ??= { job: 'canary', queuedAt: performance.now(), answer: Promise.withResolvers(), release: () => undefined };
+    this.#next();
+    return canary.answer.promise;
+  }
+
   /** Throws `overloaded`, `deadline_exceeded`, `shutting_down`, `cancelled`, and what the session throws. */
-  run(job: InferJob | 'canary', { deadlineMs, signal }: RunOptions = {}): Promise<PoolResult> {
+  run(job: InferJob, { deadlineMs, signal }: RunOptions = {}): Promise<PoolResult> {
     if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
     if (signal?.aborted) return Promise.reject(new RuthError('cancelled', 'the client is gone'));
     if (this.#idle.length === 0 && this.#queue.size >= this.#options.queueLimit) {
@@ -84,7 +105,7 @@ export class SessionPool {
     };
     // Without a deadline of its own a request waits no longer than one inference may take.
     const timer = deadlineMs === undefined
-      ? setTimeout(() => leave(new RuthError('overloaded', `no session was free for ${this.#options.inferenceLimitMs} ms`)), this.#options.inferenceLimitMs)
+      ? setTimeout(() => leave(new RuthError('overloaded', `no session was free for ${this.#inferenceLimitMs} ms`)), this.#inferenceLimitMs)
       : setTimeout(() => leave(new RuthError('deadline_exceeded', `the deadline of ${deadlineMs} ms passed before a session was free`)), deadlineMs);
     const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
     signal?.addEventListener('abort', cancel, { once: true });
@@ -106,7 +127,7 @@ export class SessionPool {
    */
   async close({ graceMs }: { graceMs: number }): Promise<boolean> {
     this.#stopped.abort();
-    for (const waiting of this.#queue) {
+    for (const waiting of this.#waiting()) {
       waiting.release();
       waiting.answer.reject(shuttingDown());
     }
@@ -122,10 +143,15 @@ export class SessionPool {
     }
   }
 
+  #waiting(): Waiting[] { return this.#canary ? [this.#canary, ...this.#queue] : [...this.#queue]; }
+
   #next(): void {
-    for (const waiting of this.#queue) {
-      const worker = this.#idle.pop();
-      if (!worker) return;
+    while (this.#idle.length > 0) {
+      const waiting = this.#canary ?? this.#queue.values().next().value;
+      if (!waiting) return;
+      // The session used last has its memory in the caches; a canary looks at the one that nobody has used for long.
+      const worker = waiting === this.#canary ? this.#idle.shift()! : this.#idle.pop()!;
+      if (waiting === this.#canary) this.#canary = null;
       this.#queue.delete(waiting);
       waiting.release();
       void this.#serve(worker, waiting);
@@ -135,9 +161,11 @@ export class SessionPool {
   async #serve(worker: SessionWorker, { job, queuedAt, answer }: Waiting): Promise<void> {
     const queueMs = performance.now() - queuedAt;
     try {
-      answer.resolve({ ...await worker.run(job, this.#options.inferenceLimitMs), queueMs });
+      answer.resolve({ ...await worker.run(job, this.#inferenceLimitMs), queueMs });
     } catch (cause) {
-      answer.reject(RuthError.from(cause, 'inference_failed'));
+      const error = RuthError.from(cause, 'inference_failed');
+      if (job === 'canary' && worker.usable) worker.giveUp(error);
+      answer.reject(error);
     }
     if (this.#stopped.signal.aborted) return;
     if (worker.usable) {
@@ -146,8 +174,15 @@ export class SessionPool {
       return;
     }
     this.#replaced++;
-    this.#options.onTrouble?.(new RuthError('inference_failed', 'a session crashed or hung; another takes its place'));
+    this.#options.onTrouble?.(new RuthError('inference_failed', 'a session crashed, hung, or failed its canary; another takes its place'));
+    void this.#watchEnd(worker);
     await this.#replace();
+  }
+
+  async #watchEnd(worker: SessionWorker): Promise<void> {
+    const { signal } = this.#stopped;
+    const stuck = await Promise.race([worker.ended.then(() => false), delay(STUCK_AFTER_MS, true, { signal, ref: false }).catch(() => false)]);
+    if (stuck) this.#options.onStuck?.();
   }
 
   async #replace(): Promise<void> {
@@ -169,7 +204,9 @@ export class SessionPool {
     this.#workers.add(worker);
     void worker.ended.then(() => this.#forget(worker));
     try {
-      this.#device = await worker.started(this.#options.startLimitMs);
+      const { device, canaryMs } = await worker.started(this.#options.startLimitMs);
+      this.#device = device;
+      this.#inferenceLimitMs = this.#options.inferenceLimitMs ?? Math.max(this.#inferenceLimitMs, HANG.timesFirst * canaryMs);
     } catch (cause) {
       worker.end();
       throw cause;

@@ -5,7 +5,7 @@
 // It is told to end, and does so when the inference is over.
 import { Worker } from 'node:worker_threads';
 import { RuthError } from '@ruth/protocol';
-import type { InferJob, InferResult, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
+import type { InferJob, InferResult, SessionStart, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
 
 interface Pending {
   readonly id: number;
@@ -17,7 +17,7 @@ export class SessionWorker {
   /** Resolves when the thread has ended. */
   readonly ended: Promise<void>;
   readonly #worker: Worker;
-  readonly #started = Promise.withResolvers<string>();
+  readonly #started = Promise.withResolvers<SessionStart>();
   #pending: Pending | null = null;
   #lastId = 0;
   #failure: RuthError | null = null;
@@ -36,8 +36,8 @@ export class SessionWorker {
     this.#worker.on('error', (cause) => this.#fail(new RuthError('inference_failed', `the session's thread failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
   }
 
-  /** Until the model is loaded and has looked once; gives the device. Throws what `ModelSession.create` throws, `timeout`. */
-  async started(limitMs: number): Promise<string> {
+  /** Until the model is loaded and has looked once. Throws what `ModelSession.create` throws, `timeout`. */
+  async started(limitMs: number): Promise<SessionStart> {
     const timer = setTimeout(() => this.giveUp(new RuthError('timeout', `the model was not loaded within ${limitMs} ms`)), limitMs);
     try {
       return await this.#started.promise;
@@ -82,7 +82,7 @@ export class SessionWorker {
   }
 
   #receive(response: WorkerResponse): void {
-    if (response.type === 'ready') this.#started.resolve(response.device);
+    if (response.type === 'ready') this.#started.resolve(response);
     else if (response.type === 'failed') this.#fail(new RuthError(response.code, response.message));
     else if (response.id !== this.#pending?.id) return;
     else if (response.type === 'result') this.#pending.resolve(response.result);

@@ -1,13 +1,19 @@
-// Ready means that an inference succeeded recently. A real one counts; in quiet times a canary shows it.
-import type { PoolResult } from '../pool/session-pool.ts';
+// Ready means that a canary gave the expected answer lately; nothing else does. In busy times too: a frame that was answered shows that
+// the model runs, not that it is right.
 import { RuthError } from '@ruth/protocol';
+import type { PoolResult } from '../pool/session-pool.ts';
 
 export interface ReadinessOptions {
-  /** Longest time without an inference before a canary is run. */
+  /** From canary to canary; `ready` lasts three times as long. */
   readonly canaryIntervalMs: number;
   canary(): Promise<PoolResult>;
   onChange(status: 'ready' | 'degraded', cause: RuthError | null): void;
 }
+
+/** What a canary may cost: a model that takes long is looked at less often. */
+const MOST_SHARE = 0.01;
+/** After a failure the next look comes sooner. */
+const SOONER = 10;
 
 export class Readiness implements Disposable {
   readonly counters = { canaries: 0, canary_failures: 0 };
@@ -15,30 +21,28 @@ export class Readiness implements Disposable {
   readonly #timer: NodeJS.Timeout;
   /** The canaries of the start have just succeeded. */
   #succeededAt = performance.now();
+  #begunAt = performance.now();
+  #intervalMs: number;
   #failed = false;
   #underWay = false;
 
   constructor(options: ReadinessOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#check(), options.canaryIntervalMs);
+    this.#intervalMs = options.canaryIntervalMs;
+    this.#timer = setInterval(() => void this.#check(), options.canaryIntervalMs / SOONER);
     this.#timer.unref();
   }
 
   get status(): 'ready' | 'degraded' {
-    return this.#failed || this.ageMs > 3 * this.#options.canaryIntervalMs ? 'degraded' : 'ready';
+    return this.#failed || this.ageMs > 3 * this.#intervalMs ? 'degraded' : 'ready';
   }
 
-  /** Since an inference last succeeded. */
+  /** Since a canary last gave the expected answer. */
   get ageMs(): number {
     return performance.now() - this.#succeededAt;
   }
 
-  succeeded(): void {
-    this.#succeededAt = performance.now();
-    this.#set(false, null);
-  }
-
-  /** Only failures of the model count; a frame that is gone says nothing of it. */
+  /** Only failures of the model count; a frame that is gone says nothing of it. A canary says when it is well again. */
   failed(error: RuthError): void {
     if (error.code === 'inference_failed') this.#set(true, error);
   }
@@ -54,12 +58,17 @@ export class Readiness implements Disposable {
   }
 
   async #check(): Promise<void> {
-    if (this.#underWay || (!this.#failed && this.ageMs < this.#options.canaryIntervalMs * 0.9)) return;
+    const sinceMs = performance.now() - this.#begunAt;
+    // Timers come a little early or late.
+    if (this.#underWay || (!this.#failed && sinceMs < this.#intervalMs * 0.95)) return;
     this.#underWay = true;
+    this.#begunAt = performance.now();
     this.counters.canaries++;
     try {
-      await this.#options.canary();
-      this.succeeded();
+      const { inferenceMs } = await this.#options.canary();
+      this.#intervalMs = Math.max(this.#options.canaryIntervalMs, inferenceMs / MOST_SHARE);
+      this.#succeededAt = performance.now();
+      this.#set(false, null);
     } catch (cause) {
       this.counters.canary_failures++;
       this.failed(RuthError.from(cause));

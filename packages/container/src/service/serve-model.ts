@@ -6,6 +6,7 @@ import { IpcServer, type Logger } from '@ruth/transport';
 import type { LoadedModel } from '../model/load-model.ts';
 import { SessionPool } from '../pool/session-pool.ts';
 import { createHandler, refusal } from './handler.ts';
+import { MemoryWatch, privateBytes } from './memory-watch.ts';
 import { Readiness } from './readiness.ts';
 
 export interface ServeOptions {
@@ -16,12 +17,14 @@ export interface ServeOptions {
   readonly sessions?: number;
   /** Requests that may wait for a session; 8 for each session, 16 at least, unless told. */
   readonly queueLimit?: number;
-  /** For one inference; 30 000 unless told. */
+  /** For one inference, past which its session hangs and is replaced; 20 times what the first one took, 4 s at least, unless told. */
   readonly inferenceLimitMs?: number;
-  /** Longest time without an inference; 10 000 unless told. */
+  /** From canary to canary; 10 000 unless told. Ready is what had the expected answer within three times as long. */
   readonly canaryIntervalMs?: number;
   /** Takes the socket over, once ready, from a container that serves on it and is to drain then; false unless told. */
   readonly takeOver?: boolean;
+  /** Told why this process should be replaced by another: it outgrew its memory, or a thread hangs in native code. */
+  readonly recycle?: (reason: string) => void;
 }
 
 export interface ModelContainer extends AsyncDisposable {
@@ -59,15 +62,19 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const pool = await SessionPool.start(
     { model, threads, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
     {
-      sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8), inferenceLimitMs: options.inferenceLimitMs ?? 30_000, startLimitMs: START_LIMIT_MS,
+      sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8), startLimitMs: START_LIMIT_MS,
+      ...(options.inferenceLimitMs !== undefined && { inferenceLimitMs: options.inferenceLimitMs }),
       onTrouble: (error) => options.logger?.error({ code: error.code }, error.message),
+      onStuck: () => options.recycle?.('a session hangs, and its thread cannot be ended'),
     },
   );
   const readiness = new Readiness({
     canaryIntervalMs: options.canaryIntervalMs ?? 10_000,
-    canary: () => pool.run('canary'),
+    canary: () => pool.canary(),
     onChange: (status, cause) => options.logger?.warn({ status, ...(cause && { code: cause.code }) }, cause?.message ?? `the model is ${status}`),
   });
+
+  const memory = new MemoryWatch({ limitMb: resources.memory_mb, onExceeded: (reason) => options.recycle?.(reason) });
 
   const wantedDevice = resources.device ?? 'auto';
   if (wantedDevice !== 'auto' && wantedDevice !== pool.device) options.logger?.warn({ device: pool.device }, `${wantedDevice} cannot be used here; the model runs on ${pool.device}`);
@@ -95,9 +102,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     async infer(job, runOptions) {
       if (stopping) throw new RuthError('shutting_down', 'the container is stopping');
       try {
-        const result = await pool.run(job, runOptions);
-        readiness.succeeded();
-        return result;
+        return await pool.run(job, runOptions);
       } catch (cause) {
         readiness.failed(RuthError.from(cause));
         throw cause;
@@ -117,6 +122,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     });
   } catch (cause) {
     readiness[Symbol.dispose]();
+    memory[Symbol.dispose]();
     await pool.close({ graceMs: DEFAULT_GRACE_MS });
     throw cause;
   }
@@ -124,6 +130,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const close = async ({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<boolean> => {
     stopping = true;
     readiness[Symbol.dispose]();
+    memory[Symbol.dispose]();
     // The pool answers what waits, so that the server has nothing left in flight when the pool is done.
     const [ended] = await Promise.all([pool.close({ graceMs }), server.close({ graceMs })]);
     return ended;
@@ -135,9 +142,9 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   return { socketPath: server.path, device: pool.device, sessions, health, drain, close, async [Symbol.asyncDispose]() { await close(); } };
 }
 
-function processCounters(): { cpu_ms: number; resident_bytes: number } {
+function processCounters(): { cpu_ms: number; resident_bytes: number; private_bytes: number } {
   const { user, system } = process.cpuUsage();
-  return { cpu_ms: (user + system) / 1000, resident_bytes: process.memoryUsage.rss() };
+  return { cpu_ms: (user + system) / 1000, resident_bytes: process.memoryUsage.rss(), private_bytes: privateBytes() };
 }
 
 function prefixed(prefix: string, counters: object): Record<string, number> {

@@ -8,17 +8,22 @@ import { best, suppressOverlaps } from '../decode/nms.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import { frameX, frameY, type Geometry } from '../preprocess/geometry.ts';
 import { Preprocessor } from '../preprocess/preprocessor.ts';
+import { assertExpected, summaryOf, type OutputSummary } from './expected-answer.ts';
 import { FrameSource, overwritten } from './frame-source.ts';
 import { OnnxSession } from './onnx-session.ts';
 import type { InferJob, InferResult, WorkerSetup } from './protocol.ts';
 
 export class ModelSession implements AsyncDisposable {
   readonly device: string;
+  /** What the first inference took. */
+  canaryMs = 0;
   readonly #model: LoadedModel;
   readonly #session: OnnxSession;
   readonly #preprocessor: Preprocessor;
   readonly #decoder: Decoder;
   readonly #frames: FrameSource;
+  /** Of the first canary: the answer that each later one must give. */
+  #expected: OutputSummary | null = null;
 
   private constructor(model: LoadedModel, session: OnnxSession, ringDirectory: string) {
     this.device = session.device;
@@ -33,9 +38,11 @@ export class ModelSession implements AsyncDisposable {
   /** Loads the weights and runs a canary. Throws `model_invalid`, `device_unavailable`. */
   static async create({ model, threads, ringDirectory }: WorkerSetup): Promise<ModelSession> {
     const session = new ModelSession(model, await OnnxSession.create(model, threads), ringDirectory);
+    const begun = performance.now();
     await session.canary().catch((cause: unknown) => {
       throw new RuthError('model_invalid', `${model.weightsPath}: the first inference failed: ${(cause as Error).message}`, { cause });
     });
+    session.canaryMs = performance.now() - begun;
     return session;
   }
 
@@ -49,11 +56,20 @@ export class ModelSession implements AsyncDisposable {
     return this.#run(begun, geometry, job);
   }
 
-  /** Looks at a blank picture: shows that the model works, needs no frame. Throws `inference_failed`. */
+  /**
+   * Looks at a blank picture: shows that the model works, needs no frame. Throws `inference_failed`, also where the answer is not
+   * that of the first time.
+   */
   async canary(): Promise<InferResult> {
     const begun = performance.now();
-    const geometry = this.#preprocessor.fillBlank();
-    return this.#run(begun, geometry, { confidenceThreshold: 0.01, iouThreshold: 0.5, maxDetections: 1 });
+    this.#preprocessor.fillBlank();
+    const preprocessed = performance.now();
+    const outputs = await this.#session.run();
+    const inferred = performance.now();
+    const summary = summaryOf(outputs);
+    assertExpected(summary, this.#expected ??= summary);
+    this.#decoder.decode(outputs, { scoreThreshold: 0.01 });
+    return { detections: [], preprocessMs: preprocessed - begun, inferenceMs: inferred - preprocessed, postprocessMs: performance.now() - inferred };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

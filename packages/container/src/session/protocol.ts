@@ -36,8 +36,11 @@ export type WorkerRequest =
   /** Ends the thread once what came before is answered. */
   | { readonly type: 'end' };
 
+/** What a session says of itself once it can be used. `canaryMs`: what its first inference after loading took. */
+export interface SessionStart { readonly device: string; readonly canaryMs: number }
+
 export type WorkerResponse =
-  | { readonly type: 'ready'; readonly device: string }
+  | ({ readonly type: 'ready' } & SessionStart)
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'result'; readonly id: number; readonly result: InferResult }
   | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string };

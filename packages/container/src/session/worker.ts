@@ -25,7 +25,7 @@ try {
   };
   let last = Promise.resolve();
   port.on('message', (request: WorkerRequest) => { last = last.then(() => answer(request)); });
-  say({ type: 'ready', device: session.device });
+  say({ type: 'ready', device: session.device, canaryMs: session.canaryMs });
 } catch (cause) {
   const { code, message } = RuthError.from(cause, 'model_invalid');
   say({ type: 'failed', code, message });
