@@ -1,32 +1,46 @@
-// The whole page: header, notices, and the view that the address names.
-import { lazy, Suspense, useSyncExternalStore } from 'react';
+// The whole page: header, notices, the way to the views, and the view that the address names.
+import { lazy, useEffect, useRef, useSyncExternalStore } from 'react';
+import { CSPProvider } from '@base-ui/react/csp-provider';
 import { CameraTile } from './camera/camera-tile.tsx';
-import { Header } from './header.tsx';
-import { NoCameras } from './no-cameras.tsx';
+import { Header } from './shell/header.tsx';
+import { Navigation, VIEWS } from './shell/navigation.tsx';
+import { NoCameras } from './shell/no-cameras.tsx';
+import { Unknown, Waiting } from './shell/states.tsx';
+import { ViewBoundary } from './shell/view-boundary.tsx';
 import type { System, SystemStore } from './system/system-store.ts';
-import { useView } from './view-address.ts';
+import { useView, type View } from './view-address.ts';
 
 const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
 
 export function App({ store }: { store: SystemStore }) {
   const system = useSyncExternalStore(store.subscribe, store.snapshot);
   const view = useView();
-  const cameras = system.cameras.value;
+  const content = useRef<HTMLDivElement>(null);
+  useEffect(() => { document.title = `${VIEWS.find(({ name }) => name === view.name)!.title} \u00b7 Ruth`; }, [view.name]);
   return (
-    <>
-      <Header system={system} view={view} />
-      <Notice system={system} />
-      {cameras === null && <p className="waiting" role="status">{system.cameras.failure ? 'Waiting for the kernel, which knows the cameras' : 'Loading'}</p>}
-      {cameras && (cameras.length === 0 || view.name === 'live') && (
-        <main className="cameras" data-count={cameras.length}>
-          {cameras.map((camera) => <CameraTile key={camera.camera_id} camera={camera} system={system} looks={store.looks} />)}
-          {cameras.length === 0 && <NoCameras />}
-        </main>
-      )}
-      {cameras && cameras.length > 0 && view.name === 'recordings' && (
-        <Suspense fallback={<p className="waiting" role="status">Loading</p>}><RecordingsView cameras={cameras} view={view} /></Suspense>
-      )}
-    </>
+    // The server's Content-Security-Policy forbids styles that are written into the page.
+    <CSPProvider disableStyleElements>
+      <Header system={system} onSkip={() => content.current!.focus()} />
+      <div className="frame">
+        <Navigation view={view} />
+        <div className="content" ref={content} tabIndex={-1}>
+          <Notice system={system} />
+          <ViewBoundary key={view.name}><Content view={view} system={system} store={store} /></ViewBoundary>
+        </div>
+      </div>
+    </CSPProvider>
+  );
+}
+
+function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
+  const { value: cameras, failure } = system.cameras;
+  if (cameras === null) return failure ? <Unknown what="The cameras are not known yet" failure={failure} /> : <Waiting words="Loading" />;
+  if (cameras.length === 0) return <main className="cameras" data-count="0"><NoCameras /></main>;
+  if (view.name === 'recordings') return <RecordingsView cameras={cameras} view={view} />;
+  return (
+    <main className="cameras" data-count={cameras.length}>
+      {cameras.map((camera) => <CameraTile key={camera.camera_id} camera={camera} system={system} looks={store.looks} />)}
+    </main>
   );
 }
 

@@ -11,5 +11,5 @@ export { tileCondition, type TileCondition, type TileState } from './camera/tile
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';
 export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type TimeWindow } from './recordings/time-window.ts';
-export { addressOf, parseView, type View } from './view-address.ts';
+export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';

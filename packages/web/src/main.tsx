@@ -5,6 +5,7 @@ import { App } from './app.tsx';
 import { SystemStore } from './system/system-store.ts';
 import './styles/tokens.css';
 import './styles/page.css';
+import './styles/controls.css';
 import './styles/tile.css';
 
 const store = new SystemStore();

@@ -3,24 +3,28 @@ import { useSyncExternalStore } from 'react';
 import { ID_PATTERN } from '@ruth/protocol';
 
 export type View =
-  | { readonly name: 'live' }
+  /** `cameraId`: the camera that has the view to itself; null shows the grid. */
+  | { readonly name: 'live'; readonly cameraId: string | null }
   /** `cameraId` null: the first camera. `atS`: where to play from, seconds UTC. */
   | { readonly name: 'recordings'; readonly cameraId: string | null; readonly atS: number | null };
+export type ViewName = View['name'];
 
+export const LIVE: View = { name: 'live', cameraId: null };
 const idRegExp = new RegExp(ID_PATTERN);
 
-/** `#/recordings/<camera>?at=<seconds UTC>`; whatever else is said is the live view. */
+/** `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`; whatever else is said is the live view. */
 export function parseView(hash: string): View {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
-  const [, name, camera] = path.split('/');
-  if (name !== 'recordings') return { name: 'live' };
+  const [, name, id] = path.split('/');
+  const cameraId = id && idRegExp.test(id) ? id : null;
+  if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
-  return { name: 'recordings', cameraId: camera && idRegExp.test(camera) ? camera : null, atS: Number.isFinite(at) && at > 0 ? at : null };
+  return { name, cameraId, atS: Number.isFinite(at) && at > 0 ? at : null };
 }
 
 export function addressOf(view: View): string {
-  if (view.name === 'live') return '#/';
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
+  if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;
   return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
 }
 

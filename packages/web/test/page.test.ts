@@ -1,47 +1,11 @@
 // The page in a real browser over a real server; kernel and core are stand-ins whose truth is known.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { CameraStatus, Look } from '@ruth/protocol';
 import { classColour } from '@ruth/web';
 import type { Browser, Page } from 'playwright-core';
-import { camera, look, model, startCore, startKernel, startPlace, subscription } from '../../server/test/stand-ins.ts';
-import { browserMissing, buildPage, launchBrowser, lookAtStage } from './browser.ts';
-import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
-
-const DETECTOR = 'square-finder';
-const POSE = 'square-poser';
-const LOOK_LATENCY_MS = 120;
-
-const lookAt = (frame: number, epoch: number, modelId: string, over: Partial<Look> = {}): Look => {
-  const bbox = squareAt(frame);
-  const [left, top, right, bottom] = bbox;
-  const found = { class_id: 0, class_name: 'person', confidence: 0.87, bbox };
-  return look('square', modelId, frame, {
-    pts_us: ptsOf(frame), epoch, width: WIDTH, height: HEIGHT,
-    detections: [modelId === POSE ? { ...found, keypoints: [[left, top, 0.9], [right, top, 0.9], [right, bottom, 0.9], [left, bottom, 0.1]] } : found], ...over,
-  });
-};
-
-/** A whole system on one place; `cameras` and `models` may be changed while it runs. */
-async function startSystem(pageDirectory: string) {
-  const stack = new AsyncDisposableStack();
-  const cameras: CameraStatus[] = [camera('square', { name: 'Square <hall>', note: 'Made by the test', width: WIDTH, height: HEIGHT, fps: FPS })];
-  const models = [model(DETECTOR), model(POSE, { keypoint_names: ['left_a', 'right_a', 'right_b', 'left_b'], skeleton: [[0, 1], [1, 2], [2, 3]] })];
-  const place = stack.use(await startPlace({ pageDirectory, models: [DETECTOR, POSE] }));
-  const core = stack.use(await startCore(place.directory, {
-    models: () => models, latest: () => [], subscriptions: () => models.map(({ model_id }) => subscription('square', model_id, { desired_fps: FPS, achieved_fps: FPS })),
-  }));
-  let id = 0;
-  const failing = new Set<string>();
-  const square = stack.use(new SquareCamera((frame, epoch) => setTimeout(() => {
-    for (const modelId of [DETECTOR, POSE]) {
-      const failure = failing.has(modelId) ? { detections: [], error: 'the session is on fire', error_code: 'inference_failed' } : {};
-      core.publish({ id: ++id, version: 1, at: 1, type: 'detection', look: lookAt(frame, epoch, modelId, failure) });
-    }
-  }, LOOK_LATENCY_MS)));
-  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket)));
-  return { url: place.url, cameras, models, failing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
+import { camera, model } from '../../server/test/stand-ins.ts';
+import { browserMissing, buildPage, launchBrowser, lookAtStage, openPage } from './browser.ts';
+import { DETECTOR, POSE, startSystem } from './page-system.ts';
 
 describe('the page', { skip: browserMissing() }, () => {
   let browser: Browser;
@@ -54,15 +18,7 @@ describe('the page', { skip: browserMissing() }, () => {
     built?.[Symbol.dispose]();
   });
 
-  const open = async (url: string, viewport = { width: 1280, height: 860 }): Promise<{ page: Page; problems: string[] } & AsyncDisposable> => {
-    const context = await browser.newContext({ viewport });
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => { if (/Content.Security.Policy/i.test(message.text())) problems.push(message.text()); });
-    await page.goto(url);
-    return { page, problems, [Symbol.asyncDispose]: () => context.close() };
-  };
+  const open = (url: string, viewport?: { width: number; height: number }) => openPage(browser, url, viewport);
   const drawn = (page: Page, boxes: number) => page.locator(`.tile[data-state="live"] canvas[data-drawn-boxes="${boxes}"]`).waitFor({ timeout: 20_000 });
 
   it('plays live video and draws each box and skeleton on what it belongs to, whatever the window\'s shape', async () => {

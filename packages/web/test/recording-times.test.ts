@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RecordedSpan, RecordingGap, Timeline } from '@ruth/protocol';
 import {
-  addressOf, bytesText, clockText, dayOfIsoDate, dayStartS, dayWindow, durationText, gapAt, including, isoDate, MediaMap, neighbourGap, parseView, playableFrom, recentWindow, spanAt, ticksOf, withinReach, zoomed,
+  addressOf, bytesText, clockText, dayOfIsoDate, dayStartS, dayWindow, durationText, gapAt, LIVE, including, isoDate, MediaMap, neighbourGap, parseView, playableFrom, recentWindow, spanAt, ticksOf, withinReach, zoomed,
 } from '@ruth/web';
 
 const DAY_S = dayStartS(1_795_348_800);
@@ -118,14 +118,15 @@ describe('times in words', () => {
 
 describe('the address of a view', () => {
   it('can be linked to', () => {
-    for (const view of [{ name: 'live' }, { name: 'recordings', cameraId: null, atS: null }, { name: 'recordings', cameraId: 'front-door', atS: 1_795_349_885.441 }] as const) {
+    for (const view of [LIVE, { name: 'live', cameraId: 'front-door' }, { name: 'recordings', cameraId: null, atS: null }, { name: 'recordings', cameraId: 'front-door', atS: 1_795_349_885.441 }] as const) {
       assert.deepEqual(parseView(addressOf(view)), view);
     }
   });
 
   it('is the live view where it makes no sense, and names no camera that cannot be', () => {
-    assert.deepEqual(parseView('#/nonsense'), { name: 'live' });
-    assert.deepEqual(parseView(''), { name: 'live' });
+    assert.deepEqual(parseView('#/nonsense'), LIVE);
+    assert.deepEqual(parseView(''), LIVE);
+    assert.deepEqual(parseView('#/live/..%2fetc'), LIVE);
     assert.deepEqual(parseView('#/recordings/..%2f..?at=-4'), { name: 'recordings', cameraId: null, atS: null });
     assert.deepEqual(parseView('#/recordings/front?at=soon'), { name: 'recordings', cameraId: 'front', atS: null });
   });

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState, type MouseEvent } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import { Observable, useObservable } from '../observable.ts';
-import { addressOf, replaceView } from '../view-address.ts';
+import { addressOf, LIVE, replaceView } from '../view-address.ts';
 import { clockText, dayStartS } from '../wall-clock.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 import { GapList } from './gap-list.tsx';
@@ -119,7 +119,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
           <PlaybackBar
             cameraId={cameraId} state={state} hasSound={camera.audio_codec !== null}
             onToggle={() => player?.toggle()} onStep={(direction) => player?.step(direction)} onGap={shownAtS !== null && timeline ? onGap : null}
-            onRate={(rate) => player?.setRate(rate)} onMuted={(muted) => player?.setMuted(muted)} onLive={() => { location.hash = addressOf({ name: 'live' }); }}
+            onRate={(rate) => player?.setRate(rate)} onMuted={(muted) => player?.setMuted(muted)} onLive={() => { location.hash = addressOf(LIVE); }}
           />
           <div className="timeline-frame">
             <Timeline

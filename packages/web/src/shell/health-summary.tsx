@@ -1,0 +1,68 @@
+// How the whole is, in the header: in words what is not well, and every part on demand.
+import { Popover } from '@base-ui/react/popover';
+import type { SystemHealth } from '@ruth/protocol';
+import type { System } from '../system/system-store.ts';
+
+type Tone = 'good' | 'warn' | 'bad' | 'unknown';
+interface Part { readonly name: string; readonly tone: Tone; readonly words: string }
+
+const WORST_FIRST: readonly Tone[] = ['bad', 'warn', 'unknown', 'good'];
+/** So many parts that are not well stand in the header; the others are counted. */
+const MOST_NAMED = 2;
+
+export function HealthSummary({ system }: { system: System }) {
+  const parts = partsOf(system);
+  const amiss = parts.filter(({ tone }) => tone !== 'good').toSorted((a, b) => WORST_FIRST.indexOf(a.tone) - WORST_FIRST.indexOf(b.tone));
+  const hidden = amiss.length - MOST_NAMED;
+  const words = amiss.length === 0 ? 'All well' : hidden > 0 ? `${hidden} more` : 'All parts';
+  return (
+    <div className="health">
+      {amiss.length > 0 && <PartList parts={amiss.slice(0, MOST_NAMED)} label="Not well" />}
+      <Popover.Root>
+        <Popover.Trigger className="health-button" data-tone={amiss[0]?.tone ?? 'good'} aria-label={`Health: ${words}`}>
+          {amiss.length === 0 && <span className="dot" aria-hidden="true" />}
+          {words}
+        </Popover.Trigger>
+        <Popover.Portal>
+          <Popover.Positioner sideOffset={8} align="end" className="positioner">
+            <Popover.Popup className="popup health-parts">
+              <Popover.Title className="popup-title">Health</Popover.Title>
+              <PartList parts={parts} label="Every part" />
+            </Popover.Popup>
+          </Popover.Positioner>
+        </Popover.Portal>
+      </Popover.Root>
+    </div>
+  );
+}
+
+function PartList({ parts, label }: { parts: readonly Part[]; label: string }) {
+  return (
+    <ul aria-label={label}>
+      {parts.map(({ name, tone, words }) => (
+        <li key={name} data-part={name} data-tone={tone}>
+          <span className="dot" aria-hidden="true" />
+          <span className="part-name">{name}</span>
+          <span className="words">{words}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function partsOf({ server, eventsOpen, health, models }: System): Part[] {
+  const connection: Part = server === 'offline' ? { name: 'Server', tone: 'bad', words: 'no answer' }
+    : server !== 'online' ? { name: 'Server', tone: 'unknown', words: 'connecting' }
+      : eventsOpen ? { name: 'Server', tone: 'good', words: 'events arrive live' } : { name: 'Server', tone: 'warn', words: 'events are interrupted' };
+  if (server !== 'online' || !health) return [connection];
+  const name = (id: string): string => models.value?.find((model) => model.model_id === id)?.model_name ?? id;
+  return [
+    connection, processPart('Kernel', health.kernel), processPart('Core', health.core),
+    ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state })),
+  ];
+}
+
+function processPart(name: string, { status }: SystemHealth['kernel']): Part {
+  const tone = status === 'ready' ? 'good' : status === 'unreachable' ? 'bad' : 'warn';
+  return { name, tone, words: status === 'unreachable' ? 'no answer' : status };
+}

@@ -1,0 +1,33 @@
+// What a view shows while it has nothing to show: waiting, failed, empty.
+import type { ReactNode } from 'react';
+import type { Failure } from '../system/api.ts';
+
+export function Waiting({ words }: { words: string }) {
+  return (
+    <main className="state" role="status">
+      <span className="spinner" aria-hidden="true" />
+      <p>{words}</p>
+    </main>
+  );
+}
+
+/** `what` could not be learnt; the page keeps asking. */
+export function Unknown({ what, failure }: { what: string; failure: Failure }) {
+  return (
+    <main className="state" role="alert">
+      <h2>{what}</h2>
+      <p>{failure.message}</p>
+      {failure.advice && <p className="advice">{failure.advice}</p>}
+      <p className="hint">This page keeps asking.</p>
+    </main>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="state">
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,102 @@
+// The page as a whole: the way to its views, themes and sizes, what it says while parts are away, and how much a first visit loads.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Browser } from 'playwright-core';
+import { model } from '../../server/test/stand-ins.ts';
+import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
+import { DETECTOR, startSystem } from './page-system.ts';
+
+const FIRST_LOAD_LIMIT_BYTES = 300_000;
+const WAIT = { timeout: 20_000 };
+
+describe('the shell of the page', { skip: browserMissing() }, () => {
+  let browser: Browser;
+  let built: Awaited<ReturnType<typeof buildPage>>;
+  let system: Awaited<ReturnType<typeof startSystem>>;
+  before(async () => {
+    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
+    system = await startSystem(built.directory);
+  });
+  after(async () => {
+    await browser?.close();
+    await system?.[Symbol.asyncDispose]();
+    built?.[Symbol.dispose]();
+  });
+
+  it('leads to every view by pointer, keyboard and address, and names the one that is shown', async () => {
+    await using opened = await openPage(browser, system.url);
+    const { page, problems } = opened;
+    await page.locator('.tile').waitFor(WAIT);
+    const titles = await page.getByRole('navigation').getByRole('link').allInnerTexts();
+    assert.ok(titles.length >= 2);
+    for (const title of titles) {
+      const link = page.getByRole('navigation').getByRole('link', { name: title });
+      await link.press('Enter');
+      await page.waitForFunction((name) => document.title.startsWith(name), title);
+      assert.equal(await link.getAttribute('aria-current'), 'page');
+      await page.locator('main').waitFor(WAIT);
+      assert.equal(await page.locator('main').count(), 1);
+    }
+    await page.goBack();
+    await page.waitForFunction((name) => document.title.startsWith(name!), titles.at(-2));
+    await page.keyboard.press('Tab');
+    assert.deepEqual(problems, []);
+  });
+
+  it('is accessible in both themes, on a phone and on a wall', async () => {
+    for (const [viewport, scheme] of [[{ width: 1280, height: 860 }, 'light'], [{ width: 390, height: 844 }, 'dark'], [{ width: 2560, height: 1440 }, 'dark']] as const) {
+      await using opened = await openPage(browser, system.url, viewport, scheme);
+      const { page, problems } = opened;
+      await page.locator('.tile[data-state="live"]').waitFor(WAIT);
+      for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+        await link.click();
+        await page.locator('main:not([role="status"])').waitFor(WAIT);
+        assert.deepEqual(await accessibilityProblems(page), [], `${await link.innerText()} in ${scheme}, ${viewport.width} px wide`);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out at the side');
+      }
+      await page.getByRole('button', { name: /^Health/ }).click();
+      await page.getByRole('dialog').getByText('Kernel').waitFor(WAIT);
+      assert.deepEqual(await accessibilityProblems(page), []);
+      assert.deepEqual(problems, []);
+    }
+  });
+
+  it('names in the header what is not well, and every part on demand', async () => {
+    await using opened = await openPage(browser, system.url);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
+    system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
+    await page.locator(`.health [data-part="${DETECTOR}"][data-tone="bad"]`).waitFor(WAIT);
+    await page.getByRole('button', { name: 'Health: All parts' }).press('Enter');
+    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 5);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ ...WAIT, state: 'hidden' });
+    system.models[0] = model(DETECTOR);
+    await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
+  });
+
+  it('says so where a view cannot be loaded, and goes on', async () => {
+    await using opened = await openPage(browser, system.url);
+    const { page } = opened;
+    await page.route('**/assets/recordings-view-*.js', (route) => route.abort());
+    await page.getByRole('link', { name: 'Recordings' }).first().click();
+    await page.getByRole('heading', { name: 'This view does not work' }).waitFor(WAIT);
+    await page.getByRole('navigation').getByRole('link', { name: 'Live' }).click();
+    await page.locator('.tile').waitFor(WAIT);
+  });
+
+  it('loads less than 300 kB of compressed script at a first visit that shows live video', async (context) => {
+    await using opened = await openPage(browser, 'about:blank');
+    const { page } = opened;
+    const scripts = new Set<string>();
+    page.on('response', (response) => { if (response.url().endsWith('.js')) scripts.add(new URL(response.url()).pathname); });
+    await page.goto(system.url);
+    await page.locator('.tile[data-state="live"]').waitFor(WAIT);
+    const bytes = [...scripts].map((path) => gzipSync(readFileSync(join(built.directory, path)), { level: 9 }).length).reduce((sum, size) => sum + size, 0);
+    context.diagnostic(`${scripts.size} scripts, ${(bytes / 1000).toFixed(1)} kB compressed`);
+    assert.ok(scripts.size > 0 && bytes < FIRST_LOAD_LIMIT_BYTES, `${bytes} bytes`);
+  });
+});
