@@ -1,17 +1,19 @@
 // One camera as core knows it: what was planned for it, the agent that runs it while there is anything to run, the newest
-// looks, and the tracks of each model that detects.
+// looks, and what is understood of them.
 import { isDeepStrictEqual } from 'node:util';
 import type { CameraReality, CoreEvent, IntentState, Look, SubscriptionReality } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import { StreamAgent, type StreamAgentOptions } from './agent.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
-import { CameraTracks } from './tracking/camera-tracks.ts';
+import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
 export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera'> {
   /** Why the model's container does not serve, or null while it does. */
   whyDown(modelId: string): string | null;
   /** Whether the model says that it detects. */
   detects(modelId: string): boolean;
+  /** Of the bodies that the model reads; none where it reads none. */
+  keypointNames(modelId: string): readonly string[];
   onEvent(event: EventContent<CoreEvent>): void;
 }
 
@@ -22,11 +24,12 @@ export class Camera implements AsyncDisposable {
   #planned: readonly PlannedSubscription[] = [];
   /** By model. */
   readonly #latest = new Map<string, Look>();
-  readonly #tracks = new Map<string, CameraTracks>();
+  readonly #understanding: Understanding;
 
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
+    this.#understanding = new Understanding(options, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
@@ -36,7 +39,8 @@ export class Camera implements AsyncDisposable {
   get latest(): Look[] { return [...this.#latest.values()]; }
 
   /** Makes it what is planned; where it is so already, nothing is touched. */
-  async apply(planned: readonly PlannedSubscription[]): Promise<void> {
+  async apply(planned: readonly PlannedSubscription[], meaning: CameraMeaning): Promise<void> {
+    this.#emit(this.#understanding.apply(meaning));
     const before = this.#planned;
     this.#planned = planned;
     if (planned.length === 0) await this.#endAgent();
@@ -48,15 +52,18 @@ export class Camera implements AsyncDisposable {
     for (const { settings } of before) {
       const now = planned.find((plan) => plan.settings.model === settings.model);
       if (now?.verdict === 'runs') continue;
-      this.#endTracks(settings.model);
+      this.#emit(this.#understanding.end('could_not_look', settings.model));
       if (!now) this.#latest.delete(settings.model);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#endAgent();
-    for (const modelId of this.#tracks.keys()) this.#endTracks(modelId);
+    this.#emit(this.#understanding.end('could_not_look'));
   }
+
+  /** To be called now and then: what is not looked at any more is said. */
+  tick(): void { this.#emit(this.#understanding.tick(this.#options.clock.utcMs() / 1000)); }
 
   /** `failure` is what keeps the whole camera from being brought to its intent. */
   reality(source: CameraReality['source'], failure: string | null): CameraReality {
@@ -92,25 +99,17 @@ export class Camera implements AsyncDisposable {
   #tell(event: EventContent<CoreEvent>): void {
     this.#options.onEvent(event);
     // What comes after it is a new stream.
-    if (event.type === 'camera.down') for (const modelId of this.#tracks.keys()) this.#endTracks(modelId);
+    if (event.type === 'camera.down') this.#emit(this.#understanding.end('camera_gone'));
   }
 
   #publish(look: Look): void {
-    const { look: told, events } = this.#follow(look);
+    const { look: told, events } = this.#understanding.follow(look);
     this.#latest.set(look.model_id, told);
     this.#options.onEvent({ type: 'detection', look: told });
+    this.#emit(events);
+  }
+
+  #emit(events: readonly EventContent<CoreEvent>[]): void {
     for (const event of events) this.#options.onEvent(event);
-  }
-
-  #follow(look: Look): ReturnType<CameraTracks['follow']> {
-    // A look that failed says nothing: what was seen before may still be there.
-    if (look.error !== null || !this.#options.detects(look.model_id)) return { look, events: [] };
-    const tracks = this.#tracks.get(look.model_id) ?? new CameraTracks();
-    this.#tracks.set(look.model_id, tracks);
-    return tracks.follow(look);
-  }
-
-  #endTracks(modelId: string): void {
-    for (const event of this.#tracks.get(modelId)?.end() ?? []) this.#options.onEvent(event);
   }
 }

@@ -2,7 +2,7 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  RuthError, subscriptionProblem, type CameraIntent, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
@@ -16,14 +16,17 @@ import { Reconciler } from './intent/reconciler.ts';
 import type { LeaseIssuer } from './lease.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { PollTimer } from './poll-timer.ts';
+import type { CameraMeaning } from './understanding/understanding.ts';
 
 /** Requests in flight to one container, however many cameras there are; and at least so many, for cameras that are added later. */
 const MAX_CONNECTIONS_PER_MODEL = 64;
 const LEAST_CONNECTIONS_PER_MODEL = 16;
 const MAX_CAMERAS = 1024;
+/** How often is asked whether anything is not looked at any more. */
+const TICK_MS = 1000;
 
 export interface CoreOptions {
-  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'dataDirectory' | 'cameras' | 'models' | 'subscriptions'>;
+  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'dataDirectory' | 'cameras' | 'models' | 'subscriptions' | 'scenes' | 'rules'>;
   readonly kernel: LeaseIssuer;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -46,7 +49,7 @@ export class Core implements AsyncDisposable {
   /** No more changes of intent. */
   readonly #stop = new AbortController();
   readonly #finders = new AbortController();
-  #finding: Promise<void> | null = null;
+  #finding: Promise<unknown> | null = null;
   /** Ends when the last intent is accepted or refused: they come one after another. */
   #changes: Promise<unknown> = Promise.resolve();
 
@@ -77,7 +80,7 @@ export class Core implements AsyncDisposable {
   get agents(): readonly StreamAgent[] { return [...this.#cameras.values()].flatMap(({ agent }) => agent ?? []); }
 
   start(): void {
-    this.#finding = this.#models.run(this.#finders.signal);
+    this.#finding = Promise.all([this.#models.run(this.#finders.signal), this.#tick(this.#finders.signal)]);
     for (const id of this.#cameras.keys()) void this.#reconciler.touch(id);
     this.#logger.info({ cameras: this.#cameras.size, revision: this.#intents.accepted?.revision ?? null }, 'cameras are being brought to what is intended');
   }
@@ -113,8 +116,10 @@ export class Core implements AsyncDisposable {
    * cameras, `disk_full` or `invalid_config` where it cannot be kept, `shutting_down`; nothing is changed then.
    */
   putIntent(intent: Intent): Promise<void> {
-    for (const [id, { subscriptions }] of Object.entries(intent.cameras)) {
-      const problem = subscriptionProblem(subscriptions);
+    for (const [id, wanted] of Object.entries(intent.cameras)) {
+      const meaning = meaningProblem(wanted);
+      if (meaning) throw new RuthError('bad_request', `cameras.${id}.${meaning.path.join('.')}: ${meaning.message}`);
+      const problem = subscriptionProblem(wanted.subscriptions);
       if (problem) throw new RuthError('bad_request', `cameras.${id}.subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
     }
     return this.#change(async () => {
@@ -137,7 +142,7 @@ export class Core implements AsyncDisposable {
     if (problem) throw new RuthError('bad_request', `subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
     return this.#change(async () => {
       this.#limitCameras([...this.#intents.cameraIds, cameraId]);
-      this.#intents.putOfFile(cameraId, { subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
+      this.#intents.putOfFile(cameraId, { ...this.#intents.ofFile(cameraId), subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
       return [cameraId];
     });
   }
@@ -173,13 +178,20 @@ export class Core implements AsyncDisposable {
     if (this.#finding) await Promise.all(ids.map((id) => this.#reconciler.touch(id)));
   }
 
+  async #tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const camera of this.#cameras.values()) camera.tick();
+      await this.#clock.sleep(TICK_MS, signal);
+    }
+  }
+
   #limitCameras(ids: readonly string[]): void {
     if (new Set(ids).size > MAX_CAMERAS) throw new RuthError('overloaded', `more than ${MAX_CAMERAS} cameras`);
   }
 
   async #apply(cameraId: string): Promise<void> {
     const effective = this.#intents.of(cameraId);
-    if (effective) return this.#camera(cameraId).apply(planSubscriptions(effective.intent, (modelId) => this.#models.knows(modelId)));
+    if (effective) return this.#camera(cameraId).apply(planSubscriptions(effective.intent, (modelId) => this.#models.knows(modelId)), meaningOf(cameraId, effective.intent));
     const camera = this.#cameras.get(cameraId);
     if (!camera) return;
     await camera[Symbol.asyncDispose]();
@@ -199,14 +211,19 @@ export class Core implements AsyncDisposable {
     const camera = this.#cameras.get(id) ?? new Camera({
       cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
       endpoint: (modelId) => this.#models.endpoint(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
-      detects: (modelId) => this.#models.supports(modelId, 'detect'), onEvent: (event) => this.events.append(event),
+      detects: (modelId) => this.#models.supports(modelId, 'detect'), keypointNames: (modelId) => this.#models.keypointNames(modelId), onEvent: (event) => this.events.append(event),
     });
     this.#cameras.set(id, camera);
     return camera;
   }
 }
 
+function meaningOf(cameraId: string, { scene = {}, rules = [] }: CameraIntent): CameraMeaning {
+  return { scene, rules: rules.map((rule) => ({ ...rule, camera: cameraId })) };
+}
+
 /** Every camera of ruth.yaml, also one at which nobody looks. */
-function intentsOfFile({ cameras, subscriptions }: Pick<Settings, 'cameras' | 'subscriptions'>): Map<string, CameraIntent> {
-  return new Map(cameras.map(({ id }) => [id, { subscriptions: subscriptions.filter(({ camera }) => camera === id).map(({ camera: _, ...subscription }) => subscription) }]));
+function intentsOfFile({ cameras, subscriptions, scenes, rules }: Pick<Settings, 'cameras' | 'subscriptions' | 'scenes' | 'rules'>): Map<string, CameraIntent> {
+  const under = <T extends { readonly camera: string }>(id: string, all: readonly T[]): Omit<T, 'camera'>[] => all.filter(({ camera }) => camera === id).map(({ camera: _, ...rest }) => rest);
+  return new Map(cameras.map(({ id }) => [id, { subscriptions: under(id, subscriptions), scene: scenes[id] ?? {}, rules: under(id, rules) }]));
 }

@@ -49,6 +49,7 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
 
   /** What its description says it can do; none while it was never described. */
   get supportedTasks(): readonly string[] { return this.#description?.supported_tasks ?? []; }
+  get keypointNames(): readonly string[] { return this.#description?.keypoint_names ?? []; }
 
   /** One look. A container that is gone counts as down at once. */
   async request(message: unknown, options: { timeoutMs: number; signal: AbortSignal }): Promise<unknown> {

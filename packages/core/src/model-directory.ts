@@ -57,6 +57,11 @@ export class ModelDirectory {
     return this.#containers.get(modelId)?.supportedTasks.includes(task) ?? false;
   }
 
+  /** Of the bodies that the model reads; none where it reads none. */
+  keypointNames(modelId: string): readonly string[] {
+    return this.#containers.get(modelId)?.keypointNames ?? [];
+  }
+
   statuses(): ModelStatus[] {
     return [...this.#containers.values()].map((container) => container.status());
   }

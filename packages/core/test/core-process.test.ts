@@ -29,9 +29,10 @@ class CoreProcess implements AsyncDisposable {
     const core = new CoreProcess(place, child);
     child.stdin.end(JSON.stringify({
       paths: { socket_directory: place.socketDirectory, ring_directory: place.ringDirectory, data_directory: place.dataDirectory },
-      cameras: [{ id: 'front', url: 'rtsp://user:secret@127.0.0.1/1' }, { id: 'back', url: 'rtsp://127.0.0.1/2' }],
+      cameras: [{ id: 'front', url: 'rtsp://user:secret@127.0.0.1/1', zones: [{ id: 'all', polygon: [[0, 0], [1, 0], [1, 1], [0, 1]] }] }, { id: 'back', url: 'rtsp://127.0.0.1/2' }],
       models: [{ id: 'finder' }, { id: 'poser' }],
       subscriptions: [{ camera: '*', model: 'finder', desired_fps: 10 }, { camera: '*', model: 'poser', desired_fps: 10, regions: { model: 'finder' } }],
+      rules: [{ id: 'two', camera: 'front', when: 'at least 2 person in zone all then event "two" severity high' }],
     }));
     for await (const line of createInterface(child.stdout)) {
       assert.ok(!line.includes('secret'));
@@ -113,7 +114,7 @@ test('frames of two cameras become looks of two models, each of its own camera, 
   assert.equal(kernel.leases.size, 0, 'leases are given back');
 });
 
-test('what a detector sees is followed: detections carry the id of their track, and events say when tracks start and end', async () => {
+test('what a detector sees is followed: detections carry the id of their track, events say when tracks start and end, zones are entered, and a rule alerts', async () => {
   await using place = await Place.make();
   await using kernel = await StandInKernel.start(place);
   const describe: DescribeResponse = {
@@ -129,6 +130,7 @@ test('what a detector sees is followed: detections carry the id of their track, 
   let ptsUs = 0;
   const camera = setInterval(() => publish(front, ptsUs += 20_000), 20);
   const told = new Map<string, number[]>();
+  const alerts: string[] = [];
   let followed: Look | null = null;
   let posed: Look | null = null;
   try {
@@ -141,14 +143,17 @@ test('what a detector sees is followed: detections carry the id of their track, 
         assert.deepEqual([event.camera_id, event.model_id, event.track.class_name], ['front', 'finder', 'person']);
         told.set(event.type, [...told.get(event.type) ?? [], event.track.id]);
       }
+      if (event.type === 'zone.entered' && event.zone === 'all') told.set(event.type, [...told.get(event.type) ?? [], event.track.id]);
+      if (event.type === 'alert.raised' || event.type === 'alert.cleared') alerts.push(`${event.type} ${event.event} ${event.severity} ${event.tracks.length}`);
       // Then the camera goes, and with it its tracks.
-      if (followed && posed && told.get('track.started')?.length === 2) kernel.cameraState = 'down';
+      if (followed && posed && told.get('track.started')?.length === 2 && alerts.length > 0) kernel.cameraState = 'down';
       if (told.get('track.ended')?.length === 2) break;
     }
   } finally {
     clearInterval(camera);
   }
-  assert.deepEqual([told.get('track.started')?.toSorted(), told.get('track.ended')?.toSorted()], [[1, 2], [1, 2]]);
+  assert.deepEqual(['track.started', 'zone.entered', 'track.ended'].map((type) => told.get(type)?.toSorted()), [[1, 2], [1, 2], [1, 2]]);
+  assert.deepEqual(alerts, ['alert.raised two high 2', 'alert.cleared two high 2'], 'nobody can look any more, and it is said');
   assert.deepEqual(followed?.detections.map(({ track_id }) => track_id).toSorted(), [1, 2]);
   assert.deepEqual(posed?.detections.map(({ track_id }) => track_id ?? null), [null, null], 'a model that does not detect has no tracks');
 });

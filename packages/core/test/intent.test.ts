@@ -129,6 +129,8 @@ test('an intent that cannot be is refused as a whole, and says where', async () 
     [{ revision: 1, cameras: { '../x': { subscriptions: [] } } }, /cameras\.\.\.\/x is not a known key/],
     [{ revision: 1, cameras: { front: { subscriptions: [{ model: 'finder', desired_fps: 0 }] } } }, /cameras\.front\.subscriptions\.0\.desired_fps must be > 0/],
     [{ cameras: {} }, /revision is missing/],
+    [{ revision: 1, cameras: { front: { subscriptions: [], rules: [{ id: 'r', when: 'person in zone mat' }] } } }, /^cameras\.front\.rules\.0\.when: there is no zone "mat" at this camera; its zones: none$/],
+    [{ revision: 1, cameras: { front: { subscriptions: [], scene: { lines: [{ id: 'l', points: [[0, 0], [0, 0]] }] } } } }, /^cameras\.front\.scene\.lines\.0\.points: has the same point twice/],
   ] as const) {
     const { status, body } = await running.ask('PUT', '/v1/intent', intent);
     assert.deepEqual([status, body.error_code], [400, 'bad_request']);

@@ -16,7 +16,7 @@ export async function startCore(place: Place, settings: Partial<CoreOptions['set
   const kernel = new KernelClient(kernelSocketPath(place.socketDirectory));
   const { socketDirectory, ringDirectory, dataDirectory } = place;
   const core = new Core({
-    kernel, logger: silent, settings: { socketDirectory, ringDirectory, dataDirectory, cameras: [], models: [{ id: 'finder', folder: 'finder' }], subscriptions: [], ...settings },
+    kernel, logger: silent, settings: { socketDirectory, ringDirectory, dataDirectory, cameras: [], models: [{ id: 'finder', folder: 'finder' }], subscriptions: [], scenes: {}, rules: [], ...settings },
   });
   const app = createHttp(core, stop.signal);
   await app.ready();

@@ -22,6 +22,7 @@ export * from './rule-sentence.ts';
 export * from './rules.ts';
 export * from './scene-events.ts';
 export * from './scene-problems.ts';
+export * from './scene-settings.ts';
 export * from './scene.ts';
 export * from './settings.ts';
 export * from './subscriptions.ts';

@@ -2,6 +2,8 @@
 // how far reality is (GET /v1/intent).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
+import { CameraRule } from './rules.ts';
+import { SceneConfig } from './scene.ts';
 import { CameraSubscription } from './subscriptions.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -11,6 +13,8 @@ const CameraId = Type.String({ pattern: ID_PATTERN });
 /** Everything that shall be at one camera; it stands above what ruth.yaml says of that camera. */
 export const CameraIntent = Type.Object({
   subscriptions: Type.Array(CameraSubscription, { maxItems: 64, description: 'Which models look at the camera, each at most once; none: nobody looks' }),
+  scene: Type.Optional(SceneConfig),
+  rules: Type.Optional(Type.Array(CameraRule, { maxItems: 256, description: 'What raises an alert at this camera; nothing unless told' })),
 }, { ...strict, description: 'What shall be at a camera' });
 export type CameraIntent = Static<typeof CameraIntent>;
 

@@ -75,6 +75,10 @@ export const RuleConfig = Type.Object({
 }, { ...strict, description: 'Raises an alert when all of its conditions hold' });
 export type RuleConfig = Static<typeof RuleConfig>;
 
+/** A rule of the camera under which it stands. */
+export const CameraRule = Type.Omit(RuleConfig, ['camera'], { ...strict, description: 'Raises an alert when all of its conditions hold' });
+export type CameraRule = Omit<RuleConfig, 'camera'>;
+
 /** A rule with nothing left open. */
 export interface Rule {
   readonly id: string;

@@ -1,9 +1,10 @@
 // Scenes and rules out of `ruth.yaml`: what their schemas cannot say is checked here, with the place in the file.
 import type { CameraEntry, RuthConfig } from './config.ts';
+import type { CameraIntent } from './intent.ts';
 import { isTimeZone, missingInScene, ownRuleProblems, resolveRule, ruleProblems, timeZoneProblem } from './rule-problems.ts';
 import type { RuleConfig } from './rules.ts';
 import { SCENE_KEYS, type SceneConfig } from './scene.ts';
-import { sceneProblems } from './scene-problems.ts';
+import { type SceneProblem, sceneProblems } from './scene-problems.ts';
 import type { YamlDocument } from './yaml-document.ts';
 
 /** By camera id; cameras without a scene are not in it. */
@@ -21,6 +22,18 @@ export function scenesOf(document: YamlDocument<RuthConfig>): Record<string, Sce
 /** The part of a camera's entry that is its scene. */
 export function sceneOf(camera: CameraEntry): SceneConfig {
   return Object.fromEntries(SCENE_KEYS.filter((key) => camera[key] !== undefined).map((key) => [key, camera[key]]));
+}
+
+/** The first thing that is wrong with scene and rules of an intent; null where they can run. The path begins at the camera. */
+export function meaningProblem({ scene = {}, rules = [] }: CameraIntent): SceneProblem | null {
+  const [problem] = sceneProblems(scene);
+  if (problem) return { ...problem, path: ['scene', ...problem.path] };
+  for (const [index, rule] of rules.entries()) {
+    if (rules.findIndex(({ id }) => id === rule.id) !== index) return { path: ['rules', index, 'id'], message: `${rule.id} is taken by a rule above; choose another id` };
+    const [wrong] = ruleProblems({ ...rule, camera: '*' }, scene);
+    if (wrong) return { ...wrong, path: ['rules', index, ...wrong.path] };
+  }
+  return null;
 }
 
 /** Null: that of the machine. */

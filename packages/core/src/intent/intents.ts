@@ -31,6 +31,9 @@ export class Intents {
     return ofFile ? { source: 'file', intent: ofFile } : null;
   }
 
+  /** What ruth.yaml says of the camera, whoever's word counts. */
+  ofFile(cameraId: string): CameraIntent | undefined { return this.#ofFile.get(cameraId); }
+
   put(intent: Intent): void { this.#put = intent; }
 
   /** What ruth.yaml says of the camera from now on. */

@@ -1,68 +1,87 @@
-// The tracks of one camera and model: gives the detections of each look their track's id, and says what began, goes on
-// and ended. A new epoch of the stream, in which nothing is comparable with what was before, starts over.
-import type { Box, Look, TrackEvent, TrackState } from '@ruth/protocol';
+// The tracks of one camera and model: gives the detections of each look their track's id, and says which tracks live and which
+// have ended. A new epoch of the stream, in which nothing is comparable with what was before, starts over.
+import type { Box, Look, TrackEndReason, TrackState } from '@ruth/protocol';
 import { Tracker, TRACKER_DEFAULTS, type Track } from './tracker.ts';
 
-export type TrackEventContent = Omit<TrackEvent, 'id' | 'version' | 'at'>;
-
-/** Of each track. */
-const UPDATE_INTERVAL_S = 1;
 /** A container has already left out what is below its model's threshold: all that it reports may begin a track. */
 const SETTINGS = { ...TRACKER_DEFAULTS, confident: 0, doubtful: 0 };
 
-/** A track as its last event would tell it. */
-interface KnownTrack {
-  readonly content: Omit<TrackEventContent, 'type'>;
-  /** Stream time of its last event. */
-  readonly toldS: number;
+/** A track as it was last seen. */
+export interface FollowedTrack {
+  readonly state: TrackState;
+  /** The look that saw it last. */
+  readonly sight: Sight;
+  /** Seconds of the stream. */
+  readonly firstSeenS: number;
+  readonly seenAtS: number;
+  /** In the look that was followed last; otherwise it is lost, and may come back. */
+  readonly isSeen: boolean;
+}
+
+/** Which look it was. `recording_at`: the instant of the recording that shows it, UTC, seconds. */
+export interface Sight { readonly frame_id: number; readonly captured_at: number; readonly recording_at: number }
+
+export interface EndedTrack { readonly track: FollowedTrack; readonly reason: TrackEndReason }
+
+export interface Following {
+  /** With the ids of tracks. */
+  readonly look: Look;
+  /** Seconds of the stream. */
+  readonly nowS: number;
+  readonly sight: Sight;
+  readonly tracks: readonly FollowedTrack[];
+  readonly ended: readonly EndedTrack[];
 }
 
 export class CameraTracks {
   readonly #tracker = new Tracker(SETTINGS);
-  readonly #known = new Map<number, KnownTrack>();
+  #known = new Map<number, FollowedTrack>();
   #epoch: number | null = null;
+  #lastS = -Infinity;
 
-  /** To be called with each look that was answered, in order. Returns the look with ids, and what is to be told after it. */
-  follow(look: Look): { look: Look; events: TrackEventContent[] } {
-    const events = look.epoch === this.#epoch ? [] : this.end();
-    this.#epoch = look.epoch;
+  /** To be called with each look that was answered, in order. Detections for which `counts` is false belong to no track. */
+  follow(look: Look, recordingAt: number, counts: (box: Box, className: string) => boolean = () => true): Following {
     const nowS = look.pts_us / 1e6;
-    const tracks = this.#tracker.update(look.detections, nowS);
-    const live = new Set(tracks.map(({ id }) => id));
-    for (const [id, { content }] of this.#known) {
-      if (live.has(id)) continue;
-      events.push({ type: 'track.ended', ...content });
-      this.#known.delete(id);
-    }
+    const isNewStream = (this.#epoch !== null && look.epoch !== this.#epoch) || nowS < this.#lastS;
+    const ended = isNewStream ? this.end('camera_gone') : [];
+    this.#epoch = look.epoch;
+    const sight = { frame_id: look.frame_id, captured_at: look.captured_at, recording_at: recordingAt };
+    const counted = [...look.detections.keys()].filter((index) => counts(look.detections[index]!.bbox, look.detections[index]!.class_name));
+    const tracks = new Map<number, FollowedTrack>();
     const idOfDetection = new Map<number, number>();
-    for (const track of tracks) {
-      if (track.detectionIndex === null) continue;
-      idOfDetection.set(track.detectionIndex, track.id);
+    for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS)) {
       const before = this.#known.get(track.id);
-      const content = contentOf(track, look, nowS);
-      const isTold = before === undefined || nowS - before.toldS >= UPDATE_INTERVAL_S;
-      if (isTold) events.push({ type: before ? 'track.updated' : 'track.started', ...content });
-      this.#known.set(track.id, { content, toldS: isTold ? nowS : before.toldS });
+      if (track.detectionIndex === null) {
+        if (before) tracks.set(track.id, before.isSeen ? { ...before, isSeen: false } : before);
+        continue;
+      }
+      const index = counted[track.detectionIndex]!;
+      idOfDetection.set(index, track.id);
+      tracks.set(track.id, { state: stateOf(track, look.detections[index]!.class_name, look.captured_at, nowS), sight, firstSeenS: track.firstSeenS, seenAtS: nowS, isSeen: true });
     }
+    // A silence in which it would have ended says nothing of it.
+    const reason = nowS - this.#lastS > TRACKER_DEFAULTS.lostS ? 'could_not_look' : 'gone';
+    for (const [id, track] of this.#known) if (!tracks.has(id)) ended.push({ track: { ...track, isSeen: false }, reason });
+    this.#known = tracks;
+    this.#lastS = nowS;
     const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null }));
-    return { look: { ...look, detections }, events };
+    return { look: { ...look, detections }, nowS, sight, tracks: [...tracks.values()], ended };
   }
 
-  /** Ends all tracks, and says so; ids go on. */
-  end(): TrackEventContent[] {
+  /** Ends all tracks; ids go on. */
+  end(reason: TrackEndReason): EndedTrack[] {
     this.#tracker.reset();
-    const events = [...this.#known.values()].map(({ content }): TrackEventContent => ({ type: 'track.ended', ...content }));
+    const ended = [...this.#known.values()].map((track) => ({ track: { ...track, isSeen: false }, reason }));
     this.#known.clear();
-    return events;
+    this.#lastS = -Infinity;
+    return ended;
   }
 }
 
 /** Of a track that was seen in this look. */
-function contentOf(track: Track, look: Look, nowS: number): KnownTrack['content'] {
-  const { class_name } = look.detections[track.detectionIndex!]!;
-  const state: TrackState = {
+function stateOf(track: Track, class_name: string, capturedAt: number, nowS: number): TrackState {
+  return {
     id: track.id, class_id: track.classId, class_name, confidence: track.confidence, bbox: track.box.map((value) => Math.min(Math.max(value, 0), 1)) as Box,
-    first_seen: look.captured_at - (nowS - track.firstSeenS), last_seen: look.captured_at,
+    first_seen: capturedAt - (nowS - track.firstSeenS), last_seen: capturedAt,
   };
-  return { camera_id: look.camera_id, model_id: look.model_id, frame_id: look.frame_id, captured_at: look.captured_at, track: state };
 }
