@@ -51,6 +51,7 @@ test('one scrape tells of every part of the node, docs/metrics.md lists each met
     'ruth_kernel_cameras 1', 'ruth_kernel_camera_state{camera="front",state="streaming"} 0', 'ruth_kernel_camera_decode_level{camera="front",level="none"} 1',
     'ruth_kernel_camera_viewers{camera="front",kind="webrtc"} 0', 'ruth_kernel_storage_state{state="off"} 1', 'ruth_kernel_camera_recording_gaps_total{camera="front",cause="disk_full"} 0',
     'ruth_core_subscription_desired_looks_per_second{camera="front",model="finder"} 5', 'ruth_core_subscription_drops_total{camera="front",model="finder",cause="busy"} 0',
+    'ruth_core_look_stage_seconds_bucket{model="finder",stage="inferred",le="0.025"} 0', 'ruth_core_look_stage_seconds_count{model="finder",stage="emitted"} 0',
     'ruth_container_requests_total{model="finder"} 7', 'ruth_container_failed_total{model="finder",code="frame_overwritten"} 2', 'ruth_container_process_cpu_seconds_total{model="finder"} 2.5',
     'ruth_container_last_success_age_seconds{model="finder"} 1.5', 'ruth_server_pages 0',
   ]) assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`);

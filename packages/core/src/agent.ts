@@ -5,12 +5,13 @@ import { RuthError, type CameraEvent, type LeaseGrant, type Look } from '@ruth/p
 import type { Logger } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
-import type { ModelEndpoint } from './dispatch.ts';
+import type { LatencyBudget } from './dispatch/latency-budget.ts';
+import type { ModelAccess } from './dispatch/model-access.ts';
+import { Subscription } from './dispatch/subscription.ts';
 import { FrameSource } from './frame-source.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
 import { Lease, type LeaseIssuer } from './lease.ts';
 import type { Poll, PollTimer } from './poll-timer.ts';
-import { Subscription } from './subscription.ts';
 
 export type AgentState = 'created' | 'running' | 'stopped';
 
@@ -21,9 +22,9 @@ export interface StreamAgentOptions {
   readonly timer: PollTimer;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A model's container, or null while it is down. */
-  endpoint(modelId: string): ModelEndpoint | null;
-  onLook(look: Look): void;
+  /** The way to a model. */
+  access(modelId: string): ModelAccess;
+  onLook(look: Look, budget: LatencyBudget | null): void;
   onCamera(event: Pick<CameraEvent, 'type' | 'camera_id' | 'reason'>): void;
 }
 
@@ -91,7 +92,7 @@ export class StreamAgent implements AsyncDisposable {
       const present = before.get(settings.model);
       const same = present !== undefined && isDeepStrictEqual(present.settings, settings);
       return [settings.model, same ? present : new Subscription(settings, {
-        cameraId: this.cameraId, clock, endpoint: (modelId) => this.#options.endpoint(modelId), onLook: (look, frame) => this.#receive(look, frame),
+        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), onLook: (look, frame, budget) => this.#receive(look, frame, budget),
       })];
     }));
     const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);
@@ -151,21 +152,21 @@ export class StreamAgent implements AsyncDisposable {
   }
 
   #granted(grant: LeaseGrant, supply: Supply): void {
-    const { cameraId, ringDirectory, timer, logger } = this.#options;
+    const { cameraId, ringDirectory, timer, clock, logger } = this.#options;
     supply.cameraState = grant.camera_state;
     // A camera that is still being connected to at the start is not down yet.
     if (grant.camera_state !== 'connecting' || this.#cameraIsUp !== null) this.#sayCamera(grant.camera_state === 'streaming', grant.camera_state);
     if (supply.source) return;
     const source = supply.source = new FrameSource({
-      cameraId, frameReference: grant.frame_reference, ringDirectory, fps: supply.lease.fps,
+      cameraId, frameReference: grant.frame_reference, ringDirectory, fps: supply.lease.fps, clock,
       onFrame: (frame) => { for (const subscription of this.#direct) subscription.offer(frame); },
       onError: (error) => logger.error({ camera: cameraId, code: error.code }, `its frames cannot be read: ${error.message}`),
     });
     timer.add(supply.poll = () => source.poll());
   }
 
-  #receive(look: Look, frame: CameraFrame): void {
-    this.#options.onLook(look);
+  #receive(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void {
+    this.#options.onLook(look, budget);
     if (look.error !== null) return;
     for (const follower of this.#following.get(look.model_id) ?? []) follower.offer(frame, look.detections);
   }

@@ -1,6 +1,6 @@
 // A frame as core knows it: where it is and when it was. Pixels stay in the ring.
 import type { PixelFormat } from '@ruth/protocol';
-import type { FrameTime } from './gate.ts';
+import type { FrameTime } from './dispatch/gate.ts';
 
 export interface CameraFrame extends FrameTime {
   readonly cameraId: string;
@@ -10,6 +10,10 @@ export interface CameraFrame extends FrameTime {
   readonly width: number;
   readonly height: number;
   readonly format: PixelFormat;
+  /** When it was published, on core's monotonic clock; NaN where its writer did not tell. */
+  readonly publishedMs: number;
+  /** False once it was overwritten, or its ring replaced. It may be overwritten right after. */
+  isStillThere(): boolean;
   /** False once its ring was replaced: its id then names another frame, or none. */
   isOfCurrentRing(): boolean;
 }

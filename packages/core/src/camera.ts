@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CameraReality, CoreEvent, IntentState, Look, SubscriptionReality } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import { StreamAgent, type StreamAgentOptions } from './agent.ts';
+import type { LatencyBudget } from './dispatch/latency-budget.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
 import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
@@ -45,7 +46,7 @@ export class Camera implements AsyncDisposable {
     this.#planned = planned;
     if (planned.length === 0) await this.#endAgent();
     else {
-      this.#agent ??= new StreamAgent({ ...this.#options, onLook: (look) => this.#publish(look), onCamera: (event) => this.#tell(event) });
+      this.#agent ??= new StreamAgent({ ...this.#options, onLook: (look, budget) => this.#publish(look, budget), onCamera: (event) => this.#tell(event) });
       await this.#agent.apply(planned);
       if (this.#agent.state === 'created') await this.#agent.start();
     }
@@ -102,11 +103,13 @@ export class Camera implements AsyncDisposable {
     if (event.type === 'camera.down') this.#emit(this.#understanding.end('camera_gone'));
   }
 
-  #publish(look: Look): void {
+  #publish(look: Look, budget: LatencyBudget | null): void {
     const { look: told, events } = this.#understanding.follow(look);
+    budget?.tracked();
     this.#latest.set(look.model_id, told);
     this.#options.onEvent({ type: 'detection', look: told });
     this.#emit(events);
+    budget?.emitted();
   }
 
   #emit(events: readonly EventContent<CoreEvent>[]): void {

@@ -89,6 +89,11 @@ export class Core implements AsyncDisposable {
     return this.#models.statuses();
   }
 
+  /** How long each stage of looks took, by model. */
+  latencies(): ReturnType<ModelDirectory['latencies']> {
+    return this.#models.latencies();
+  }
+
   subscriptions(): SubscriptionStatus[] {
     return this.agents.flatMap((agent) => agent.subscriptions.map((subscription) => subscription.status()));
   }
@@ -210,7 +215,7 @@ export class Core implements AsyncDisposable {
     const { settings, kernel, logger } = this.#options;
     const camera = this.#cameras.get(id) ?? new Camera({
       cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
-      endpoint: (modelId) => this.#models.endpoint(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
+      access: (modelId) => this.#models.access(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
       detects: (modelId) => this.#models.supports(modelId, 'detect'), keypointNames: (modelId) => this.#models.keypointNames(modelId), onEvent: (event) => this.events.append(event),
     });
     this.#cameras.set(id, camera);

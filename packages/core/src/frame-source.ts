@@ -3,6 +3,7 @@
 import { RuthError } from '@ruth/protocol';
 import { RingReader, type RingFrame } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
+import type { Clock } from './clock.ts';
 
 /** Between attempts to map a ring that is not there. */
 const REOPEN_MS = 200;
@@ -21,6 +22,7 @@ export interface FrameSourceOptions {
   readonly ringDirectory: string;
   /** Frames per second that are asked for: where they come faster, polling follows. */
   readonly fps: number;
+  readonly clock: Clock;
   onFrame(frame: CameraFrame): void;
   /** The ring is there and cannot be used; said once until it can. */
   onError(error: RuthError): void;
@@ -94,8 +96,13 @@ export class FrameSource implements Disposable {
     this.#options.onFrame(frame);
   }
 
-  #cameraFrame({ frameId, ptsUs, capturedAtUs, epoch, width, height, format }: RingFrame, reader: RingReader): CameraFrame {
-    const { cameraId, frameReference } = this.#options;
-    return { cameraId, frameReference, frameId, ptsUs, capturedAtUs, epoch, width, height, format, isOfCurrentRing: () => reader === this.#reader && reader.isCurrent() };
+  #cameraFrame({ frameId, ptsUs, capturedAtUs, publishedAtUs, epoch, width, height, format }: RingFrame, reader: RingReader): CameraFrame {
+    const { cameraId, frameReference, clock } = this.#options;
+    const isOfCurrentRing = (): boolean => reader === this.#reader && reader.isCurrent();
+    return {
+      cameraId, frameReference, frameId, ptsUs, capturedAtUs, epoch, width, height, format,
+      publishedMs: publishedAtUs === 0 ? NaN : clock.monotonicMs() - Math.max(0, Number(process.hrtime.bigint()) / 1000 - publishedAtUs) / 1000,
+      isOfCurrentRing, isStillThere: () => isOfCurrentRing() && reader.framesPublished() - frameId <= reader.layout.slotCount,
+    };
   }
 }

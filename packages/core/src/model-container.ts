@@ -4,12 +4,14 @@ import { DescribeResponse, HealthResponse, RuthError, validator, type LastError,
 import { IpcClient } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { Clock } from './clock.ts';
-import type { ModelEndpoint } from './dispatch.ts';
+import type { ModelEndpoint } from './dispatch/look.ts';
 
 const PROBE_INTERVAL_MS = 2000;
 const PROBE_TIMEOUT_MS = 2000;
 /** Answers that may be missing in a row; a refused connection is enough by itself. */
 const LATE_PROBES_ALLOWED = 1;
+/** Of a container that does not say how much it can do at once. */
+const PLACES_UNLESS_TOLD = 4;
 /** Least distance of two probes, whatever asks for them. */
 const LEAST_PAUSE_MS = 50;
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 5000 });
@@ -46,6 +48,12 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
   }
 
   get isUp(): boolean { return this.#state === 'up'; }
+
+  /** Its sessions, with as many pictures as each takes at once, and one that is ready when the first is over. */
+  get places(): number {
+    const limits = this.#description?.limits;
+    return Math.min(limits ? Math.max(1, limits.max_concurrency) * Math.max(1, limits.max_batch) + 1 : PLACES_UNLESS_TOLD, this.#options.maxConnections);
+  }
 
   /** What its description says it can do; none while it was never described. */
   get supportedTasks(): readonly string[] { return this.#description?.supported_tasks ?? []; }

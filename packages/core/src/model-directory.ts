@@ -5,7 +5,8 @@ import { readdir } from 'node:fs/promises';
 import { modelIdOfSocket, modelSocketPath, type ModelEvent, type ModelStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { Clock } from './clock.ts';
-import type { ModelEndpoint } from './dispatch.ts';
+import type { StageHistogram } from './dispatch/stage-histograms.ts';
+import { ModelAccess } from './dispatch/model-access.ts';
 import { ModelContainer } from './model-container.ts';
 
 /** For what the watch missed, or where there is none. */
@@ -28,16 +29,31 @@ export interface ModelDirectoryOptions {
 export class ModelDirectory {
   readonly #options: ModelDirectoryOptions;
   readonly #containers = new Map<string, ModelContainer>();
+  readonly #accesses = new Map<string, ModelAccess>();
   readonly #probing = new Set<Promise<void>>();
 
   constructor(options: ModelDirectoryOptions) {
     this.#options = options;
   }
 
-  /** The container to ask, or null while it is down. */
-  endpoint(modelId: string): ModelEndpoint | null {
-    const container = this.#containers.get(modelId);
-    return container?.isUp ? container : null;
+  /** The way to the model, known or not. */
+  access(modelId: string): ModelAccess {
+    const known = this.#accesses.get(modelId);
+    if (known) return known;
+    const access = new ModelAccess({
+      modelId, clock: this.#options.clock,
+      endpoint: () => {
+        const container = this.#containers.get(modelId);
+        return container?.isUp ? container : null;
+      },
+    });
+    this.#accesses.set(modelId, access);
+    return access;
+  }
+
+  /** How long each stage of their looks took, by model. */
+  latencies(): { readonly modelId: string; readonly stages: readonly StageHistogram[] }[] {
+    return [...this.#accesses.values()].map(({ modelId, histograms }) => ({ modelId, stages: histograms.snapshot() }));
   }
 
   /** Whether the settings name it, or a container of that name was ever found. */
@@ -63,7 +79,7 @@ export class ModelDirectory {
   }
 
   statuses(): ModelStatus[] {
-    return [...this.#containers.values()].map((container) => container.status());
+    return [...this.#containers.values()].map((container) => ({ ...container.status(), dispatch: this.access(container.modelId).status() }));
   }
 
   /** Finds and probes until `signal` aborts. */
@@ -113,6 +129,8 @@ export class ModelDirectory {
     const container = new ModelContainer({
       modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock,
       onChange: (isUp, reason) => {
+        // What failed before was another process, or this one before it recovered.
+        if (isUp) this.access(modelId).breaker.succeeded();
         logger.info({ model: modelId, reason }, isUp ? 'model is up' : 'model is down');
         this.#options.onChange({ type: isUp ? 'model.up' : 'model.down', model_id: modelId, reason });
       },

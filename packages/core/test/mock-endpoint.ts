@@ -13,6 +13,7 @@ export interface PendingRequest { readonly request: InferRequest; readonly timeo
 
 export class MockEndpoint implements ModelEndpoint {
   readonly modelId: string;
+  places = 64;
   readonly pending: PendingRequest[] = [];
   readonly #answer: ((request: InferRequest) => unknown) | null;
 
@@ -33,10 +34,10 @@ export class MockEndpoint implements ModelEndpoint {
 }
 
 /** Frame `index` of a camera that sends 25 a second. */
-export function frameOf(cameraId: string, index: number, isOfCurrentRing: () => boolean = () => true): CameraFrame {
+export function frameOf(cameraId: string, index: number, isOfCurrentRing: () => boolean = () => true, isStillThere: () => boolean = () => true): CameraFrame {
   return {
     cameraId, frameReference: `/dev/shm/vas_frames_${cameraId}`, frameId: index, ptsUs: index * 40_000, capturedAtUs: 1.7e15 + index * 40_000, epoch: 0,
-    width: 64, height: 48, format: 'NV12', isOfCurrentRing,
+    width: 64, height: 48, format: 'NV12', publishedMs: NaN, isOfCurrentRing, isStillThere,
   };
 }
 

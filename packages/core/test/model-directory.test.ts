@@ -49,13 +49,13 @@ test('a container is found by its socket, described, and can be asked; when it e
   assert.deepEqual([status?.state, status?.model_name, status?.classes, status?.last_error], ['up', 'Finder', ['person'], null]);
   const frame = frameOf('front', 3);
   const request = { frame_reference: frame.frameReference, frame_metadata: { frame_id: 3 }, camera_id: 'front', model_id: 'finder' };
-  const answer = await found.directory.endpoint('finder')!.request(request, { timeoutMs: 2000, signal: new AbortController().signal });
+  const answer = await found.directory.access('finder').endpoint!.request(request, { timeoutMs: 2000, signal: new AbortController().signal });
   assert.deepEqual(answer, answerTo(request));
   await container.close();
   const down = await found.event(2);
   assert.equal(down.type, 'model.down');
   assert.match(down.reason!, /no container answers/);
-  assert.equal(found.directory.endpoint('finder'), null);
+  assert.equal(found.directory.access('finder').endpoint, null);
   assert.equal(found.directory.statuses()[0]?.last_error?.code, 'unreachable');
 });
 
@@ -85,7 +85,7 @@ test('an older container that knows neither describe nor health is usable', asyn
   await using found = finding(place);
   assert.equal((await found.event(1)).type, 'model.up');
   assert.equal(modelStatus.parse(found.directory.statuses()[0]).model_name, null);
-  assert.notEqual(found.directory.endpoint('old'), null);
+  assert.notEqual(found.directory.access('old').endpoint, null);
 });
 
 test('a container that is starting, or is another model, is down and says why', async () => {

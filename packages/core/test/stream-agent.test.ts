@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { kernelSocketPath, RuthError, type CameraEvent, type CameraSubscription, type Look } from '@ruth/protocol';
-import { KernelClient, LEASE_TTL_MS, planSubscriptions, PollTimer, StreamAgent, type ModelEndpoint } from '../src/index.ts';
+import { KernelClient, LEASE_TTL_MS, ModelAccess, planSubscriptions, PollTimer, StreamAgent, type ModelEndpoint } from '../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { answerTo, MockEndpoint, person, settled } from './mock-endpoint.ts';
 import { Place, publish, ringOf, silent, StandInKernel } from './stand-ins.ts';
@@ -17,7 +17,7 @@ async function agentOf(place: Place, subscriptions: CameraSubscription[], endpoi
   const granted = Promise.withResolvers<void>();
   const cameraEvents: Pick<CameraEvent, 'type' | 'reason'>[] = [];
   const agent = new StreamAgent({
-    cameraId: 'front', ringDirectory: place.ringDirectory, kernel, timer, clock, logger: silent, endpoint,
+    cameraId: 'front', ringDirectory: place.ringDirectory, kernel, timer, clock, logger: silent, access: (modelId) => new ModelAccess({ modelId, clock, endpoint: () => endpoint(modelId) }),
     onLook: (look) => looks.push(look), onCamera: ({ type, reason }) => {
       cameraEvents.push({ type, reason });
       granted.resolve();

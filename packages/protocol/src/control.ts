@@ -103,14 +103,40 @@ export type LiveInit = Static<typeof LiveInit>;
 
 // core: GET /v1/health, /v1/models, /v1/subscriptions, /v1/detections/latest?camera=, SSE /v1/events
 
-export const DROP_CAUSES = ['busy', 'overwritten', 'no_container', 'overloaded', 'deadline', 'error', 'no_regions', 'stopped'] as const;
+/** Why a due frame was not looked at. `busy`: its subscription's own look took too long. `overloaded`: others had their turn, or the container refused. */
+export const DROP_CAUSES = ['busy', 'overwritten', 'no_container', 'overloaded', 'deadline', 'error', 'no_regions', 'stopped', 'circuit_open'] as const;
 export type DropCause = (typeof DROP_CAUSES)[number];
+
+/** Of a look, each from the end of the one before it: `published` from the arrival of the frame's packet, then in the order of their names. They add up to the whole. */
+export const LOOK_STAGES = ['published', 'due', 'dispatched', 'queued', 'preprocessed', 'inferred', 'answered', 'tracked', 'emitted'] as const;
+export type LookStage = (typeof LOOK_STAGES)[number];
+
+const Quantiles = Type.Object({ p50: Type.Number(), p95: Type.Number() });
+
+export const LookStagesMs = Type.Object(Object.fromEntries(LOOK_STAGES.map((stage) => [stage, Quantiles])) as Record<LookStage, typeof Quantiles>);
+export type LookStagesMs = Static<typeof LookStagesMs>;
+
+/** Why there are fewer looks than desired. */
+export const Shortfall = Type.Object({
+  cause: Type.Enum([...DROP_CAUSES, 'failed', 'too_few_frames'], { description: 'What cost most' }),
+  fps: Type.Number({ minimum: 0, description: 'Looks a second that it cost' }), message: Type.String(),
+});
+export type Shortfall = Static<typeof Shortfall>;
+
+/** How core asks a model. */
+export const ModelDispatch = Type.Object({
+  places: Type.Integer({ minimum: 0, description: 'Requests that are in flight at most; 0 while the model is down' }),
+  in_flight: Count, waiting: Type.Integer({ minimum: 0, description: 'Subscriptions whose turn has not come' }),
+  circuit: Type.Enum(['closed', 'open', 'half_open'], { description: 'open: it failed many times in a row and is not asked; half_open: one look is on trial' }),
+});
+export type ModelDispatch = Static<typeof ModelDispatch>;
 
 export const ModelStatus = Type.Object({
   model_id: Type.String(), model_name: Nullable(Type.String()), state: Type.Enum(['up', 'down']),
   supported_tasks: Type.Array(Type.String()), classes: Type.Array(Type.String()), keypoint_names: Type.Array(Type.String()),
   skeleton: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])),
   device: Nullable(Type.String()), license: Nullable(Type.String()), last_error: Nullable(LastError),
+  dispatch: Type.Optional(ModelDispatch),
 });
 export type ModelStatus = Static<typeof ModelStatus>;
 
@@ -118,10 +144,16 @@ export const SubscriptionStatus = Type.Object({
   camera_id: Type.String(), model_id: Type.String(), state: Type.Enum(['created', 'running', 'paused', 'stopped']),
   desired_fps: Type.Number(), achieved_fps: Type.Number(),
   /** due = sent + the sum of drops. */
-  due: Count, sent: Count, answered: Count, failed: Count, drops: Type.Record(Type.Enum([...DROP_CAUSES]), Count),
+  due: Count, sent: Count, answered: Count, failed: Count, drops: Type.Partial(Type.Record(Type.Enum([...DROP_CAUSES]), Count)),
   /** Capture to answer of the last looks, milliseconds. */
-  latency_ms: Nullable(Type.Object({ p50: Type.Number(), p95: Type.Number() })),
+  latency_ms: Nullable(Quantiles),
   last_error: Nullable(LastError),
+  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
+  not_due: Type.Optional(Type.Integer({ minimum: 0, description: 'Frames that were not its turn; no part of due' })),
+  /** Where the time of the last looks went. */
+  stages_ms: Type.Optional(Nullable(LookStagesMs)),
+  /** Over the last seconds; null where there are nearly as many looks as desired. */
+  shortfall: Type.Optional(Nullable(Shortfall)),
 });
 export type SubscriptionStatus = Static<typeof SubscriptionStatus>;
 

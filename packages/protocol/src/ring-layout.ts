@@ -12,6 +12,7 @@
 //                                                                             56 u64 data size in bytes
 //            8  u64 frame_id                       40 u32 colour matrix (H.273)  64 planes, 4 times
 //           16  i64 pts, us                        44 u32 colour range (1 limited, 2 full)  u32 offset in slot, u32 stride
+//                                                                             96 i64 published, us of CLOCK_MONOTONIC; 0 untold
 //          128  pixels, each plane 64-byte aligned
 //   ...    slot n-1; frame f lives in slot f mod n
 //
@@ -42,7 +43,7 @@ export const HEADER = {
 /** Byte offsets in a slot's header. */
 export const SLOT = {
   sequence: 0, pixelFormat: 4, frameId: 8, ptsUs: 16, capturedAtUs: 24, width: 32, height: 36, colourMatrix: 40, colourRange: 44,
-  planeCount: 48, epoch: 52, dataBytes: 56, planes: 64,
+  planeCount: 48, epoch: 52, dataBytes: 56, planes: 64, publishedAtUs: 96,
 } as const;
 
 export interface PlaneLayout {

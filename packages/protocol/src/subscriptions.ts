@@ -20,6 +20,7 @@ export const CameraSubscription = Type.Object({
   model: modelId('Model id'),
   desired_fps: Type.Number({ exclusiveMinimum: 0, maximum: 240, description: 'Looks per second; never more, and fewer only where frames are dropped and counted' }),
   active: Type.Optional(Type.Boolean({ description: 'false keeps the line without running it; true unless told' })),
+  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Whose looks are cut last where the model cannot serve all: 20 points more double the share; 50 unless told' })),
   config: Type.Optional(InferConfig),
   regions: Type.Optional(RegionsConfig),
 }, { ...strict, description: 'A model looks at a camera' });

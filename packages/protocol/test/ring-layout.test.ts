@@ -44,6 +44,6 @@ test('The bytes of version 1 stay where they are', () => {
   });
   assert.deepEqual(SLOT, {
     sequence: 0, pixelFormat: 4, frameId: 8, ptsUs: 16, capturedAtUs: 24, width: 32, height: 36, colourMatrix: 40, colourRange: 44,
-    planeCount: 48, epoch: 52, dataBytes: 56, planes: 64,
+    planeCount: 48, epoch: 52, dataBytes: 56, planes: 64, publishedAtUs: 96,
   });
 });

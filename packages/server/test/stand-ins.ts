@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type DropCause, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
+  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type AuthorizeView, type RunningServer } from '@ruth/server';
@@ -27,7 +27,7 @@ export const model = (id: string, over: Partial<ModelStatus> = {}): ModelStatus 
 
 export const subscription = (cameraId: string, modelId: string, over: Partial<SubscriptionStatus> = {}): SubscriptionStatus => ({
   camera_id: cameraId, model_id: modelId, state: 'running', desired_fps: 5, achieved_fps: 5, due: 10, sent: 10, answered: 10, failed: 0,
-  drops: Object.fromEntries(DROP_CAUSES.map((cause) => [cause, 0])) as Record<DropCause, number>,
+  drops: Object.fromEntries(DROP_CAUSES.map((cause) => [cause, 0])),
   latency_ms: { p50: 80, p95: 120 }, last_error: null, ...over,
 });
 

@@ -39,6 +39,8 @@ for (const [width, height, format] of [[1920, 1080, 'NV12'], [640, 480, 'I420'],
       assert.ok(frame.intact());
       assert.deepEqual([frame.width, frame.height, frame.format], [width, height, format]);
     }
+    const ageUs = Number(process.hrtime.bigint() / 1000n) - frameOf(reader, 4).publishedAtUs;
+    assert.ok(ageUs >= 0 && ageUs < 60e6, `it was published ${ageUs} us ago`);
     const layout = ringLayout(width, height, format, 3);
     const frame = frameOf(reader, 4);
     assert.deepEqual(frame.strides, layout.planes.map((plane) => plane.strideBytes));

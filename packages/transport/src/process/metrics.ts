@@ -16,19 +16,31 @@ export interface Metric<Snapshot> {
   readonly values: (snapshot: Snapshot) => Iterable<readonly [MetricLabels, number | null]>;
 }
 
+/** A distribution that the process has counted itself, in fixed buckets. */
+export interface HistogramMetric<Snapshot> {
+  readonly name: string;
+  readonly type: 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds. */
+  readonly buckets: readonly number[];
+  /** `counts`: of each bucket alone, one more for what is above all. */
+  readonly values: (snapshot: Snapshot) => Iterable<readonly [MetricLabels, { readonly counts: ArrayLike<number>; readonly sum: number }]>;
+}
+
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export class Metrics<Snapshot> {
   readonly #prefix: string;
   readonly #look: () => Snapshot | Promise<Snapshot>;
-  readonly #metrics: readonly Metric<Snapshot>[];
+  readonly #metrics: readonly (Metric<Snapshot> | HistogramMetric<Snapshot>)[];
   /** Made at the first scrape: most processes are never asked, and shall not carry what answers. */
   #writers: Promise<Writers<Snapshot>> | null = null;
   /** Scrapes come one after another: each writes all values anew. */
   #scraping: Promise<unknown> = Promise.resolve();
 
   /** `prefix`: e.g. `ruth_kernel_`. `look` is called once for each scrape. */
-  constructor(prefix: string, look: () => Snapshot | Promise<Snapshot>, metrics: readonly Metric<Snapshot>[]) {
+  constructor(prefix: string, look: () => Snapshot | Promise<Snapshot>, metrics: readonly (Metric<Snapshot> | HistogramMetric<Snapshot>)[]) {
     this.#prefix = prefix;
     this.#look = look;
     this.#metrics = metrics;
@@ -48,10 +60,12 @@ export class Metrics<Snapshot> {
 
 interface Writers<Snapshot> { readonly registry: Registry; readonly write: readonly ((snapshot: Snapshot) => void)[] }
 
-async function writersOf<Snapshot>(prefix: string, metrics: readonly Metric<Snapshot>[]): Promise<Writers<Snapshot>> {
+async function writersOf<Snapshot>(prefix: string, metrics: readonly (Metric<Snapshot> | HistogramMetric<Snapshot>)[]): Promise<Writers<Snapshot>> {
   const { Counter, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
-  const write = metrics.map(({ name, type, help, labels = [], values }) => {
+  const write = metrics.map((each) => {
+    if (each.type === 'histogram') return histogramWriter(registry, prefix, each);
+    const { name, type, help, labels = [], values } = each;
     const options = { name: `${prefix}${name}`, help, labelNames: [...labels], registers: [registry] };
     const metric = type === 'gauge' ? new Gauge(options) : new Counter(options);
     return (snapshot: Snapshot): void => {
@@ -65,6 +79,23 @@ async function writersOf<Snapshot>(prefix: string, metrics: readonly Metric<Snap
     };
   });
   return { registry, write };
+}
+
+/** prom-client counts what it observes; what is counted already is registered as a metric that only tells. */
+function histogramWriter<Snapshot>(registry: Registry, prefix: string, { name, help, buckets, values }: HistogramMetric<Snapshot>): (snapshot: Snapshot) => void {
+  const metric = { name: `${prefix}${name}`, help, type: 'histogram', aggregator: 'sum', values: [] as { metricName: string; labels: Record<string, string>; value: number }[] };
+  registry.registerMetric({ ...metric, get: () => Promise.resolve(metric) } as unknown as Parameters<Registry['registerMetric']>[0]);
+  return (snapshot) => {
+    metric.values = [];
+    for (const [labels, { counts, sum }] of values(snapshot)) {
+      let total = 0;
+      for (let bucket = 0; bucket <= buckets.length; bucket++) {
+        total += counts[bucket]!;
+        metric.values.push({ metricName: `${metric.name}_bucket`, labels: { ...labels, le: bucket < buckets.length ? String(buckets[bucket]) : '+Inf' }, value: total });
+      }
+      metric.values.push({ metricName: `${metric.name}_sum`, labels: { ...labels }, value: sum }, { metricName: `${metric.name}_count`, labels: { ...labels }, value: total });
+    }
+  };
 }
 
 /** What every process tells of itself. No timer measures it: an idle process stays idle. */

@@ -17,6 +17,8 @@ export interface RingFrame {
   readonly colourMatrix: number;
   readonly colourRange: number;
   readonly epoch: number;
+  /** When it was published, on the clock of `process.hrtime`, which all processes of a machine share; 0 where its writer did not tell. */
+  readonly publishedAtUs: number;
   /** Writing to one kills the process. */
   readonly planes: Buffer[];
   readonly strides: number[];
@@ -114,6 +116,7 @@ class MappedFrame implements RingFrame {
   readonly colourMatrix: number;
   readonly colourRange: number;
   readonly epoch: number;
+  readonly publishedAtUs: number;
   readonly planes: Buffer[];
   readonly strides: number[];
   readonly #slot: SlotMemory;
@@ -130,6 +133,7 @@ class MappedFrame implements RingFrame {
     this.colourMatrix = header.getUint32(SLOT.colourMatrix, true);
     this.colourRange = header.getUint32(SLOT.colourRange, true);
     this.epoch = header.getUint32(SLOT.epoch, true);
+    this.publishedAtUs = Number(header.getBigInt64(SLOT.publishedAtUs, true));
     this.planes = slot.planes;
     this.strides = strides;
     this.#slot = slot;

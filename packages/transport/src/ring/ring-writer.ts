@@ -111,6 +111,7 @@ export class RingWriter implements Disposable {
     header.setUint32(SLOT.colourMatrix, metadata.colourMatrix, true);
     header.setUint32(SLOT.colourRange, metadata.colourRange, true);
     header.setUint32(SLOT.epoch, metadata.epoch, true);
+    header.setBigInt64(SLOT.publishedAtUs, process.hrtime.bigint() / 1000n, true);
     this.#begun = null;
     this.#published = frameId + 1;
     // SYNC: everything of the frame is visible before the even sequence, and that before the head. Each store is

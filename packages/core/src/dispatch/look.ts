@@ -3,11 +3,13 @@
 import {
   InferResponse, RuthError, validator, type Box, type Detection, type DropCause, type InferConfig, type InferMetadata, type InferRequest,
 } from '@ruth/protocol';
-import type { CameraFrame } from './camera-frame.ts';
+import type { CameraFrame } from '../camera-frame.ts';
 
 /** Where a model can be asked; an IpcClient is one. */
 export interface ModelEndpoint {
   readonly modelId: string;
+  /** Requests that its container can use at once: one for each session, and some that are ready when one is over. */
+  readonly places: number;
   request(message: unknown, options: { timeoutMs: number; signal: AbortSignal }): Promise<unknown>;
 }
 
@@ -30,7 +32,7 @@ export interface LookRequest {
 /** A container keeps its own deadline; only when it does not, the connection is given up, this much later. */
 const ANSWER_GRACE_MS = 100;
 /** Regions asked at once, so that a container can preprocess one while it infers another. */
-const REGIONS_AT_ONCE = 2;
+export const REGIONS_AT_ONCE = 2;
 /** As the schema says. */
 const MAX_DETECTIONS = 10_000;
 const inferResponse = validator(InferResponse);

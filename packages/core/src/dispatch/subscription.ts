@@ -1,0 +1,200 @@
+// One model's interest in one camera: its gate, its one look at a time, and the account of every due frame. While a look is in
+// flight, or others have their turn, the newest due frame waits by reference; the one that it replaces is dropped and counted.
+import { RuthError, type Box, type CameraSubscription, type Detection, type DropCause, type Look, type SubscriptionStatus } from '@ruth/protocol';
+import type { CameraFrame } from '../camera-frame.ts';
+import type { Clock } from '../clock.ts';
+import { FpsGate } from './gate.ts';
+import { LatencyBudget } from './latency-budget.ts';
+import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome } from './look.ts';
+import { LookCounters } from './look-counters.ts';
+import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
+import { regionsOf } from './regions.ts';
+
+const LEAST_DEADLINE_MS = 1000;
+const MOST_DEADLINE_MS = 60_000;
+const NOTHING: Pick<Look, 'detections' | 'metadata'> = { detections: [], metadata: {} };
+const ONE_REQUEST: Turn = { requests: 1, atOnce: 1 };
+
+export interface SubscriptionOptions {
+  readonly cameraId: string;
+  readonly clock: Clock;
+  readonly access: ModelAccess;
+  /** Every look that was made or attempted, in order. Of one that was answered, `budget` is to be told what becomes of it. */
+  onLook(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void;
+  /** How long a look may take where the subscription's `config.deadline_ms` does not say; max(1 s, two periods) unless told. */
+  readonly deadlineMs?: number;
+}
+
+/** A due frame that waits for its turn. */
+interface DueFrame {
+  readonly frame: CameraFrame;
+  /** Null: the whole frame. */
+  readonly regions: readonly Box[] | null;
+  readonly dueMs: number;
+}
+
+export class Subscription implements AsyncDisposable {
+  readonly cameraId: string;
+  readonly modelId: string;
+  readonly desiredFps: number;
+  /** Model whose looks this one follows, or null where it looks at whole frames. */
+  readonly sourceModelId: string | null;
+  readonly settings: CameraSubscription;
+  readonly #options: SubscriptionOptions;
+  readonly #deadlineMs: number;
+  readonly #gate: FpsGate;
+  readonly #counters: LookCounters;
+  readonly #budget: LatencyBudget;
+  readonly #claim: Claim;
+  readonly #stop = new AbortController();
+  #state: SubscriptionStatus['state'] = 'created';
+  #waiting: DueFrame | null = null;
+  #inFlight: Promise<void> | null = null;
+  /** Why its looks' readers know that nobody is asked. */
+  #saidWhy: string | null = null;
+
+  constructor(settings: CameraSubscription, options: SubscriptionOptions) {
+    this.cameraId = options.cameraId;
+    this.modelId = settings.model;
+    this.desiredFps = settings.desired_fps;
+    this.sourceModelId = settings.regions?.model ?? null;
+    this.settings = settings;
+    this.#options = options;
+    this.#deadlineMs = settings.config?.deadline_ms ?? options.deadlineMs
+      ?? Math.min(Math.max(LEAST_DEADLINE_MS, 2000 / settings.desired_fps), MOST_DEADLINE_MS);
+    this.#gate = new FpsGate(settings.desired_fps);
+    this.#counters = new LookCounters(options.clock, settings.desired_fps);
+    this.#budget = new LatencyBudget(options.clock, options.access.histograms);
+    this.#claim = new Claim(settings.priority ?? DEFAULT_PRIORITY, () => this.#begin());
+  }
+
+  get state(): SubscriptionStatus['state'] { return this.#state; }
+
+  start(): void {
+    if (this.#state !== 'created' && this.#state !== 'paused') throw this.#invalidStep('start');
+    this.#state = 'running';
+  }
+
+  /** Takes no more frames until it is started again. The look in flight goes on. */
+  pause(): void {
+    if (this.#state !== 'running') throw this.#invalidStep('pause');
+    this.#state = 'paused';
+    this.#giveUpWaiting();
+  }
+
+  /** Gives up the look in flight and ends. Resolves when nothing of it is left. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'running' && this.#state !== 'paused') throw this.#invalidStep('stop');
+    this.#state = 'stopped';
+    this.#giveUpWaiting();
+    this.#stop.abort();
+    await this.#inFlight;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === 'running' || this.#state === 'paused') await this.stop();
+  }
+
+  /** To be called for each frame in the order of publication; `found` is what the source model saw in it, where there is one. */
+  offer(frame: CameraFrame, found: readonly Detection[] = []): void {
+    if (this.#state !== 'running') return;
+    if (!this.#gate.isDue(frame)) return this.#counters.notDue();
+    const { regions } = this.settings;
+    const boxes = regions ? regionsOf(found, regions) : null;
+    if (boxes?.length === 0) {
+      // No region, so nothing in one: a true answer, which also takes older ones off the screen.
+      this.#counters.dropped('no_regions');
+      return this.#emit(frame, NOTHING, null);
+    }
+    if (this.#waiting) this.#counters.dropped(this.#inFlight ? 'busy' : 'overloaded');
+    this.#waiting = { frame, regions: boxes, dueMs: this.#options.clock.monotonicMs() };
+    if (!this.#inFlight) this.#options.access.enter(this.#claim);
+  }
+
+  status(): SubscriptionStatus {
+    return {
+      camera_id: this.cameraId, model_id: this.modelId, state: this.#state, desired_fps: this.desiredFps, priority: this.settings.priority ?? DEFAULT_PRIORITY,
+      ...this.#counters.status(), stages_ms: this.#budget.status(),
+    };
+  }
+
+  #invalidStep(step: string): RuthError {
+    return new RuthError('invalid_state', `the subscription of ${this.modelId} to ${this.cameraId} cannot ${step}: it is ${this.#state}`);
+  }
+
+  /** Its turn: looks at what waits, where that is still worth it. */
+  #begin(): Turn | null {
+    const due = this.#waiting;
+    this.#waiting = null;
+    if (!due) return null;
+    const { access, clock } = this.#options;
+    const { frame, regions } = due;
+    const restMs = this.#deadlineMs - (clock.monotonicMs() - due.dueMs);
+    if (restMs <= 0) return this.#drop(frame, 'deadline', { code: 'timeout', message: `it waited for ${this.modelId} longer than its deadline of ${this.#deadlineMs} ms` });
+    if (!frame.isStillThere()) return this.#drop(frame, 'overwritten', { code: 'frame_overwritten', message: `it waited for ${this.modelId} until it was overwritten` });
+    const { endpoint } = access;
+    if (!endpoint) return this.#withoutContainer(frame, 'no_container', `${this.modelId} is down`);
+    if (!access.breaker.admit()) return this.#withoutContainer(frame, 'circuit_open', `${this.modelId} failed ${access.breaker.failures} times in a row; it is tried now and then`);
+    this.#saidWhy = null;
+    const request = { frame, config: this.settings.config ?? {}, deadlineMs: restMs, signal: this.#stop.signal };
+    const turn: Turn = regions ? { requests: regions.length, atOnce: Math.min(REGIONS_AT_ONCE, regions.length) } : ONE_REQUEST;
+    this.#budget.dispatched(frame, due.dueMs);
+    const outcome = regions ? lookAtRegions(endpoint, regions, request) : look(endpoint, request);
+    this.#inFlight = outcome.then((result) => {
+      this.#inFlight = null;
+      this.#settle(frame, result);
+      // Before it leaves, so that the place goes to whoever is entitled to it, itself included.
+      if (this.#waiting) access.enter(this.#claim);
+      access.leave(this.#claim, turn, reportOf(result));
+    });
+    return turn;
+  }
+
+  #settle(frame: CameraFrame, outcome: LookOutcome): void {
+    if (outcome.result === 'answered') {
+      this.#counters.answered(this.#options.clock.utcMs() - frame.capturedAtUs / 1000);
+      this.#budget.answered(outcome.metadata);
+      return this.#emit(frame, outcome, null, this.#budget);
+    }
+    if (outcome.result === 'failed') {
+      this.#counters.failed(outcome.error.code, outcome.error.message);
+      this.#emit(frame, NOTHING, outcome.error);
+    } else this.#drop(frame, outcome.cause, outcome.error);
+  }
+
+  #drop(frame: CameraFrame, cause: DropCause, error: LookError): null {
+    this.#counters.dropped(cause, error);
+    if (cause !== 'stopped') this.#emit(frame, NOTHING, error);
+    return null;
+  }
+
+  /** Said once for each outage: the events model.down and model.up tell the rest. */
+  #withoutContainer(frame: CameraFrame, cause: 'no_container' | 'circuit_open', message: string): null {
+    const error = { code: cause === 'no_container' ? 'unreachable' : 'inference_failed', message };
+    this.#counters.dropped(cause, error);
+    if (this.#saidWhy !== cause) this.#emit(frame, NOTHING, error);
+    this.#saidWhy = cause;
+    return null;
+  }
+
+  #giveUpWaiting(): void {
+    this.#options.access.withdraw(this.#claim);
+    if (this.#waiting) this.#counters.dropped('stopped');
+    this.#waiting = null;
+  }
+
+  #emit(frame: CameraFrame, { detections, metadata }: Pick<Look, 'detections' | 'metadata'>, error: LookError | null, budget: LatencyBudget | null = null): void {
+    this.#options.onLook({
+      camera_id: this.cameraId, model_id: this.modelId, frame_id: frame.frameId, captured_at: frame.capturedAtUs / 1e6,
+      pts_us: frame.ptsUs, epoch: frame.epoch, width: frame.width, height: frame.height,
+      detections, metadata, error: error?.message ?? null, error_code: error?.code ?? null,
+    }, frame, budget);
+  }
+}
+
+/** Whether the container works. What became of the frame, and that it is away or asked too much, say nothing of that. */
+function reportOf(outcome: LookOutcome): LookReport {
+  if (outcome.result === 'answered') return 'succeeded';
+  const { code } = outcome.error;
+  return code === 'inference_failed' || code === 'timeout' || (outcome.result === 'dropped' && outcome.cause === 'error') ? 'failed' : 'unknown';
+}
