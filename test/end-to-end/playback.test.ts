@@ -63,7 +63,7 @@ class Site {
     }), 'test');
     this.kernel = await Kernel.start({ settings, logger });
     this.server = await startServer({
-      host: '127.0.0.1', port: 0, socketDirectory: this.folder, models: [], pageDirectory: join(this.folder, 'page'), logger,
+      host: '127.0.0.1', port: 0, socketDirectory: this.folder, models: [], pageDirectory: join(this.folder, 'page'), logger, store: { kind: 'sqlite', file: join(this.folder, 'ruth.sqlite') },
       authorizeView: async (_request, cameraId) => { if (cameraId === this.forbidden) throw new RuthError('forbidden', 'not this camera'); },
     });
     this.url = this.server.url;

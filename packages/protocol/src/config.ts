@@ -83,6 +83,9 @@ export const RuthConfig = Type.Object({
   }, { ...strict, description: 'Where sockets, frames, models and what is remembered are' })),
   log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'The least that is logged; info unless told' })),
   recording: Type.Optional(RecordingConfig),
+  events: Type.Optional(Type.Object({
+    max_age_days: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 36_500, description: 'Days after which an event goes that no recording belongs to; as recording.max_age_days, or 30, unless told' })),
+  }, { ...strict, description: 'How long events are kept; one that a recording belongs to goes with it' })),
   live: Type.Optional(LiveConfig),
   decoding: Type.Optional(Type.Object({
     hardware: Type.Optional(Type.Enum(['auto', 'none', 'vaapi', 'cuda'], { description: 'Decoder hardware; none unless told. Where it is missing or fails, software decodes and the log says so' })),

@@ -51,6 +51,9 @@ export const ERRORS = {
   // live
   webrtc_unavailable: { httpStatus: 503, retryable: true, advice: 'Watch over the page itself meanwhile; see the kernel log for why there is no WebRTC.' },
   unsupported_codec: { httpStatus: 415, retryable: false, advice: 'Choose another way to watch: WebRTC carries H.264 alone.' },
+  // the server's store
+  store_unavailable: { httpStatus: 503, retryable: true, advice: 'Check the data directory, or the database that DATABASE_URL names; see the log of the server.' },
+  conflict: { httpStatus: 409, retryable: true, advice: 'Somebody else changed it meanwhile; look at it anew.' },
   // everything else
   not_found: { httpStatus: 404, retryable: false, advice: 'Check the address.' },
   forbidden: { httpStatus: 403, retryable: false, advice: 'Ask an administrator for the permission.' },

@@ -5,6 +5,7 @@ export * from './config.ts';
 export * from './control.ts';
 export * from './errors.ts';
 export * from './event-envelope.ts';
+export * from './event-search.ts';
 export * from './events.ts';
 export * from './ground-plane.ts';
 export * from './ids.ts';

@@ -66,6 +66,8 @@ export interface Settings {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Null: nothing is recorded. */
   readonly recording: RecordingSettings | null;
+  /** Null: as long as recordings. */
+  readonly events: { readonly maxAgeDays: number | null };
   readonly live: LiveSettings;
   readonly decoding: { readonly hardware: 'auto' | 'none' | 'vaapi' | 'cuda' };
   readonly cameras: readonly CameraSettings[];
@@ -107,6 +109,7 @@ export function parseSettings(text: string, file: string): Settings {
       directory: config.recording.directory, segmentS: config.recording.segment_s ?? 10, ...retentionOf(config.recording),
       minFreeBytes: (config.recording.min_free_gb ?? 2) * BYTES_PER_GB,
     },
+    events: { maxAgeDays: config.events?.max_age_days ?? null },
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),

@@ -10,13 +10,16 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type
 import Type from 'typebox';
 import packageJson from '../package.json' with { type: 'json' };
 import { viewGuard, type AuthorizeView } from './authorization.ts';
-import { EventFollower } from './event-follower.ts';
-import { LiveHub } from './live-hub.ts';
+import { EventIntake } from './events/event-intake.ts';
+import { EventKeeper } from './events/event-keeper.ts';
+import { addEvents } from './events/event-routes.ts';
+import { LiveHub } from './events/live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
-import { addMetrics } from './metrics.ts';
+import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
+import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
 import { lookAtSystem } from './system-health.ts';
 import { Upstream } from './upstream.ts';
 import { addWhep } from './webrtc-proxy.ts';
@@ -30,6 +33,9 @@ export interface ServerOptions {
   readonly models: readonly string[];
   /** Where the built page is. */
   readonly pageDirectory: string;
+  readonly store: StoreAddress;
+  /** Of events that no recording belongs to; null: kept for ever. */
+  readonly eventMaxAgeDays?: number | null;
   readonly logger: Logger;
   /** Who may see which camera, live or recorded; everyone unless given. */
   readonly authorizeView?: AuthorizeView;
@@ -41,27 +47,32 @@ export interface RunningServer extends AsyncDisposable {
   readonly hub: LiveHub;
 }
 
-/** Starts to listen. Throws `socket_in_use` where the port is taken. Disposing it ends every connection. */
+/** Starts to listen. Throws `socket_in_use` where the port is taken, `store_unavailable`. Disposing it ends every connection. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { logger } = options;
   const kernel = new Upstream('kernel', kernelSocketPath(options.socketDirectory));
   const core = new Upstream('core', coreSocketPath(options.socketDirectory));
   const hub = new LiveHub();
-  const followers = [
-    new EventFollower({ name: 'core', socketPath: core.socketPath, logger, event: validator(CoreEvent), onEvent: (event, text) => hub.publish(event, text) }),
-    new EventFollower({ name: 'kernel', socketPath: kernel.socketPath, logger, event: validator(KernelEvent), onEvent: (event, text) => hub.publish(event, text) }),
-  ];
-  const app = await buildApp(options, kernel, core, hub);
+  const store = await openStore(options.store);
+  logger.info(`the store is ${describeAddress(options.store)}`);
+  const intakes = await Promise.all([
+    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger }),
+    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger }),
+  ]);
+  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, utcMs: Date.now });
+  const counters = { hub, keeper, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const app = await buildApp(options, kernel, core, counters, store);
   const stop = new AbortController();
   let url: string;
   try {
     url = await app.listen({ host: options.host, port: options.port });
   } catch (cause) {
     await app.close();
+    await store[Symbol.asyncDispose]();
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
   }
-  const following = Promise.all(followers.map((follower) => follower.run(stop.signal)));
+  const following = Promise.all([...intakes, keeper].map((task) => task.run(stop.signal)));
   return {
     url, hub,
     async [Symbol.asyncDispose]() {
@@ -69,15 +80,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       for (const client of app.websocketServer.clients) client.terminate();
       await app.close();
       await following;
+      await store[Symbol.asyncDispose]();
       await Promise.all([kernel[Symbol.asyncDispose](), core[Symbol.asyncDispose]()]);
     },
   };
 }
 
-async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream, hub: LiveHub): Promise<FastifyInstance> {
+async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream, counters: ServerCounters, store: Store): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app: FastifyInstance = fastify({
     loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, requestTimeout: 10_000, forceCloseConnections: true,
+    // What a request says beyond its schema is a mistake to be told, not to be dropped.
+    ajv: { customOptions: { removeAdditional: false } },
   });
   app.setErrorHandler((error: FastifyError | RuthError, request, reply) => {
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
@@ -89,8 +103,9 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
-  addMetrics(app, { ...options, kernel, core, hub });
-  addLive(app, kernel, hub, options.authorizeView);
+  addEvents(app, store);
+  addMetrics(app, { ...options, kernel, core, counters });
+  addLive(app, kernel, counters.hub, options.authorizeView);
   addRecordings(app, kernel, options.authorizeView);
   await app.register(async (routes) => addWhep(routes, kernel, viewGuard(options.authorizeView)));
   await servePage(app, options.pageDirectory);

@@ -4,13 +4,15 @@ import { HealthResponse, isId, modelSocketPath, ModelStatus, validator } from '@
 import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, type Metric } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { LiveHub } from './live-hub.ts';
+import type { EventKeeper } from './events/event-keeper.ts';
+import type { EventRecorder } from './events/event-recorder.ts';
+import type { LiveHub } from './events/live-hub.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
   readonly kernel: Upstream;
   readonly core: Upstream;
-  readonly hub: LiveHub;
+  readonly counters: ServerCounters;
   readonly socketDirectory: string;
   /** Ids of the models that shall run; those that core found beside them are asked too. */
   readonly models: readonly string[];
@@ -58,18 +60,35 @@ export const NODE_METRICS: readonly Metric<NodeSnapshot>[] = [
   container('gauge', 'process_resident_memory_bytes', 'Resident memory of the process', counter('process_resident_bytes')),
 ];
 
-export const SERVER_METRICS: readonly Metric<LiveHub>[] = [
-  { name: 'pages', type: 'gauge', help: 'Pages that follow events', values: (hub) => [[{}, hub.clientCount]] },
-  { name: 'events_sent_total', type: 'counter', help: 'Events sent to pages', values: ({ counters }) => [[{}, counters.sent]] },
-  { name: 'events_superseded_total', type: 'counter', help: 'Events that a slow page did not get because a newer one took their place', values: ({ counters }) => [[{}, counters.superseded]] },
-  { name: 'pages_disconnected_total', type: 'counter', help: 'Pages that were too slow and were disconnected', values: ({ counters }) => [[{}, counters.disconnectedSlow]] },
-  { name: 'pages_refused_total', type: 'counter', help: 'Pages that came when there were too many', values: ({ counters }) => [[{}, counters.refused]] },
+/** What the server counts of itself. */
+export interface ServerCounters {
+  readonly hub: LiveHub;
+  readonly recorders: readonly { readonly source: string; readonly recorder: EventRecorder }[];
+  readonly keeper: EventKeeper;
+}
+
+const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
+const ofRecorders = (type: 'gauge' | 'counter', name: string, help: string, of: (recorder: EventRecorder) => number): Metric<ServerCounters> => ({
+  name, type, help, labels: ['source'], values: ({ recorders }) => recorders.map(({ source, recorder }) => [{ source }, of(recorder)]),
+});
+
+export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
+  ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
+  ofPages('counter', 'events_sent_total', 'Events sent to pages', ({ counters }) => counters.sent),
+  ofPages('counter', 'events_superseded_total', 'Events that a slow page did not get because a newer one took their place', ({ counters }) => counters.superseded),
+  ofPages('counter', 'pages_disconnected_total', 'Pages that were too slow and were disconnected', ({ counters }) => counters.disconnectedSlow),
+  ofPages('counter', 'pages_refused_total', 'Pages that came when there were too many', ({ counters }) => counters.refused),
+  ofRecorders('counter', 'events_stored_total', 'Events stored, by whose they are', ({ counters }) => counters.stored),
+  ofRecorders('gauge', 'events_waiting', 'Events that wait for the store', (recorder) => recorder.waiting),
+  ofRecorders('counter', 'store_failures_total', 'Batches that the store did not take; they are tried again', ({ counters }) => counters.failures),
+  ofRecorders('counter', 'store_behind_total', 'Times that too many events waited, so that they were fetched again later', ({ counters }) => counters.lettingGo),
+  { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 
 export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
-  const { kernel, core, hub } = options;
+  const { kernel, core, counters } = options;
   const containers = new Containers(options);
-  const own = new Metrics('ruth_server_', () => hub, [...SERVER_METRICS, ...processMetrics()]);
+  const own = new Metrics('ruth_server_', () => counters, [...SERVER_METRICS, ...processMetrics()]);
   let snapshot: NodeSnapshot;
   const node = new Metrics('ruth_', () => snapshot, NODE_METRICS);
   const textOf = (part: Upstream): Promise<string | null> => part.get('/v1/metrics', text).catch(() => null);

@@ -115,7 +115,7 @@ describe('a server on loopback', () => {
     await using place = await startPlace();
     const { startServer } = await import('@ruth/server');
     const { createLogger } = await import('@ruth/transport');
-    const options = { host: '127.0.0.1', port: Number(new URL(place.url).port), socketDirectory: place.directory, models: [], pageDirectory: place.directory, logger: createLogger('server', 'fatal') };
+    const options = { host: '127.0.0.1', port: Number(new URL(place.url).port), socketDirectory: place.directory, models: [], pageDirectory: place.directory, store: { kind: 'sqlite' as const, file: `${place.directory}/ruth.sqlite` }, logger: createLogger('server', 'fatal') };
     await assert.rejects(startServer(options), { code: 'socket_in_use', message: /RUTH_HTTP_PORT/ });
   });
 

@@ -9,7 +9,7 @@ import { camera, look, startCore, startKernel, startPlace, until } from './stand
 
 const quiet = { models: () => [], subscriptions: () => [], latest: () => [] };
 const detection = (id: number, modelId = 'detector', padding = ''): DetectionEvent => ({
-  id, version: 1, at: 1, type: 'detection',
+  id, version: 1, at: Date.now() / 1000, type: 'detection',
   look: look('front', modelId, id, { detections: [{ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 1, 1], attributes: { padding } }] }),
 });
 const modelUp = (id: number): ModelEvent => ({ id, version: 1, at: 1, type: 'model.up', model_id: 'detector', reason: null });
@@ -51,7 +51,7 @@ describe('the event WebSocket', () => {
     await first.close();
     await using second = await startCore(place.directory, quiet);
     await until(() => second.connections.length === 1, 'core is followed again');
-    assert.deepEqual([first.connections, second.connections], [[undefined], ['41']]);
+    assert.deepEqual([first.connections, second.connections], [['0'], ['41']]);
     second.publish(modelUp(42));
     await until(() => events.length === 2, 'the second event is there');
     socket.terminate();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus,
+  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type AuthorizeView, type RunningServer } from '@ruth/server';
@@ -42,7 +42,7 @@ const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, err
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
 
 /** `live` gets each WebSocket of a camera's live view. */
-export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined): Promise<StandInWithEvents<KernelEvent>> {
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off'): Promise<StandInWithEvents<KernelEvent>> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
   app.get('/v1/health', () => health('kernel'));
@@ -53,6 +53,10 @@ export async function startKernel(directory: string, cameras: () => CameraStatus
       if (!cameras().some((known) => known.camera_id === request.params.id)) return reply.code(404).send(notFound(request.params.id));
     },
   }, (socket, request) => live(socket, request.params.id));
+  app.get<{ Params: { id: string } }>('/v1/cameras/:id/timeline', (request, reply) => {
+    const answer = timeline?.(request.params.id) ?? 'recording_off';
+    return answer === 'recording_off' ? reply.code(409).send({ error: 'nothing is recorded', error_code: answer } satisfies ErrorBody) : answer;
+  });
   const events = serveEvents(app);
   await app.listen({ path: kernelSocketPath(directory) });
   const close = async (): Promise<void> => {
@@ -101,7 +105,7 @@ function serveEvents(app: FastifyInstance): { connections: (string | undefined)[
   });
   return {
     connections,
-    publish(event) { for (const stream of streams) stream.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`); },
+    publish(event) { for (const stream of streams) stream.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`); },
     end() { for (const stream of streams) stream.destroy(); },
   };
 }
@@ -112,7 +116,7 @@ export interface Place extends AsyncDisposable { readonly directory: string; rea
 export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; authorizeView?: AuthorizeView } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
-    host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, logger: createLogger('server', 'fatal'),
+    host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, store: { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'),
     ...(over.authorizeView ? { authorizeView: over.authorizeView } : {}),
   });
   return {

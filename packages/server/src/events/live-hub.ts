@@ -3,7 +3,7 @@
 // Other events are never dropped; a client that lets too many of them pile up is disconnected with a reason.
 import type { CoreEvent, KernelEvent } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
-import { keepAlive } from './keep-alive.ts';
+import { keepAlive } from '../keep-alive.ts';
 
 /** Bytes on their way to a client that it has not yet acknowledged; what comes later waits here, where it can be replaced. */
 const WINDOW_BYTES = 128 * 1024;
@@ -41,6 +41,9 @@ function supersedingKey(event: CoreEvent | KernelEvent): string | null {
   if (event.type === 'track.updated') return `track ${event.camera_id} ${event.model_id} ${event.track.id}`;
   return null;
 }
+
+/** A newer event may take its place. */
+export const isSuperseded = (event: CoreEvent | KernelEvent): boolean => supersedingKey(event) !== null;
 
 class LiveClient {
   readonly #socket: WebSocket;

@@ -1,5 +1,5 @@
-// Follows the ordered event stream of another process for as long as the server runs. After a break it comes back with its
-// last id, so that nothing is missed that the other still holds; between attempts it waits longer and longer, with jitter.
+// Follows the ordered event stream of another process for as long as the server runs. After a break it asks for what comes after
+// what was taken, so that nothing is missed that the other still holds; between attempts it waits longer and longer, with jitter.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
@@ -10,7 +10,6 @@ import { Agent, fetch } from 'undici';
 /** The other side sends a comment at least every 15 s; a connection silent for longer is dead. */
 const SILENCE_LIMIT_MS = 45_000;
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
-const EVENT_NAMES = ['message', 'detection', 'model.up', 'model.down', 'camera.up', 'camera.down', 'track.started', 'track.updated', 'track.ended', 'recording.gap', 'recording.storage', 'gap'];
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 3000 });
 
 export interface EventFollowerOptions<E> {
@@ -19,6 +18,10 @@ export interface EventFollowerOptions<E> {
   readonly socketPath: string;
   readonly logger: Logger;
   readonly event: Validator<E>;
+  /** Id of the event after which the other side is to begin. */
+  after(): number;
+  /** A connection is open, and events follow. */
+  onOpen(): void;
   /** `text` is the event as it was written. */
   onEvent(event: E, text: string): void;
 }
@@ -26,7 +29,7 @@ export interface EventFollowerOptions<E> {
 export class EventFollower<E> {
   readonly counters = { events: 0, invalid: 0, connections: 0 };
   readonly #options: EventFollowerOptions<E>;
-  #lastEventId: string | null = null;
+  #end: (() => void) | null = null;
 
   constructor(options: EventFollowerOptions<E>) {
     this.#options = options;
@@ -46,6 +49,9 @@ export class EventFollower<E> {
     await agent.destroy();
   }
 
+  /** Ends the connection; the next one asks anew after what it is to begin. */
+  restart(): void { this.#end?.(); }
+
   /** One connection, from its attempt to its end. True where it was open. */
   #runOnce(agent: Agent, signal: AbortSignal): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -56,25 +62,25 @@ export class EventFollower<E> {
       source.close();
       resolve(opened);
     };
+    this.#end = end;
     signal.addEventListener('abort', end, { once: true });
     source.addEventListener('error', end);
     source.addEventListener('open', () => {
       opened = true;
       this.counters.connections++;
+      this.#options.onOpen();
       this.#options.logger.info(`following the events of ${this.#options.name}`);
     });
-    for (const name of EVENT_NAMES) source.addEventListener(name, (message: MessageEvent<string>) => this.#receive(message));
+    source.addEventListener('message', (message: MessageEvent<string>) => this.#receive(message));
     return promise;
   }
 
   #fetch(agent: Agent, url: string | URL, init: EventSourceFetchInit): ReturnType<typeof fetch> {
-    const headers: Record<string, string> = { ...init.headers };
-    if (this.#lastEventId !== null) headers['last-event-id'] = this.#lastEventId;
+    const headers = { ...init.headers, 'last-event-id': String(Math.max(0, this.#options.after())) };
     return fetch(url, { headers, signal: init.signal as AbortSignal, dispatcher: agent });
   }
 
-  #receive({ data, lastEventId }: MessageEvent<string>): void {
-    if (lastEventId !== '') this.#lastEventId = lastEventId;
+  #receive({ data }: MessageEvent<string>): void {
     let event: unknown;
     try {
       event = JSON.parse(data);

@@ -1,0 +1,70 @@
+// The server's stored events and tracks: what is asked of them, and what is answered.
+import Type, { type Static } from 'typebox';
+import { CoreEvent, KernelEvent } from './events.ts';
+import { ID_PATTERN } from './ids.ts';
+import { TrackEvent } from './track-events.ts';
+
+const Count = Type.Integer({ minimum: 0 });
+const Time = Type.Number({ description: 'UTC, seconds' });
+const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+/** `camera=a` or `camera=a&camera=b`: any of them. */
+const anyOf = <S extends Type.TSchema>(schema: S, description: string) => Type.Optional(Type.Union([schema, Type.Array(schema, { minItems: 1, maxItems: 256 })], { description }));
+const Id = Type.String({ pattern: ID_PATTERN });
+const Name = Type.String({ minLength: 1, maxLength: 128 });
+
+const time = {
+  start: Type.Optional(Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds, included; the beginning unless told' })),
+  end: Type.Optional(Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds, not included; no end unless told' })),
+};
+const page = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: '50 unless told' })),
+  cursor: Type.Optional(Type.String({ maxLength: 256, description: 'next_cursor of the page before' })),
+};
+const kind = {
+  camera: anyOf(Id, 'Of these cameras'), model: anyOf(Id, 'Of what these models saw'), class: anyOf(Name, 'Of objects of these classes'),
+  type: anyOf(Name, 'Of these types, e.g. line.crossed'), zone: anyOf(Id, 'In these zones, or over these lines'), rule: anyOf(Id, 'Of alerts of these rules'),
+};
+
+/** GET /api/v1/events */
+export const EventQuery = Type.Object({ ...kind, min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })), ...time, ...page }, { additionalProperties: false });
+export type EventQuery = Static<typeof EventQuery>;
+
+export const StoredEvent = Type.Object({
+  event_id: Type.Integer({ minimum: 1, description: 'Given when it was stored' }),
+  source: Type.Enum(['core', 'kernel'], { description: 'Whose `event.id` it is' }),
+  at: Type.Number({ description: 'UTC, seconds: when what it tells was seen, or happened' }),
+  type: Type.String(), camera_id: Nullable(Type.String()), model_id: Nullable(Type.String()), class_name: Nullable(Type.String()),
+  zones: Type.Array(Type.String({ description: 'Of zones, or of the line' })), rule: Nullable(Type.String()), score: Nullable(Type.Number()),
+  event: Type.Union([...CoreEvent.anyOf, ...KernelEvent.anyOf], { description: 'As it was emitted' }),
+});
+export type StoredEvent = Static<typeof StoredEvent>;
+
+/** Newest first. */
+export const EventPage = Type.Object({ events: Type.Array(StoredEvent), next_cursor: Nullable(Type.String()) });
+export type EventPage = Static<typeof EventPage>;
+
+export const EVENT_DIMENSIONS = ['camera', 'model', 'class', 'type', 'zone', 'rule'] as const;
+/** GET /api/v1/events/counts */
+export const EventCountQuery = Type.Object({
+  ...kind,
+  start: Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds; the hour it lies in is the first' }), end: Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds; not included' }),
+  by: Type.Optional(Type.Enum([...EVENT_DIMENSIONS], { description: 'One count for each of these; all together unless told' })),
+}, { additionalProperties: false });
+export type EventCountQuery = Static<typeof EventCountQuery>;
+
+/** Of whole hours; one without events is not there. An event in two zones counts in both. */
+export const EventCounts = Type.Object({ counts: Type.Array(Type.Object({ hour: Type.Number({ description: 'UTC seconds, its beginning' }), value: Nullable(Type.String({ description: 'The camera, model, ... of these' })), events: Count })) });
+export type EventCounts = Static<typeof EventCounts>;
+
+/** GET /api/v1/tracks */
+export const TrackQuery = Type.Object({ camera: kind.camera, model: kind.model, class: kind.class, min_score: EventQuery.properties.min_score, ...time, ...page }, { additionalProperties: false });
+export type TrackQuery = Static<typeof TrackQuery>;
+
+export const StoredTrack = Type.Object({
+  camera_id: Type.String(), model_id: Type.String(), track_id: Type.Integer({ minimum: 1 }), first_seen: Time, last_seen: Time, class_name: Type.String(), score: Type.Number(),
+  end_reason: Nullable(Type.String({ description: 'Null while it lives' })), event: TrackEvent,
+});
+export type StoredTrack = Static<typeof StoredTrack>;
+/** Newest first, by when they began. */
+export const TrackPage = Type.Object({ tracks: Type.Array(StoredTrack), next_cursor: Nullable(Type.String()) });
+export type TrackPage = Static<typeof TrackPage>;

@@ -1,0 +1,59 @@
+// The events of one process on their way in: to the store, each exactly once, and to the pages that listen, as they come. The pages
+// do not wait for the store, and the store not for the pages.
+import type { CoreEvent, KernelEvent, Validator } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import type { EventSource, Store } from '../store/index.ts';
+import { EventFollower } from './event-follower.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { isSuperseded, type LiveHub } from './live-hub.ts';
+
+/** What a newer one would take the place of is not live any more when it comes this late: the server was away. */
+const LIVE_WITHIN_S = 5;
+
+export interface EventIntakeOptions<E> {
+  readonly source: EventSource;
+  readonly socketPath: string;
+  readonly event: Validator<E>;
+  readonly store: Store;
+  readonly hub: LiveHub;
+  readonly logger: Logger;
+}
+
+export class EventIntake<E extends CoreEvent | KernelEvent> {
+  readonly source: EventSource;
+  readonly recorder: EventRecorder;
+  readonly #follower: EventFollower<E>;
+  readonly #hub: LiveHub;
+  #publishedId = -1;
+
+  private constructor({ source, socketPath, event, store, hub, logger }: EventIntakeOptions<E>, position: EventRecorder['position']) {
+    this.source = source;
+    this.#hub = hub;
+    this.recorder = new EventRecorder({ source, store, logger, position, resume: () => this.#follower.restart() });
+    this.#follower = new EventFollower<E>({
+      name: source, socketPath, logger, event,
+      after: () => this.recorder.position.lastId,
+      onOpen: () => this.recorder.opened(),
+      onEvent: (received, text) => this.#receive(received, text),
+    });
+  }
+
+  /** Begins where the store is. Throws `store_unavailable`. */
+  static async begin<E extends CoreEvent | KernelEvent>(options: EventIntakeOptions<E>): Promise<EventIntake<E>> {
+    return new EventIntake(options, await options.store.write('positionOf', options.source));
+  }
+
+  /** Ends when `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#follower.run(signal), this.recorder.run(signal)]);
+  }
+
+  #receive(event: E, text: string): void {
+    this.recorder.offer(event, text);
+    // Sent again for the store.
+    if (event.id <= this.#publishedId && event.type !== 'gap') return;
+    this.#publishedId = event.id;
+    if (isSuperseded(event) && event.at < Date.now() / 1000 - LIVE_WITHIN_S) return;
+    this.#hub.publish(event, text);
+  }
+}

@@ -1,0 +1,97 @@
+// Stored events and tracks over HTTP: searched, counted, one by one.
+import {
+  ErrorBody, EventCountQuery, EventCounts, EventQuery, RuthError, TrackQuery, type EVENT_DIMENSIONS, type EventPage, type StoredEvent, type StoredTrack, type TrackPage,
+} from '@ruth/protocol';
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { cursorText, HOUR_US, parseCursor, type EventSeries, type FoundEvent, type FoundTrack, type SeriesFilter, type Store, type TimeRange, type TrackSearch } from '../store/index.ts';
+
+/** A year. */
+const MOST_HOURS = 24 * 366;
+
+export function addEvents(app: FastifyInstance, store: Store): void {
+  app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async ({ query }): Promise<EventPage> => {
+    const { events, next } = await store.read('searchEvents', {
+      ...seriesFilter(query), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
+    });
+    return { events: events.map(storedEvent), next_cursor: next && cursorText(next) };
+  });
+  app.get<{ Querystring: EventCountQuery }>('/api/v1/events/counts', { schema: { querystring: EventCountQuery, response: { 200: EventCounts, default: ErrorBody } } }, async ({ query }): Promise<EventCounts> => {
+    const range = timeRange(query);
+    if (range.endUs - range.startUs > MOST_HOURS * HOUR_US) throw new RuthError('bad_request', `start and end are more than ${MOST_HOURS} hours apart`);
+    const { counts, series } = await store.read('countEvents', { ...seriesFilter(query), ...range });
+    const valuesOf = new Map(series.map((one) => [one.id, valuesBy(one, query.by)]));
+    const sums = new Map<string, EventCounts['counts'][number]>();
+    for (const { hour, seriesId, events } of counts) {
+      for (const value of valuesOf.get(seriesId) ?? []) {
+        const key = `${hour} ${value}`;
+        const sum = sums.get(key) ?? { hour: hour * HOUR_US / 1e6, value, events: 0 };
+        sum.events += events;
+        sums.set(key, sum);
+      }
+    }
+    return { counts: [...sums.values()] };
+  });
+  const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
+  app.get<{ Params: { id: number } }>('/api/v1/events/:id', { schema: { params } }, async ({ params: { id } }): Promise<StoredEvent> => {
+    const found = await store.read('event', id);
+    if (!found) throw new RuthError('not_found', `there is no event ${id}; it may be too old to be kept`);
+    return storedEvent(found);
+  });
+  app.get<{ Querystring: TrackQuery }>('/api/v1/tracks', { schema: { querystring: TrackQuery } }, async ({ query }): Promise<TrackPage> => {
+    const { tracks, next } = await store.read('searchTracks', {
+      cameras: list(query.camera), models: list(query.model), classes: list(query.class), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50,
+      cursor: query.cursor === undefined ? null : parseTrackCursor(query.cursor),
+    });
+    return { tracks: tracks.map(storedTrack), next_cursor: next && Buffer.from(JSON.stringify([next.firstUs, next.camera, next.model, next.trackId])).toString('base64url') };
+  });
+}
+
+const list = (value: string | string[] | undefined): string[] | null => (value === undefined ? null : Array.isArray(value) ? value : [value]);
+const orNull = (text: string): string | null => (text === '' ? null : text);
+const zonesOf = (series: EventSeries): string[] => (series.zones === '' ? [] : series.zones.split(','));
+
+function seriesFilter(query: Pick<EventQuery, 'camera' | 'model' | 'class' | 'type' | 'zone' | 'rule'>): SeriesFilter {
+  return { cameras: list(query.camera), models: list(query.model), classes: list(query.class), types: list(query.type), zones: list(query.zone), rules: list(query.rule) };
+}
+
+/** Throws `bad_request` where the end is before the start. */
+function timeRange({ start = 0, end = 1e10 }: { start?: number; end?: number }): TimeRange {
+  if (end <= start) throw new RuthError('bad_request', `end (${end}) must be after start (${start})`);
+  return { startUs: Math.round(start * 1e6), endUs: Math.round(end * 1e6) };
+}
+
+function storedEvent({ id, source, atUs, score, series, body }: FoundEvent): StoredEvent {
+  return {
+    event_id: id, source, at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
+    zones: zonesOf(series), rule: orNull(series.rule), score, event: JSON.parse(body) as StoredEvent['event'],
+  };
+}
+
+function storedTrack(track: FoundTrack): StoredTrack {
+  return {
+    camera_id: track.camera, model_id: track.model, track_id: track.track_id, first_seen: track.first_us / 1e6, last_seen: track.last_us / 1e6,
+    class_name: track.class_name, score: track.score, end_reason: track.end_reason, event: JSON.parse(track.body) as StoredTrack['event'],
+  };
+}
+
+function valuesBy(series: EventSeries, by: (typeof EVENT_DIMENSIONS)[number] | undefined): (string | null)[] {
+  switch (by) {
+    case undefined: return [null];
+    case 'camera': return [orNull(series.camera)];
+    case 'model': return [orNull(series.model)];
+    case 'class': return [orNull(series.class_name)];
+    case 'type': return [series.type];
+    case 'zone': return zonesOf(series).length === 0 ? [null] : zonesOf(series);
+    case 'rule': return [orNull(series.rule)];
+  }
+}
+
+/** Throws `bad_request`. */
+function parseTrackCursor(text: string): TrackSearch['cursor'] {
+  try {
+    const [firstUs, camera, model, trackId] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
+    if (Number.isSafeInteger(firstUs) && typeof camera === 'string' && typeof model === 'string' && Number.isSafeInteger(trackId)) return { firstUs: firstUs as number, camera, model, trackId: trackId as number };
+  } catch { /* said below */ }
+  throw new RuthError('bad_request', `${JSON.stringify(text.slice(0, 40))} is no cursor; take next_cursor of the page before`);
+}

@@ -1,0 +1,101 @@
+// Writes batches of events, each exactly once: the position in the stream of their source moves in the same transaction, and only
+// from where the writer believes it to be.
+import { RuthError } from '@ruth/protocol/base';
+import type { Insertable } from 'kysely';
+import type { Database } from './database.ts';
+import { SeriesIndex, type SeriesKey } from './event-series.ts';
+import type { EventSource, TracksTable } from './tables.ts';
+
+/** Where in the stream of a source. */
+export interface StreamPosition { readonly epoch: number; readonly lastId: number }
+
+/** An event as the store has it. */
+export interface EventRow {
+  readonly sourceId: number;
+  readonly atUs: number;
+  readonly score: number | null;
+  readonly series: SeriesKey;
+  readonly body: string;
+}
+
+export interface EventBatch {
+  readonly source: EventSource;
+  /** Where the writer believes the store to be. */
+  readonly after: StreamPosition;
+  /** Where it is with this batch in it. */
+  readonly position: StreamPosition;
+  readonly events: readonly EventRow[];
+  /** New, or known ones that went on. */
+  readonly tracks: readonly Insertable<TracksTable>[];
+}
+
+const HOUR_US = 3600e6;
+/** So many rows in one statement. */
+const ROWS = 128;
+
+export async function positionOf(database: Database, source: EventSource): Promise<StreamPosition> {
+  const { epoch, last_id: lastId } = await database.selectFrom('followed').selectAll().where('source', '=', source).executeTakeFirstOrThrow();
+  return { epoch, lastId };
+}
+
+export class EventWriter {
+  readonly #database: Database;
+  #series = new SeriesIndex();
+
+  constructor(database: Database) { this.#database = database; }
+
+  /** Throws `conflict` where the store is not where the batch believes it to be; then nothing is written. */
+  async append(batch: EventBatch): Promise<void> {
+    try {
+      await this.#database.transaction().execute((transaction) => this.#write(transaction, batch));
+    } catch (error) {
+      // Series that were added went with the transaction.
+      this.#series = new SeriesIndex();
+      throw error;
+    }
+  }
+
+  async #write(database: Database, { source, after, position, events, tracks }: EventBatch): Promise<void> {
+    const { numUpdatedRows } = await database.updateTable('followed').set({ epoch: position.epoch, last_id: position.lastId })
+      .where('source', '=', source).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
+    if (numUpdatedRows !== 1n) throw new RuthError('conflict', `events of ${source} were stored by another server, or before`);
+    const seriesIds = await this.#series.idsOf(database, events.map(({ series }) => series));
+    const rows = events.map(({ sourceId, atUs, score, body }, index) => ({ source, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
+    for (const some of chunks(rows)) await database.insertInto('events').values(some).execute();
+    await this.#count(database, rows);
+    for (const some of chunks(newestOfEach(tracks))) {
+      await database.insertInto('tracks').values(some).onConflict((conflict) => conflict.columns(['camera', 'model', 'first_us', 'track_id']).doUpdateSet((row) => ({
+        last_us: row.ref('excluded.last_us'), class_name: row.ref('excluded.class_name'), score: row.ref('excluded.score'), body: row.ref('excluded.body'), end_reason: row.ref('excluded.end_reason'),
+      }))).execute();
+    }
+  }
+
+  async #count(database: Database, rows: readonly { readonly series_id: number; readonly at_us: number; readonly score: number | null }[]): Promise<void> {
+    const hours = new Map<string, { hour: number; series_id: number; events: number; max_score: number }>();
+    for (const { series_id, at_us, score } of rows) {
+      const hour = Math.floor(at_us / HOUR_US);
+      const key = `${hour} ${series_id}`;
+      const known = hours.get(key);
+      if (!known) hours.set(key, { hour, series_id, events: 1, max_score: score ?? 0 });
+      else {
+        known.events++;
+        known.max_score = Math.max(known.max_score, score ?? 0);
+      }
+    }
+    for (const some of chunks([...hours.values()])) {
+      await database.insertInto('event_hours').values(some).onConflict((conflict) => conflict.columns(['hour', 'series_id']).doUpdateSet((row) => ({
+        events: row('event_hours.events', '+', row.ref('excluded.events')),
+        max_score: row.case().when('excluded.max_score', '>', row.ref('event_hours.max_score')).then(row.ref('excluded.max_score')).else(row.ref('event_hours.max_score')).end(),
+      }))).execute();
+    }
+  }
+}
+
+/** One statement may change a row once only. */
+function newestOfEach(tracks: readonly Insertable<TracksTable>[]): Insertable<TracksTable>[] {
+  return [...new Map(tracks.map((track) => [`${track.camera} ${track.model} ${track.first_us} ${track.track_id}`, track])).values()];
+}
+
+function* chunks<T>(rows: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < rows.length; at += ROWS) yield rows.slice(at, at + ROWS);
+}

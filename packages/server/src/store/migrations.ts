@@ -1,0 +1,54 @@
+// How the database comes to be what this version of Ruth expects, from nothing or from any older one. Never change a step that
+// was released: add one.
+import { RuthError } from '@ruth/protocol/base';
+import { type ColumnDataType, type Kysely, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { EVENT_SOURCES, type Tables } from './tables.ts';
+
+type Kind = 'sqlite' | 'postgres';
+type Step = (database: Kysely<never>, kind: Kind) => Promise<void>;
+
+/** What both databases call otherwise. */
+const bigInteger = (kind: Kind): ColumnDataType => (kind === 'sqlite' ? 'integer' : 'bigint');
+const real = (kind: Kind): ColumnDataType => (kind === 'sqlite' ? 'real' : 'double precision');
+const strict = (kind: Kind, options = 'strict') => (kind === 'sqlite' ? sql.raw(options) : sql``);
+
+const STEPS: Readonly<Record<string, Step>> = {
+  async '001-events'(database, kind) {
+    const big = bigInteger(kind);
+    await database.schema.createTable('followed').addColumn('source', 'text', (column) => column.primaryKey())
+      .addColumn('epoch', 'integer', (column) => column.notNull()).addColumn('last_id', big, (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+    for (const source of EVENT_SOURCES) await sql`insert into followed (source, epoch, last_id) values (${source}, 0, -1)`.execute(database);
+    let series = database.schema.createTable('event_series')
+      .addColumn('id', 'integer', (column) => (kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey().generatedAlwaysAsIdentity()));
+    const parts = ['type', 'camera', 'model', 'class_name', 'zones', 'rule'] as const;
+    for (const part of parts) series = series.addColumn(part, 'text', (column) => column.notNull());
+    await series.addUniqueConstraint('event_series_parts', [...parts] as never).modifyEnd(strict(kind)).execute();
+    await database.schema.createTable('events')
+      .addColumn('id', big, (column) => (kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey().generatedAlwaysAsIdentity()))
+      .addColumn('source', 'text', (column) => column.notNull()).addColumn('source_id', big, (column) => column.notNull())
+      .addColumn('series_id', 'integer', (column) => column.notNull().references('event_series.id')).addColumn('at_us', big, (column) => column.notNull())
+      .addColumn('score', real(kind)).addColumn('body', 'text', (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+    await database.schema.createIndex('events_by_time').on('events').columns(['at_us', 'id']).execute();
+    await database.schema.createIndex('events_by_series').on('events').columns(['series_id', 'at_us', 'score']).execute();
+    await database.schema.createTable('event_hours').addColumn('hour', 'integer', (column) => column.notNull()).addColumn('series_id', 'integer', (column) => column.notNull().references('event_series.id'))
+      .addColumn('events', 'integer', (column) => column.notNull()).addColumn('max_score', real(kind), (column) => column.notNull())
+      .addPrimaryKeyConstraint('event_hours_key', ['hour', 'series_id'] as never).modifyEnd(strict(kind, 'strict, without rowid')).execute();
+    await database.schema.createIndex('event_hours_by_series').on('event_hours').columns(['series_id', 'hour']).execute();
+    await database.schema.createTable('tracks').addColumn('camera', 'text', (column) => column.notNull()).addColumn('model', 'text', (column) => column.notNull())
+      .addColumn('track_id', big, (column) => column.notNull()).addColumn('first_us', big, (column) => column.notNull()).addColumn('last_us', big, (column) => column.notNull())
+      .addColumn('class_name', 'text', (column) => column.notNull()).addColumn('score', real(kind), (column) => column.notNull()).addColumn('body', 'text', (column) => column.notNull())
+      .addColumn('end_reason', 'text').addPrimaryKeyConstraint('tracks_key', ['camera', 'model', 'first_us', 'track_id'] as never).modifyEnd(strict(kind)).execute();
+    await database.schema.createIndex('tracks_by_time').on('tracks').columns(['first_us']).execute();
+  },
+};
+
+/** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */
+export async function migrate(database: Kysely<Tables>, kind: Kind): Promise<void> {
+  const migrations = Object.fromEntries(Object.entries(STEPS).map(([name, step]) => [name, { up: (transaction: Kysely<never>) => step(transaction, kind) }]));
+  const { error } = await new Migrator({ db: database, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  if (!error) return;
+  const missing = /previously executed migration (\S+) is missing/.exec((error as Error).message)?.[1];
+  if (missing === undefined) throw error as Error;
+  throw new RuthError('store_unavailable', `the store is of a newer Ruth (it has ${missing}); update Ruth, or name another data directory`, { cause: error });
+}

@@ -1,0 +1,158 @@
+// The store over both real databases, by the same tests: events are there exactly once, and are found whatever is asked.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { openStore, type EventBatch, type EventRow, type EventSearch, type SeriesKey, type Store, type StoreAddress } from '@ruth/server/store';
+import { postgresPrograms, startPostgres, type RunningPostgres } from './postgres.ts';
+
+const T0_US = Date.UTC(2026, 0, 5, 8, 0) * 1000;
+const MINUTE_US = 60e6;
+const HOUR_US = 3600e6;
+const series = (over: Partial<SeriesKey> = {}): SeriesKey => ({ type: 'zone.entered', camera: 'front', model: 'detector', class_name: 'person', zones: 'yard', rule: '', ...over });
+const row = (sourceId: number, atUs: number, over: Partial<SeriesKey> = {}, score: number | null = 0.9): EventRow => ({ sourceId, atUs, score, series: series(over), body: JSON.stringify({ id: sourceId }) });
+const ALL: EventSearch = { types: null, cameras: null, models: null, classes: null, zones: null, rules: null, minScore: null, startUs: 0, endUs: Number.MAX_SAFE_INTEGER, cursor: null, limit: 100 };
+const batch = (fromId: number, events: readonly EventRow[], over: Partial<EventBatch> = {}): EventBatch => ({
+  source: 'core', after: { epoch: 0, lastId: fromId }, position: { epoch: 0, lastId: events.at(-1)?.sourceId ?? fromId }, events, tracks: [], ...over,
+});
+const idsOf = async (store: Store, over: Partial<EventSearch>): Promise<number[]> => (await store.read('searchEvents', { ...ALL, ...over })).events.map(({ body }) => (JSON.parse(body) as { id: number }).id);
+
+const databases: { name: string; skip: string | false; open(): Promise<StoreAddress>; close(): Promise<void> }[] = [];
+{
+  let directory: string;
+  databases.push({
+    name: 'SQLite', skip: false,
+    open: async () => ({ kind: 'sqlite', file: join(directory = mkdtempSync(join(tmpdir(), 'ruth-store-')), 'ruth.sqlite') }),
+    close: async () => rmSync(directory, { recursive: true, force: true }),
+  });
+  const programs = postgresPrograms();
+  let postgres: RunningPostgres;
+  databases.push({
+    name: 'PostgreSQL', skip: programs === null && 'PostgreSQL is not installed (apt-get install postgresql)',
+    open: async () => ({ kind: 'postgres', url: (postgres = await startPostgres(programs!)).url }),
+    close: async () => postgres[Symbol.asyncDispose](),
+  });
+}
+
+for (const database of databases) {
+  describe(`the store in ${database.name}`, { skip: database.skip }, () => {
+    let address: StoreAddress;
+    let store: Store;
+    before(async () => {
+      address = await database.open();
+      store = await openStore(address);
+    });
+    after(async () => {
+      await store[Symbol.asyncDispose]();
+      await database.close();
+    });
+
+    it('holds events once, whatever the writer tries again, and says where it is', async () => {
+      assert.deepEqual(await store.read('positionOf', 'core'), { epoch: 0, lastId: -1 });
+      const first = batch(-1, [row(1, T0_US), row(2, T0_US + MINUTE_US)]);
+      await store.write('append', first);
+      await assert.rejects(store.write('append', first), { code: 'conflict' });
+      assert.deepEqual(await idsOf(store, {}), [2, 1]);
+      assert.deepEqual(await store.read('positionOf', 'core'), { epoch: 0, lastId: 2 });
+      assert.deepEqual(await store.read('positionOf', 'kernel'), { epoch: 0, lastId: -1 });
+    });
+
+    it('writes a batch whole or not at all', async () => {
+      const bad = { ...row(4, T0_US), body: null as unknown as string };
+      await assert.rejects(store.write('append', batch(2, [row(3, T0_US, { class_name: 'never' }), bad])), { code: 'store_unavailable' });
+      assert.deepEqual(await idsOf(store, {}), [2, 1]);
+      // Also the series that came with it: its number must not be remembered.
+      await store.write('append', batch(2, [row(3, T0_US + 2 * MINUTE_US, { class_name: 'never' })]));
+      assert.deepEqual(await idsOf(store, { classes: ['never'] }), [3]);
+    });
+
+    it('finds by camera, model, class, type, zone, rule, score and time, newest first', async () => {
+      const day = T0_US + 24 * HOUR_US;
+      await store.write('append', batch(3, [
+        row(10, day, { camera: 'back' }), row(11, day + 1, { model: 'pose' }), row(12, day + 2, { class_name: 'dog' }), row(13, day + 3, { type: 'fall' }), row(14, day + 4, { zones: 'gate,yard' }),
+        row(15, day + 5, { rule: 'night', type: 'alert.raised' }), row(16, day + 6, {}, 0.4), row(17, day + 7, { camera: '', model: '', class_name: '', zones: '', type: 'recording.storage' }, null),
+      ]));
+      const within = { startUs: day, endUs: day + HOUR_US };
+      assert.deepEqual(await idsOf(store, within), [17, 16, 15, 14, 13, 12, 11, 10]);
+      assert.deepEqual(await idsOf(store, { ...within, cameras: ['back'] }), [10]);
+      assert.deepEqual(await idsOf(store, { ...within, models: ['pose'] }), [11]);
+      assert.deepEqual(await idsOf(store, { ...within, classes: ['dog', 'person'], types: ['zone.entered'], minScore: 0.5 }), [14, 12, 11, 10]);
+      assert.deepEqual(await idsOf(store, { ...within, types: ['fall'] }), [13]);
+      assert.deepEqual(await idsOf(store, { ...within, zones: ['gate'] }), [14]);
+      assert.deepEqual(await idsOf(store, { ...within, rules: ['night'] }), [15]);
+      assert.deepEqual(await idsOf(store, { ...within, minScore: 0.9 }), [15, 14, 13, 12, 11, 10]);
+      assert.deepEqual(await idsOf(store, { cameras: ['back'], startUs: day + 1 }), []);
+      assert.deepEqual(await idsOf(store, { cameras: ['back'], endUs: day }), []);
+      assert.deepEqual(await idsOf(store, { cameras: [] }), []);
+      assert.deepEqual(await idsOf(store, { cameras: ['nowhere'] }), []);
+    });
+
+    it('turns pages that events stored meanwhile do not shift, also of events at one instant', async () => {
+      const at = T0_US + 48 * HOUR_US;
+      const two = { startUs: at, endUs: at + 100 * HOUR_US };
+      // Spread over hours that are far apart, three at each instant.
+      const events = Array.from({ length: 60 }, (_, index) => row(100 + index, at + Math.floor(index / 3) * 5 * HOUR_US));
+      await store.write('append', batch(17, events));
+      for (const filter of [{}, { cameras: ['front'] }, { minScore: 0.5 }]) {
+        const seen: number[] = [];
+        let cursor: EventSearch['cursor'] = null;
+        do {
+          const page: Awaited<ReturnType<typeof store.read<'searchEvents'>>> = await store.read('searchEvents', { ...ALL, ...two, ...filter, cursor, limit: 7 });
+          seen.push(...page.events.map(({ body }) => (JSON.parse(body) as { id: number }).id));
+          cursor = page.next;
+          if (seen.length === 7) {
+            const { lastId } = await store.read('positionOf', 'core');
+            await store.write('append', batch(lastId, [row(lastId + 1000, at + 99 * HOUR_US)]));
+          }
+        } while (cursor);
+        const newer = seen.filter((id) => id >= 1000).length;
+        const added = Object.keys(filter).length === 0 ? 0 : seen.length - 60;
+        assert.equal(newer, added);
+        assert.deepEqual(seen.filter((id) => id < 1000), events.map(({ sourceId }) => sourceId).toReversed());
+      }
+    });
+
+    it('counts by hour', async () => {
+      const { counts, series: kinds } = await store.read('countEvents', { ...ALL, startUs: T0_US, endUs: T0_US + 2 * HOUR_US });
+      assert.deepEqual(kinds.map(({ class_name }) => class_name).toSorted(), ['never', 'person']);
+      assert.deepEqual(counts.map(({ hour, events }) => [hour * HOUR_US, events]).toSorted(), [[T0_US, 1], [T0_US, 2]]);
+      assert.deepEqual((await store.read('countEvents', { ...ALL, classes: ['never'], startUs: T0_US, endUs: T0_US + HOUR_US })).counts.map(({ events }) => events), [1]);
+    });
+
+    it('keeps one row for a track, which its last event fills', async () => {
+      const track = { camera: 'front', model: 'detector', track_id: 7, first_us: T0_US, last_us: T0_US + 1e6, class_name: 'person', score: 0.5, body: '{"n":1}', end_reason: null };
+      const { lastId } = await store.read('positionOf', 'core');
+      await store.write('append', batch(lastId, [], { tracks: [track, { ...track, last_us: T0_US + 2e6, body: '{"n":2}' }] }));
+      await store.write('append', batch(lastId, [], { tracks: [{ ...track, last_us: T0_US + 9e6, body: '{"n":3}', end_reason: 'gone' }, { ...track, track_id: 8, camera: 'back' }] }));
+      const search = { ...ALL, cursor: null, limit: 1 };
+      const first = await store.read('searchTracks', { ...search });
+      assert.deepEqual(first.tracks.map(({ camera, end_reason, body }) => [camera, end_reason, body]), [['front', 'gone', '{"n":3}']]);
+      const second = await store.read('searchTracks', { ...search, cursor: first.next });
+      assert.deepEqual([second.tracks.map(({ camera }) => camera), second.next], [['back'], null]);
+      assert.deepEqual((await store.read('searchTracks', { ...search, cameras: ['back'] })).tracks.map(({ track_id }) => track_id), [8]);
+    });
+
+    it('forgets an hour of one camera, in pieces, and nothing else', async () => {
+      const at = T0_US + 1000 * HOUR_US;
+      let { lastId } = await store.read('positionOf', 'core');
+      const many = Array.from({ length: 2500 }, (_, index) => row(lastId + 1 + index, at + index * 1000, { camera: index < 2400 ? 'busy' : 'calm' }));
+      await store.write('append', batch(lastId, many));
+      lastId += many.length;
+      assert.deepEqual((await store.read('oldestHours')).find(({ camera }) => camera === 'busy'), { camera: 'busy', hour: at / HOUR_US });
+      assert.deepEqual(await store.write('forgetHour', 'busy', at / HOUR_US), { events: 2000, tracks: 0, isDone: false });
+      assert.deepEqual(await store.write('forgetHour', 'busy', at / HOUR_US), { events: 400, tracks: 0, isDone: true });
+      assert.deepEqual(await store.read('hoursOf', 'busy', 0, 1e6), []);
+      assert.deepEqual(await store.read('hoursOf', 'calm', 0, 1e6), [at / HOUR_US]);
+      assert.equal((await idsOf(store, { cameras: ['calm'] })).length, 100);
+    });
+
+    it('goes on where it was when it is opened again', async () => {
+      const before = [await store.read('positionOf', 'core'), await idsOf(store, {})];
+      await store[Symbol.asyncDispose]();
+      await assert.rejects(store.read('positionOf', 'core'), { code: 'shutting_down' });
+      store = await openStore(address);
+      assert.deepEqual([await store.read('positionOf', 'core'), await idsOf(store, {})], before);
+    });
+  });
+}
