@@ -31,7 +31,7 @@ export async function startSystem(pageDirectory: string) {
   const square = stack.use(new SquareCamera((frame, epoch) => setTimeout(() => {
     for (const modelId of [DETECTOR, POSE]) {
       const failure = failing.has(modelId) ? { detections: [], error: 'the session is on fire', error_code: 'inference_failed' } : {};
-      core.publish({ id: ++id, version: 1, at: 1, type: 'detection', look: lookAt(frame, epoch, modelId, failure) });
+      core.publish({ id: ++id, version: 1, at: Date.now() / 1000, type: 'detection', look: lookAt(frame, epoch, modelId, failure) });
     }
   }, LOOK_LATENCY_MS)));
   const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket)));
