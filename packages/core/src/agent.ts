@@ -24,7 +24,8 @@ export interface StreamAgentOptions {
   readonly logger: Logger;
   /** The way to a model. */
   access(modelId: string): ModelAccess;
-  onLook(look: Look, budget: LatencyBudget | null): void;
+  /** Returns the look as it is told: with the ids of tracks. */
+  onLook(look: Look, budget: LatencyBudget | null): Look;
   onCamera(event: Pick<CameraEvent, 'type' | 'camera_id' | 'reason'>): void;
 }
 
@@ -88,11 +89,11 @@ export class StreamAgent implements AsyncDisposable {
     const before = this.#subscriptions;
     const { clock } = this.#options;
     this.#planned = planned;
-    this.#subscriptions = new Map(planned.map(({ settings }) => {
+    this.#subscriptions = new Map(planned.map(({ settings, zone }) => {
       const present = before.get(settings.model);
-      const same = present !== undefined && isDeepStrictEqual(present.settings, settings);
+      const same = present !== undefined && isDeepStrictEqual([present.settings, present.zone], [settings, zone]);
       return [settings.model, same ? present : new Subscription(settings, {
-        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), onLook: (look, frame, budget) => this.#receive(look, frame, budget),
+        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, onLook: (look, frame, budget) => this.#receive(look, frame, budget),
       })];
     }));
     const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);
@@ -166,9 +167,9 @@ export class StreamAgent implements AsyncDisposable {
   }
 
   #receive(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void {
-    this.#options.onLook(look, budget);
-    if (look.error !== null) return;
-    for (const follower of this.#following.get(look.model_id) ?? []) follower.offer(frame, look.detections);
+    const { error, model_id: modelId, detections } = this.#options.onLook(look, budget);
+    if (error !== null) return;
+    for (const follower of this.#following.get(modelId) ?? []) follower.offer(frame, detections);
   }
 
   #sayCamera(isUp: boolean, reason: string): void {

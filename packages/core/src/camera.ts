@@ -103,13 +103,14 @@ export class Camera implements AsyncDisposable {
     if (event.type === 'camera.down') this.#emit(this.#understanding.end('camera_gone'));
   }
 
-  #publish(look: Look, budget: LatencyBudget | null): void {
+  #publish(look: Look, budget: LatencyBudget | null): Look {
     const { look: told, events } = this.#understanding.follow(look);
     budget?.tracked();
     this.#latest.set(look.model_id, told);
     this.#options.onEvent({ type: 'detection', look: told });
     this.#emit(events);
     budget?.emitted();
+    return told;
   }
 
   #emit(events: readonly EventContent<CoreEvent>[]): void {

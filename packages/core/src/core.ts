@@ -2,7 +2,7 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
@@ -11,7 +11,7 @@ import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { IntentFile } from './intent/intent-file.ts';
 import { Intents } from './intent/intents.ts';
-import { planSubscriptions } from './intent/plan.ts';
+import { planSubscriptions, type PlanTime } from './intent/plan.ts';
 import { Reconciler } from './intent/reconciler.ts';
 import type { LeaseIssuer } from './lease.ts';
 import { ModelDirectory } from './model-directory.ts';
@@ -26,7 +26,7 @@ const MAX_CAMERAS = 1024;
 const TICK_MS = 1000;
 
 export interface CoreOptions {
-  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'dataDirectory' | 'cameras' | 'models' | 'subscriptions' | 'scenes' | 'rules'>;
+  readonly settings: Pick<Settings, 'socketDirectory' | 'ringDirectory' | 'dataDirectory' | 'cameras' | 'models' | 'subscriptions' | 'scenes' | 'rules'> & Partial<Pick<Settings, 'timeZone'>>;
   readonly kernel: LeaseIssuer;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -66,7 +66,7 @@ export class Core implements AsyncDisposable {
     this.#models = new ModelDirectory({
       socketDirectory: settings.socketDirectory, modelIds: settings.models.map(({ id }) => id), maxConnections, clock, logger,
       onChange: (event) => this.events.append(event),
-      onFound: (modelId) => this.#touchThoseWith(modelId),
+      onFound: (modelId) => this.#touchThose(({ model }) => model === modelId),
     });
     this.#reconciler = new Reconciler({
       clock, apply: (cameraId) => this.#apply(cameraId),
@@ -124,7 +124,7 @@ export class Core implements AsyncDisposable {
     for (const [id, wanted] of Object.entries(intent.cameras)) {
       const meaning = meaningProblem(wanted);
       if (meaning) throw new RuthError('bad_request', `cameras.${id}.${meaning.path.join('.')}: ${meaning.message}`);
-      const problem = subscriptionProblem(wanted.subscriptions);
+      const problem = subscriptionProblem(wanted.subscriptions, (wanted.scene?.zones ?? []).map((zone) => zone.id));
       if (problem) throw new RuthError('bad_request', `cameras.${id}.subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
     }
     return this.#change(async () => {
@@ -184,8 +184,11 @@ export class Core implements AsyncDisposable {
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    const minuteNow = (): number => Math.floor(this.#clock.utcMs() / 60_000);
+    for (let minute = minuteNow(); !signal.aborted;) {
       for (const camera of this.#cameras.values()) camera.tick();
+      if (minuteNow() !== minute) this.#touchThose(({ schedule }) => schedule !== undefined);
+      minute = minuteNow();
       await this.#clock.sleep(TICK_MS, signal);
     }
   }
@@ -196,7 +199,7 @@ export class Core implements AsyncDisposable {
 
   async #apply(cameraId: string): Promise<void> {
     const effective = this.#intents.of(cameraId);
-    if (effective) return this.#camera(cameraId).apply(planSubscriptions(effective.intent, (modelId) => this.#models.knows(modelId)), meaningOf(cameraId, effective.intent));
+    if (effective) return this.#camera(cameraId).apply(planSubscriptions(effective.intent, (modelId) => this.#models.knows(modelId), this.#planTime()), meaningOf(cameraId, effective.intent));
     const camera = this.#cameras.get(cameraId);
     if (!camera) return;
     await camera[Symbol.asyncDispose]();
@@ -204,11 +207,13 @@ export class Core implements AsyncDisposable {
     this.events.append({ type: 'camera.down', camera_id: cameraId, reason: 'it was removed' });
   }
 
-  /** Of a model that was not known before. */
-  #touchThoseWith(modelId: string): void {
-    for (const id of this.#cameras.keys()) {
-      if (this.#intents.of(id)?.intent.subscriptions.some(({ model }) => model === modelId)) void this.#reconciler.touch(id);
-    }
+  /** Cameras with such a subscription: what it depends on is another than before. */
+  #touchThose(concerned: (subscription: CameraSubscription) => boolean): void {
+    for (const id of this.#cameras.keys()) if (this.#intents.of(id)?.intent.subscriptions.some(concerned)) void this.#reconciler.touch(id);
+  }
+
+  #planTime(): PlanTime {
+    return { at: this.#clock.utcMs() / 1000, timeZone: this.#options.settings.timeZone ?? null };
   }
 
   #camera(id: string): Camera {

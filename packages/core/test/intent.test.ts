@@ -177,10 +177,25 @@ test('what is planned runs, idles, or is refused with the reason, along the whol
   const follow = (model: string, source: string, extra: Partial<CameraSubscription> = {}): CameraSubscription => ({ model, desired_fps: 1, regions: { model: source }, ...extra });
   const planned = planSubscriptions({
     subscriptions: [finder, follow('second', 'finder'), follow('third', 'second'), { ...finder, model: 'off', active: false }, follow('after-off', 'off'), follow('lost', 'nobody'), { ...finder, model: 'unknown' }],
-  }, (modelId) => modelId !== 'unknown');
+  }, (modelId) => modelId !== 'unknown', { at: 0, timeZone: 'UTC' });
   assert.deepEqual(planned.map(({ verdict }) => verdict), ['runs', 'runs', 'runs', 'idle', 'idle', 'refused', 'refused']);
   assert.deepEqual(planned.flatMap((plan) => (plan.verdict === 'runs' ? [] : plan.reason)), [
     'it is not active', 'it follows off: it is not active', 'it follows nobody, which does not look at this camera',
     'there is no model unknown: ruth.yaml names none, and no container of that name was found',
   ]);
+});
+
+test('a subscription with a schedule runs in its time alone, and one with a zone where the camera has it', () => {
+  const zone = { id: 'gate', polygon: [[0, 0], [1, 0], [1, 1]] as [number, number][] };
+  const verdict = (settings: Partial<CameraSubscription>, at: string, timeZone = 'UTC') => planSubscriptions({ subscriptions: [{ ...finder, ...settings }], scene: { zones: [zone] } }, () => true, { at: Date.parse(at) / 1000, timeZone })[0]!;
+  const night: CameraSubscription['schedule'] = { between: ['22:00', '06:00'], days: ['fri'] };
+  // 2 January 2026 is a Friday.
+  for (const [at, runs] of [['2026-01-02T21:59:59Z', false], ['2026-01-02T22:00:00Z', true], ['2026-01-03T05:59:59Z', true], ['2026-01-03T06:00:00Z', false], ['2026-01-03T23:00:00Z', false]] as const) {
+    assert.equal(verdict({ schedule: night }, at).verdict, runs ? 'runs' : 'idle', at);
+  }
+  assert.equal(verdict({ schedule: night }, '2026-01-02T21:30:00Z', 'Europe/Berlin').verdict, 'runs', 'times are the node\'s');
+  assert.equal(verdict({ schedule: { ...night, time_zone: 'UTC' } }, '2026-01-02T21:30:00Z', 'Europe/Berlin').verdict, 'idle', 'unless it names a place');
+  assert.deepEqual(verdict({ zone: 'gate' }, '2026-01-02T12:00:00Z').zone, zone);
+  const lost = verdict({ zone: 'yard' }, '2026-01-02T12:00:00Z');
+  assert.deepEqual([lost.verdict, lost.verdict === 'refused' && lost.reason], ['refused', 'there is no zone yard at this camera']);
 });

@@ -18,12 +18,12 @@ async function agentOf(place: Place, subscriptions: CameraSubscription[], endpoi
   const cameraEvents: Pick<CameraEvent, 'type' | 'reason'>[] = [];
   const agent = new StreamAgent({
     cameraId: 'front', ringDirectory: place.ringDirectory, kernel, timer, clock, logger: silent, access: (modelId) => new ModelAccess({ modelId, clock, endpoint: () => endpoint(modelId) }),
-    onLook: (look) => looks.push(look), onCamera: ({ type, reason }) => {
+    onLook: (look) => (looks.push(look), look), onCamera: ({ type, reason }) => {
       cameraEvents.push({ type, reason });
       granted.resolve();
     },
   });
-  const apply = (wanted: CameraSubscription[]): Promise<void> => agent.apply(planSubscriptions({ subscriptions: wanted }, () => true));
+  const apply = (wanted: CameraSubscription[]): Promise<void> => agent.apply(planSubscriptions({ subscriptions: wanted }, () => true, { at: 0, timeZone: 'UTC' }));
   await apply(subscriptions);
   /** Lets the agent see what is in the ring now, as the timer would. */
   const poll = async (): Promise<void> => {

@@ -55,6 +55,7 @@ export const Detection = Type.Object({
   bbox: Box,
   keypoints: Type.Optional(Type.Array(Keypoint)),
   track_id: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
+  of_track: Type.Optional(Type.Integer({ minimum: 1, description: 'Track of the model that was followed, in whose region this was found; told by core' })),
   embedding: Type.Optional(Type.Array(Type.Number())),
   mask: Type.Optional(Type.Unknown()),
   attributes: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -1,7 +1,7 @@
 // A rule as its author wrote it becomes one with nothing left open, or a problem that names the key and what would be right.
 import Type from 'typebox';
 import { parseRuleSentence, SentenceError } from './rule-sentence.ts';
-import { Condition, isOfObject, type Rule, type RuleConfig } from './rules.ts';
+import { Condition, isOfObject, minutesOfDay, type Rule, type RuleConfig } from './rules.ts';
 import type { SceneConfig } from './scene.ts';
 import type { SceneProblem } from './scene-problems.ts';
 import { pointerPath, validator } from './validation.ts';
@@ -62,7 +62,7 @@ function readRule(config: RuleConfig): { readonly rule: Rule } | { readonly prob
   }
   const objects = config.objects ?? said.objects;
   const during = config.during ?? said.during;
-  const between = during?.between?.map(minutesOf) as [number, number] | undefined;
+  const between = during?.between?.map(minutesOfDay) as [number, number] | undefined;
   return {
     rule: {
       id: config.id, name: config.name ?? config.id, active: config.active ?? true, camera: config.camera, model: config.model ?? null,
@@ -117,11 +117,6 @@ function conditionPath(config: RuleConfig, index: number): (string | number)[] {
 
 function duringPath(config: RuleConfig): string[] {
   return config.during === undefined ? ['when'] : ['during', 'between'];
-}
-
-function minutesOf(time: string): number {
-  const [hours, minutes] = time.split(':').map(Number) as [number, number];
-  return hours * 60 + minutes;
 }
 
 export function isTimeZone(name: string): boolean {

@@ -30,6 +30,17 @@ export type ObjectState = (typeof OBJECT_STATES)[number];
 const speed = (description: string) => Type.Number({ minimum: 0, maximum: 1000, description });
 const unit = Type.Enum([...SPEED_UNITS], { description: 'm/s and km/h need a ground_plane of the camera; frames/s are heights of the picture a second' });
 
+/** Times of the day and days of the week. */
+export const TIMES_OF_WEEK = {
+  between: Type.Optional(Type.Tuple([Type.String({ pattern: TIME_OF_DAY_PATTERN }), Type.String({ pattern: TIME_OF_DAY_PATTERN })], { description: 'From and to, e.g. ["22:00", "06:00"]; past midnight where the second is the earlier' })),
+  days: Type.Optional(Type.Array(Type.Enum([...DAYS]), { minItems: 1, maxItems: 7, description: 'A night belongs to the day on which it begins; all unless told' })),
+};
+
+/** Minutes after midnight of a time that TIME_OF_DAY_PATTERN lets through. */
+export function minutesOfDay(time: string): number {
+  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+}
+
 /** Each has one key that says what it is. All but `count` speak of one and the same object of the rule's `objects`. */
 export const Condition = Type.Union([
   Type.Object({ in_zone: id('It is in this zone'), for_s: forS }, strict),
@@ -64,10 +75,7 @@ export const RuleConfig = Type.Object({
     Type.String({ minLength: 1, maxLength: 1000 }),
     Type.Array(Condition, { minItems: 1, maxItems: 16 }),
   ], { description: 'All of these conditions at once; as a list, or as a sentence: person in zone "door" for 10 s between 22:00 and 06:00 then event "loitering" severity high' }),
-  during: Type.Optional(Type.Object({
-    between: Type.Optional(Type.Tuple([Type.String({ pattern: TIME_OF_DAY_PATTERN }), Type.String({ pattern: TIME_OF_DAY_PATTERN })], { description: 'From and to, e.g. ["22:00", "06:00"]; past midnight where the second is the earlier' })),
-    days: Type.Optional(Type.Array(Type.Enum([...DAYS]), { minItems: 1, maxItems: 7, description: 'A night belongs to the day on which it begins; all unless told' })),
-  }, { ...strict, minProperties: 1, description: 'When the rule applies; always unless told' })),
+  during: Type.Optional(Type.Object(TIMES_OF_WEEK, { ...strict, minProperties: 1, description: 'When the rule applies; always unless told' })),
   time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin; that of the node unless told' })),
   event: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'What the alert is called; the id of the rule unless told' })),
   severity: Type.Optional(Type.Enum([...SEVERITIES], { description: 'medium unless told' })),

@@ -173,7 +173,11 @@ function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly C
   const lineOf = new Map<string, number>();
   for (const [index, subscription] of declared.entries()) {
     const path = ['subscriptions', index];
-    const ids = subscription.camera === '*' ? cameras.map((camera) => camera.id) : [subscription.camera];
+    const zonesOf = (id: string): string[] => (document.value.cameras?.find((camera) => camera.id === id)?.zones ?? []).map((zone) => zone.id);
+    const hasZone = (id: string): boolean => subscription.zone === undefined || zonesOf(id).includes(subscription.zone);
+    // Where it names a zone, "*" stands for each camera that has it.
+    const ids = subscription.camera === '*' ? cameras.map((camera) => camera.id).filter(hasZone) : [subscription.camera];
+    if (ids.length === 0 && cameras.length > 0) throw document.errorAt([...path, 'zone'], `no camera of this file has a zone ${subscription.zone}`);
     if (subscription.camera !== '*' && !cameras.some((camera) => camera.id === subscription.camera)) {
       throw document.errorAt([...path, 'camera'], `${subscription.camera} is no camera of this file; known: ${cameras.map((camera) => camera.id).join(', ') || 'none'}`);
     }
@@ -193,7 +197,7 @@ function subscriptionsOf(document: YamlDocument<RuthConfig>, cameras: readonly C
     }
   }
   for (const [camera, ofCamera] of Map.groupBy(subscriptions.values(), (subscription) => subscription.camera)) {
-    const problem = subscriptionProblem(ofCamera);
+    const problem = subscriptionProblem(ofCamera, (document.value.cameras?.find(({ id }) => id === camera)?.zones ?? []).map(({ id }) => id));
     if (problem) throw document.errorAt(['subscriptions', lineOf.get(`${camera} ${ofCamera[problem.index]!.model}`)!, problem.key], problem.message);
   }
   return [...subscriptions.values()];

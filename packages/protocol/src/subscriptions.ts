@@ -2,6 +2,8 @@
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
 import { InferConfig } from './inference.ts';
+import { isTimeZone, timeZoneProblem } from './rule-problems.ts';
+import { TIMES_OF_WEEK } from './rules.ts';
 
 const strict = { additionalProperties: false } as const;
 const modelId = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
@@ -10,16 +12,27 @@ export const RegionsConfig = Type.Object({
   model: Type.String({ pattern: ID_PATTERN, description: 'Model whose detections are the regions' }),
   classes: Type.Optional(Type.Array(Type.String(), { description: 'Only detections of these classes; all unless told' })),
   min_confidence: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only detections at least this sure' })),
+  min_height: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only boxes at least so high, as a share of the picture' })),
+  max_height: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only boxes at most so high, as a share of the picture' })),
+  once_per_track_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400, description: 'Look at each track at most once in so many seconds; what belongs to no track is not looked at. Whenever it is seen, unless told' })),
   margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told' })),
   max_regions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most regions per frame, largest score first; 8 unless told' })),
 }, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
 export type RegionsConfig = Static<typeof RegionsConfig>;
+
+export const Schedule = Type.Object({
+  ...TIMES_OF_WEEK,
+  time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin; that of the node unless told' })),
+}, { ...strict, minProperties: 1, description: 'When it looks; always unless told' });
+export type Schedule = Static<typeof Schedule>;
 
 /** A model's subscription to the camera under which it stands. */
 export const CameraSubscription = Type.Object({
   model: modelId('Model id'),
   desired_fps: Type.Number({ exclusiveMinimum: 0, maximum: 240, description: 'Looks per second; never more, and fewer only where frames are dropped and counted' }),
   active: Type.Optional(Type.Boolean({ description: 'false keeps the line without running it; true unless told' })),
+  schedule: Type.Optional(Schedule),
+  zone: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Only what stands in this zone of the camera counts; the whole picture unless told. Where the model looks at regions, only at those' })),
   priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Whose looks are cut last where the model cannot serve all: 20 points more double the share; 50 unless told' })),
   config: Type.Optional(InferConfig),
   regions: Type.Optional(RegionsConfig),
@@ -39,8 +52,16 @@ export interface SubscriptionProblem {
   readonly message: string;
 }
 
-/** What a schema cannot say of all subscriptions of one camera; null where they can run as they stand. */
-export function subscriptionProblem(subscriptions: readonly CameraSubscription[]): SubscriptionProblem | null {
+/** What a schema cannot say of all subscriptions of one camera; null where they can run as they stand. `zones`: ids of those that the camera has, where they are known. */
+export function subscriptionProblem(subscriptions: readonly CameraSubscription[], zones: readonly string[] | null = null): SubscriptionProblem | null {
+  for (const [index, { zone, schedule, regions }] of subscriptions.entries()) {
+    if (zone !== undefined && zones !== null && !zones.includes(zone)) return { index, key: 'zone', message: `${zone} is no zone of the camera; it has: ${zones.join(', ') || 'none'}` };
+    if (schedule?.time_zone !== undefined && !isTimeZone(schedule.time_zone)) return { index, key: 'schedule', message: timeZoneProblem(schedule.time_zone) };
+    if (schedule?.between && schedule.between[0] === schedule.between[1]) return { index, key: 'schedule', message: 'begins and ends at the same time, which is no time at all; leave "between" out for the whole day' };
+    if (regions?.min_height !== undefined && regions.max_height !== undefined && regions.min_height > regions.max_height) {
+      return { index, key: 'regions', message: `no box is at least ${regions.min_height} and at most ${regions.max_height} high` };
+    }
+  }
   const sourceOf = new Map<string, string | undefined>();
   for (const [index, { model, regions }] of subscriptions.entries()) {
     if (sourceOf.has(model)) return { index, key: 'model', message: `${model} looks at this camera already, in a subscription above; a model looks at a camera once` };

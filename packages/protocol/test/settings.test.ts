@@ -98,3 +98,21 @@ test('Any text is either settings or invalid_config; nothing else is ever thrown
     }
   }), { numRuns: 2000 });
 });
+
+test('A subscription in a zone is for cameras that have it; a zone or a schedule that cannot be is told with its line', () => {
+  const file = (subscription: string): string => `cameras:
+  - {id: front, url: 'rtsp://h/1', zones: [{id: gate, polygon: [[0, 0], [1, 0], [1, 1]]}]}
+  - {id: back, url: 'rtsp://h/2'}
+subscriptions:
+  - ${subscription}
+`;
+  const { subscriptions } = parseSettings(file('{camera: "*", model: centernet-coco, desired_fps: 2, zone: gate, priority: 80, schedule: {between: ["22:00", "06:00"], days: [fri]}}'), 'ruth.yaml');
+  assert.deepEqual(subscriptions.map(({ camera, zone, priority, schedule }) => [camera, zone, priority, schedule?.days]), [['front', 'gate', 80, ['fri']]]);
+  for (const [wrong, message] of [
+    ['{camera: back, model: centernet-coco, desired_fps: 2, zone: gate}', /ruth\.yaml:5.*gate is no zone of the camera; it has: none/],
+    ['{camera: "*", model: centernet-coco, desired_fps: 2, zone: yard}', /ruth\.yaml:5.*no camera of this file has a zone yard/],
+    ['{camera: back, model: centernet-coco, desired_fps: 2, schedule: {between: ["06:00", "06:00"]}}', /ruth\.yaml:5.*no time at all/],
+    ['{camera: back, model: centernet-coco, desired_fps: 2, schedule: {days: [mon], time_zone: Mars}}', /ruth\.yaml:5.*Mars is no time zone/],
+    ['{camera: back, model: centernet-coco, desired_fps: 2, priority: 101}', /ruth\.yaml:5.*priority.*100/],
+  ] as const) assert.throws(() => parseSettings(file(wrong), 'ruth.yaml'), { code: 'invalid_config', message });
+});

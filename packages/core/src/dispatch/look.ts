@@ -1,9 +1,10 @@
 // One look: asks a model container about one frame by reference, and judges the answer. Nothing a container says or
 // fails to say leaves here unless it is an answer to exactly this request.
 import {
-  InferResponse, RuthError, validator, type Box, type Detection, type DropCause, type InferConfig, type InferMetadata, type InferRequest,
+  InferResponse, RuthError, validator, type Detection, type DropCause, type InferConfig, type InferMetadata, type InferRequest,
 } from '@ruth/protocol';
 import type { CameraFrame } from '../camera-frame.ts';
+import type { Region } from './regions.ts';
 
 /** Where a model can be asked; an IpcClient is one. */
 export interface ModelEndpoint {
@@ -58,7 +59,7 @@ export async function look(endpoint: ModelEndpoint, { frame, config, deadlineMs,
  * Asks about each region of one frame and merges the answers in the order of the regions: times are summed, boxes and
  * keypoints are of the whole frame. The first region that cannot be looked at ends the look: half an answer is none.
  */
-export async function lookAtRegions(endpoint: ModelEndpoint, regions: readonly Box[], request: LookRequest): Promise<LookOutcome> {
+export async function lookAtRegions(endpoint: ModelEndpoint, regions: readonly Region[], request: LookRequest): Promise<LookOutcome> {
   const endAt = performance.now() + request.deadlineMs;
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
@@ -70,7 +71,7 @@ export async function lookAtRegions(endpoint: ModelEndpoint, regions: readonly B
       const restMs = endAt - performance.now();
       const outcome = restMs <= 0
         ? dropped('deadline', 'timeout', `${index} of ${regions.length} regions were looked at within ${request.deadlineMs} ms`)
-        : await look(endpoint, { ...request, config: { ...request.config, roi: regions[index]! }, deadlineMs: restMs, signal });
+        : await look(endpoint, { ...request, config: { ...request.config, roi: regions[index]!.box }, deadlineMs: restMs, signal });
       outcomes[index] = outcome;
       if (outcome.result === 'answered' || failure !== null) continue;
       failure = outcome;
@@ -78,7 +79,7 @@ export async function lookAtRegions(endpoint: ModelEndpoint, regions: readonly B
     }
   };
   await Promise.all(Array.from({ length: Math.min(REGIONS_AT_ONCE, regions.length) }, work));
-  return failure ?? merged(outcomes);
+  return failure ?? merged(outcomes, regions);
 }
 
 const CAUSE_OF_FAILURE: Partial<Record<string, DropCause>> = {
@@ -120,12 +121,13 @@ function dropped(cause: DropCause, code: string, message: string): LookOutcome {
   return { result: 'dropped', cause, error: { code, message } };
 }
 
-function merged(outcomes: readonly LookOutcome[]): LookOutcome {
+function merged(outcomes: readonly LookOutcome[], regions: readonly Region[]): LookOutcome {
   const detections: Detection[] = [];
   const metadata: Partial<InferMetadata> = {};
-  for (const outcome of outcomes) {
+  for (const [index, outcome] of outcomes.entries()) {
     if (outcome.result !== 'answered') continue;
-    detections.push(...outcome.detections);
+    const { trackId } = regions[index]!;
+    for (const detection of outcome.detections) detections.push(trackId === null ? detection : { ...detection, of_track: trackId });
     for (const key of ['inference_time_ms', 'queue_ms', 'preprocess_ms', 'postprocess_ms', 'batch_size'] as const) {
       if (outcome.metadata[key] !== undefined) metadata[key] = (metadata[key] ?? 0) + outcome.metadata[key];
     }

@@ -1,20 +1,72 @@
 // Which parts of a frame a model looks at that works on regions: the boxes another model found in the same frame.
-import type { Box, Detection, RegionsConfig } from '@ruth/protocol';
+import type { Box, Detection, Point, RegionsConfig, ZoneConfig } from '@ruth/protocol';
+import type { CameraFrame } from '../camera-frame.ts';
+import { Area } from '../scene/shapes.ts';
 
 const DEFAULT_MARGIN = 0.15;
 const DEFAULT_MAX_REGIONS = 8;
+const MAX_TRACKS = 1024;
+
+export interface Region {
+  /** The detection's, widened by the margin. */
+  readonly box: Box;
+  readonly trackId: number | null;
+}
 
 /** Boxes of the wanted detections, surest first, each widened by the margin on every side and cut at the frame's edge. */
-export function regionsOf(detections: readonly Detection[], config: RegionsConfig): Box[] {
-  const { classes, min_confidence: minConfidence = 0, margin = DEFAULT_MARGIN, max_regions: maxRegions = DEFAULT_MAX_REGIONS } = config;
+export function regionsOf(detections: readonly Detection[], config: RegionsConfig): Region[] {
+  const { classes, min_confidence: minConfidence = 0, min_height: minHeight = 0, max_height: maxHeight = 1, margin = DEFAULT_MARGIN, max_regions: maxRegions = DEFAULT_MAX_REGIONS } = config;
   return detections
     .filter(({ class_name, confidence, bbox: [xMin, yMin, xMax, yMax] }) =>
-      confidence >= minConfidence && (classes === undefined || classes.includes(class_name)) && xMax > xMin && yMax > yMin)
+      confidence >= minConfidence && (classes === undefined || classes.includes(class_name)) && xMax > xMin && yMax > yMin && yMax - yMin >= minHeight && yMax - yMin <= maxHeight)
     .sort((a, b) => b.confidence - a.confidence)
     .slice(0, maxRegions)
-    .map(({ bbox: [xMin, yMin, xMax, yMax] }): Box => {
+    .map(({ bbox: [xMin, yMin, xMax, yMax], track_id: trackId }): Region => {
       const byX = (xMax - xMin) * margin;
       const byY = (yMax - yMin) * margin;
-      return [Math.max(0, xMin - byX), Math.max(0, yMin - byY), Math.min(1, xMax + byX), Math.min(1, yMax + byY)];
+      return { box: [Math.max(0, xMin - byX), Math.max(0, yMin - byY), Math.min(1, xMax + byX), Math.min(1, yMax + byY)], trackId: trackId ?? null };
     });
+}
+
+/** Remembers which tracks were looked at, so that each is looked at once in `intervalS` seconds of the stream. */
+export class TrackTurns {
+  readonly #intervalUs: number;
+  /** When each was looked at last, microseconds of the stream. */
+  readonly #lookedUs = new Map<number, number>();
+  #epoch: number | null = null;
+
+  constructor(intervalS: number) {
+    this.#intervalUs = intervalS * 1e6;
+  }
+
+  isDue(trackId: number | null | undefined, { ptsUs, epoch }: CameraFrame): boolean {
+    if (epoch !== this.#epoch) this.#lookedUs.clear();
+    this.#epoch = epoch;
+    if (trackId === null || trackId === undefined) return false;
+    return ptsUs - (this.#lookedUs.get(trackId) ?? -Infinity) >= this.#intervalUs;
+  }
+
+  /** The regions were looked at in that frame. */
+  looked(regions: readonly Region[], { ptsUs, epoch }: CameraFrame): void {
+    if (epoch !== this.#epoch) return;
+    for (const { trackId } of regions) if (trackId !== null) this.#lookedUs.set(trackId, ptsUs);
+    if (this.#lookedUs.size <= MAX_TRACKS) return;
+    for (const [trackId, lookedUs] of this.#lookedUs) if (ptsUs - lookedUs >= this.#intervalUs) this.#lookedUs.delete(trackId);
+  }
+}
+
+/** Whether what a model found stands in a zone. */
+export class ZoneFilter {
+  readonly #area: Area;
+  readonly #anchor: ZoneConfig['anchor'];
+
+  constructor({ polygon, anchor }: ZoneConfig) {
+    this.#area = new Area(polygon, 1);
+    this.#anchor = anchor;
+  }
+
+  has({ bbox: [xMin, yMin, xMax, yMax] }: Detection): boolean {
+    const point: Point = [(xMin + xMax) / 2, this.#anchor === 'centre' ? (yMin + yMax) / 2 : yMax];
+    return this.#area.contains(point);
+  }
 }

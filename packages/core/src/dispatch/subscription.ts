@@ -1,6 +1,6 @@
 // One model's interest in one camera: its gate, its one look at a time, and the account of every due frame. While a look is in
 // flight, or others have their turn, the newest due frame waits by reference; the one that it replaces is dropped and counted.
-import { RuthError, type Box, type CameraSubscription, type Detection, type DropCause, type Look, type SubscriptionStatus } from '@ruth/protocol';
+import { RuthError, type CameraSubscription, type Detection, type DropCause, type Look, type SubscriptionStatus, type ZoneConfig } from '@ruth/protocol';
 import type { CameraFrame } from '../camera-frame.ts';
 import type { Clock } from '../clock.ts';
 import { FpsGate } from './gate.ts';
@@ -8,7 +8,7 @@ import { LatencyBudget } from './latency-budget.ts';
 import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome } from './look.ts';
 import { LookCounters } from './look-counters.ts';
 import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
-import { regionsOf } from './regions.ts';
+import { regionsOf, TrackTurns, ZoneFilter, type Region } from './regions.ts';
 
 const LEAST_DEADLINE_MS = 1000;
 const MOST_DEADLINE_MS = 60_000;
@@ -19,6 +19,8 @@ export interface SubscriptionOptions {
   readonly cameraId: string;
   readonly clock: Clock;
   readonly access: ModelAccess;
+  /** Only what stands in it counts; everything unless told. */
+  readonly zone?: ZoneConfig | null;
   /** Every look that was made or attempted, in order. Of one that was answered, `budget` is to be told what becomes of it. */
   onLook(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void;
   /** How long a look may take where the subscription's `config.deadline_ms` does not say; max(1 s, two periods) unless told. */
@@ -29,7 +31,7 @@ export interface SubscriptionOptions {
 interface DueFrame {
   readonly frame: CameraFrame;
   /** Null: the whole frame. */
-  readonly regions: readonly Box[] | null;
+  readonly regions: readonly Region[] | null;
   readonly dueMs: number;
 }
 
@@ -40,12 +42,15 @@ export class Subscription implements AsyncDisposable {
   /** Model whose looks this one follows, or null where it looks at whole frames. */
   readonly sourceModelId: string | null;
   readonly settings: CameraSubscription;
+  readonly zone: ZoneConfig | null;
   readonly #options: SubscriptionOptions;
   readonly #deadlineMs: number;
   readonly #gate: FpsGate;
   readonly #counters: LookCounters;
   readonly #budget: LatencyBudget;
   readonly #claim: Claim;
+  readonly #zone: ZoneFilter | null;
+  readonly #trackTurns: TrackTurns | null;
   readonly #stop = new AbortController();
   #state: SubscriptionStatus['state'] = 'created';
   #waiting: DueFrame | null = null;
@@ -65,6 +70,9 @@ export class Subscription implements AsyncDisposable {
     this.#gate = new FpsGate(settings.desired_fps);
     this.#counters = new LookCounters(options.clock, settings.desired_fps);
     this.#budget = new LatencyBudget(options.clock, options.access.histograms);
+    this.zone = options.zone ?? null;
+    this.#zone = options.zone ? new ZoneFilter(options.zone) : null;
+    this.#trackTurns = settings.regions?.once_per_track_s === undefined ? null : new TrackTurns(settings.regions.once_per_track_s);
     this.#claim = new Claim(settings.priority ?? DEFAULT_PRIORITY, () => this.#begin());
   }
 
@@ -99,15 +107,10 @@ export class Subscription implements AsyncDisposable {
   offer(frame: CameraFrame, found: readonly Detection[] = []): void {
     if (this.#state !== 'running') return;
     if (!this.#gate.isDue(frame)) return this.#counters.notDue();
-    const { regions } = this.settings;
-    const boxes = regions ? regionsOf(found, regions) : null;
-    if (boxes?.length === 0) {
-      // No region, so nothing in one: a true answer, which also takes older ones off the screen.
-      this.#counters.dropped('no_regions');
-      return this.#emit(frame, NOTHING, null);
-    }
+    const regions = this.#regionsIn(found, frame);
+    if (regions?.length === 0) return this.#withoutRegions(frame);
     if (this.#waiting) this.#counters.dropped(this.#inFlight ? 'busy' : 'overloaded');
-    this.#waiting = { frame, regions: boxes, dueMs: this.#options.clock.monotonicMs() };
+    this.#waiting = { frame, regions, dueMs: this.#options.clock.monotonicMs() };
     if (!this.#inFlight) this.#options.access.enter(this.#claim);
   }
 
@@ -120,6 +123,21 @@ export class Subscription implements AsyncDisposable {
 
   #invalidStep(step: string): RuthError {
     return new RuthError('invalid_state', `the subscription of ${this.modelId} to ${this.cameraId} cannot ${step}: it is ${this.#state}`);
+  }
+
+  /** Null where it looks at whole frames. */
+  #regionsIn(found: readonly Detection[], frame: CameraFrame): Region[] | null {
+    const { regions } = this.settings;
+    if (!regions) return null;
+    const zone = this.#zone;
+    const turns = this.#trackTurns;
+    return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame) ?? true)), regions);
+  }
+
+  #withoutRegions(frame: CameraFrame): void {
+    this.#counters.dropped('no_regions');
+    // No region, so nothing in one: a true answer, which also takes older ones off the screen. Where each track has its turn, it is none.
+    if (!this.#trackTurns) this.#emit(frame, NOTHING, null);
   }
 
   /** Its turn: looks at what waits, where that is still worth it. */
@@ -142,6 +160,7 @@ export class Subscription implements AsyncDisposable {
     const outcome = regions ? lookAtRegions(endpoint, regions, request) : look(endpoint, request);
     this.#inFlight = outcome.then((result) => {
       this.#inFlight = null;
+      if (result.result === 'answered' && regions) this.#trackTurns?.looked(regions, frame);
       this.#settle(frame, result);
       // Before it leaves, so that the place goes to whoever is entitled to it, itself included.
       if (this.#waiting) access.enter(this.#claim);
@@ -154,7 +173,10 @@ export class Subscription implements AsyncDisposable {
     if (outcome.result === 'answered') {
       this.#counters.answered(this.#options.clock.utcMs() - frame.capturedAtUs / 1000);
       this.#budget.answered(outcome.metadata);
-      return this.#emit(frame, outcome, null, this.#budget);
+      // Regions were chosen in the zone already.
+      const zone = this.sourceModelId === null ? this.#zone : null;
+      const detections = zone ? outcome.detections.filter((detection) => zone.has(detection)) : outcome.detections;
+      return this.#emit(frame, { detections, metadata: outcome.metadata }, null, this.#budget);
     }
     if (outcome.result === 'failed') {
       this.#counters.failed(outcome.error.code, outcome.error.message);
