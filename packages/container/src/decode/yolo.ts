@@ -34,11 +34,34 @@ export function yolov8({ output, classCount, keypointCount }: DecoderContext): D
   };
 }
 
-/** Nearly every score is below the threshold: the inner loop asks nothing else of it. A score that is no number is greater than nothing. */
+/**
+ * Where values are that reach `least`. Nearly every one is below, so the loop asks little else: positive floats are ordered as their bits
+ * are, and whole numbers compare quicker, eight in a turn. A NaN, whose bits are those of a great number, is let go at the second look.
+ */
 function indicesFrom(data: Float32Array, begin: number, end: number, least: number): number[] {
   const indices: number[] = [];
-  for (let index = begin; index < end; index++) if (data[index]! >= least) indices.push(index);
+  let index = begin;
+  const look = (until: number): void => { for (; index < until; index++) if (data[index]! >= least) indices.push(index); };
+  if (least > 0) {
+    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+    const [leastBits = 0] = new Int32Array(Float32Array.of(least).buffer);
+    while (index < end - 7) {
+      index = firstEight(bits, index, end - 7, leastBits);
+      look(Math.min(index + 8, end));
+    }
+  }
+  look(end);
   return indices;
+}
+
+/** From where on, in steps of eight, one of eight reaches `least`; by itself, so that it is compiled for what it does. */
+function firstEight(bits: Int32Array, from: number, end: number, least: number): number {
+  let at = from;
+  for (; at < end; at += 8) {
+    if (bits[at]! >= least || bits[at + 1]! >= least || bits[at + 2]! >= least || bits[at + 3]! >= least
+      || bits[at + 4]! >= least || bits[at + 5]! >= least || bits[at + 6]! >= least || bits[at + 7]! >= least) break;
+  }
+  return at;
 }
 
 /** `[1, N, 5 + classes]`: x y w h objectness, then classes; score = objectness x class. */

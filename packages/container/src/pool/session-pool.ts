@@ -1,13 +1,14 @@
-// Sessions side by side behind one short queue. A request that finds the queue full, or waits past its deadline, is
-// told so at once; a session that dies, hangs or fails its canary is replaced.
+// Sessions side by side behind one short queue, which takes a burst and lets none stand. A request that finds it full, or waits past
+// its deadline, is told so at once; a session that dies, hangs or fails its canary is replaced.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import type { InferJob, InferResult, WorkerSetup } from '../session/protocol.ts';
+import { QueueLimit } from './queue-limit.ts';
 import { SessionWorker } from './session-worker.ts';
 
 export interface PoolOptions {
   readonly sessions: number;
-  /** Requests that may wait; one more is answered `overloaded`. */
+  /** Requests that may wait; one more is answered `overloaded`. Fewer where the queue stands: see `QueueLimit`. */
   readonly queueLimit: number;
   /** For one inference; past it the session counts as hung. 20 times what its first one took, 4 s at least, unless told. */
   readonly inferenceLimitMs?: number;
@@ -51,6 +52,7 @@ export class SessionPool {
   readonly #queue = new Set<Waiting>();
   /** Goes before the queue. */
   #canary: Waiting | null = null;
+  readonly #queueLimit: QueueLimit;
   readonly #stopped = new AbortController();
   #device = '';
   #replaced = 0;
@@ -60,6 +62,7 @@ export class SessionPool {
     this.#setup = setup;
     this.#options = options;
     this.#inferenceLimitMs = options.inferenceLimitMs ?? HANG.leastMs;
+    this.#queueLimit = new QueueLimit({ sessions: options.sessions, burst: options.queueLimit });
   }
 
   /** Starts all sessions; throws what the first that fails throws. */
@@ -94,8 +97,9 @@ export class SessionPool {
   run(job: InferJob, { deadlineMs, signal }: RunOptions = {}): Promise<PoolResult> {
     if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
     if (signal?.aborted) return Promise.reject(new RuthError('cancelled', 'the client is gone'));
-    if (this.#idle.length === 0 && this.#queue.size >= this.#options.queueLimit) {
-      return Promise.reject(new RuthError('overloaded', `${this.#queue.size} requests are waiting for ${this.#options.sessions} sessions, which is the limit`));
+    const limit = this.#queueLimit.next(this.#idle.length > 0);
+    if (this.#idle.length === 0 && this.#queue.size >= limit) {
+      return Promise.reject(new RuthError('overloaded', `${this.#queue.size} requests are waiting for ${this.#options.sessions} sessions; ${limit} may`));
     }
     const answer = Promise.withResolvers<PoolResult>();
     const leave = (error: RuthError): void => {

@@ -88,12 +88,15 @@ export class Preprocessor implements Disposable {
       const gain = 255 / this.#format.std[channel]!;
       const bias = this.#rounding - this.#format.mean[channel]! / this.#format.std[channel]!;
       const verbatim = step === 1 && gain === 1 && bias === 0;
-      for (let row = 0; row < placed.height; row++) {
+      // A picture as wide as the tensor, without padding, is one long row.
+      const whole = placed.width === this.#format.size.width && placed.width === stride;
+      const [rows, width] = whole ? [1, placed.width * placed.height] : [placed.height, placed.width];
+      for (let row = 0; row < rows; row++) {
         const from = row * stride;
         const to = offset + ((placed.y + row) * this.#format.size.width + placed.x) * step;
         // A plain copy costs a tenth of a loop.
-        if (verbatim) this.tensor.set(plane.subarray(from, from + placed.width), to);
-        else placeRow(plane, from, placed.width, this.tensor, to, step, gain, bias);
+        if (verbatim) this.tensor.set(plane.subarray(from, from + width), to);
+        else placeRow(plane, from, width, this.tensor, to, step, gain, bias);
       }
     }
   }

@@ -15,7 +15,7 @@ export interface ServeOptions {
   readonly logger?: Logger;
   /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most. Threads share the cores among them. */
   readonly sessions?: number;
-  /** Requests that may wait for a session; 8 for each session, 16 at least, unless told. */
+  /** Requests of a burst that may wait for a session; 8 for each session, 16 at least, unless told. */
   readonly queueLimit?: number;
   /** For one inference, past which its session hangs and is replaced; 20 times what the first one took, 4 s at least, unless told. */
   readonly inferenceLimitMs?: number;
