@@ -10,6 +10,7 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { modelSocketPath } from '@ruth/protocol';
 import { listenOnSocket } from '@ruth/transport';
+import { oipServer } from '../../container/test/oip-server.ts';
 import { onnxFile } from '../../container/test/onnx-writer.ts';
 import { CHAPTERS, conformanceReport, runConformance, type Result } from '../src/index.ts';
 import { MODEL_ID, smallContainer, type Fault } from './small-container.ts';
@@ -68,11 +69,11 @@ normalization: { mean: [0, 0, 0], std: [255, 255, 255] }
 letterbox: { mode: stretch }
 `;
 
-test('Our own container keeps every sentence of the contract', async (t) => {
+async function assertKeepsAll(t: TestContext, manifest: string): Promise<void> {
   const { socketDirectory, ringDirectory } = freshFolders(t);
   const folder = join(socketDirectory, 'probe');
   mkdirSync(folder);
-  writeFileSync(join(folder, 'model.yaml'), MANIFEST);
+  writeFileSync(join(folder, 'model.yaml'), manifest);
   writeFileSync(join(folder, 'probe.onnx'), brightnessModel());
   const config = join(socketDirectory, 'ruth.yaml');
   writeFileSync(config, `paths: { socket_directory: ${socketDirectory}, ring_directory: ${ringDirectory} }\n`);
@@ -80,6 +81,13 @@ test('Our own container keeps every sentence of the contract', async (t) => {
   const results = await runConformance({ socketPath: modelSocketPath('probe', socketDirectory), ringDirectory, command });
   assert.deepEqual(withStatus(results, 'fail', 'warn', 'skip'), []);
   assert.deepEqual(readdirSync(ringDirectory), []);
+}
+
+test('Our own container keeps every sentence of the contract', (t) => assertKeepsAll(t, MANIFEST));
+
+test('So does our container of a model that a server elsewhere runs', async (t) => {
+  const server = await oipServer(t, brightnessModel());
+  await assertKeepsAll(t, MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, `model_type: remote\nremote: { url: '${server.grpc}', model: detector }\n`));
 });
 
 test('The container in Python keeps every sentence of the contract', async (t) => {

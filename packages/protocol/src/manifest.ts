@@ -14,8 +14,14 @@ export const Manifest = Type.Object({
   model_name: Type.String({ minLength: 1, maxLength: 200, description: 'For people' }),
   model_version: Type.String({ minLength: 1, maxLength: 64, description: 'Of the weights; in quotes where it looks like a number' }),
   supported_tasks: Type.Array(Type.Enum([...TASKS]), { minItems: 1, description: 'What the model can do' }),
-  model_type: Type.Enum(['onnx'], { description: 'Other kinds run in a container of their own' }),
-  model_weights: Type.String({ minLength: 1, maxLength: 255, description: 'Path inside the model folder' }),
+  model_type: Type.Enum(['onnx', 'remote'], { description: 'onnx: runs here; remote: on a server of the Open Inference Protocol. Other kinds run in a container of their own' }),
+  model_weights: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'onnx: path inside the model folder' })),
+  remote: Type.Optional(Type.Object({
+    url: Type.String({ pattern: '^(https?|grpcs?)://[^/?#@\\s]+/?$', maxLength: 300, description: 'Of the server: http://host:8000, https://, grpc://host:8001 or grpcs://' }),
+    model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Its name there; model_id unless told' })),
+    version: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Of the model there, in quotes; what the server chooses unless told' })),
+    timeout_ms: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, description: 'For each answer of the server; 5000 unless told' })),
+  }, { ...strict, description: 'remote: the server that runs the model, over the Open Inference Protocol (v2)' })),
   source: Type.Optional(Type.Union([
     Type.Object({
       package: Type.String({ description: 'npm package' }), file: Type.String({ description: 'File inside the package' }),
@@ -77,6 +83,11 @@ export function parseManifest(text: string, file: string): Manifest {
   for (const [path, value] of [[['model_weights'], manifest.model_weights], [['output_schema', 'class_names_file'], manifest.output_schema.class_names_file]] as const) {
     if (value === undefined) continue;
     if (value.startsWith('/') || value.split('/').includes('..')) throw document.errorAt(path, `${JSON.stringify(value)} leaves the model folder; give a path inside it`);
+  }
+  if (manifest.model_type === 'onnx' && manifest.model_weights === undefined) throw document.errorAt(['model_type'], 'onnx needs model_weights, a file in the folder');
+  if (manifest.model_type === 'remote' && manifest.remote === undefined) throw document.errorAt(['model_type'], 'remote needs remote.url, e.g. remote: { url: grpc://host:8001 }');
+  for (const key of manifest.model_type === 'remote' ? ['model_weights', 'source', 'sha256'] as const : ['remote'] as const) {
+    if (manifest[key] !== undefined) throw document.errorAt([key], `does not go with model_type ${manifest.model_type}`);
   }
   if (manifest.source && !manifest.sha256) throw document.errorAt(['source'], 'needs sha256 of the weights beside it');
   if (manifest.output_schema.classes && manifest.output_schema.class_names_file) {

@@ -33,7 +33,19 @@ test('A manifest with the least there must be is accepted', () => {
   assert.deepEqual(manifest.expected_resolution, { width: 640, height: 640 });
 });
 
+const remote = base.replace('model_type: onnx\nmodel_weights: yolov8n.onnx\n', 'model_type: remote\n');
+
+test('A manifest of a model on a server elsewhere names the server, no weights', () => {
+  assert.equal(parseManifest(`${remote}remote: { url: 'grpc://triton:8001', model: detector, version: '2', timeout_ms: 500 }\n`, 'model.yaml').remote?.model, 'detector');
+});
+
 for (const [name, text, expected] of [
+  ['no weights', base.replace('model_weights: yolov8n.onnx\n', ''), /^model\.yaml:5:1: model_type: onnx needs model_weights, a file in the folder$/],
+  ['no server', remote, /^model\.yaml:5:1: model_type: remote needs remote\.url, e\.g\. remote: \{ url: grpc:\/\/host:8001 \}$/],
+  ['weights and a server', `${base}remote: { url: 'grpc://triton:8001' }\n`, /^model\.yaml:11:1: remote: does not go with model_type onnx$/],
+  ['a server and weights', `${remote}remote: { url: 'grpc://triton:8001' }\nmodel_weights: a.onnx\n`, /^model\.yaml:10:1: model_weights: does not go with model_type remote$/],
+  ['a server with a path', `${remote}remote: { url: 'http://triton:8000/v2/models/a' }\n`, /^model\.yaml:9:11: remote\.url must match pattern/],
+  ['a password in the server\'s address', `${remote}remote: { url: 'http://me:secret@triton:8000' }\n`, /^model\.yaml:9:11: remote\.url must match pattern .*not "http:\/\/(?!me:secret)/],
   ['a mistyped key', base.replace('model_name', 'modle_name'), /^model\.yaml:2:1: modle_name is not a known key; did you mean model_name\?$/m],
   ['a key that is missing', base.replace('model_type: onnx\n', ''), /^model\.yaml.*: model_type is missing$/],
   ['a task that is none', base.replace('[detect]', '[detekt]'), /^model\.yaml:4:\d+: supported_tasks\.0 must be one of "detect", .*, not "detekt"$/],

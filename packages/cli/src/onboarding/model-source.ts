@@ -106,6 +106,7 @@ async function fromRecipe(recipe: ModelRecipe, staging: string, options: SourceO
 async function fromFolder(folder: string, weights: string, options: SourceOptions): Promise<ModelSource> {
   const manifestPath = join(folder, 'model.yaml');
   const manifest = existsSync(manifestPath) ? parseManifest(readFileSync(manifestPath, 'utf8'), manifestPath) : null;
+  if (manifest?.model_type === 'remote') throw new RuthError('bad_request', `${folder} names a model on a server elsewhere, which needs no trial: put the folder into the models directory, and "ruth model test" shows what it sees`);
   const models = readdirSync(folder).filter((file) => /\.onnx$/i.test(file));
   const file = manifest?.model_weights ?? models[0];
   if (file === undefined || (!manifest && models.length > 1)) throw new RuthError('bad_request', `${folder} holds ${models.length === 0 ? 'no .onnx file' : `several .onnx files (${models.join(', ')}); name one`}`);

@@ -24,7 +24,8 @@ export async function prepareModel(folder: string): Promise<PreparedModel> {
   const file = join(folder, 'model.yaml');
   const manifest = parseManifest(await readFile(file, 'utf8'), file);
   const { model_id: modelId, source, sha256 } = manifest;
-  const path = join(folder, manifest.model_weights);
+  // A server elsewhere has its own.
+  const path = join(folder, manifest.model_weights ?? '');
   if (!source) return { modelId, outcome: 'own', path };
   const present = await readFile(path).catch(() => null);
   if (present && digest(present) === sha256) return { modelId, outcome: 'present', path };

@@ -176,7 +176,7 @@ export function assertModelFolder(id: string, folder: string): Manifest {
   if (!existsSync(path)) throw new RuthError('invalid_manifest', `${path} is not there: a model folder holds model.yaml`);
   const manifest = parseManifest(readFileSync(path, 'utf8'), path);
   if (manifest.model_id !== id) throw new RuthError('invalid_manifest', `${path}: model_id is ${manifest.model_id}; the folder is that of ${id}`);
-  if (!existsSync(join(folder, manifest.model_weights))) throw new RuthError('model_invalid', `${join(folder, manifest.model_weights)} is not there; ${path} names it as model_weights`);
+  if (manifest.model_weights !== undefined && !existsSync(join(folder, manifest.model_weights))) throw new RuthError('model_invalid', `${join(folder, manifest.model_weights)} is not there; ${path} names it as model_weights`);
   return manifest;
 }
 

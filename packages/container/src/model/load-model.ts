@@ -11,6 +11,7 @@ import { checkOnnxFile } from '../onnx/onnx-file.ts';
 export interface LoadedModel {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** Empty where a server elsewhere runs the model. */
   readonly weightsPath: string;
   /** Names in the order of class ids; empty where the manifest names none. */
   readonly classes: readonly string[];
@@ -26,9 +27,7 @@ export interface LoadedModel {
 export async function loadModel(folder: string, options: { weightsPath?: string } = {}): Promise<LoadedModel> {
   const manifestPath = join(folder, 'model.yaml');
   const manifest = parseManifest(await readText(manifestPath, 'invalid_manifest', 'a model folder holds model.yaml'), manifestPath);
-  const weightsPath = options.weightsPath ?? await insideFolder(folder, manifest.model_weights);
-  checkOnnxFile(weightsPath);
-  if (manifest.sha256) await checkSha256(weightsPath, manifest.sha256);
+  const weightsPath = manifest.model_type === 'remote' ? '' : await checkedWeights(folder, manifest, options.weightsPath);
   const { output_schema: output } = manifest;
   const keypointNames = output.keypoint_names ?? [];
   return {
@@ -36,6 +35,13 @@ export async function loadModel(folder: string, options: { weightsPath?: string 
     classes: output.classes ?? (output.class_names_file === undefined ? [] : await readNames(folder, output.class_names_file)),
     skeleton: (output.skeleton ?? []).map(([from, to]) => [keypointNames.indexOf(from), keypointNames.indexOf(to)] as const),
   };
+}
+
+async function checkedWeights(folder: string, { model_weights, sha256 }: Manifest, replaced: string | undefined): Promise<string> {
+  const path = replaced ?? await insideFolder(folder, model_weights!);
+  checkOnnxFile(path);
+  if (sha256) await checkSha256(path, sha256);
+  return path;
 }
 
 /** The manifest's schema refuses `..`; a symlink could still lead out of the folder. */

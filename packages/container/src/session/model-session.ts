@@ -10,37 +10,37 @@ import { frameX, frameY, type Geometry } from '../preprocess/geometry.ts';
 import { Preprocessor } from '../preprocess/preprocessor.ts';
 import { assertExpected, summaryOf, type OutputSummary } from './expected-answer.ts';
 import { FrameSource, overwritten } from './frame-source.ts';
-import { OnnxSession } from './onnx-session.ts';
 import type { InferJob, InferResult, WorkerSetup } from './protocol.ts';
+import { openEngine, type TensorEngine } from './tensor-engine.ts';
 
 export class ModelSession implements AsyncDisposable {
   readonly device: string;
   /** What the first inference took. */
   canaryMs = 0;
   readonly #model: LoadedModel;
-  readonly #session: OnnxSession;
+  readonly #engine: TensorEngine;
   readonly #preprocessor: Preprocessor;
   readonly #decoder: Decoder;
   readonly #frames: FrameSource;
   /** Of the first canary: the answer that each later one must give. */
   #expected: OutputSummary | null = null;
 
-  private constructor(model: LoadedModel, session: OnnxSession, ringDirectory: string) {
-    this.device = session.device;
+  private constructor(model: LoadedModel, engine: TensorEngine, ringDirectory: string) {
+    this.device = engine.device;
     this.#model = model;
-    this.#session = session;
+    this.#engine = engine;
     this.#decoder = decoderFor(model);
-    this.#preprocessor = new Preprocessor(session.input);
+    this.#preprocessor = new Preprocessor(engine.input);
     this.#frames = new FrameSource(ringDirectory);
-    session.bind(this.#preprocessor.tensor);
+    engine.bind(this.#preprocessor.tensor);
   }
 
-  /** Loads the weights and runs a canary. Throws `model_invalid`, `device_unavailable`. */
+  /** Loads the weights and runs a canary. Throws `model_invalid`, `device_unavailable`; of a server elsewhere also `unreachable`, `timeout`. */
   static async create({ model, threads, ringDirectory }: WorkerSetup): Promise<ModelSession> {
-    const session = new ModelSession(model, await OnnxSession.create(model, threads), ringDirectory);
+    const session = new ModelSession(model, await openEngine(model, threads), ringDirectory);
     const begun = performance.now();
     await session.canary().catch((cause: unknown) => {
-      throw new RuthError('model_invalid', `${model.weightsPath}: the first inference failed: ${(cause as Error).message}`, { cause });
+      throw new RuthError('model_invalid', `${model.weightsPath || model.manifest.remote!.url}: the first inference failed: ${(cause as Error).message}`, { cause });
     });
     session.canaryMs = performance.now() - begun;
     return session;
@@ -61,10 +61,11 @@ export class ModelSession implements AsyncDisposable {
    * that of the first time.
    */
   async canary(): Promise<InferResult> {
+    await this.#engine.assertReady?.();
     const begun = performance.now();
     this.#preprocessor.fillBlank();
     const preprocessed = performance.now();
-    const outputs = await this.#session.run();
+    const outputs = await this.#engine.run();
     const inferred = performance.now();
     const summary = summaryOf(outputs);
     assertExpected(summary, this.#expected ??= summary);
@@ -75,12 +76,12 @@ export class ModelSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#frames[Symbol.dispose]();
     this.#preprocessor[Symbol.dispose]();
-    await this.#session[Symbol.asyncDispose]();
+    await this.#engine[Symbol.asyncDispose]();
   }
 
   async #run(begun: number, geometry: Geometry, options: Pick<InferJob, 'confidenceThreshold' | 'iouThreshold' | 'maxDetections' | 'classIds'>): Promise<InferResult> {
     const preprocessed = performance.now();
-    const outputs = await this.#session.run();
+    const outputs = await this.#engine.run();
     const inferred = performance.now();
     const { classIds } = options;
     let candidates = this.#decoder.decode(outputs, { scoreThreshold: options.confidenceThreshold });

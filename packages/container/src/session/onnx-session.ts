@@ -5,12 +5,13 @@ import { RuthError } from '@ruth/protocol/base';
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+import { inputDims, inputFormat, pictureInput, type TensorPort } from './model-inputs.ts';
 import { sideInputs } from './side-inputs.ts';
+import type { TensorEngine } from './tensor-engine.ts';
 
-type TensorMetadata = Extract<ort.InferenceSession.ValueMetadata, { isTensor: true }>;
 type Device = 'cpu' | 'cuda' | 'webgpu';
 
-export class OnnxSession implements AsyncDisposable {
+export class OnnxSession implements TensorEngine {
   readonly device: Device;
   readonly input: InputFormat;
   readonly #session: ort.InferenceSession;
@@ -25,10 +26,10 @@ export class OnnxSession implements AsyncDisposable {
   private constructor(session: ort.InferenceSession, device: Device, model: LoadedModel) {
     this.#session = session;
     this.device = device;
-    const [picture, others] = inputsOf(session, model.weightsPath);
-    this.input = inputFormat(picture, model);
+    const { picture, others } = pictureInput(session.inputMetadata.map(portOf), model.weightsPath);
+    this.input = inputFormat(picture, model.manifest, model.weightsPath);
     this.#pictureName = picture.name;
-    this.#side = sideInputs(others, this.input.size, model.weightsPath);
+    this.#side = Object.fromEntries(sideInputs(others, this.input.size, model.weightsPath).map(({ name, type, data, dims }) => [name, new ort.Tensor(type, data, dims)]));
     const wanted = model.manifest.output_schema.output;
     if (wanted !== undefined && !session.outputNames.includes(wanted)) {
       throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${session.outputNames.join(', ')}`);
@@ -54,14 +55,10 @@ export class OnnxSession implements AsyncDisposable {
     }
   }
 
-  /** Says which memory holds the input from now on. */
   bind(tensor: TensorData): void {
-    const { size: { width, height }, layout, dtype } = this.input;
-    const dims = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
-    this.#feeds = { ...this.#side, [this.#pictureName]: new ort.Tensor(dtype, tensor, dims) };
+    this.#feeds = { ...this.#side, [this.#pictureName]: new ort.Tensor(this.input.dtype, tensor, inputDims(this.input)) };
   }
 
-  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`. */
   async run(): Promise<Record<string, OutputTensor>> {
     let results: ort.InferenceSession.OnnxValueMapType;
     try {
@@ -101,35 +98,9 @@ async function open(model: LoadedModel, device: Device, threads: number): Promis
   }
 }
 
-/** The picture, which alone has four dimensions, and the inputs beside it. */
-function inputsOf(session: ort.InferenceSession, weightsPath: string): [TensorMetadata, TensorMetadata[]] {
-  const tensors = session.inputMetadata.filter((meta) => meta.isTensor);
-  const pictures = tensors.filter(({ shape }) => shape.length === 4);
-  const [picture] = pictures;
-  if (!picture || pictures.length > 1 || tensors.length < session.inputMetadata.length) {
-    throw new RuthError('model_invalid', `${weightsPath}: has ${session.inputNames.length} inputs (${session.inputNames.join(', ')}); one picture is what can be given`);
-  }
-  return [picture, tensors.filter((meta) => meta !== picture)];
-}
-
-/** What the manifest says, checked against what the weights want. */
-function inputFormat(meta: TensorMetadata, { manifest, weightsPath }: LoadedModel): InputFormat {
-  const invalid = (message: string): RuthError => new RuthError('model_invalid', `${weightsPath}: ${message}`);
-  const { width, height } = manifest.expected_resolution;
-  const { shape, type } = meta;
-  const layout = manifest.input_format?.layout ?? (shape[3] === 3 && shape[1] !== 3 ? 'nhwc' : 'nchw');
-  const dtype = manifest.input_format?.dtype ?? 'float32';
-  const expected = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
-  const fits = shape.length === 4 && shape.every((size, index) => typeof size !== 'number' || size < 0 || size === expected[index]);
-  if (!fits || type !== dtype) {
-    throw invalid(`input ${meta.name} takes ${type} [${shape.join(', ')}]; model.yaml says ${dtype} [${expected.join(', ')}] (input_format, expected_resolution)`);
-  }
-  const { normalization, letterbox } = manifest;
-  return {
-    size: { width, height }, layout, dtype, channels: manifest.input_format?.channels ?? 'rgb',
-    mean: normalization?.mean ?? [0, 0, 0], std: normalization?.std ?? [1, 1, 1],
-    letterbox: letterbox?.mode ?? 'center', fill: letterbox?.fill ?? 114,
-  };
+/** What is no tensor can be given nothing. */
+function portOf(meta: ort.InferenceSession.ValueMetadata): TensorPort {
+  return meta.isTensor ? { name: meta.name, type: meta.type, shape: meta.shape } : { name: meta.name, type: 'no tensor', shape: [] };
 }
 
 function keptOutput(meta: ort.InferenceSession.ValueMetadata | undefined): ort.Tensor | null {

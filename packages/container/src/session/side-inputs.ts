@@ -1,6 +1,5 @@
 // Inputs that some detectors have beside the picture: its size, so that they give boxes in pixels, or a mask of what is picture.
 // They are given the size of the input tensor: the way back to the frame is ours.
-import * as ort from 'onnxruntime-node';
 import { RuthError } from '@ruth/protocol/base';
 import type { Size } from '../preprocess/geometry.ts';
 
@@ -21,21 +20,28 @@ export const SIDE_INPUTS: readonly SideInput[] = [
   { name: /^pixel_mask$/i, dims: ({ width, height }) => [1, height, width], values: ({ width, height }) => Array<number>(width * height).fill(1), meaning: 'mask of the picture' },
 ];
 
-/** Throws `model_invalid` for an input that is none of those. */
-export function sideInputs(inputs: readonly { readonly name: string; readonly type: string }[], size: Size, weightsPath: string): Record<string, ort.Tensor> {
-  return Object.fromEntries(inputs.map(({ name, type }) => {
-    const known = SIDE_INPUTS.find((side) => side.name.test(name));
-    if (!known) throw new RuthError('model_invalid', `${weightsPath}: has an input ${JSON.stringify(name)} beside the picture; known are orig_target_sizes, im_shape, scale_factor and pixel_mask`);
-    return [name, tensor(type, known.values(size), known.dims(size), name, weightsPath)];
-  }));
+export interface SideTensor {
+  readonly name: string;
+  readonly type: 'int64' | 'int32' | 'float32' | 'bool';
+  readonly data: BigInt64Array | Int32Array | Float32Array | Uint8Array;
+  readonly dims: readonly number[];
 }
 
-function tensor(type: string, values: readonly number[], dims: readonly number[], name: string, weightsPath: string): ort.Tensor {
+/** Throws `model_invalid` for an input that is none of those. */
+export function sideInputs(inputs: readonly { readonly name: string; readonly type: string }[], size: Size, origin: string): SideTensor[] {
+  return inputs.map(({ name, type }) => {
+    const known = SIDE_INPUTS.find((side) => side.name.test(name));
+    if (!known) throw new RuthError('model_invalid', `${origin}: has an input ${JSON.stringify(name)} beside the picture; known are orig_target_sizes, im_shape, scale_factor and pixel_mask`);
+    return sideTensor(name, type, known.values(size), known.dims(size), origin);
+  });
+}
+
+function sideTensor(name: string, type: string, values: readonly number[], dims: readonly number[], origin: string): SideTensor {
   switch (type) {
-    case 'int64': return new ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims);
-    case 'int32': return new ort.Tensor('int32', Int32Array.from(values), dims);
-    case 'float32': return new ort.Tensor('float32', Float32Array.from(values), dims);
-    case 'bool': return new ort.Tensor('bool', Uint8Array.from(values), dims);
-    default: throw new RuthError('model_invalid', `${weightsPath}: takes ${type} for ${name}; int64, int32, float32 or bool can be given`);
+    case 'int64': return { name, type, data: BigInt64Array.from(values, BigInt), dims };
+    case 'int32': return { name, type, data: Int32Array.from(values), dims };
+    case 'float32': return { name, type, data: Float32Array.from(values), dims };
+    case 'bool': return { name, type, data: Uint8Array.from(values), dims };
+    default: throw new RuthError('model_invalid', `${origin}: takes ${type} for ${name}; int64, int32, float32 or bool can be given`);
   }
 }

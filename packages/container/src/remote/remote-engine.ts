@@ -1,0 +1,88 @@
+// A model on a server elsewhere: what is due to it is checked once, then each tensor goes there and back. Nothing is sent twice: whether
+// a look is worth another try is the caller's to say.
+import { RuthError } from '@ruth/protocol/base';
+import type { OutputTensor } from '../decode/detections.ts';
+import type { LoadedModel } from '../model/load-model.ts';
+import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+import { inputDims, inputFormat, pictureInput, type TensorPort } from '../session/model-inputs.ts';
+import { sideInputs } from '../session/side-inputs.ts';
+import type { TensorEngine } from '../session/tensor-engine.ts';
+import { openClient, type OipClient, type OipModel, type OipPort, type OipTarget } from './oip-client.ts';
+import { DATATYPES, datatypeOf, toOutput, type OipTensor } from './oip-tensor.ts';
+
+const DEFAULT_TIMEOUT_MS = 5000;
+
+export class RemoteEngine implements TensorEngine {
+  readonly device = 'remote';
+  readonly input: InputFormat;
+  readonly #client: OipClient;
+  readonly #pictureName: string;
+  readonly #side: readonly OipTensor[];
+  readonly #outputs: readonly string[];
+  readonly #origin: string;
+  #inputs: readonly OipTensor[] = [];
+
+  private constructor(client: OipClient, model: OipModel, { manifest }: LoadedModel, origin: string) {
+    this.#client = client;
+    this.#origin = origin;
+    const { picture, others } = pictureInput(model.inputs.map(portOf), origin);
+    this.input = inputFormat(picture, manifest, origin);
+    this.#pictureName = picture.name;
+    this.#side = sideInputs(others, this.input.size, origin).map(({ name, type, data, dims }) => ({ name, datatype: datatypeOf(type), shape: dims, data: bytesOf(data) }));
+    const names = model.outputs.map(({ name }) => name);
+    const wanted = manifest.output_schema.output;
+    if (wanted !== undefined && !names.includes(wanted)) throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${names.join(', ')}`);
+    this.#outputs = wanted === undefined ? names : [wanted];
+  }
+
+  /** Throws `unreachable` and `timeout` where the server, or the model there, is not ready, and `model_invalid` where it is not what the manifest says. */
+  static async connect(model: LoadedModel): Promise<RemoteEngine> {
+    const { model_id, remote } = model.manifest;
+    const { url, version, timeout_ms: timeoutMs = DEFAULT_TIMEOUT_MS, model: name = model_id } = remote!;
+    const target: OipTarget = { url, model: name, timeoutMs, ...(version !== undefined && { version }) };
+    const origin = `${url}, model ${name}`;
+    const client = await openClient(target);
+    try {
+      if (!await client.isReady()) throw new RuthError('unreachable', `${origin}: the server answers, but says that the model is not ready`);
+      return new RemoteEngine(client, await client.describe(), model, origin);
+    } catch (cause) {
+      await client[Symbol.asyncDispose]();
+      throw cause;
+    }
+  }
+
+  bind(tensor: TensorData): void {
+    const picture = { name: this.#pictureName, datatype: datatypeOf(this.input.dtype), shape: inputDims(this.input), data: bytesOf(tensor) };
+    this.#inputs = [picture, ...this.#side];
+  }
+
+  async run(): Promise<Record<string, OutputTensor>> {
+    try {
+      return Object.fromEntries((await this.#client.infer(this.#inputs, this.#outputs)).map((tensor) => [tensor.name, toOutput(tensor)]));
+    } catch (cause) {
+      throw this.#failed(cause);
+    }
+  }
+
+  async assertReady(): Promise<void> {
+    const isReady = await this.#client.isReady().catch((cause: unknown) => { throw this.#failed(cause); });
+    if (!isReady) throw new RuthError('inference_failed', `${this.#origin}: the server says that the model is not ready`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client[Symbol.asyncDispose]();
+  }
+
+  #failed(cause: unknown): RuthError {
+    return new RuthError('inference_failed', RuthError.from(cause).message, { cause });
+  }
+}
+
+function portOf({ name, datatype, shape }: OipPort): TensorPort {
+  // JSON of some servers holds sizes as text.
+  return { name, type: DATATYPES[datatype]?.type ?? datatype, shape: shape.map(Number) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

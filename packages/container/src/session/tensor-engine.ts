@@ -1,0 +1,21 @@
+// What turns a model's input tensor into its outputs: ONNX Runtime in this thread, or a server elsewhere.
+import type { OutputTensor } from '../decode/detections.ts';
+import type { LoadedModel } from '../model/load-model.ts';
+import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+
+export interface TensorEngine extends AsyncDisposable {
+  readonly device: string;
+  readonly input: InputFormat;
+  /** Says which memory holds the input from now on. */
+  bind(tensor: TensorData): void;
+  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`. */
+  run(): Promise<Record<string, OutputTensor>>;
+  /** Throws `inference_failed` where the engine says by itself that it is not ready. */
+  assertReady?(): Promise<void>;
+}
+
+/** Throws `model_invalid`, `device_unavailable`, and of a server elsewhere `unreachable` and `timeout`. */
+export async function openEngine(model: LoadedModel, threads: number): Promise<TensorEngine> {
+  if (model.manifest.model_type === 'remote') return (await import('../remote/remote-engine.ts')).RemoteEngine.connect(model);
+  return (await import('./onnx-session.ts')).OnnxSession.create(model, threads);
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RuthError } from '@ruth/protocol';
+import { loadModel } from '../src/index.ts';
+import { toOutput } from '../src/remote/oip-tensor.ts';
+import { MANIFEST, modelFolder, probeModel, publishGrey, serveProbe, startProcess, freshFolder, until, type Bench } from './harness.ts';
+import { oipServer } from './oip-server.ts';
+
+const manifestOf = (url: string, more = ''): string => MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, `model_type: remote\nremote: { url: '${url}', model: detector${more} }\n`);
+
+async function look(bench: Bench, brightness: number): ReturnType<Bench['ask']> {
+  const ring = bench.ring();
+  const answer = await bench.ask(bench.request(ring, publishGrey(ring, brightness)));
+  ring.close();
+  return answer;
+}
+
+for (const [way, takesBytes] of [['http', true], ['http', false], ['grpc', true], ['grpc', false]] as const) {
+  test(`A model on a server elsewhere, reached over ${way}, sees what it sees here, ${takesBytes ? 'in bytes' : 'where the server gives numbers'}`, async (t) => {
+    const server = await oipServer(t, probeModel(), { takesBytes });
+    const here = await serveProbe(t);
+    const there = await serveProbe(t, { manifest: manifestOf(server[way]) });
+    const [expected, answer] = [await look(here, 120), await look(there, 120)];
+    assert.equal(answer.error, null);
+    assert.ok(expected.detections.length > 0);
+    assert.deepEqual(answer.detections, expected.detections);
+    assert.equal(answer.metadata.device, 'remote');
+    assert.ok(server.looks[way === 'http' && !takesBytes ? 'numbers' : 'bytes'] >= 2);
+  });
+}
+
+for (const way of ['http', 'grpc'] as const) {
+  test(`A server that hangs, fails, lies, or is not ready makes looks fail and the container degraded; it is ready again by itself (${way})`, async (t) => {
+    const server = await oipServer(t, probeModel());
+    const bench = await serveProbe(t, { manifest: manifestOf(server[way], ', timeout_ms: 300'), canaryIntervalMs: 100 });
+    for (const [mood, why] of [['hangs', /no answer within 300 ms/], ['fails', /fallen off the bus/], ['lies', /gives 23 numbers for rows, whose shape \[1, 4, 6\] has 24/]] as const) {
+      server.mood[mood] = true;
+      const answer = await look(bench, 10);
+      assert.equal(answer.error_code, 'inference_failed');
+      assert.match(answer.error!, why);
+      assert.deepEqual(answer.detections, []);
+      await until(() => bench.container.health().status === 'degraded');
+      server.mood[mood] = false;
+      await until(() => bench.container.health().status === 'ready');
+    }
+    // Nobody asks for a look meanwhile: the canary sees it.
+    server.mood.isReady = false;
+    await until(() => bench.container.health().status === 'degraded');
+    server.mood.isReady = true;
+    await until(() => bench.container.health().status === 'ready');
+    await server.close();
+    await until(() => bench.container.health().status === 'degraded');
+    assert.match((await look(bench, 10)).error!, /cannot be reached/);
+  });
+}
+
+test('A server that goes and comes back is found again', async (t) => {
+  const first = await oipServer(t, probeModel());
+  const bench = await serveProbe(t, { manifest: manifestOf(first.http), canaryIntervalMs: 100 });
+  await first.close();
+  await until(() => bench.container.health().status === 'degraded');
+  await oipServer(t, probeModel(), { httpPort: Number(new URL(first.http).port) });
+  await until(() => bench.container.health().status === 'ready');
+  assert.equal((await look(bench, 10)).error, null);
+});
+
+test('What the server has must be what the manifest says', async (t) => {
+  const server = await oipServer(t, probeModel());
+  const refused = async (manifest: string, code: string, message: RegExp): Promise<void> => {
+    await assert.rejects(serveProbe(t, { manifest }), (error: RuthError) => error.code === code && (assert.match(error.message, message), true));
+  };
+  await refused(manifestOf(server.grpc).replace('width: 64', 'width: 96'), 'model_invalid', /grpc:\/\/127\.0\.0\.1:\d+, model detector: input image takes float32 \[1, 3, 64, 64\]; model.yaml says float32 \[1, 3, 64, 96\]/);
+  await refused(manifestOf(server.http).replace('output: rows', 'output: columns'), 'model_invalid', /names "columns"; the model's outputs are rows/);
+  await refused(manifestOf(server.http).replace('model: detector', 'model: other'), 'unreachable', /model other: the server answers, but says that the model is not ready/);
+  await refused(manifestOf(server.grpc).replace('model: detector', 'model: other'), 'inference_failed', /INTERNAL: unknown model other/);
+});
+
+test('A container whose server is not there yet says so, and that another try can help', async (t) => {
+  const folder = modelFolder(t, { manifest: manifestOf('grpc://127.0.0.1:9') });
+  assert.equal((await loadModel(folder)).weightsPath, '');
+  const { message } = startProcess(t, folder, { socketDirectory: freshFolder(t) });
+  const { type, code, message: text } = await message;
+  assert.deepEqual([type, code], ['failed', 'unreachable']);
+  assert.match(String(text), /grpc:\/\/127\.0\.0\.1:9 cannot be reached/);
+  assert.ok(new RuthError('unreachable', '').retryable);
+});
+
+test('Numbers of every kind become floats, wherever their bytes lie', () => {
+  const odd = (data: ArrayBufferView): Uint8Array => {
+    const bytes = new Uint8Array(data.byteLength + 1);
+    bytes.set(new Uint8Array(data.buffer), 1);
+    return bytes.subarray(1);
+  };
+  for (const [datatype, data] of [
+    ['FP32', Float32Array.of(-1, 2)], ['FP64', Float64Array.of(-1, 2)], ['FP16', Float16Array.of(-1, 2)], ['INT64', BigInt64Array.of(-1n, 2n)], ['INT32', Int32Array.of(-1, 2)], ['INT8', Int8Array.of(-1, 2)],
+  ] as const) {
+    for (const bytes of [new Uint8Array(data.buffer), odd(data)]) assert.deepEqual([...toOutput({ name: 'a', datatype, shape: [2], data: bytes }).data], [-1, 2], datatype);
+  }
+  assert.throws(() => toOutput({ name: 'a', datatype: 'BYTES', shape: [1], data: new Uint8Array(4) }), /gives BYTES for a, which holds no numbers/);
+});
