@@ -20,7 +20,7 @@ export const Manifest = Type.Object({
     url: Type.String({ pattern: '^(https?|grpcs?)://[^/?#@\\s]+/?$', maxLength: 300, description: 'Of the server: http://host:8000, https://, grpc://host:8001 or grpcs://' }),
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Its name there; model_id unless told' })),
     version: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Of the model there, in quotes; what the server chooses unless told' })),
-    timeout_ms: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, description: 'For each answer of the server; 5000 unless told' })),
+    timeout_ms: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, description: 'For each answer of the server; 2000 unless told' })),
   }, { ...strict, description: 'remote: the server that runs the model, over the Open Inference Protocol (v2)' })),
   source: Type.Optional(Type.Union([
     Type.Object({

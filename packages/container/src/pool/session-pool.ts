@@ -168,7 +168,8 @@ export class SessionPool {
       answer.resolve({ ...await worker.run(job, this.#inferenceLimitMs), queueMs });
     } catch (cause) {
       const error = RuthError.from(cause, 'inference_failed');
-      if (job === 'canary' && worker.usable) worker.giveUp(error);
+      // Where a server elsewhere is away, another session would not find it either.
+      if (job === 'canary' && error.code === 'inference_failed' && worker.usable) worker.giveUp(error);
       answer.reject(error);
     }
     if (this.#stopped.signal.aborted) return;

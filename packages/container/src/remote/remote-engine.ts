@@ -7,10 +7,9 @@ import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
 import { inputDims, inputFormat, pictureInput, type TensorPort } from '../session/model-inputs.ts';
 import { sideInputs } from '../session/side-inputs.ts';
 import type { TensorEngine } from '../session/tensor-engine.ts';
+import { answerLimitMs } from './limits.ts';
 import { openClient, type OipClient, type OipModel, type OipPort, type OipTarget } from './oip-client.ts';
 import { DATATYPES, datatypeOf, toOutput, type OipTensor } from './oip-tensor.ts';
-
-const DEFAULT_TIMEOUT_MS = 5000;
 
 export class RemoteEngine implements TensorEngine {
   readonly device = 'remote';
@@ -38,8 +37,8 @@ export class RemoteEngine implements TensorEngine {
   /** Throws `unreachable` and `timeout` where the server, or the model there, is not ready, and `model_invalid` where it is not what the manifest says. */
   static async connect(model: LoadedModel): Promise<RemoteEngine> {
     const { model_id, remote } = model.manifest;
-    const { url, version, timeout_ms: timeoutMs = DEFAULT_TIMEOUT_MS, model: name = model_id } = remote!;
-    const target: OipTarget = { url, model: name, timeoutMs, ...(version !== undefined && { version }) };
+    const { url, version, model: name = model_id } = remote!;
+    const target: OipTarget = { url, model: name, timeoutMs: answerLimitMs(remote!), ...(version !== undefined && { version }) };
     const origin = `${url}, model ${name}`;
     const client = await openClient(target);
     try {
@@ -57,24 +56,15 @@ export class RemoteEngine implements TensorEngine {
   }
 
   async run(): Promise<Record<string, OutputTensor>> {
-    try {
-      return Object.fromEntries((await this.#client.infer(this.#inputs, this.#outputs)).map((tensor) => [tensor.name, toOutput(tensor)]));
-    } catch (cause) {
-      throw this.#failed(cause);
-    }
+    return Object.fromEntries((await this.#client.infer(this.#inputs, this.#outputs)).map((tensor) => [tensor.name, toOutput(tensor)]));
   }
 
   async assertReady(): Promise<void> {
-    const isReady = await this.#client.isReady().catch((cause: unknown) => { throw this.#failed(cause); });
-    if (!isReady) throw new RuthError('inference_failed', `${this.#origin}: the server says that the model is not ready`);
+    if (!await this.#client.isReady()) throw new RuthError('unreachable', `${this.#origin}: the server says that the model is not ready`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client[Symbol.asyncDispose]();
-  }
-
-  #failed(cause: unknown): RuthError {
-    return new RuthError('inference_failed', RuthError.from(cause).message, { cause });
   }
 }
 

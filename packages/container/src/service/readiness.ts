@@ -1,6 +1,6 @@
 // Ready means that a canary gave the expected answer lately; nothing else does. In busy times too: a frame that was answered shows that
 // the model runs, not that it is right.
-import { RuthError } from '@ruth/protocol';
+import { RuthError, type ErrorCode } from '@ruth/protocol';
 import type { PoolResult } from '../pool/session-pool.ts';
 
 export interface ReadinessOptions {
@@ -12,6 +12,8 @@ export interface ReadinessOptions {
 
 /** What a canary may cost: a model that takes long is looked at less often. */
 const MOST_SHARE = 0.01;
+/** The latter two: of a model on a server elsewhere. */
+const OF_THE_MODEL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['inference_failed', 'unreachable', 'timeout']);
 /** After a failure the next look comes sooner. */
 const SOONER = 10;
 
@@ -44,7 +46,7 @@ export class Readiness implements Disposable {
 
   /** Only failures of the model count; a frame that is gone says nothing of it. A canary says when it is well again. */
   failed(error: RuthError): void {
-    if (error.code === 'inference_failed') this.#set(true, error);
+    if (OF_THE_MODEL.has(error.code)) this.#set(true, error);
   }
 
   [Symbol.dispose](): void {

@@ -5,6 +5,7 @@ import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, modelSocketPath, Ruth
 import { IpcServer, type Logger } from '@ruth/transport';
 import type { LoadedModel } from '../model/load-model.ts';
 import { SessionPool } from '../pool/session-pool.ts';
+import { lookLimitMs } from '../remote/limits.ts';
 import { createHandler, refusal } from './handler.ts';
 import { MemoryWatch, privateBytes } from './memory-watch.ts';
 import { Readiness } from './readiness.ts';
@@ -55,6 +56,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const { manifest } = model;
   const resources = manifest.resource_requirements ?? {};
   const { sessions, threads } = concurrency(options.sessions ?? resources.sessions, resources.threads);
+  const inferenceLimitMs = options.inferenceLimitMs ?? (manifest.remote && lookLimitMs(manifest.remote));
   const startedAt = performance.now();
   const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
   let stopping = false;
@@ -63,7 +65,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     { model, threads, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
     {
       sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8), startLimitMs: START_LIMIT_MS,
-      ...(options.inferenceLimitMs !== undefined && { inferenceLimitMs: options.inferenceLimitMs }),
+      ...(inferenceLimitMs !== undefined && { inferenceLimitMs }),
       onTrouble: (error) => options.logger?.error({ code: error.code }, error.message),
       onStuck: () => options.recycle?.('a session hangs, and its thread cannot be ended'),
     },

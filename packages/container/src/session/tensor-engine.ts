@@ -8,9 +8,9 @@ export interface TensorEngine extends AsyncDisposable {
   readonly input: InputFormat;
   /** Says which memory holds the input from now on. */
   bind(tensor: TensorData): void;
-  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`. */
+  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`; of a server elsewhere also `unreachable`, `timeout`. */
   run(): Promise<Record<string, OutputTensor>>;
-  /** Throws `inference_failed` where the engine says by itself that it is not ready. */
+  /** Throws `unreachable` or `timeout` where a server elsewhere is not ready. */
   assertReady?(): Promise<void>;
 }
 
