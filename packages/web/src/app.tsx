@@ -1,7 +1,8 @@
 // The whole page: header, notices, the way to the views, and the view that the address names.
 import { lazy, useEffect, useRef, useSyncExternalStore } from 'react';
 import { CSPProvider } from '@base-ui/react/csp-provider';
-import { CameraTile } from './camera/camera-tile.tsx';
+import { CameraFocus } from './camera/camera-focus.tsx';
+import { CameraGrid } from './grid/camera-grid.tsx';
 import { Header } from './shell/header.tsx';
 import { Navigation, VIEWS } from './shell/navigation.tsx';
 import { NoCameras } from './shell/no-cameras.tsx';
@@ -37,11 +38,9 @@ function Content({ view, system, store }: { view: View; system: System; store: S
   if (cameras === null) return failure ? <Unknown what="The cameras are not known yet" failure={failure} /> : <Waiting words="Loading" />;
   if (cameras.length === 0) return <main className="cameras" data-count="0"><NoCameras /></main>;
   if (view.name === 'recordings') return <RecordingsView cameras={cameras} view={view} />;
-  return (
-    <main className="cameras" data-count={cameras.length}>
-      {cameras.map((camera) => <CameraTile key={camera.camera_id} camera={camera} system={system} looks={store.looks} />)}
-    </main>
-  );
+  const camera = cameras.find(({ camera_id }) => camera_id === view.cameraId);
+  if (camera) return <CameraFocus key={camera.camera_id} camera={camera} system={system} store={store} />;
+  return <CameraGrid cameras={cameras} system={system} store={store} />;
 }
 
 /** What is wrong with the whole, in one line; what is wrong with one camera or model stands on its tile. */

@@ -7,6 +7,7 @@ import './styles/tokens.css';
 import './styles/page.css';
 import './styles/controls.css';
 import './styles/tile.css';
+import './styles/live.css';
 
 const store = new SystemStore();
 store.start();

@@ -55,38 +55,3 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
     return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.html.slice(0, 160)} ${node.any.map(({ message }) => message).join('; ').slice(0, 200)}`));
   });
 }
-
-export interface Bounds { left: number; right: number; top: number; bottom: number }
-
-/** Takes a picture of the stage and says where in it white lies, and where the colour `#rrggbb` does. */
-export async function lookAtStage(page: Page, colour: string): Promise<{ white: Bounds | null; coloured: Bounds | null }> {
-  const png = await page.locator('.stage').first().screenshot({ type: 'png' });
-  return page.evaluate(async ([base64, wanted]) => {
-    const image = new Image();
-    image.src = `data:image/png;base64,${base64}`;
-    await image.decode();
-    const canvas = new OffscreenCanvas(image.width, image.height);
-    const context = canvas.getContext('2d')!;
-    context.drawImage(image, 0, 0);
-    const { data } = context.getImageData(0, 0, image.width, image.height);
-    const [r, g, b] = [1, 3, 5].map((at) => parseInt(wanted.slice(at, at + 2), 16)) as [number, number, number];
-    const boundsOf = (matches: (offset: number) => boolean, minimumRun: number): Bounds | null => {
-      let bounds: Bounds | null = null;
-      for (let y = 0; y < image.height; y++) {
-        let run = 0;
-        for (let x = 0; x < image.width; x++) {
-          run = matches((y * image.width + x) * 4) ? run + 1 : 0;
-          if (run < minimumRun) continue;
-          bounds ??= { left: x, right: x, top: y, bottom: y };
-          bounds = { left: Math.min(bounds.left, x - run + 1), right: Math.max(bounds.right, x), top: Math.min(bounds.top, y), bottom: Math.max(bounds.bottom, y) };
-        }
-      }
-      return bounds;
-    };
-    return {
-      // Runs: the text on badge and label is white or coloured too, but thin.
-      white: boundsOf((at) => data[at]! > 235 && data[at + 1]! > 235 && data[at + 2]! > 235, 30),
-      coloured: boundsOf((at) => Math.abs(data[at]! - r) < 12 && Math.abs(data[at + 1]! - g) < 12 && Math.abs(data[at + 2]! - b) < 12, 1),
-    };
-  }, [png.toString('base64'), colour] as const);
-}

@@ -1,5 +1,5 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
-import type { CameraStatus, Look } from '@ruth/protocol';
+import type { Box, CameraStatus, CoreEvent, Detection, Look, SubscriptionStatus } from '@ruth/protocol';
 import { camera, look, model, startCore, startKernel, startPlace, subscription } from '../../server/test/stand-ins.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
 
@@ -7,10 +7,15 @@ export const DETECTOR = 'square-finder';
 export const POSE = 'square-poser';
 export const LOOK_LATENCY_MS = 120;
 
-const lookAt = (frame: number, epoch: number, modelId: string, over: Partial<Look> = {}): Look => {
-  const bbox = squareAt(frame);
+/** What the models make of the square: whether they look, what they say beside, and how far around it their boxes lie. */
+type Told = CoreEvent extends infer E ? (E extends CoreEvent ? Omit<E, 'id' | 'version' | 'at'> : never) : never;
+export interface Seeing { looks: boolean; over: Partial<Detection>; marginPx: number }
+
+const lookAt = (frame: number, epoch: number, modelId: string, seeing: Seeing, over: Partial<Look>): Look => {
+  const [x, y] = [seeing.marginPx / WIDTH, seeing.marginPx / HEIGHT];
+  const bbox = squareAt(frame).map((edge, index) => edge + [-x, -y, x, y][index]!) as Box;
   const [left, top, right, bottom] = bbox;
-  const found = { class_id: 0, class_name: 'person', confidence: 0.87, bbox };
+  const found = { class_id: 0, class_name: 'person', confidence: 0.87, bbox, ...seeing.over };
   return look('square', modelId, frame, {
     pts_us: ptsOf(frame), epoch, width: WIDTH, height: HEIGHT,
     detections: [modelId === POSE ? { ...found, keypoints: [[left, top, 0.9], [right, top, 0.9], [right, bottom, 0.9], [left, bottom, 0.1]] } : found], ...over,
@@ -23,18 +28,23 @@ export async function startSystem(pageDirectory: string) {
   const cameras: CameraStatus[] = [camera('square', { name: 'Square <hall>', note: 'Made by the test', width: WIDTH, height: HEIGHT, fps: FPS })];
   const models = [model(DETECTOR), model(POSE, { keypoint_names: ['left_a', 'right_a', 'right_b', 'left_b'], skeleton: [[0, 1], [1, 2], [2, 3]] })];
   const place = stack.use(await startPlace({ pageDirectory, models: [DETECTOR, POSE] }));
+  /** What core says otherwise of every subscription. */
+  const subscriptions: Partial<SubscriptionStatus> = {};
   const core = stack.use(await startCore(place.directory, {
-    models: () => models, latest: () => [], subscriptions: () => models.map(({ model_id }) => subscription('square', model_id, { desired_fps: FPS, achieved_fps: FPS })),
+    models: () => models, latest: () => [], subscriptions: () => models.map(({ model_id }) => subscription('square', model_id, { desired_fps: FPS, achieved_fps: FPS, ...subscriptions })),
   }));
   let id = 0;
   const failing = new Set<string>();
+  const seeing: Seeing = { looks: true, over: {}, marginPx: 0 };
   const square = stack.use(new SquareCamera((frame, epoch) => setTimeout(() => {
-    for (const modelId of [DETECTOR, POSE]) {
+    for (const modelId of seeing.looks ? [DETECTOR, POSE] : []) {
       const failure = failing.has(modelId) ? { detections: [], error: 'the session is on fire', error_code: 'inference_failed' } : {};
-      core.publish({ id: ++id, version: 1, at: Date.now() / 1000, type: 'detection', look: lookAt(frame, epoch, modelId, failure) });
+      core.publish({ id: ++id, version: 1, at: Date.now() / 1000, type: 'detection', look: lookAt(frame, epoch, modelId, seeing, failure) });
     }
   }, LOOK_LATENCY_MS)));
   const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket)));
-  return { url: place.url, cameras, models, failing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  /** As core would tell it, now. */
+  const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 } as CoreEvent);
+  return { url: place.url, cameras, subscriptions, tell, models, failing, seeing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

@@ -15,8 +15,12 @@ const GOP = 25;
 export const PTS_ORIGIN_US = 7_000_000;
 const MIME = 'video/mp4; codecs="avc1.42c01e"';
 
+/** Pixels of the picture that the square moves to the right from frame to frame. */
+export const STEP_PX = 4;
+/** After so many it is where it was from left to right. */
+export const ROUND_FRAMES = 120;
 export const squareAt = (frame: number): Box => {
-  const [x, y] = [40 + (frame * 4) % 480, 60 + (frame * 2) % 180];
+  const [x, y] = [40 + (frame * STEP_PX) % 480, 60 + (frame * 2) % 180];
   return [x / WIDTH, y / HEIGHT, (x + SQUARE) / WIDTH, (y + SQUARE) / HEIGHT];
 };
 export const ptsOf = (frame: number): number => PTS_ORIGIN_US + frame * 1e6 / FPS;
@@ -29,6 +33,7 @@ export class SquareCamera implements Disposable {
   readonly #onFrame: (frame: number, epoch: number) => void;
   readonly #timer: NodeJS.Timeout;
   #startedAt = performance.now();
+  #heldAt: number | null = null;
   #next = 0;
   #epoch = 1;
 
@@ -56,6 +61,14 @@ export class SquareCamera implements Disposable {
     for (const viewer of this.#viewers) this.#begin(viewer);
   }
 
+  /** No frame comes until it is released; the last one stays on the screens. */
+  hold(): void { this.#heldAt = performance.now(); }
+
+  release(): void {
+    this.#startedAt += performance.now() - this.#heldAt!;
+    this.#heldAt = null;
+  }
+
   get viewerCount(): number { return this.#viewers.size; }
 
   [Symbol.dispose](): void { clearInterval(this.#timer); }
@@ -67,6 +80,7 @@ export class SquareCamera implements Disposable {
   }
 
   #tick(): void {
+    if (this.#heldAt !== null) return;
     const due = (performance.now() - this.#startedAt) * FPS / 1000;
     while (this.#next < due) {
       if (this.#next === this.#fragments.length) return this.restart();

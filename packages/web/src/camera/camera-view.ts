@@ -1,10 +1,12 @@
 // One camera on the screen: its live video, and over each displayed frame the looks that belong to that very frame.
 // Works outside React; says to it a few times a second what is to be seen.
-import type { Look, ModelStatus, SubscriptionStatus } from '@ruth/protocol';
+import type { Detection, Look, ModelStatus, SubscriptionStatus } from '@ruth/protocol';
 import { capturedAt, type LivePhase, type PathChoice, type ShownFrame } from '../live/live-path.ts';
 import { LiveVideo, type LivePathReport } from '../live/live-video.ts';
 import { staleAfterUs, type LookBook } from '../live/look-history.ts';
+import { EVERYTHING, isWanted, type OverlayChoice } from '../overlay/overlay-choice.ts';
 import { paint, type Layer } from '../overlay/painter.ts';
+import type { Tail } from '../overlay/tail-painter.ts';
 import { containedRectangle } from '../overlay/video-rectangle.ts';
 
 /** A model at this camera: what core says of both, and whether the user wants to see it. */
@@ -30,6 +32,7 @@ const MIN_DELAY_S = 0.4;
 const MAX_DELAY_S = 2;
 /** From a picture to the next look after it. */
 const CARRIED_ON_S = 0.5;
+const TAIL_US = 3_000_000;
 
 export interface CameraViewOptions {
   readonly cameraId: string;
@@ -55,8 +58,10 @@ export class CameraView implements Disposable {
   readonly #reportTimer: ReturnType<typeof setInterval>;
   #hiddenTimer: ReturnType<typeof setTimeout> | undefined;
   #models: readonly ModelAtCamera[] = [];
+  #overlay: OverlayChoice = EVERYTHING;
   #phase: LivePhase = { name: 'idle' };
   #frame: ShownFrame | null = null;
+  #reportedFrame: ShownFrame | null = null;
   /** Models look at another stream of the camera, whose pts says nothing of this one's. */
   #ownStreamLooks = true;
   #sights = new Map<string, Sight>();
@@ -89,6 +94,11 @@ export class CameraView implements Disposable {
     this.#sightings.observe(options.pictures);
     document.addEventListener('visibilitychange', () => this.#playWhenSeen(), { signal: this.#ending.signal });
     this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
+  }
+
+  set overlay(overlay: OverlayChoice) {
+    this.#overlay = overlay;
+    this.#repaint();
   }
 
   set choice(choice: PathChoice) { this.#live.choice = choice; }
@@ -139,9 +149,10 @@ export class CameraView implements Disposable {
     const layers = this.#layers();
     const video = this.#live.shownVideo;
     const frame = containedRectangle(element, { width: video?.videoWidth ?? 0, height: video?.videoHeight ?? 0 });
-    const drawn = paint(context, frame, layers);
+    const drawn = paint(context, frame, layers, this.#overlay);
     canvas.dataset.drawnBoxes = String(drawn.boxes);
     canvas.dataset.drawnKeypoints = String(drawn.keypoints);
+    canvas.dataset.drawnTails = String(drawn.tails);
   }
 
   /** Of each model what it sees in the displayed frame. */
@@ -154,11 +165,21 @@ export class CameraView implements Disposable {
       const look = this.#lookAt(frame, subscription);
       this.#sights.set(subscription.model_id, look && (look.error === null ? { kind: 'looked', count: look.detections.length } : { kind: 'failed', error: look.error }));
       if (!look || look.error !== null || !shown) continue;
-      layers.push({ look, keypointNames: model?.keypoint_names ?? [], skeleton: model?.skeleton ?? [], boxes: true });
+      const wanted = look.detections.filter((detection) => isWanted(detection, this.#overlay));
+      layers.push({ look: { ...look, detections: wanted }, tails: this.#tailsOf(wanted, frame, subscription.model_id), keypointNames: model?.keypoint_names ?? [], skeleton: model?.skeleton ?? [], boxes: true });
     }
     // A detector's boxes stand for the people whose skeletons another model drew.
     const detectors = layers.some((layer) => layer.keypointNames.length === 0);
     return detectors ? layers.map((layer) => (layer.keypointNames.length > 0 ? { ...layer, boxes: false } : layer)) : layers;
+  }
+
+  #tailsOf(detections: readonly Detection[], { ptsUs, epoch }: ShownFrame, modelId: string): Tail[] {
+    if (!this.#overlay.tails || ptsUs === null || !this.#ownStreamLooks) return [];
+    const tails = this.#looks.of(this.#cameraId, modelId)?.tails(ptsUs, epoch, TAIL_US);
+    return detections.flatMap(({ class_name, track_id, bbox: [xMin, , xMax, yMax] }) => {
+      const points = typeof track_id === 'number' ? tails?.get(track_id) : undefined;
+      return points ? [{ className: class_name, points: [...points, [(xMin + xMax) / 2, yMax] as const] }] : [];
+    });
   }
 
   /** The look that belongs to the frame; where the browser does not say which frame it shows, the newest. */
@@ -175,6 +196,9 @@ export class CameraView implements Disposable {
   }
 
   #report(): void {
+    // A picture that stands still is painted again: its look may have come since.
+    if (this.#frame !== null && this.#frame === this.#reportedFrame) this.#repaint();
+    this.#reportedFrame = this.#frame;
     const playing = this.#phase.name === 'playing';
     this.#onReport({ phase: this.#phase, path: this.#phase.name === 'idle' ? null : this.#live.path, delayS: playing ? this.#live.delayS : null, sights: this.#sights });
   }

@@ -1,11 +1,30 @@
 // One model at one camera: what it sees now, how often it looks, how long that takes; and whether its drawing is shown.
-import type { SubscriptionStatus } from '@ruth/protocol';
+import type { CameraStatus, SubscriptionStatus } from '@ruth/protocol';
 import { SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
+import type { System } from '../system/system-store.ts';
 import type { ModelAtCamera, Sight } from './camera-view.ts';
+import type { ShownCamera } from './use-camera-view.ts';
 
-export interface ModelRowProps {
+export function ModelList({ camera, system, shown, explained = false }: { camera: CameraStatus; system: System; shown: ShownCamera; explained?: boolean }) {
+  return (
+    <ul className="models" aria-label={`Models at ${camera.name}`}>
+      {shown.models.map((model) => (
+        <ModelRow
+          key={model.subscription.model_id} at={model} sight={shown.report.sights.get(model.subscription.model_id) ?? null}
+          explained={explained}
+          coreFailure={system.subscriptions.failure} playing={shown.condition.state === 'live'} onToggle={() => shown.toggleModel(model.subscription.model_id)}
+        />
+      ))}
+      {shown.models.length === 0 && <li className="no-models">{system.subscriptions.failure ? 'AI is away: nothing is being looked at' : 'No model looks at this camera'}</li>}
+    </ul>
+  );
+}
+
+interface ModelRowProps {
   readonly at: ModelAtCamera;
   readonly sight: Sight;
+  /** Whether the reason of its rate is said. */
+  readonly explained: boolean;
   /** Why core could not be asked; null where it answered. */
   readonly coreFailure: Failure | null;
   /** Whether there is a picture that could be looked at. */
@@ -13,7 +32,7 @@ export interface ModelRowProps {
   readonly onToggle: () => void;
 }
 
-export function ModelRow({ at: { subscription, model, shown }, sight, coreFailure, playing, onToggle }: ModelRowProps) {
+function ModelRow({ at: { subscription, model, shown }, sight, explained, coreFailure, playing, onToggle }: ModelRowProps) {
   const name = model?.model_name ?? subscription.model_id;
   const finding = findingOf(subscription, model?.state === 'down' ? model.last_error?.message ?? 'the model is down' : null, sight, coreFailure, playing);
   return (
@@ -28,6 +47,7 @@ export function ModelRow({ at: { subscription, model, shown }, sight, coreFailur
         {rounded(subscription.achieved_fps)} / {rounded(subscription.desired_fps)} fps
       </span>
       <span className="latency" title="From the arrival of a frame to its answer: half of the looks are quicker">{subscription.latency_ms ? `${Math.round(subscription.latency_ms.p50)} ms` : '\u2013'}</span>
+      {explained && <p className="rate-reason">{rateReason(subscription)}</p>}
     </li>
   );
 }
@@ -43,6 +63,11 @@ function findingOf(subscription: SubscriptionStatus, down: string | null, sight:
   if (sight === null) return { kind: 'idle', words: 'Looking\u2026' };
   if (sight.kind === 'failed') return { kind: 'blind', words: 'Could not look', title: sight.error };
   return sight.count === 0 ? { kind: 'nothing', words: 'Nothing seen' } : { kind: 'seen', words: `${sight.count} seen` };
+}
+
+export function rateReason({ state, shortfall }: SubscriptionStatus): string {
+  if (state !== 'running') return `It is ${state}`;
+  return shortfall ? shortfall.message : 'As often as it was asked to';
 }
 
 function dropsOf({ due, drops }: SubscriptionStatus): string {

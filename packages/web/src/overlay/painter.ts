@@ -2,6 +2,8 @@
 import type { Detection, Look } from '@ruth/protocol';
 import { classColour, LABEL_TEXT_COLOUR } from './class-colour.ts';
 import { placeLabels } from './label-placement.ts';
+import type { OverlayChoice } from './overlay-choice.ts';
+import { paintTails, type Tail } from './tail-painter.ts';
 import { boxIn, type Rectangle } from './video-rectangle.ts';
 
 export interface Layer {
@@ -10,27 +12,31 @@ export interface Layer {
   readonly skeleton: readonly (readonly [number, number])[];
   /** False where another layer draws the boxes of the same things. */
   readonly boxes: boolean;
+  readonly tails: readonly Tail[];
 }
 
-export interface Drawn { readonly boxes: number; readonly keypoints: number }
+export interface Drawn { readonly boxes: number; readonly keypoints: number; readonly tails: number }
 
 const EDGE = 'rgb(0 0 0 / 55%)';
 const KEYPOINT_SCORE = 0.3;
 const SIDE_COLOURS = { left: '#fdba74', right: '#7dd3fc', centre: '#f8fafc' };
 
 /** Draws into `frame`, in CSS pixels; what was drawn before is for the caller to clear. */
-export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layers: readonly Layer[]): Drawn {
-  if (frame.width === 0) return { boxes: 0, keypoints: 0 };
+export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layers: readonly Layer[], choice: OverlayChoice): Drawn {
+  if (frame.width === 0) return { boxes: 0, keypoints: 0, tails: 0 };
   const unit = Math.max(0.75, Math.min(1.6, frame.width / 900));
   context.lineJoin = context.lineCap = 'round';
+  context.globalAlpha = choice.opacity;
+  const tails = paintTails(context, frame, layers.flatMap((layer) => layer.tails), unit);
   let keypoints = 0;
-  for (const layer of layers) {
+  for (const layer of choice.skeletons ? layers : []) {
     for (const detection of layer.look.detections) keypoints += paintSkeleton(context, frame, detection, layer, unit);
   }
-  const boxed = layers.filter((layer) => layer.boxes).flatMap((layer) => layer.look.detections);
+  const boxed = layers.filter((layer) => layer.boxes && choice.boxes).flatMap((layer) => layer.look.detections);
   for (const detection of boxed.toSorted((a, b) => area(b) - area(a))) paintBox(context, boxIn(frame, detection.bbox), classColour(detection.class_name), unit);
-  paintLabels(context, frame, boxed.toSorted((a, b) => b.confidence - a.confidence), unit);
-  return { boxes: boxed.length, keypoints };
+  if (choice.labels) paintLabels(context, frame, boxed.toSorted((a, b) => b.confidence - a.confidence), unit);
+  context.globalAlpha = 1;
+  return { boxes: boxed.length, keypoints, tails };
 }
 
 function paintBox(context: CanvasRenderingContext2D, box: Rectangle, colour: string, unit: number): void {

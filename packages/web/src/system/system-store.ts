@@ -1,6 +1,7 @@
 // What the page knows of the system: the server's answers, asked again every two seconds, and the looks as they come.
 // The last answer stays beside a failure, so that a part that goes away does not take its tiles with it.
 import type { CameraStatus, ModelStatus, SubscriptionStatus, SystemHealth } from '@ruth/protocol';
+import { RecentEvents } from '../events/recent-events.ts';
 import { followEvents } from '../live/events-socket.ts';
 import { LookBook } from '../live/look-history.ts';
 import { ask, SERVER_UNREACHABLE, socketAddress, type Answer, type Failure } from './api.ts';
@@ -21,6 +22,7 @@ const unknown = { value: null, failure: null };
 
 export class SystemStore {
   readonly looks = new LookBook();
+  readonly events = new RecentEvents();
   #system: System = { server: 'connecting', eventsOpen: false, health: null, cameras: unknown, models: unknown, subscriptions: unknown };
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -38,7 +40,8 @@ export class SystemStore {
     void this.#ask();
     const unfollow = followEvents(socketAddress('live'), (event) => {
       if (event.type === 'detection') this.looks.push(event.look);
-      else if (!event.type.startsWith('track.')) void this.#ask();
+      else if ('model_id' in event && 'camera_id' in event) this.events.push(event);
+      else void this.#ask();
     }, (open) => {
       this.#set({ eventsOpen: open });
       void this.#ask();

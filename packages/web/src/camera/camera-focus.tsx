@@ -1,0 +1,47 @@
+// One camera with the view to itself: its picture as large as can be; beside it its models and why they look as often as they do, events, details.
+import type { CameraStatus } from '@ruth/protocol';
+import { EventList } from '../events/event-list.tsx';
+import { OverlayControls } from '../overlay/overlay-controls.tsx';
+import { useOverlayChoice } from '../overlay/overlay-choice.ts';
+import type { System, SystemStore } from '../system/system-store.ts';
+import { addressOf, LIVE } from '../view-address.ts';
+import { CameraDetails } from './camera-details.tsx';
+import { CameraStage } from './camera-stage.tsx';
+import { factsOf, shapeOf } from './camera-tile.tsx';
+import { ModelList } from './model-row.tsx';
+import { useCameraView } from './use-camera-view.ts';
+
+export function CameraFocus({ camera, system, store }: { camera: CameraStatus; system: System; store: SystemStore }) {
+  const { camera_id: id } = camera;
+  const [overlay, setOverlay] = useOverlayChoice();
+  const shown = useCameraView({ camera, system, looks: store.looks, overlay });
+  return (
+    <main className="focus tile" data-camera-id={id} data-state={shown.condition.state} style={shapeOf(camera)}>
+      <div className="focus-head">
+        <a className="button" href={addressOf(LIVE)}>{'\u2039'} All cameras</a>
+        <h2>{camera.name}</h2>
+        <p className="facts">{factsOf(camera).map((fact) => <span key={fact}>{fact}</span>)}</p>
+        <div className="focus-actions">
+          <a className="button" href={addressOf({ name: 'recordings', cameraId: id, atS: null })}>Recordings</a>
+          <OverlayControls choice={overlay} classes={store.looks.classNames(id)} onChange={setOverlay} />
+        </div>
+      </div>
+      <CameraStage camera={camera} shown={shown} />
+      <div className="focus-side">
+        <section className="panel" aria-label="Models">
+          <h3>Models</h3>
+          <ModelList camera={camera} system={system} shown={shown} explained />
+        </section>
+        <section className="panel" aria-label="Events">
+          <h3>Events</h3>
+          <EventList cameraId={id} recent={store.events} />
+        </section>
+        <section className="panel" aria-label="Camera">
+          <h3>Camera</h3>
+          {camera.note && <p className="note">{camera.note}</p>}
+          <CameraDetails camera={camera} path={shown.report.path} choice={shown.choice} onChoice={shown.setChoice} />
+        </section>
+      </div>
+    </main>
+  );
+}

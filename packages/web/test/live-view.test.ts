@@ -1,0 +1,148 @@
+// The live view by a user's path: the grid and its order, one camera by itself, what the overlay shows.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Box } from '@ruth/protocol';
+import type { Browser, Page } from 'playwright-core';
+import { camera } from '../../server/test/stand-ins.ts';
+import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
+import { DETECTOR, startSystem } from './page-system.ts';
+
+const WAIT = { timeout: 20_000 };
+const WALL = 16;
+const WATCHED_MS = 5000;
+
+describe('the live view', { skip: browserMissing() }, () => {
+  let browser: Browser;
+  let built: Awaited<ReturnType<typeof buildPage>>;
+  let system: Awaited<ReturnType<typeof startSystem>>;
+  before(async () => {
+    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
+    system = await startSystem(built.directory);
+  });
+  after(async () => {
+    await browser?.close();
+    await system?.[Symbol.asyncDispose]();
+    built?.[Symbol.dispose]();
+  });
+
+  const addCameras = (count: number): void => {
+    system.cameras.length = 1;
+    for (let index = 2; index <= count; index++) system.cameras.push(camera(`more-${index}`, { name: `More ${index}` }));
+  };
+  const order = (page: Page) => page.locator('.tile').evaluateAll((tiles) => tiles.map((tile) => (tile as HTMLElement).dataset.cameraId));
+  const drawn = (page: Page, boxes: number) => page.locator(`[data-camera-id="square"][data-state="live"] canvas[data-drawn-boxes="${boxes}"]`).waitFor(WAIT);
+
+  it('keeps the order into which cameras were dragged, by keyboard and by pointer, and the columns', async () => {
+    addCameras(4);
+    await using opened = await openPage(browser, system.url);
+    const { page, problems } = opened;
+    await drawn(page, 1);
+    assert.deepEqual(await order(page), ['square', 'more-2', 'more-3', 'more-4']);
+    const handle = page.getByRole('button', { name: 'Move Square <hall>' });
+    await handle.focus();
+    await page.keyboard.press('Space');
+    await page.getByText('is over place 1 of 4').waitFor({ ...WAIT, state: 'attached' });
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('is over place 2 of 4').waitFor({ ...WAIT, state: 'attached' });
+    await page.keyboard.press('Space');
+    await page.waitForFunction(() => document.querySelector<HTMLElement>('.tile')!.dataset.cameraId === 'more-2');
+    const from = (await page.locator('[data-camera-id="more-4"] .stage').boundingBox())!;
+    const to = (await page.locator('[data-camera-id="more-2"] .stage').boundingBox())!;
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
+    await page.mouse.up();
+    await page.waitForFunction(() => document.querySelector<HTMLElement>('.tile')!.dataset.cameraId === 'more-4');
+    await page.getByRole('button', { name: '3 columns' }).click();
+    await page.reload();
+    await drawn(page, 1);
+    assert.deepEqual(await order(page), ['more-4', 'more-2', 'square', 'more-3']);
+    assert.equal(await page.locator('.cameras').getAttribute('data-columns'), '3');
+    assert.deepEqual(problems, []);
+  });
+
+  it('shows one camera by itself, with why its models look as often as they do, and what happens there', async () => {
+    addCameras(2);
+    await using opened = await openPage(browser, system.url);
+    const { page, problems } = opened;
+    await drawn(page, 1);
+    await page.getByRole('button', { name: 'Open Square <hall>' }).click();
+    await page.locator('main[data-camera-id="square"][data-state="live"]').waitFor(WAIT);
+    await page.getByText('As often as it was asked to').first().waitFor(WAIT);
+    Object.assign(system.subscriptions, { achieved_fps: 3, shortfall: { cause: 'busy', fps: 22, message: 'its own look took too long' } });
+    await page.getByText('its own look took too long').first().waitFor(WAIT);
+    const track = { id: 12, class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 0.1, 0.1] as Box, first_seen: 1000, last_seen: 1014 };
+    for (const cameraId of ['square', 'more-2']) system.tell({ type: 'track.ended', camera_id: cameraId, model_id: DETECTOR, frame_id: 1, captured_at: 1014, track, reason: 'gone' });
+    const events = page.getByRole('region', { name: 'Events' });
+    await events.getByText('person #12 is gone, after 14 s').waitFor(WAIT);
+    assert.equal(await events.getByRole('listitem').count(), 1);
+    assert.equal(await events.getByRole('link').getAttribute('href'), '#/recordings/square?at=1011');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('link', { name: 'All cameras' }).click();
+    await page.locator('.cameras .tile').nth(1).waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
+  it('draws what was chosen, on every camera, and remembers it', async () => {
+    addCameras(1);
+    system.seeing.over = { track_id: 7 };
+    await using opened = await openPage(browser, system.url);
+    const { page, problems } = opened;
+    await drawn(page, 1);
+    await page.getByRole('button', { name: 'Overlay' }).click();
+    await page.getByRole('switch', { name: 'Tails of tracks' }).click();
+    await page.locator('canvas:not([data-drawn-tails="0"])').waitFor(WAIT);
+    await page.getByRole('slider', { name: 'At least this sure' }).press('End');
+    await drawn(page, 0);
+    await page.getByRole('slider', { name: 'At least this sure' }).press('Home');
+    await drawn(page, 1);
+    await page.getByRole('switch', { name: 'person' }).press('Space');
+    await drawn(page, 0);
+    await page.reload();
+    await drawn(page, 0);
+    await page.getByRole('button', { name: 'Overlay (2 changed)' }).click();
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('button', { name: 'Show all again' }).click();
+    await drawn(page, 1);
+    assert.deepEqual(problems, []);
+    system.seeing.over = {};
+  });
+
+  it('takes away a box that is stale, and draws again when there are looks', async () => {
+    addCameras(1);
+    await using opened = await openPage(browser, system.url);
+    const { page } = opened;
+    await drawn(page, 1);
+    system.seeing.looks = false;
+    await drawn(page, 0);
+    system.seeing.looks = true;
+    await drawn(page, 1);
+  });
+
+  it('plays sixteen cameras at once', async (context) => {
+    addCameras(WALL);
+    await using opened = await openPage(browser, system.url, { width: 1600, height: 1000 });
+    const { page } = opened;
+    await page.waitForFunction((count) => document.querySelectorAll('.tile[data-state="live"]').length === count, WALL, { timeout: 60_000 });
+    // A round of the clip begins, so that none ends while it is watched.
+    system.square.restart();
+    await drawn(page, 1);
+    const fps = (await page.locator('.tile video').evaluateAll(async (videos, watchedMs) => {
+      const counts = (videos as HTMLVideoElement[]).map((video) => {
+        const frames = { first: 0, last: 0 };
+        const count = (_now: number, { presentedFrames }: VideoFrameCallbackMetadata): void => {
+          frames.first ||= presentedFrames;
+          frames.last = presentedFrames;
+          video.requestVideoFrameCallback(count);
+        };
+        video.requestVideoFrameCallback(count);
+        return frames;
+      });
+      await new Promise((resolve) => setTimeout(resolve, watchedMs));
+      return counts.map(({ first, last }) => (last - first) / watchedMs * 1000);
+    }, WATCHED_MS)).toSorted((a, b) => a - b);
+    context.diagnostic(`${WALL} tiles of 25 fps: ${fps[0]!.toFixed(1)} fps at the slowest, ${fps[WALL / 2]!.toFixed(1)} in the middle`);
+    assert.ok(fps.length === WALL && fps.every((each) => each > 0), fps.join(', '));
+    assert.ok(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight), 'all sixteen fit on the screen');
+  });
+});
