@@ -8,3 +8,4 @@ export { frameX, frameY, geometryOf, type Geometry, type LetterboxMode, type Siz
 export { Preprocessor, type InputFormat, type TensorData } from './preprocess/preprocessor.ts';
 export type { SourceFrame } from './preprocess/scaler.ts';
 export { serveModel, type ModelContainer, type ServeOptions } from './service/serve-model.ts';
+export { defineModel, type CustomDetection, type FrameTensor, type FrameView, type InferContext, type LoadContext, type ModelDefinition, type TensorOptions } from './sdk/define-model.ts';

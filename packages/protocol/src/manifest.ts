@@ -14,8 +14,8 @@ export const Manifest = Type.Object({
   model_name: Type.String({ minLength: 1, maxLength: 200, description: 'For people' }),
   model_version: Type.String({ minLength: 1, maxLength: 64, description: 'Of the weights; in quotes where it looks like a number' }),
   supported_tasks: Type.Array(Type.Enum([...TASKS]), { minItems: 1, description: 'What the model can do' }),
-  model_type: Type.Enum(['onnx', 'remote'], { description: 'onnx: runs here; remote: on a server of the Open Inference Protocol. Other kinds run in a container of their own' }),
-  model_weights: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'onnx: path inside the model folder' })),
+  model_type: Type.Enum(['onnx', 'remote', 'custom'], { description: 'onnx: runs here; remote: on a server of the Open Inference Protocol; custom: a module that says defineModel({ load, infer }). Other kinds run in a container of their own' }),
+  model_weights: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'Path inside the model folder: of the ONNX file, or of the module of a custom model' })),
   remote: Type.Optional(Type.Object({
     url: Type.String({ pattern: '^(https?|grpcs?)://[^/?#@\\s]+/?$', maxLength: 300, description: 'Of the server: http://host:8000, https://, grpc://host:8001 or grpcs://' }),
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Its name there; model_id unless told' })),
@@ -84,10 +84,14 @@ export function parseManifest(text: string, file: string): Manifest {
     if (value === undefined) continue;
     if (value.startsWith('/') || value.split('/').includes('..')) throw document.errorAt(path, `${JSON.stringify(value)} leaves the model folder; give a path inside it`);
   }
-  if (manifest.model_type === 'onnx' && manifest.model_weights === undefined) throw document.errorAt(['model_type'], 'onnx needs model_weights, a file in the folder');
+  if (manifest.model_type !== 'remote' && manifest.model_weights === undefined) throw document.errorAt(['model_type'], `${manifest.model_type} needs model_weights, a file in the folder`);
   if (manifest.model_type === 'remote' && manifest.remote === undefined) throw document.errorAt(['model_type'], 'remote needs remote.url, e.g. remote: { url: grpc://host:8001 }');
   for (const key of manifest.model_type === 'remote' ? ['model_weights', 'source', 'sha256'] as const : ['remote'] as const) {
     if (manifest[key] !== undefined) throw document.errorAt([key], `does not go with model_type ${manifest.model_type}`);
+  }
+  if (manifest.model_type === 'custom') {
+    if (!/\.(ts|mts|js|mjs)$/.test(manifest.model_weights!)) throw document.errorAt(['model_weights'], `${JSON.stringify(manifest.model_weights)} is no module; a custom model names one, e.g. model.ts`);
+    if (manifest.output_schema.format !== 'custom') throw document.errorAt(['output_schema', 'format'], 'must be custom where model_type is: its module reads what comes out');
   }
   if (manifest.source && !manifest.sha256) throw document.errorAt(['source'], 'needs sha256 of the weights beside it');
   if (manifest.output_schema.classes && manifest.output_schema.class_names_file) {

@@ -70,7 +70,7 @@ export const frames: Chapter = {
       sentence: 'Readers map read-only: the ring\'s bytes are unchanged',
       async run(target) {
         const before = digest(target.ring.path);
-        await Promise.all(Array.from({ length: 4 }, () => everyPicture(target)));
+        await Promise.all([everyPicture(target), everyPicture(target)]);
         demand(digest(target.ring.path) === before, 'the ring file has other bytes after it was looked at');
         if (target.pid === undefined) return pass('same sha256 before and after');
         const maps = `/proc/${target.pid}/maps`;

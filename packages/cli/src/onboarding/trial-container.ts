@@ -122,7 +122,8 @@ export async function measureSpeed(container: TrialContainer, rings: readonly Ri
   }
   const begun = performance.now();
   let answered = 0;
-  await Promise.all(Array.from({ length: container.sessions * 2 }, async () => {
+  // One more than can be served keeps all sessions at work; of more a container says that they are too many.
+  await Promise.all(Array.from({ length: container.sessions + 1 }, async () => {
     while (performance.now() - begun < durationMs / 2) {
       await look();
       answered++;

@@ -1,4 +1,4 @@
-// A model folder, read and checked: manifest, class names, weights that are there, are those meant, and are ONNX.
+// A model folder, read and checked: manifest, class names, weights that are there, are those meant, and are ONNX (or a module).
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { checkOnnxFile } from '../onnx/onnx-file.ts';
 export interface LoadedModel {
   readonly folder: string;
   readonly manifest: Manifest;
-  /** Empty where a server elsewhere runs the model. */
+  /** Of the ONNX file, or of a custom model's module; empty where a server elsewhere runs the model. */
   readonly weightsPath: string;
   /** Names in the order of class ids; empty where the manifest names none. */
   readonly classes: readonly string[];
@@ -37,9 +37,9 @@ export async function loadModel(folder: string, options: { weightsPath?: string 
   };
 }
 
-async function checkedWeights(folder: string, { model_weights, sha256 }: Manifest, replaced: string | undefined): Promise<string> {
+async function checkedWeights(folder: string, { model_type, model_weights, sha256 }: Manifest, replaced: string | undefined): Promise<string> {
   const path = replaced ?? await insideFolder(folder, model_weights!);
-  checkOnnxFile(path);
+  if (model_type === 'onnx') checkOnnxFile(path);
   if (sha256) await checkSha256(path, sha256);
   return path;
 }

@@ -31,6 +31,8 @@ interface Waiting {
   readonly job: InferJob | 'canary';
   readonly queuedAt: number;
   readonly answer: PromiseWithResolvers<PoolResult>;
+  /** Aborts when the client is gone or its deadline has passed. */
+  readonly unneeded: AbortSignal | undefined;
   /** Ends what guards the wait. */
   release(): void;
 }
@@ -88,7 +90,7 @@ export class SessionPool {
    */
   canary(): Promise<PoolResult> {
     if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
-    const canary = this.#canary ??= { job: 'canary', queuedAt: performance.now(), answer: Promise.withResolvers(), release: () => undefined };
+    const canary = this.#canary ??= { job: 'canary', queuedAt: performance.now(), answer: Promise.withResolvers(), unneeded: undefined, release: () => undefined };
     this.#next();
     return canary.answer.promise;
   }
@@ -114,7 +116,7 @@ export class SessionPool {
     const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
     signal?.addEventListener('abort', cancel, { once: true });
     const waiting: Waiting = {
-      job, answer, queuedAt: performance.now(),
+      job, answer, queuedAt: performance.now(), unneeded: this.#unneeded(deadlineMs, signal),
       release() {
         clearTimeout(timer);
         signal?.removeEventListener('abort', cancel);
@@ -162,12 +164,19 @@ export class SessionPool {
     }
   }
 
-  async #serve(worker: SessionWorker, { job, queuedAt, answer }: Waiting): Promise<void> {
+  /** ONNX Runtime cannot be interrupted; a model of one's own may listen. */
+  #unneeded(deadlineMs: number | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
+    if (this.#setup.model.manifest.model_type !== 'custom') return undefined;
+    return AbortSignal.any([...(signal ? [signal] : []), ...(deadlineMs === undefined ? [] : [AbortSignal.timeout(deadlineMs)])]);
+  }
+
+  async #serve(worker: SessionWorker, { job, queuedAt, answer, unneeded }: Waiting): Promise<void> {
     const queueMs = performance.now() - queuedAt;
     try {
-      answer.resolve({ ...await worker.run(job, this.#inferenceLimitMs), queueMs });
+      answer.resolve({ ...await worker.run(job, this.#inferenceLimitMs, unneeded), queueMs });
     } catch (cause) {
-      const error = RuthError.from(cause, 'inference_failed');
+      // A model that listened and gave up has not failed.
+      const error = unneeded?.aborted ? new RuthError('deadline_exceeded', 'the deadline passed while the model looked', { cause }) : RuthError.from(cause, 'inference_failed');
       // Where a server elsewhere is away, another session would not find it either.
       if (job === 'canary' && error.code === 'inference_failed' && worker.usable) worker.giveUp(error);
       answer.reject(error);

@@ -48,18 +48,24 @@ export class SessionWorker {
 
   get usable(): boolean { return this.#failure === null; }
 
-  /** One at a time. Throws `inference_failed` where the thread crashed or the limit passed: it is then no longer usable. */
-  async run(job: InferJob | 'canary', limitMs: number): Promise<InferResult> {
+  /**
+   * One at a time. Throws `inference_failed` where the thread crashed or the limit passed: it is then no longer usable. A model that
+   * listens hears when `unneeded` aborts.
+   */
+  async run(job: InferJob | 'canary', limitMs: number, unneeded?: AbortSignal): Promise<InferResult> {
     if (this.#failure) throw this.#failure;
     const { promise, resolve, reject } = Promise.withResolvers<InferResult>();
     const id = ++this.#lastId;
     this.#pending = { id, resolve, reject };
     const timer = setTimeout(() => this.giveUp(new RuthError('inference_failed', `the model gave no answer within ${limitMs} ms`)), limitMs);
+    const cancel = (): void => this.#tell({ type: 'cancel', id });
+    unneeded?.addEventListener('abort', cancel, { once: true });
     this.#tell({ type: 'run', id, job });
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
+      unneeded?.removeEventListener('abort', cancel);
       this.#pending = null;
     }
   }

@@ -4,8 +4,9 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, modelSocketPath, RuthError, type DescribeResponse, type HealthResponse } from '@ruth/protocol';
 import { IpcServer, type Logger } from '@ruth/transport';
 import type { LoadedModel } from '../model/load-model.ts';
-import { SessionPool } from '../pool/session-pool.ts';
+import { SessionPool, type PoolResult } from '../pool/session-pool.ts';
 import { lookLimitMs } from '../remote/limits.ts';
+import { customAnswer, type AnswerLimits } from './custom-answer.ts';
 import { createHandler, refusal } from './handler.ts';
 import { MemoryWatch, privateBytes } from './memory-watch.ts';
 import { Readiness } from './readiness.ts';
@@ -14,7 +15,7 @@ export interface ServeOptions {
   readonly socketDirectory?: string;
   readonly ringDirectory?: string;
   readonly logger?: Logger;
-  /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most. Threads share the cores among them. */
+  /** Sessions side by side; the manifest's, else as many as there are cores, 8 at most, and one of a custom model. Threads share the cores among them. */
   readonly sessions?: number;
   /** Requests of a burst that may wait for a session; 8 for each session, 16 at least, unless told. */
   readonly queueLimit?: number;
@@ -55,7 +56,8 @@ function concurrency(wantedSessions: number | undefined, wantedThreads: number |
 export async function serveModel(model: LoadedModel, options: ServeOptions = {}): Promise<ModelContainer> {
   const { manifest } = model;
   const resources = manifest.resource_requirements ?? {};
-  const { sessions, threads } = concurrency(options.sessions ?? resources.sessions, resources.threads);
+  const custom = manifest.model_type === 'custom';
+  const { sessions, threads } = concurrency(options.sessions ?? resources.sessions ?? (custom ? 1 : undefined), resources.threads);
   const inferenceLimitMs = options.inferenceLimitMs ?? (manifest.remote && lookLimitMs(manifest.remote));
   const startedAt = performance.now();
   const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
@@ -70,9 +72,11 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
       onStuck: () => options.recycle?.('a session hangs, and its thread cannot be ended'),
     },
   );
+  const checked = (result: PoolResult, limits: AnswerLimits): PoolResult => (custom ? { ...result, detections: customAnswer(result.detections, model, limits) } : result);
+  const canary = async (): Promise<PoolResult> => checked(await pool.canary(), { confidenceThreshold: 0, maxDetections: 1 });
   const readiness = new Readiness({
     canaryIntervalMs: options.canaryIntervalMs ?? 10_000,
-    canary: () => pool.canary(),
+    canary,
     onChange: (status, cause) => options.logger?.warn({ status, ...(cause && { code: cause.code }) }, cause?.message ?? `the model is ${status}`),
   });
 
@@ -104,7 +108,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     async infer(job, runOptions) {
       if (stopping) throw new RuthError('shutting_down', 'the container is stopping');
       try {
-        return await pool.run(job, runOptions);
+        return checked(await pool.run(job, runOptions), job);
       } catch (cause) {
         readiness.failed(RuthError.from(cause));
         throw cause;
@@ -119,6 +123,8 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
 
   let server: IpcServer;
   try {
+    // The first look of each session was its own; whether the answer is valid is seen here.
+    if (custom) await canary().catch((cause: unknown) => { throw new RuthError('model_invalid', `${model.weightsPath}: ${(cause as Error).message}`, { cause }); });
     server = await IpcServer.listen(modelSocketPath(manifest.model_id, options.socketDirectory ?? DEFAULT_SOCKET_DIRECTORY), {
       handle, refuse: (error) => refusal(manifest.model_id, error), takeOver: options.takeOver ?? false,
     });

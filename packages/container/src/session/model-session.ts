@@ -10,10 +10,10 @@ import { frameX, frameY, type Geometry } from '../preprocess/geometry.ts';
 import { Preprocessor } from '../preprocess/preprocessor.ts';
 import { assertExpected, summaryOf, type OutputSummary } from './expected-answer.ts';
 import { FrameSource, overwritten } from './frame-source.ts';
-import type { InferJob, InferResult, WorkerSetup } from './protocol.ts';
+import type { InferJob, InferResult, Session, WorkerSetup } from './protocol.ts';
 import { openEngine, type TensorEngine } from './tensor-engine.ts';
 
-export class ModelSession implements AsyncDisposable {
+export class ModelSession implements Session {
   readonly device: string;
   /** What the first inference took. */
   canaryMs = 0;

@@ -30,9 +30,17 @@ export interface InferResult {
   readonly postprocessMs: number;
 }
 
-/** A canary looks at a blank picture, without a ring: only the model can fail. */
+/** One loaded copy of a model, in its thread. One call at a time. */
+export interface Session extends AsyncDisposable, SessionStart {
+  infer(job: InferJob, signal: AbortSignal): Promise<InferResult>;
+  /** Looks at a blank picture, without a ring: only the model can fail. */
+  canary(): Promise<InferResult>;
+}
+
 export type WorkerRequest =
   | { readonly type: 'run'; readonly id: number; readonly job: InferJob | 'canary' }
+  /** Nobody needs the answer any more; it is given all the same. */
+  | { readonly type: 'cancel'; readonly id: number }
   /** Ends the thread once what came before is answered. */
   | { readonly type: 'end' };
 
