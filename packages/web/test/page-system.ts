@@ -44,7 +44,7 @@ export async function startSystem(pageDirectory: string) {
   }, LOOK_LATENCY_MS)));
   const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket)));
   /** As core would tell it, now. */
-  const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 } as CoreEvent);
+  const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 });
   return { url: place.url, cameras, subscriptions, tell, models, failing, seeing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
