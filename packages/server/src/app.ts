@@ -17,6 +17,7 @@ import { LiveHub } from './events/live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
+import { addProcesses } from './processes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
@@ -104,6 +105,7 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   guardRequests(app, options.host);
   addApi(app, options, kernel, core);
   addEvents(app, store);
+  addProcesses(app, options.socketDirectory);
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, options.authorizeView);
   addRecordings(app, kernel, options.authorizeView);

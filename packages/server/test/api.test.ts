@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { CameraStatus, ErrorBody, Look, SystemHealth } from '@ruth/protocol';
-import { camera, look, model, startCore, startKernel, startPlace, subscription, until } from './stand-ins.ts';
+import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription, until } from './stand-ins.ts';
 
 const get = async <T>(url: string): Promise<{ status: number; body: T }> => {
   const response = await fetch(url);
@@ -22,6 +22,15 @@ describe('the HTTP API', () => {
     assert.deepEqual((await get(`${place.url}/api/v1/subscriptions`)).body, [subscription('front', 'detector')]);
     assert.deepEqual((await get<Look[]>(`${place.url}/api/v1/detections/latest?camera=front`)).body, [look('front', 'detector', 7)]);
     assert.equal((await get<SystemHealth>(`${place.url}/api/v1/health`)).body.status, 'ok');
+  });
+
+  it('passes on what the supervisor says of its processes, and that there is none', async () => {
+    await using place = await startPlace();
+    assert.deepEqual((await get<ErrorBody>(`${place.url}/api/v1/processes`)).body.error_code, 'unreachable');
+    const kernel = { name: 'kernel', state: 'ready', pid: 7, since: 1, reason: null, restarts: 1, ends: [{ at: 1, reason: 'killed by SIGKILL' }], resident_bytes: 1e8, cpu_s: 2 } as const;
+    await using _supervisor = await startSupervisor(place.directory, () => [{ ...kernel, ends: [...kernel.ends] }]);
+    await until(async () => (await get(`${place.url}/api/v1/processes`)).status === 200, 'the supervisor is found');
+    assert.deepEqual((await get(`${place.url}/api/v1/processes`)).body, [kernel]);
   });
 
   it('never shows a camera\'s credentials, even where the kernel would', async () => {

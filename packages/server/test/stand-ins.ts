@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, coreSocketPath, kernelSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SubscriptionStatus, type Timeline,
+  DROP_CAUSES, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type AuthorizeView, type RunningServer } from '@ruth/server';
@@ -47,6 +47,7 @@ export async function startKernel(directory: string, cameras: () => CameraStatus
   await app.register(fastifyWebsocket);
   app.get('/v1/health', () => health('kernel'));
   app.get('/v1/cameras', () => cameras());
+  app.get('/v1/storage', (): StorageStatus => ({ directory: '/recordings', bytes: 4e9, segments: 120, free_bytes: 6e10, total_bytes: 1e11, state: 'ok', message: null, repaired: null }));
   app.get<{ Params: { id: string } }>('/v1/cameras/:id/live', {
     websocket: true,
     preHandler: async (request, reply) => {
@@ -89,6 +90,14 @@ export async function startCore(directory: string, state: { models(): ModelStatu
     await app.close();
   };
   return { connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
+}
+
+export async function startSupervisor(directory: string, processes: () => SupervisedProcessStatus[]): Promise<StandIn> {
+  const app = fastify({ forceCloseConnections: true });
+  app.get('/v1/processes', () => processes());
+  await app.listen({ path: supervisorSocketPath(directory) });
+  const close = (): Promise<void> => app.close();
+  return { close, [Symbol.asyncDispose]: close };
 }
 
 /** GET /v1/events of a stand-in. */

@@ -12,6 +12,8 @@ import type { System, SystemStore } from './system/system-store.ts';
 import { useView, type View } from './view-address.ts';
 
 const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
+const ModelsView = lazy(async () => ({ default: (await import('./models/models-view.tsx')).ModelsView }));
+const SystemView = lazy(async () => ({ default: (await import('./system/system-view.tsx')).SystemView }));
 
 export function App({ store }: { store: SystemStore }) {
   const system = useSyncExternalStore(store.subscribe, store.snapshot);
@@ -34,6 +36,8 @@ export function App({ store }: { store: SystemStore }) {
 }
 
 function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
+  if (view.name === 'models') return <ModelsView system={system} />;
+  if (view.name === 'system') return <SystemView system={system} />;
   const { value: cameras, failure } = system.cameras;
   if (cameras === null) return failure ? <Unknown what="The cameras are not known yet" failure={failure} /> : <Waiting words="Loading" />;
   if (cameras.length === 0) return <main className="cameras" data-count="0"><NoCameras /></main>;

@@ -16,3 +16,5 @@ export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline
 export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type TimeWindow } from './recordings/time-window.ts';
 export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';
+export { processTree, type ProcessNode } from './system/process-tree.ts';
+export { dropSums } from './system/drop-sums.ts';

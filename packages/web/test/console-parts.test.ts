@@ -1,7 +1,9 @@
 // Parts of the console that need no browser: the order of cameras, the overlay's choice, events in words.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { arranged, changesOf, eventWords, EVERYTHING, isCompact, isWanted, suitingColumns, suitingRows } from '@ruth/web';
+import type { SystemHealth } from '@ruth/protocol';
+import { arranged, changesOf, dropSums, eventWords, EVERYTHING, isCompact, isWanted, processTree, suitingColumns, suitingRows } from '@ruth/web';
+import { camera, subscription } from '../../server/test/stand-ins.ts';
 
 describe('the grid', () => {
   it('puts cameras in the order that was kept; one that is new comes last, one that is gone is left out', () => {
@@ -32,5 +34,38 @@ describe('an event in words', () => {
     const ended = { id: 1, version: 1, at: 70, type: 'track.ended', camera_id: 'front', model_id: 'detector', frame_id: 5, captured_at: 70, track } as const;
     assert.equal(eventWords({ ...ended, reason: 'gone' }).title, 'car #3 is gone, after 1 min');
     assert.equal(eventWords({ ...ended, reason: 'could_not_look' }).title, 'car #3 was lost: could not look, after 1 min');
+  });
+});
+
+describe('the processes of a node', () => {
+  const front = camera('front', { state: 'stalled', pid: 9, last_error: { code: 'camera_stalled', message: 'no packet for 10 s', at: 1 } });
+  const kernel = { name: 'kernel', state: 'crash_loop', pid: null, since: 1, reason: 'killed by SIGKILL', restarts: 4, ends: [{ at: 1, reason: 'a' }, { at: 2, reason: 'b' }], resident_bytes: null, cpu_s: null } as const;
+
+  it('are a tree: the cameras hang from the kernel, and the newest end comes first', () => {
+    const [root, core] = processTree([{ ...kernel, ends: [...kernel.ends] }, { ...kernel, name: 'core', state: 'ready', ends: [] }], [front], null);
+    assert.deepEqual([root!.tone, root!.state, root!.ends[0]!.reason], ['bad', 'crash loop', 'b']);
+    assert.deepEqual(root!.children.map(({ name, tone, reason }) => [name, tone, reason]), [['camera front', 'bad', 'no packet for 10 s']]);
+    assert.deepEqual([core!.tone, core!.children.length], ['good', 0]);
+  });
+
+  it('are told by themselves where no supervisor watches them', () => {
+    const health: SystemHealth = {
+      status: 'degraded', server: { process: 'server', status: 'ready', version: '1', pid: 3, uptime_ms: 1 }, kernel: { status: 'ready', version: '1', error: null },
+      core: { status: 'unreachable', version: null, error: 'core cannot be reached' }, models: null,
+    };
+    assert.deepEqual(processTree(null, [front], health).map(({ name, tone }) => [name, tone]), [['kernel', 'good'], ['core', 'bad'], ['server', 'good']]);
+    assert.deepEqual(processTree(null, [], null), []);
+  });
+});
+
+describe('the drops of a node', () => {
+  it('are summed by place and cause, the most first, with the cameras that have most of them', () => {
+    const cameras = [camera('a', { name: 'A', drops: { decoder_busy: 2 } }), camera('b', { name: 'B', drops: { decoder_busy: 5 }, packets_lost: 3 })];
+    const looks = subscription('b', 'detector');
+    assert.deepEqual(dropSums(cameras, [{ ...looks, drops: { ...looks.drops, busy: 40 } }]), [
+      { where: 'Frames not looked at', cause: 'busy', count: 40, cameras: ['B'] },
+      { where: 'Frames not published', cause: 'decoder busy', count: 7, cameras: ['B', 'A'] },
+      { where: 'Packets not received', cause: 'lost on the way', count: 3, cameras: ['B'] },
+    ]);
   });
 });

@@ -1,0 +1,76 @@
+// The node: its processes as the tree that they are, why they ended, the disk, and what was dropped where and why.
+import type { StorageStatus, SupervisedProcessStatus } from '@ruth/protocol';
+import { Waiting } from '../shell/states.tsx';
+import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
+import { DiskPanel } from './disk-panel.tsx';
+import { dropSums } from './drop-sums.ts';
+import { processTree, type ProcessNode } from './process-tree.ts';
+import type { System } from './system-store.ts';
+import { usePolled } from './use-polled.ts';
+import '../styles/tables.css';
+
+const ASK_EVERY_MS = 3000;
+
+export function SystemView({ system }: { system: System }) {
+  const processes = usePolled<SupervisedProcessStatus[]>('processes', ASK_EVERY_MS);
+  const storage = usePolled<StorageStatus>('storage', ASK_EVERY_MS);
+  const cameras = system.cameras.value ?? [];
+  if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
+  const tree = processTree(processes.failure ? null : processes.value, cameras, system.health);
+  const drops = dropSums(cameras, system.subscriptions.value ?? []);
+  return (
+    <main className="page-view">
+      <h2 className="view-title">System</h2>
+      <section className="panel" aria-label="Processes">
+        <h3>Processes</h3>
+        {processes.failure && <p className="hint">No supervisor answers on this node: restarts, memory and CPU time are known to whatever watches its processes instead. This is what the parts say of themselves.</p>}
+        <div className="table-frame" tabIndex={0} role="group" aria-label="Table of processes">
+          <table className="processes">
+            <thead><tr><th scope="col">Process</th><th scope="col">State</th><th scope="col">Since</th><th scope="col">Restarts</th><th scope="col">Memory</th><th scope="col">CPU time</th></tr></thead>
+            <tbody>{tree.flatMap((node) => [<ProcessRow key={node.name} node={node} depth={0} />, ...node.children.map((child) => <ProcessRow key={child.name} node={child} depth={1} />)])}</tbody>
+          </table>
+        </div>
+      </section>
+      <Ends tree={tree} />
+      <DiskPanel storage={storage} cameras={cameras} />
+      <section className="panel" aria-label="Drops">
+        <h3>What was dropped, and why</h3>
+        {drops.length === 0 ? <p className="hint">Nothing since the processes started.</p> : (
+          <div className="table-frame" tabIndex={0} role="group" aria-label="Table of drops">
+            <table>
+              <thead><tr><th scope="col">What</th><th scope="col">Why</th><th scope="col">How many</th><th scope="col">Where most</th></tr></thead>
+              <tbody>{drops.map(({ where, cause, count, cameras: names }) => <tr key={`${where} ${cause}`}><th scope="row">{where}</th><td>{cause}</td><td>{count}</td><td>{names.slice(0, 3).join(', ')}{names.length > 3 ? ` and ${names.length - 3} more` : ''}</td></tr>)}</tbody>
+            </table>
+          </div>
+        )}
+      </section>
+    </main>
+  );
+}
+
+function ProcessRow({ node, depth }: { node: ProcessNode; depth: number }) {
+  return (
+    <tr data-process={node.name} data-depth={depth}>
+      <th scope="row">{node.name}{node.pid !== null && <span className="pid"> {node.pid}</span>}</th>
+      <td data-tone={node.tone}><span className="dot" aria-hidden="true" /> {node.state}{node.reason && <span className="hint">: {node.reason}</span>}</td>
+      <td>{node.since === null ? '\u2013' : `${durationText(Date.now() / 1000 - node.since)}`}</td>
+      <td>{node.restarts ?? '\u2013'}</td>
+      <td>{node.residentBytes === null ? '\u2013' : bytesText(node.residentBytes)}</td>
+      <td>{node.cpuS === null ? '\u2013' : durationText(node.cpuS)}</td>
+    </tr>
+  );
+}
+
+const SHOWN_ENDS = 20;
+
+function Ends({ tree }: { tree: readonly ProcessNode[] }) {
+  const ends = tree.flatMap(({ name, ends: own }) => own.map((end) => ({ name, ...end }))).toSorted((a, b) => b.at - a.at).slice(0, SHOWN_ENDS);
+  return (
+    <section className="panel" aria-label="Ends of processes">
+      <h3>Processes that ended</h3>
+      {ends.length === 0 ? <p className="hint">None since the node was started.</p> : (
+        <ul className="ends">{ends.map(({ name, at, reason }) => <li key={`${name} ${at}`}><time>{dateText(at)}, {clockText(at)}</time><strong>{name}</strong><span>{reason}</span></li>)}</ul>
+      )}
+    </section>
+  );
+}
