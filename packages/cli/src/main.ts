@@ -5,6 +5,7 @@ import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addModelCommand } from './commands/model.ts';
+import { addRulesCommand } from './commands/rules.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 
@@ -19,6 +20,7 @@ addUpCommand(program);
 addDemoCommand(program);
 addCameraCommand(program);
 addModelCommand(program);
+addRulesCommand(program);
 addContainerCommand(program);
 addVerifyCommand(program);
 addConformanceCommand(program);

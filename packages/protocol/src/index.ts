@@ -17,6 +17,7 @@ export * from './model-recipe.ts';
 export * from './onboarding.ts';
 export * from './published-schemas.ts';
 export * from './recording.ts';
+export * from './replay.ts';
 export * from './ring-layout.ts';
 export * from './rule-problems.ts';
 export * from './rule-sentence.ts';
