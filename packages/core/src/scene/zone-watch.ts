@@ -81,7 +81,7 @@ export class ZoneWatch {
     const byClass: Record<string, number> = {};
     let count = 0;
     for (const object of objects) {
-      if (!object.zones.get(this.config.id)?.inside || nowS - object.track.seenAtS > COUNTED_S) continue;
+      if (!object.zones.get(this.config.id)?.inside || !this.counts(object) || nowS - object.track.seenAtS > COUNTED_S) continue;
       count++;
       byClass[object.className] = (byClass[object.className] ?? 0) + 1;
     }

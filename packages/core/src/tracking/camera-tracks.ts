@@ -36,6 +36,8 @@ export interface Following {
 export class CameraTracks {
   readonly #tracker = new Tracker(SETTINGS);
   #known = new Map<number, FollowedTrack>();
+  /** By class id, as the model told them. */
+  readonly #classNames = new Map<number, string>();
   #epoch: number | null = null;
   #lastS = -Infinity;
 
@@ -47,6 +49,7 @@ export class CameraTracks {
     this.#epoch = look.epoch;
     const sight = { frame_id: look.frame_id, captured_at: look.captured_at, recording_at: recordingAt };
     const counted = [...look.detections.keys()].filter((index) => counts(look.detections[index]!.bbox, look.detections[index]!.class_name));
+    for (const index of counted) this.#classNames.set(look.detections[index]!.class_id, look.detections[index]!.class_name);
     const tracks = new Map<number, FollowedTrack>();
     const idOfDetection = new Map<number, number>();
     for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS)) {
@@ -57,7 +60,7 @@ export class CameraTracks {
       }
       const index = counted[track.detectionIndex]!;
       idOfDetection.set(index, track.id);
-      tracks.set(track.id, { state: stateOf(track, look.detections[index]!.class_name, look.captured_at, nowS), sight, firstSeenS: track.firstSeenS, seenAtS: nowS, isSeen: true });
+      tracks.set(track.id, { state: stateOf(track, this.#classNames.get(track.classId)!, look.captured_at, nowS), sight, firstSeenS: track.firstSeenS, seenAtS: nowS, isSeen: true });
     }
     // A silence in which it would have ended says nothing of it.
     const reason = nowS - this.#lastS > TRACKER_DEFAULTS.lostS ? 'could_not_look' : 'gone';

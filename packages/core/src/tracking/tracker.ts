@@ -59,6 +59,14 @@ export interface Track {
 /** More than any scene has: what a broken model may cost. The most confident detections are kept. */
 const MAX_DETECTIONS = 256;
 const MAX_TRACKS = 256;
+/** A model may call one thing a car in one look and a truck in the next: a box of another class is taken where it is so much alike, */
+const LIKENESS_ACROSS_CLASSES = 0.5;
+/** and one of the same class is there for no other. */
+const ACROSS_CLASSES = 0.5;
+/** Two classes for one box: what overlaps more is one thing. A person in a car or on a bicycle overlaps less. */
+const DUPLICATE_IOU_ACROSS_CLASSES = 0.7;
+/** What stays of a class's votes with each look. */
+const VOTES_KEPT = 0.95;
 /** In any unit: what is thinner is no box, and its noise would round to nothing. */
 const LEAST_SIZE = 1e-6;
 /** Rounding of times that are sums. */
@@ -112,7 +120,9 @@ export class Tracker {
     tracks.forEach((track, row) => {
       const margin = (track.id === null ? freshMarginPerS : marginPerS) * track.unseenS;
       found.forEach(({ detection }, column) => {
-        if (detection.class_id === track.classId) gains[row * found.length + column] = likeness(track.box, detection.bbox, margin) - least;
+        const alike = likeness(track.box, detection.bbox, margin);
+        if (detection.class_id === track.classId) gains[row * found.length + column] = alike - least;
+        else if (alike >= LIKENESS_ACROSS_CLASSES) gains[row * found.length + column] = ACROSS_CLASSES * (alike - least);
       });
     });
     const taken = new Set<number>();
@@ -128,8 +138,8 @@ export class Tracker {
 
   #begin(candidate: Candidate): void {
     const { class_id: classId, bbox } = candidate.detection;
-    const isDuplicate = this.#tracks.some((track) => track.id !== null && track.classId === classId && track.seenBox !== null
-      && bufferedIou(track.seenBox, bbox) > this.#settings.duplicateIou);
+    const isDuplicate = this.#tracks.some((track) => track.id !== null && track.seenBox !== null
+      && bufferedIou(track.seenBox, bbox) > (track.classId === classId ? this.#settings.duplicateIou : DUPLICATE_IOU_ACROSS_CLASSES));
     if (!isDuplicate && this.#tracks.length < MAX_TRACKS) this.#tracks.push(new MutableTrack(this.#settings, candidate, this.#timeS));
   }
 }
@@ -152,7 +162,7 @@ function candidates(detections: readonly TrackableDetection[], least: number): C
 class MutableTrack {
   /** Null until it was seen a second time: one detection alone may be anything. */
   id: number | null = null;
-  readonly classId: number;
+  classId: number;
   readonly firstSeenS: number;
   box: Box;
   confidence: number;
@@ -163,6 +173,8 @@ class MutableTrack {
   unseenS = 0;
   readonly #settings: TrackerSettings;
   readonly #motion: BoxMotion;
+  /** By class, once there were two. */
+  #votes: Map<number, number> | null = null;
 
   constructor(settings: TrackerSettings, { detection, index }: Candidate, timeS: number) {
     this.#settings = settings;
@@ -199,5 +211,15 @@ class MutableTrack {
     this.unseenS = 0;
     this.detectionIndex = index;
     this.seenBox = detection.bbox;
+    this.#vote(detection);
+  }
+
+  /** It is what it was called most, the surer the more, lately rather than long ago. */
+  #vote({ class_id: classId, confidence }: TrackableDetection): void {
+    if (this.#votes === null && classId === this.classId) return;
+    this.#votes ??= new Map([[this.classId, 1]]);
+    for (const [known, votes] of this.#votes) this.#votes.set(known, VOTES_KEPT * votes);
+    this.#votes.set(classId, (this.#votes.get(classId) ?? 0) + confidence);
+    for (const [known, votes] of this.#votes) if (votes > this.#votes.get(this.classId)!) this.classId = known;
   }
 }
