@@ -78,6 +78,14 @@ test('things of different classes are different things, wherever they are', () =
   assert.deepEqual(tracks.map(({ classId, detectionIndex }) => [classId, detectionIndex]), [[0, 1], [2, 0]]);
 });
 
+test('what a model calls by two names in turns is one thing, called as it was called most; one box with two names at once is one, too', () => {
+  const tracker = new Tracker();
+  const seen: (readonly Track[])[] = [];
+  for (const [index, timeS] of timesAt(5, 6).entries()) seen.push(tracker.update([person(0.2 + 0.05 * timeS, 0.5, 0.9, index % 3 === 1 ? 7 : 2), ...(index > 3 ? [person(0.2 + 0.05 * timeS, 0.5, 0.5, 5)] : [])], timeS));
+  assert.deepEqual(new Set(seen.slice(1).flatMap((tracks) => tracks.map(({ id }) => id))), new Set([1]));
+  assert.equal(seen.at(-1)![0]!.classId, 2);
+});
+
 test('two who walk past one another keep their ids', () => {
   const tracker = new Tracker();
   let last: readonly Track[] = [];

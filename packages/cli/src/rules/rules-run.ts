@@ -34,7 +34,10 @@ export async function runOnClip(path: string, { settings, cameraId, signal, begi
   if (subscriptions.length === 0) throw new RuthError('invalid_config', `no model looks at ${cameraId}: add a subscription, without which rules have nothing to judge`);
   const ringDirectory = mkdtempSync(join(DEFAULT_RING_DIRECTORY, 'ruth-rules-'));
   const containers: TrialContainer[] = [];
+  const frames = framesInRing(path, cameraId, ringDirectory, beginsAt);
   try {
+    // A clip that is none is said before models are loaded.
+    let next = await frames.next();
     const models: Record<string, ReplayModel> = {};
     for (const id of new Set(subscriptions.map(({ model }) => model))) {
       const folder = folderOf(id, settings);
@@ -45,7 +48,8 @@ export async function runOnClip(path: string, { settings, cameraId, signal, begi
     await using understander = new Understander(signal);
     await understander.ask(taskOf(settings, cameraId, models, subscriptions));
     const [looks, events]: [Look[], CoreEvent[]] = [[], []];
-    for await (const { progress, ...frame } of framesInRing(path, cameraId, ringDirectory, beginsAt)) {
+    for (; !next.done; next = await frames.next()) {
+      const { progress, ...frame } = next.value;
       const answer = await understander.ask(frame);
       looks.push(...answer.looks);
       events.push(...answer.events);
@@ -53,6 +57,7 @@ export async function runOnClip(path: string, { settings, cameraId, signal, begi
     }
     return { head: { clip: basename(path), begins_at: beginsAt, models: Object.fromEntries(Object.entries(models).map(([id, { socket: _, ...model }]) => [id, model])) }, looks, events };
   } finally {
+    await frames.return(undefined);
     await Promise.all(containers.map((container) => container[Symbol.asyncDispose]()));
     rmSync(ringDirectory, { recursive: true, force: true });
   }
