@@ -15,6 +15,12 @@ export const ReplayModel = Type.Object({
 }, strict);
 export type ReplayModel = Static<typeof ReplayModel>;
 
+/** The first line of a file of kept looks; each line after it is a look. */
+export const LooksHead = Type.Object({
+  clip: Type.String(), begins_at: Type.Number({ description: 'UTC, seconds' }), models: Type.Record(Type.String(), Type.Omit(ReplayModel, ['socket'])),
+}, strict);
+export type LooksHead = Static<typeof LooksHead>;
+
 export const ReplayTask = Type.Object({
   type: Type.Literal('task'), camera_id: Type.String(), scene: SceneConfig, rules: Type.Array(RuleConfig), subscriptions: Type.Array(CameraSubscription), models: Type.Record(Type.String(), ReplayModel),
 }, strict);

@@ -2,15 +2,12 @@
 // says what the models are, then one for each look; gzip where the name ends so.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import Type, { type Static } from 'typebox';
-import { Look, ReplayModel, RuthError, validator } from '@ruth/protocol';
+import { Look, LooksHead, RuthError, validator } from '@ruth/protocol';
 
 const MOST_BYTES = 512 * 1024 * 1024;
 /** Of a picture: less than a pixel of a 4K one. */
 const DIGITS = 4;
 
-const LooksHead = Type.Object({ clip: Type.String(), begins_at: Type.Number(), models: Type.Record(Type.String(), Type.Omit(ReplayModel, ['socket'])) }, { additionalProperties: false });
-export type LooksHead = Static<typeof LooksHead>;
 export interface KeptLooks { readonly head: LooksHead; readonly looks: readonly Look[] }
 
 const looksHead = validator(LooksHead);

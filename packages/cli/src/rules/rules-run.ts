@@ -2,11 +2,11 @@
 // live, one frame after the other. From looks that were kept, core alone.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { DEFAULT_RING_DIRECTORY, parseManifest, RuthError, type CoreEvent, type Look, type ReplayModel, type ReplayTask, type Settings } from '@ruth/protocol';
+import { DEFAULT_RING_DIRECTORY, parseManifest, RuthError, type CoreEvent, type Look, type LooksHead, type ReplayModel, type ReplayTask, type Settings } from '@ruth/protocol';
 import { startTrial, type TrialContainer } from '../onboarding/trial-container.ts';
 import { BUILT_IN_MODELS_DIRECTORY } from '../settings/resolve-settings.ts';
 import { framesInRing } from './clip-frames.ts';
-import { readLooks, type LooksHead } from './looks-file.ts';
+import { readLooks } from './looks-file.ts';
 import { Understander } from './understander.ts';
 
 const MODEL_MEMORY_BYTES = 8e9;
@@ -30,7 +30,8 @@ export interface RunOptions {
 
 /** Throws `bad_request` for a clip that is none, `invalid_config` where no model looks at the camera, and what a model's container says. */
 export async function runOnClip(path: string, { settings, cameraId, signal, beginsAt, onProgress }: RunOptions): Promise<RulesRun> {
-  const subscriptions = settings.subscriptions.filter(({ camera, active }) => camera === cameraId && active).map(({ camera: _, ...subscription }) => subscription);
+  // A clip that is given is to be looked at, whatever the schedule.
+  const subscriptions = settings.subscriptions.filter(({ camera, active }) => camera === cameraId && active).map(({ camera: _, schedule: __, ...subscription }) => subscription);
   if (subscriptions.length === 0) throw new RuthError('invalid_config', `no model looks at ${cameraId}: add a subscription, without which rules have nothing to judge`);
   const ringDirectory = mkdtempSync(join(DEFAULT_RING_DIRECTORY, 'ruth-rules-'));
   const containers: TrialContainer[] = [];

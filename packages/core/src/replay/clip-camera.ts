@@ -1,18 +1,24 @@
 // A camera whose frames come one after the other as they are asked for: every due look is made before the next frame, none is dropped,
 // so that a clip gives the same on any machine. Gates, regions, requests and understanding are those of a live camera.
-import { EVENT_VERSION, type CameraSubscription, type CoreEvent, type Look, type ReplayFrame, type ReplayTask } from '@ruth/protocol';
+import { EVENT_VERSION, type CameraSubscription, type CoreEvent, type Detection, type Look, type ReplayFrame, type ReplayTask } from '@ruth/protocol';
 import { IpcClient, type EventContent } from '@ruth/transport';
 import type { CameraFrame } from '../camera-frame.ts';
-import { look, lookAtRegions, type LookOutcome, type ModelEndpoint } from '../dispatch.ts';
-import { FpsGate } from '../gate.ts';
+import { FpsGate } from '../dispatch/gate.ts';
+import { look, lookAtRegions, REGIONS_AT_ONCE, type LookOutcome, type ModelEndpoint } from '../dispatch/look.ts';
+import { regionsOf, TrackTurns, ZoneFilter } from '../dispatch/regions.ts';
 import { planSubscriptions } from '../intent/plan.ts';
-import { regionsOf } from '../regions.ts';
 import { Understanding } from '../understanding/understanding.ts';
 
 /** A model on a slow machine may take long: nothing is lost by waiting. */
 const LOOK_LIMIT_MS = 60_000;
 
-interface Watching { readonly settings: CameraSubscription; readonly gate: FpsGate; readonly endpoint: ModelEndpoint & AsyncDisposable }
+interface Watching {
+  readonly settings: CameraSubscription;
+  readonly gate: FpsGate;
+  readonly zone: ZoneFilter | null;
+  readonly turns: TrackTurns | null;
+  readonly endpoint: ModelEndpoint & AsyncDisposable;
+}
 interface Seen { readonly looks: Look[]; readonly events: CoreEvent[] }
 
 export class ClipCamera implements AsyncDisposable {
@@ -25,9 +31,12 @@ export class ClipCamera implements AsyncDisposable {
     const { camera_id: cameraId, models, scene, rules, subscriptions } = task;
     this.#task = task;
     this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [] }, { scene, rules });
-    this.#watching = planSubscriptions({ subscriptions }, (id) => models[id] !== undefined).flatMap(({ settings, verdict }) => {
-      const socket = models[settings.model]?.socket;
-      return verdict === 'runs' && socket != null ? [{ settings, gate: new FpsGate(settings.desired_fps), endpoint: endpointAt(settings.model, socket) }] : [];
+    this.#watching = planSubscriptions({ subscriptions, scene }, (id) => models[id] !== undefined, { at: 0, timeZone: null }).flatMap(({ settings, zone, verdict }): Watching[] => {
+      const { model, regions, desired_fps: fps } = settings;
+      const socket = models[model]?.socket;
+      if (verdict !== 'runs' || socket == null) return [];
+      const interval = regions?.once_per_track_s;
+      return [{ settings, gate: new FpsGate(fps), zone: zone && new ZoneFilter(zone), turns: interval === undefined ? null : new TrackTurns(interval), endpoint: endpointAt(model, socket) }];
     });
   }
 
@@ -38,18 +47,20 @@ export class ClipCamera implements AsyncDisposable {
   /** Who looks at whole frames first, then who looks where they saw something. */
   async show({ frame_reference, frame_id, pts_us, captured_at_us, width, height }: ReplayFrame): Promise<Seen> {
     const frame: CameraFrame = {
-      cameraId: this.#task.camera_id, frameReference: frame_reference, frameId: frame_id, ptsUs: pts_us, capturedAtUs: captured_at_us, epoch: 0, width, height, format: 'NV12', isOfCurrentRing: () => true,
+      cameraId: this.#task.camera_id, frameReference: frame_reference, frameId: frame_id, ptsUs: pts_us, capturedAtUs: captured_at_us, epoch: 0, width, height, format: 'NV12',
+      publishedMs: NaN, isStillThere: () => true, isOfCurrentRing: () => true,
     };
     const seen: Seen = { looks: [], events: [] };
     const waiting = this.#watching.filter(({ settings }) => !settings.regions).map((watching) => ({ watching, found: null as Look | null }));
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { watching, found } = next;
       if (!watching.gate.isDue(frame)) continue;
-      const made = lookOf(frame, watching.settings.model, await outcomeOf(watching, frame, found));
-      const told = this.take(made);
-      seen.looks.push(...told.looks);
-      seen.events.push(...told.events);
-      if (made.error === null) waiting.push(...this.#watching.filter(({ settings }) => settings.regions?.model === made.model_id).map((follower) => ({ watching: follower, found: made })));
+      const outcome = await outcomeOf(watching, frame, found);
+      if (outcome === null) continue;
+      const { looks: [told], events } = this.take(lookOf(frame, watching.settings.model, outcome));
+      seen.looks.push(told!);
+      seen.events.push(...events);
+      if (told!.error === null) waiting.push(...this.#watching.filter(({ settings }) => settings.regions?.model === told!.model_id).map((follower) => ({ watching: follower, found: told! })));
     }
     return seen;
   }
@@ -67,14 +78,22 @@ export class ClipCamera implements AsyncDisposable {
 
 function endpointAt(modelId: string, socket: string): ModelEndpoint & AsyncDisposable {
   const client = new IpcClient(socket, { maxConnections: 2 });
-  return { modelId, request: (message, options) => client.request(message, options), [Symbol.asyncDispose]: () => client.close() };
+  return { modelId, places: REGIONS_AT_ONCE, request: (message, options) => client.request(message, options), [Symbol.asyncDispose]: () => client.close() };
 }
 
-async function outcomeOf({ settings, endpoint }: Watching, frame: CameraFrame, found: Look | null): Promise<LookOutcome> {
+/** Null where no track has its turn. */
+async function outcomeOf({ settings, zone, turns, endpoint }: Watching, frame: CameraFrame, found: Look | null): Promise<LookOutcome | null> {
   const request = { frame, config: settings.config ?? {}, deadlineMs: LOOK_LIMIT_MS, signal: new AbortController().signal };
-  if (!settings.regions) return look(endpoint, request);
-  const boxes = regionsOf(found?.detections ?? [], settings.regions);
-  return boxes.length === 0 ? { result: 'answered', detections: [], metadata: {} } : lookAtRegions(endpoint, boxes, request);
+  const isThere = (detection: Detection): boolean => zone?.has(detection) ?? true;
+  if (!settings.regions) {
+    const outcome = await look(endpoint, request);
+    return outcome.result === 'answered' ? { ...outcome, detections: outcome.detections.filter(isThere) } : outcome;
+  }
+  const regions = regionsOf((found?.detections ?? []).filter((detection) => isThere(detection) && (turns?.isDue(detection.track_id, frame) ?? true)), settings.regions);
+  if (regions.length === 0) return turns ? null : { result: 'answered', detections: [], metadata: {} };
+  const outcome = await lookAtRegions(endpoint, regions, request);
+  if (outcome.result === 'answered') turns?.looked(regions, frame);
+  return outcome;
 }
 
 function lookOf(frame: CameraFrame, modelId: string, outcome: LookOutcome): Look {
