@@ -12,6 +12,7 @@ import type { System, SystemStore } from './system/system-store.ts';
 import { useView, type View } from './view-address.ts';
 
 const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
+const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
 const ModelsView = lazy(async () => ({ default: (await import('./models/models-view.tsx')).ModelsView }));
 const SystemView = lazy(async () => ({ default: (await import('./system/system-view.tsx')).SystemView }));
 
@@ -39,6 +40,7 @@ function Content({ view, system, store }: { view: View; system: System; store: S
   if (view.name === 'models') return <ModelsView system={system} />;
   if (view.name === 'system') return <SystemView system={system} />;
   const { value: cameras, failure } = system.cameras;
+  if (view.name === 'events') return <EventsView view={view} cameras={cameras ?? []} />;
   if (cameras === null) return failure ? <Unknown what="The cameras are not known yet" failure={failure} /> : <Waiting words="Loading" />;
   if (cameras.length === 0) return <main className="cameras" data-count="0"><NoCameras /></main>;
   if (view.name === 'recordings') return <RecordingsView cameras={cameras} view={view} />;

@@ -18,3 +18,4 @@ export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';
 export { processTree, type ProcessNode } from './system/process-tree.ts';
 export { dropSums } from './system/drop-sums.ts';
+export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';

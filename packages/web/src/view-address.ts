@@ -1,12 +1,15 @@
 // Which view the page shows, kept in the address after `#`: it can be linked to, and the browser's back button works.
 import { useSyncExternalStore } from 'react';
 import { ID_PATTERN } from '@ruth/protocol';
+import { eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';
 
 export type View =
   /** `cameraId`: the camera that has the view to itself; null shows the grid. */
   | { readonly name: 'live'; readonly cameraId: string | null }
   /** `cameraId` null: the first camera. `atS`: where to play from, seconds UTC. */
   | { readonly name: 'recordings'; readonly cameraId: string | null; readonly atS: number | null }
+  /** `eventId`: the one that is shown. */
+  | { readonly name: 'events'; readonly filter: EventFilter; readonly eventId: number | null }
   | { readonly name: 'models' }
   | { readonly name: 'system' };
 export type ViewName = View['name'];
@@ -14,11 +17,15 @@ export type ViewName = View['name'];
 export const LIVE: View = { name: 'live', cameraId: null };
 const idRegExp = new RegExp(ID_PATTERN);
 
-/** `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/models`, `#/system`; whatever else is said is the live view. */
+/**
+ * `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/events/<event>?<filter>`,
+ * `#/models`, `#/system`; whatever else is said is the live view.
+ */
 export function parseView(hash: string): View {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
   const [, name, id] = path.split('/');
   const cameraId = id && idRegExp.test(id) ? id : null;
+  if (name === 'events') return { name, filter: parseEventFilter(new URLSearchParams(query)), eventId: /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : null };
   if (name === 'models' || name === 'system') return { name };
   if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
@@ -27,6 +34,10 @@ export function parseView(hash: string): View {
 
 export function addressOf(view: View): string {
   if (view.name === 'models' || view.name === 'system') return `#/${view.name}`;
+  if (view.name === 'events') {
+    const query = eventFilterQuery(view.filter).toString();
+    return `#/events${view.eventId === null ? '' : `/${view.eventId}`}${query === '' ? '' : `?${query}`}`;
+  }
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
   if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;
   return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
@@ -35,6 +46,12 @@ export function addressOf(view: View): string {
 /** Takes the place of the present address: what is scrubbed through makes no history. */
 export function replaceView(view: View): void {
   history.replaceState(null, '', addressOf(view));
+}
+
+/** Shows it in the place of the present view, which makes no history. */
+export function showInstead(view: View): void {
+  replaceView(view);
+  dispatchEvent(new HashChangeEvent('hashchange'));
 }
 
 const subscribe = (listener: () => void): (() => void) => {

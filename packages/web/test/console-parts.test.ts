@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SystemHealth } from '@ruth/protocol';
-import { arranged, changesOf, dropSums, eventWords, EVERYTHING, isCompact, isWanted, processTree, suitingColumns, suitingRows } from '@ruth/web';
+import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows } from '@ruth/web';
 import { camera, subscription } from '../../server/test/stand-ins.ts';
 
 describe('the grid', () => {
@@ -67,5 +67,20 @@ describe('the drops of a node', () => {
       { where: 'Frames not published', cause: 'decoder busy', count: 7, cameras: ['B', 'A'] },
       { where: 'Packets not received', cause: 'lost on the way', count: 3, cameras: ['B'] },
     ]);
+  });
+});
+
+describe('the filter of events', () => {
+  it('stands in the address as far as it differs, and comes back from it', () => {
+    assert.equal(eventFilterQuery(EVERY_EVENT).toString(), '');
+    const filter = { kind: 'zones', period: '7d', cameraId: 'front', className: 'traffic light', zone: 'door', minScore: 0.5 } as const;
+    assert.deepEqual(parseEventFilter(new URLSearchParams(eventFilterQuery(filter).toString())), filter);
+    assert.deepEqual(parseEventFilter(new URLSearchParams('kind=toString&period=&camera=../x&class=&zone=a b&score=9')), EVERY_EVENT);
+  });
+
+  it('is asked of the server by types, and from an instant on', () => {
+    const query = eventApiQuery({ ...EVERY_EVENT, kind: 'alerts', period: '1h', minScore: 0.3 }, 10_000.7);
+    assert.deepEqual([query.getAll('type'), query.get('start'), query.get('min_score')], [['alert.raised', 'alert.cleared'], '6400', '0.3']);
+    assert.equal(eventApiQuery({ ...EVERY_EVENT, kind: 'all', period: 'all' }, 1).toString(), '');
   });
 });

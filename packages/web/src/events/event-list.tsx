@@ -2,7 +2,7 @@
 import { useObservable } from '../observable.ts';
 import { addressOf } from '../view-address.ts';
 import { clockText } from '../wall-clock.ts';
-import { eventWords } from './event-words.ts';
+import { eventWords, instantOf } from './event-words.ts';
 import type { RecentEvents } from './recent-events.ts';
 
 const SHOWN = 40;
@@ -16,7 +16,7 @@ export function EventList({ cameraId, recent }: { cameraId: string; recent: Rece
     <ol className="event-list">
       {events.map((event) => {
         const { title, tone } = eventWords(event);
-        const atS = 'recording_at' in event ? event.recording_at : event.captured_at;
+        const atS = instantOf(event);
         return (
           <li key={`${event.type}-${event.id}`} data-event={event.type} data-event-tone={tone}>
             <a href={addressOf({ name: 'recordings', cameraId, atS: atS - LEAD_S })} title="Show it in the recordings"><time>{clockText(atS)}</time><span>{title}</span></a>

@@ -1,0 +1,82 @@
+// The review queue: events by a filter that stands in the address, newest first; one of them with its picture and clip. All by keyboard.
+import { useEffect, useState } from 'react';
+import type { CameraStatus, StoredEvent } from '@ruth/protocol';
+import { useObservable } from '../observable.ts';
+import { useShortcuts } from '../recordings/use-shortcuts.ts';
+import { Empty } from '../shell/states.tsx';
+import { usePolled } from '../system/use-polled.ts';
+import { addressOf, showInstead, type View } from '../view-address.ts';
+import { EventDetail } from './event-detail.tsx';
+import { EVERY_EVENT, eventFilterQuery, parseEventFilter } from './event-filter.ts';
+import { EventFilters } from './event-filters.tsx';
+import { EventQueue } from './event-queue.ts';
+import { QueueList } from './queue-list.tsx';
+import { useSeenEvents } from './seen-events.ts';
+import '../styles/events.css';
+
+const ASK_ONCE_MS = 3_600_000;
+
+export function EventsView({ view: { filter, eventId }, cameras }: { view: Extract<View, { name: 'events' }>; cameras: readonly CameraStatus[] }) {
+  const key = eventFilterQuery(filter).toString();
+  const [queue, setQueue] = useState(() => new EventQueue(filter));
+  const [playing, setPlaying] = useState(false);
+  const { events, cursor, loading, failure, newer } = useObservable(queue);
+  const { isSeen, mark } = useSeenEvents();
+  useEffect(() => {
+    const own = new EventQueue(parseEventFilter(new URLSearchParams(key)));
+    setQueue(own);
+    void own.load();
+    return () => own[Symbol.dispose]();
+  }, [key]);
+
+  const index = events?.findIndex(({ event_id }) => event_id === eventId) ?? -1;
+  // An event that was linked to may not be on the first page, or not be let through by the filter.
+  const linked = usePolled<StoredEvent>(eventId !== null && events !== null && index < 0 ? `events/${eventId}` : null, ASK_ONCE_MS);
+  const chosen = index >= 0 ? events![index]! : eventId !== null && linked.value?.event_id === eventId ? linked.value : null;
+  const choose = (stored: StoredEvent | undefined): void => {
+    if (!stored) return;
+    setPlaying(false);
+    showInstead({ name: 'events', filter, eventId: stored.event_id });
+    document.querySelector(`[data-queue-id="${stored.event_id}"]`)?.scrollIntoView({ block: 'nearest' });
+  };
+  const move = (by: number): void => choose(events?.[index < 0 ? 0 : index + by]);
+  useEffect(() => {
+    if (index >= 0 && events && index >= events.length - 3) void queue.more();
+  }, [index, events, queue]);
+  const markChosen = (): void => {
+    if (!chosen) return;
+    mark(chosen.event_id, true);
+    move(1);
+  };
+  useShortcuts({ j: () => move(1), k: () => move(-1), arrowdown: () => move(1), arrowup: () => move(-1), s: markChosen, p: () => { if (chosen) setPlaying(!playing); } });
+
+  return (
+    <main className="events" data-loading={loading}>
+      <EventFilters filter={filter} cameras={cameras} onChange={(next) => { location.hash = addressOf({ name: 'events', filter: next, eventId: null }); }} />
+      <div className="events-body">
+        <section className="queue" aria-label="Events">
+          {failure && <p className="problem" role="status">The events cannot be read: {failure.message}. This page keeps asking.</p>}
+          {newer && <button type="button" className="button newer" onClick={() => void queue.load()}>Newer events have come. Show them</button>}
+          {events === null && !failure && <p className="waiting" role="status">Loading</p>}
+          {events?.length === 0 && (
+            <Empty title="No events">
+              <p>{key === '' ? 'Nothing that matters has happened in the last 24 hours.' : 'No event is as the filters want it.'}</p>
+              {filter.kind !== 'all' && <a href={addressOf({ name: 'events', filter: { ...EVERY_EVENT, kind: 'all', period: 'all' }, eventId: null })}>Show everything that was ever stored</a>}
+            </Empty>
+          )}
+          {events && events.length > 0 && <QueueList events={events} cameras={cameras} chosenId={chosen?.event_id ?? null} isSeen={isSeen} onChoose={choose} />}
+          {cursor !== null && <button type="button" className="button" disabled={loading} onClick={() => void queue.more()}>Older events</button>}
+        </section>
+        <section className="event-stage" aria-label="The chosen event">
+          {chosen ? (
+            <EventDetail
+              stored={chosen} cameraName={cameras.find(({ camera_id }) => camera_id === chosen.camera_id)?.name ?? null} seen={isSeen(chosen.event_id)} playing={playing}
+              onSeen={(seen) => mark(chosen.event_id, seen)} onPlay={setPlaying}
+            />
+          ) : linked.failure ? <p className="problem" role="alert">{linked.failure.message}</p>
+            : <p className="hint">Choose an event, or press <kbd>J</kbd> and <kbd>K</kbd> to go through them, <kbd>S</kbd> to mark one as seen and go on, <kbd>P</kbd> to play it.</p>}
+        </section>
+      </div>
+    </main>
+  );
+}

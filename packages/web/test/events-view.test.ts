@@ -1,0 +1,95 @@
+// The review queue by a user's path, over a real server and its store.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Box, EventPage } from '@ruth/protocol';
+import type { Browser } from 'playwright-core';
+import { until } from '../../server/test/stand-ins.ts';
+import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
+import { DETECTOR, startSystem } from './page-system.ts';
+
+const WAIT = { timeout: 20_000 };
+
+describe('the view of events', { skip: browserMissing() }, () => {
+  let browser: Browser;
+  let built: Awaited<ReturnType<typeof buildPage>>;
+  let system: Awaited<ReturnType<typeof startSystem>>;
+  const atS = Math.floor(Date.now() / 1000) - 60;
+  const enter = (index: number, className = 'person'): void => system.tell({
+    type: 'zone.entered', camera_id: 'square', model_id: DETECTOR, frame_id: index, captured_at: atS + index, recording_at: atS + index, zone: 'door',
+    track: { id: index, class_id: 0, class_name: className, confidence: 0.9, bbox: [0.1, 0.1, 0.3, 0.5] as Box, first_seen: atS, last_seen: atS + index },
+  });
+  const stored = async (count: number): Promise<void> => until(async () => {
+    const { events } = await (await fetch(`${system.url}/api/v1/events?type=zone.entered`)).json() as EventPage;
+    return events.length === count;
+  }, `${count} events are stored`);
+  before(async () => {
+    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
+    system = await startSystem(built.directory);
+    await until(() => system.core.connections.length > 0, 'the server follows core');
+    for (let index = 1; index <= 3; index++) enter(index, index === 2 ? 'car' : 'person');
+    await stored(3);
+  });
+  after(async () => {
+    await browser?.close();
+    await system?.[Symbol.asyncDispose]();
+    built?.[Symbol.dispose]();
+  });
+
+  it('is gone through by keyboard, each event marked as seen, which the browser remembers', async () => {
+    await using opened = await openPage(browser, `${system.url}/#/events`);
+    const { page, problems } = opened;
+    await page.getByRole('button', { name: /person #3 entered door/ }).waitFor(WAIT);
+    assert.equal(await page.locator('.queue-event').count(), 3);
+    await page.keyboard.press('j');
+    await page.locator('.event-detail h2', { hasText: 'person #3 entered door' }).waitFor(WAIT);
+    await page.getByText('There is no picture of this moment').waitFor(WAIT);
+    await page.keyboard.press('s');
+    await page.locator('.event-detail h2', { hasText: 'car #2 entered door' }).waitFor(WAIT);
+    await page.keyboard.press('k');
+    await page.locator('.event-detail h2', { hasText: 'person #3 entered door' }).waitFor(WAIT);
+    await page.keyboard.press('p');
+    await page.getByLabel('Clip: person #3 entered door').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.reload();
+    await page.locator('.queue-event[data-seen="true"]').waitFor(WAIT);
+    assert.equal(await page.locator('.queue-event[data-seen="false"]').count(), 2);
+    assert.deepEqual(problems, []);
+  });
+
+  it('keeps filters and the chosen event in the address, which can be given to others', async () => {
+    await using opened = await openPage(browser, `${system.url}/#/events`);
+    const { page } = opened;
+    await page.locator('.queue-event').first().waitFor(WAIT);
+    await page.getByRole('combobox', { name: 'Class' }).selectOption('car');
+    await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 1);
+    await page.locator('.queue-event').click();
+    await page.waitForFunction(() => /^#\/events\/\d+\?class=car$/.test(location.hash));
+    await using other = await openPage(browser, page.url(), { width: 390, height: 844 }, 'dark');
+    await other.page.locator('.event-detail h2', { hasText: 'car #2 entered door' }).waitFor(WAIT);
+    assert.equal(await other.page.locator('.queue-event').count(), 1);
+    assert.deepEqual(await accessibilityProblems(other.page), []);
+    assert.ok(await other.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out at the side');
+    await other.page.getByRole('combobox', { name: 'Kind' }).selectOption('alerts');
+    await other.page.getByRole('heading', { name: 'No events' }).waitFor(WAIT);
+    await other.page.goBack();
+    await other.page.locator('.queue-event').waitFor(WAIT);
+  });
+
+  it('says that newer events have come, and moves nothing by itself', async () => {
+    await using opened = await openPage(browser, `${system.url}/#/events`);
+    const { page } = opened;
+    await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 3);
+    enter(4);
+    await page.getByRole('button', { name: 'Newer events have come' }).click(WAIT);
+    await page.getByRole('button', { name: /person #4 entered door/ }).waitFor(WAIT);
+  });
+
+  it('says so where an event is too old to be kept, and where the events cannot be read', async () => {
+    await using opened = await openPage(browser, `${system.url}/#/events/999999`);
+    const { page } = opened;
+    await page.getByRole('alert').getByText('there is no event 999999').waitFor(WAIT);
+    await page.route('**/api/v1/events?*', (route) => route.abort());
+    await page.getByText('The events cannot be read').waitFor(WAIT);
+    assert.ok(await page.locator('.queue-event').count() > 0, 'what was read stays');
+  });
+});
