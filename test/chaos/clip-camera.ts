@@ -46,6 +46,23 @@ export class ClipCamera implements AsyncDisposable {
     return steps > pictures / 2 ? 0 : steps / CLIP_FPS;
   }
 
+  /** Pictures that lie between the first and the last of these files, in the order given, and are in none of them. */
+  async missing(files: readonly string[]): Promise<{ pictures: number; missing: number }> {
+    let [pictures, missing] = [0, 0];
+    let before: number | null = null;
+    for (const file of files) {
+      await using demuxer = await Demuxer.open(file);
+      for await (const packet of demuxer.packets(demuxer.video()!.index)) {
+        const index: number | undefined = packet ? this.#indexOf.get(tail(packet.data!)) : undefined;
+        if (index === undefined) continue;
+        if (before !== null) missing += (index - before - 1 + this.#indexOf.size) % this.#indexOf.size;
+        before = index;
+        pictures++;
+      }
+    }
+    return { pictures, missing };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#source[Symbol.dispose]();
     await this.#server.close();

@@ -89,11 +89,11 @@ export class StreamAgent implements AsyncDisposable {
     const before = this.#subscriptions;
     const { clock } = this.#options;
     this.#planned = planned;
-    this.#subscriptions = new Map(planned.map(({ settings, zone }) => {
+    this.#subscriptions = new Map(planned.map(({ settings, zone, masks }) => {
       const present = before.get(settings.model);
-      const same = present !== undefined && isDeepStrictEqual([present.settings, present.zone], [settings, zone]);
+      const same = present !== undefined && isDeepStrictEqual([present.settings, present.zone, present.masks], [settings, zone, masks]);
       return [settings.model, same ? present : new Subscription(settings, {
-        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, onLook: (look, frame, budget) => this.#receive(look, frame, budget),
+        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, masks, onLook: (look, frame, budget) => this.#receive(look, frame, budget),
       })];
     }));
     const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);

@@ -4,6 +4,7 @@ import { RuthError } from '@ruth/protocol';
 import { RingReader, type RingFrame } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
+import { LumaGrid } from './motion/luma-grid.ts';
 
 /** Between attempts to map a ring that is not there. */
 const REOPEN_MS = 200;
@@ -36,6 +37,7 @@ export class FrameSource implements Disposable {
   #fps: number;
   #frameIntervalMs: number;
   #saidError = false;
+  #luma: { readonly grid: LumaGrid; readonly width: number; readonly height: number; of: RingFrame | null; isWhole: boolean } | null = null;
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
@@ -96,13 +98,27 @@ export class FrameSource implements Disposable {
     this.#options.onFrame(frame);
   }
 
-  #cameraFrame({ frameId, ptsUs, capturedAtUs, publishedAtUs, epoch, width, height, format }: RingFrame, reader: RingReader): CameraFrame {
+  /** Read once for all who ask. */
+  #lumaGrid(frame: RingFrame): LumaGrid | null {
+    const { width, height } = frame;
+    if (this.#luma?.width !== width || this.#luma.height !== height) this.#luma = { grid: new LumaGrid(width, height), width, height, of: null, isWhole: false };
+    const luma = this.#luma;
+    if (luma.of !== frame) {
+      luma.grid.read(frame.planes[0]!, frame.strides[0]!);
+      luma.of = frame;
+      luma.isWhole = frame.intact();
+    }
+    return luma.isWhole ? luma.grid : null;
+  }
+
+  #cameraFrame(frame: RingFrame, reader: RingReader): CameraFrame {
+    const { frameId, ptsUs, capturedAtUs, publishedAtUs, epoch, width, height, format } = frame;
     const { cameraId, frameReference, clock } = this.#options;
     const isOfCurrentRing = (): boolean => reader === this.#reader && reader.isCurrent();
     return {
       cameraId, frameReference, frameId, ptsUs, capturedAtUs, epoch, width, height, format,
       publishedMs: publishedAtUs === 0 ? NaN : clock.monotonicMs() - Math.max(0, Number(process.hrtime.bigint()) / 1000 - publishedAtUs) / 1000,
-      isOfCurrentRing, isStillThere: () => isOfCurrentRing() && reader.framesPublished() - frameId <= reader.layout.slotCount,
+      lumaGrid: () => this.#lumaGrid(frame), isOfCurrentRing, isStillThere: () => isOfCurrentRing() && reader.framesPublished() - frameId <= reader.layout.slotCount,
     };
   }
 }

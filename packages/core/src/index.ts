@@ -24,6 +24,8 @@ export * from './lease.ts';
 export * from './model-container.ts';
 export * from './model-directory.ts';
 export * from './poll-timer.ts';
+export * from './motion/luma-grid.ts';
+export * from './motion/motion-gate.ts';
 export * from './posture/posture.ts';
 export * from './rules/time-window.ts';
 export * from './scene/scene.ts';

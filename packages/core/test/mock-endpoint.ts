@@ -37,7 +37,7 @@ export class MockEndpoint implements ModelEndpoint {
 export function frameOf(cameraId: string, index: number, isOfCurrentRing: () => boolean = () => true, isStillThere: () => boolean = () => true): CameraFrame {
   return {
     cameraId, frameReference: `/dev/shm/vas_frames_${cameraId}`, frameId: index, ptsUs: index * 40_000, capturedAtUs: 1.7e15 + index * 40_000, epoch: 0,
-    width: 64, height: 48, format: 'NV12', publishedMs: NaN, isOfCurrentRing, isStillThere,
+    width: 64, height: 48, format: 'NV12', publishedMs: NaN, lumaGrid: () => null, isOfCurrentRing, isStillThere,
   };
 }
 

@@ -104,7 +104,7 @@ export type LiveInit = Static<typeof LiveInit>;
 // core: GET /v1/health, /v1/models, /v1/subscriptions, /v1/detections/latest?camera=, SSE /v1/events
 
 /** Why a due frame was not looked at. `busy`: its subscription's own look took too long. `overloaded`: others had their turn, or the container refused. */
-export const DROP_CAUSES = ['busy', 'overwritten', 'no_container', 'overloaded', 'deadline', 'error', 'no_regions', 'stopped', 'circuit_open'] as const;
+export const DROP_CAUSES = ['busy', 'overwritten', 'no_container', 'overloaded', 'deadline', 'error', 'no_regions', 'stopped', 'circuit_open', 'no_motion'] as const;
 export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Of a look, each from the end of the one before it: `published` from the arrival of the frame's packet, then in the order of their names. They add up to the whole. */

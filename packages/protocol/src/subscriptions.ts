@@ -20,6 +20,14 @@ export const RegionsConfig = Type.Object({
 }, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
 export type RegionsConfig = Static<typeof RegionsConfig>;
 
+export const MotionConfig = Type.Object({
+  sensitivity: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'How small a change counts as motion: 0 strong ones alone, 100 the faintest; 50 unless told' })),
+  warm_up_s: Type.Optional(Type.Number({ minimum: 0, maximum: 600, description: 'For so many seconds every look is made, while the background is learnt; 5 unless told' })),
+  hold_s: Type.Optional(Type.Number({ minimum: 0, maximum: 600, description: 'Looks go on for so many seconds after the last motion; 2 unless told' })),
+  forced_look_s: Type.Optional(Type.Number({ minimum: 0.2, maximum: 3600, description: 'A look is made at least so often, motion or not; 10 unless told. While something is seen, every second' })),
+}, { ...strict, description: 'Looks only while something moves; masks of the camera that hide motion do not count. {} takes the defaults; without this key every due frame is looked at' });
+export type MotionConfig = Static<typeof MotionConfig>;
+
 export const Schedule = Type.Object({
   ...TIMES_OF_WEEK,
   time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin; that of the node unless told' })),
@@ -33,6 +41,7 @@ export const CameraSubscription = Type.Object({
   active: Type.Optional(Type.Boolean({ description: 'false keeps the line without running it; true unless told' })),
   schedule: Type.Optional(Schedule),
   zone: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Only what stands in this zone of the camera counts; the whole picture unless told. Where the model looks at regions, only at those' })),
+  motion: Type.Optional(MotionConfig),
   priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Whose looks are cut last where the model cannot serve all: 20 points more double the share; 50 unless told' })),
   config: Type.Optional(InferConfig),
   regions: Type.Optional(RegionsConfig),
@@ -54,10 +63,11 @@ export interface SubscriptionProblem {
 
 /** What a schema cannot say of all subscriptions of one camera; null where they can run as they stand. `zones`: ids of those that the camera has, where they are known. */
 export function subscriptionProblem(subscriptions: readonly CameraSubscription[], zones: readonly string[] | null = null): SubscriptionProblem | null {
-  for (const [index, { zone, schedule, regions }] of subscriptions.entries()) {
+  for (const [index, { zone, schedule, regions, motion }] of subscriptions.entries()) {
     if (zone !== undefined && zones !== null && !zones.includes(zone)) return { index, key: 'zone', message: `${zone} is no zone of the camera; it has: ${zones.join(', ') || 'none'}` };
     if (schedule?.time_zone !== undefined && !isTimeZone(schedule.time_zone)) return { index, key: 'schedule', message: timeZoneProblem(schedule.time_zone) };
     if (schedule?.between && schedule.between[0] === schedule.between[1]) return { index, key: 'schedule', message: 'begins and ends at the same time, which is no time at all; leave "between" out for the whole day' };
+    if (regions && motion) return { index, key: 'motion', message: `it follows ${regions.model} and looks where that saw something; let that one look only at motion` };
     if (regions?.min_height !== undefined && regions.max_height !== undefined && regions.min_height > regions.max_height) {
       return { index, key: 'regions', message: `no box is at least ${regions.min_height} and at most ${regions.max_height} high` };
     }

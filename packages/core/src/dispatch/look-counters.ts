@@ -16,7 +16,7 @@ const DROPPED = 2;
 const KINDS = DROPPED + DROP_CAUSES.length;
 const INDEX = Object.fromEntries(DROP_CAUSES.map((cause, index) => [cause, index])) as Record<DropCause, number>;
 /** An answer in its own right: there was nothing to look at. */
-const KEEPS_THE_RATE: ReadonlySet<DropCause> = new Set(['no_regions']);
+const KEEPS_THE_RATE: ReadonlySet<DropCause> = new Set(['no_regions', 'no_motion']);
 
 const MESSAGES: Record<Shortfall['cause'], string> = {
   busy: 'the model takes longer for one look than the time between two frames that are due',
@@ -24,7 +24,7 @@ const MESSAGES: Record<Shortfall['cause'], string> = {
   overwritten: 'frames were overwritten before the model took them; raise frames.slots of the camera, or relieve the model',
   no_container: 'the container of the model does not answer', circuit_open: 'the model failed many times in a row and is only tried now and then',
   deadline: 'answers come too late', error: 'the model answers nonsense', failed: 'the model fails', stopped: 'it was stopped',
-  no_regions: 'there was nothing to look at', too_few_frames: 'there are not so many frames: the camera sends fewer, or the model that it follows looks less often',
+  no_motion: 'nothing moved', no_regions: 'there was nothing to look at', too_few_frames: 'there are not so many frames: the camera sends fewer, or the model that it follows looks less often',
 };
 
 export type LookCounts = Pick<SubscriptionStatus, 'achieved_fps' | 'due' | 'not_due' | 'sent' | 'answered' | 'failed' | 'drops' | 'latency_ms' | 'last_error'> & { readonly shortfall: Shortfall | null };

@@ -1,8 +1,9 @@
 // One model's interest in one camera: its gate, its one look at a time, and the account of every due frame. While a look is in
 // flight, or others have their turn, the newest due frame waits by reference; the one that it replaces is dropped and counted.
-import { RuthError, type CameraSubscription, type Detection, type DropCause, type Look, type SubscriptionStatus, type ZoneConfig } from '@ruth/protocol';
+import { RuthError, type CameraSubscription, type Detection, type DropCause, type Look, type MaskConfig, type SubscriptionStatus, type ZoneConfig } from '@ruth/protocol';
 import type { CameraFrame } from '../camera-frame.ts';
 import type { Clock } from '../clock.ts';
+import { MotionGate } from '../motion/motion-gate.ts';
 import { FpsGate } from './gate.ts';
 import { LatencyBudget } from './latency-budget.ts';
 import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome } from './look.ts';
@@ -21,6 +22,8 @@ export interface SubscriptionOptions {
   readonly access: ModelAccess;
   /** Only what stands in it counts; everything unless told. */
   readonly zone?: ZoneConfig | null;
+  /** Where motion does not count; nowhere unless told. */
+  readonly masks?: readonly MaskConfig[];
   /** Every look that was made or attempted, in order. Of one that was answered, `budget` is to be told what becomes of it. */
   onLook(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void;
   /** How long a look may take where the subscription's `config.deadline_ms` does not say; max(1 s, two periods) unless told. */
@@ -43,6 +46,7 @@ export class Subscription implements AsyncDisposable {
   readonly sourceModelId: string | null;
   readonly settings: CameraSubscription;
   readonly zone: ZoneConfig | null;
+  readonly masks: readonly MaskConfig[];
   readonly #options: SubscriptionOptions;
   readonly #deadlineMs: number;
   readonly #gate: FpsGate;
@@ -51,6 +55,7 @@ export class Subscription implements AsyncDisposable {
   readonly #claim: Claim;
   readonly #zone: ZoneFilter | null;
   readonly #trackTurns: TrackTurns | null;
+  readonly #motion: MotionGate | null;
   readonly #stop = new AbortController();
   #state: SubscriptionStatus['state'] = 'created';
   #waiting: DueFrame | null = null;
@@ -71,6 +76,8 @@ export class Subscription implements AsyncDisposable {
     this.#counters = new LookCounters(options.clock, settings.desired_fps);
     this.#budget = new LatencyBudget(options.clock, options.access.histograms);
     this.zone = options.zone ?? null;
+    this.masks = options.masks ?? [];
+    this.#motion = settings.motion === undefined ? null : new MotionGate(settings.motion, this.masks);
     this.#zone = options.zone ? new ZoneFilter(options.zone) : null;
     this.#trackTurns = settings.regions?.once_per_track_s === undefined ? null : new TrackTurns(settings.regions.once_per_track_s);
     this.#claim = new Claim(settings.priority ?? DEFAULT_PRIORITY, () => this.#begin());
@@ -107,6 +114,7 @@ export class Subscription implements AsyncDisposable {
   offer(frame: CameraFrame, found: readonly Detection[] = []): void {
     if (this.#state !== 'running') return;
     if (!this.#gate.isDue(frame)) return this.#counters.notDue();
+    if (this.#motion && !this.#isMoving(this.#motion, frame)) return this.#counters.dropped('no_motion');
     const regions = this.#regionsIn(found, frame);
     if (regions?.length === 0) return this.#withoutRegions(frame);
     if (this.#waiting) this.#counters.dropped(this.#inFlight ? 'busy' : 'overloaded');
@@ -132,6 +140,12 @@ export class Subscription implements AsyncDisposable {
     const zone = this.#zone;
     const turns = this.#trackTurns;
     return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame) ?? true)), regions);
+  }
+
+  /** A frame that is gone is judged by nobody: its look tells what became of it. */
+  #isMoving(motion: MotionGate, frame: CameraFrame): boolean {
+    const grid = frame.lumaGrid();
+    return grid === null || motion.judge(grid, frame.ptsUs / 1e6) !== 'still';
   }
 
   #withoutRegions(frame: CameraFrame): void {
@@ -176,6 +190,7 @@ export class Subscription implements AsyncDisposable {
       // Regions were chosen in the zone already.
       const zone = this.sourceModelId === null ? this.#zone : null;
       const detections = zone ? outcome.detections.filter((detection) => zone.has(detection)) : outcome.detections;
+      this.#motion?.saw(detections.length > 0);
       return this.#emit(frame, { detections, metadata: outcome.metadata }, null, this.#budget);
     }
     if (outcome.result === 'failed') {

@@ -1,10 +1,10 @@
 // Which subscriptions of a camera's intent run now, and why the others do not. Pure.
-import { minutesOfDay, type CameraIntent, type CameraSubscription, type Schedule, type ZoneConfig } from '@ruth/protocol';
+import { minutesOfDay, type CameraIntent, type CameraSubscription, type MaskConfig, type Schedule, type ZoneConfig } from '@ruth/protocol';
 import { TimeWindow } from '../rules/time-window.ts';
 
 /** `idle`: intended so. `refused`: it cannot run as things are. */
 export type Verdict = { readonly verdict: 'runs' } | { readonly verdict: 'idle' | 'refused'; readonly reason: string };
-export type PlannedSubscription = { readonly settings: CameraSubscription; /** Where it looks, if not everywhere. */ readonly zone: ZoneConfig | null } & Verdict;
+export type PlannedSubscription = { readonly settings: CameraSubscription; /** Where it looks, if not everywhere. */ readonly zone: ZoneConfig | null; /** Where motion does not count, if it asks for motion. */ readonly masks: readonly MaskConfig[] } & Verdict;
 
 /** `at`: UTC, seconds. `timeZone`: of schedules that name none; null is that of the machine. */
 export interface PlanTime { readonly at: number; readonly timeZone: string | null }
@@ -28,7 +28,7 @@ export function planSubscriptions({ subscriptions, scene }: CameraIntent, knowsM
     const ofSource = judge(source);
     return ofSource.verdict === 'runs' ? RUNS : { verdict: ofSource.verdict, reason: `it follows ${source.model}: ${ofSource.reason}` };
   };
-  return subscriptions.map((settings) => ({ settings, zone: zoneOf(settings), ...judge(settings) }));
+  return subscriptions.map((settings) => ({ settings, zone: zoneOf(settings), masks: settings.motion ? scene?.masks ?? [] : [], ...judge(settings) }));
 }
 
 function isScheduled({ between, days, time_zone: timeZone }: Schedule, now: PlanTime): boolean {

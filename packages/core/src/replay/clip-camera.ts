@@ -48,7 +48,7 @@ export class ClipCamera implements AsyncDisposable {
   async show({ frame_reference, frame_id, pts_us, captured_at_us, width, height }: ReplayFrame): Promise<Seen> {
     const frame: CameraFrame = {
       cameraId: this.#task.camera_id, frameReference: frame_reference, frameId: frame_id, ptsUs: pts_us, capturedAtUs: captured_at_us, epoch: 0, width, height, format: 'NV12',
-      publishedMs: NaN, isStillThere: () => true, isOfCurrentRing: () => true,
+      publishedMs: NaN, lumaGrid: () => null, isStillThere: () => true, isOfCurrentRing: () => true,
     };
     const seen: Seen = { looks: [], events: [] };
     const waiting = this.#watching.filter(({ settings }) => !settings.regions).map((watching) => ({ watching, found: null as Look | null }));
