@@ -18,6 +18,7 @@ export { createControl, listenForControl } from './supervisor/control.ts';
 export { ModelFolders } from './supervisor/model-folders.ts';
 export { NodeModels } from './supervisor/node-models.ts';
 export { prepareModel, type PreparedModel } from './setup/model-weights.ts';
+export { containerProcess } from './supervisor/definitions.ts';
 export { PROCESS_FLAGS } from './supervisor/process-life.ts';
 export * from './supervisor/supervised-process.ts';
 export * from './supervisor/supervisor.ts';

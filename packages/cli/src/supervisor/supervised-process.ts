@@ -33,7 +33,7 @@ export const CRASH_LOOP_ENDS = 5;
 export const CRASH_LOOP_WINDOW_MS = 60_000;
 const LONGEST_DELAY_MS = 30_000;
 /** A process that served for so long starts over with short delays when it ends. */
-const HEALTHY_AFTER_MS = 60_000;
+const HEALTHY_AFTER_MS = 10_000;
 /** For a successor to be ready. */
 const READY_LIMIT_MS = 120_000;
 

@@ -9,6 +9,7 @@
 // supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself. It answers
 // its supervisor's pings while its event loop turns, and may ask for a successor where it cannot go on for long.
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseSettings, RuthError, type Settings, supervisorSocketPath } from '@ruth/protocol';
@@ -84,6 +85,8 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
       ready(details = {}) {
         logger.info(details, 'ready');
         tell({ type: 'ready', details });
+        // What was compiled so far serves the next start, also where this process is killed.
+        flushCompileCache();
       },
       recycle(reason) {
         logger.warn({ supervised }, `asks for a successor: ${reason}`);
