@@ -1,4 +1,5 @@
 // The `ruth` command.
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { addCameraCommand } from './commands/camera.ts';
 import { addConformanceCommand } from './commands/conformance.ts';
@@ -8,9 +9,12 @@ import { addModelCommand } from './commands/model.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addVerifyCommand } from './commands/verify.ts';
+import { cacheDirectory } from './demo/cache-directory.ts';
 
 // A camera URL among the arguments may hold a password: take the arguments out of the process list at once.
 process.title = 'ruth';
+// Stripping types and compiling is a third of what a start of a process costs: what one start has compiled serves the next.
+process.env.NODE_COMPILE_CACHE ??= join(cacheDirectory(process.env), 'compiled');
 
 const program = new Command('ruth')
   .description('Ruth: IP cameras become recordings, live video and AI events')

@@ -2,18 +2,14 @@
 // a process list, an environment or a file.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ERRORS, type ErrorCode, RuthError } from '@ruth/protocol';
 import { DRAIN_LIMIT_MS, type ProcessMessage, STOP_LIMIT_MS, type SupervisorMessage } from '@ruth/transport';
-import { cacheDirectory } from '../demo/cache-directory.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
 
 /** Heaps are small and cores are shared: waking V8's helper threads to collect them costs more than they save. */
 export const PROCESS_FLAGS = ['--single-threaded-gc'];
-/** Stripping types and compiling is half of what a start costs: what one start has compiled serves the next. */
-const PROCESS_ENVIRONMENT = { NODE_COMPILE_CACHE: join(cacheDirectory(process.env), 'compiled'), ...process.env };
 /** While it starts: loading may block the loop for long, on a busy machine. */
 const START_HANG_LIMIT_S = 120;
 const DEFAULT_HANG_LIMIT_S = 30;
@@ -39,7 +35,7 @@ export class ProcessLife {
   /** `takeOver`: another life of the same process serves meanwhile. `recycle`: it asks for a successor, and says why. */
   constructor({ entry, args, stdin, hangLimitS }: ProcessDefinition, { takeOver, log, recycle }: LifeOptions) {
     const options = takeOver ? ['-c', '-', '--take-over'] : ['-c', '-'];
-    const child = this.#child = spawn(process.execPath, [...PROCESS_FLAGS, entry, ...options, ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], env: PROCESS_ENVIRONMENT });
+    const child = this.#child = spawn(process.execPath, [...PROCESS_FLAGS, entry, ...options, ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
     child.stdin!.on('error', () => undefined);
     child.stdin!.end(typeof stdin === 'string' ? stdin : stdin());
     for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', log);
