@@ -1,23 +1,41 @@
-// Entry of a model container: `node main.ts [-c ruth.yaml] models/<id>`.
-import { once } from 'node:events';
-import { RuthError } from '@ruth/protocol';
-import { DRAIN_LIMIT_MS, runProcess } from '@ruth/transport';
-import { loadModel } from './model/load-model.ts';
-import { serveModel } from './service/serve-model.ts';
+// Entry of a model container: `node main.ts [-c ruth.yaml] [--take-over] models/<id>`. It gives up what a container does not need, then starts
+// anew in its own place as container-main.ts, which knows of the settings only what it needs.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { modelSocketPath, RuthError } from '@ruth/protocol';
+import { claimSocketPath, createLogger, loadSettings, replaceStandardInput, runProcess, startConfined } from '@ruth/transport';
+import { confinementOf, manifestOf, settingsForContainer } from './service/confinement.ts';
 
-await runProcess('container', async (context) => {
-  const { signal, drain, takeOver, settings: { socketDirectory, ringDirectory } } = context;
-  const [folder, ...more] = context.positionals;
-  if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
-  const model = await loadModel(folder);
-  const logger = context.logger.child({ model_id: model.manifest.model_id });
-  const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver, recycle: (reason) => context.recycle(reason) });
-  if (!signal.aborted) {
-    context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
-    const shallEnd = AbortSignal.any([signal, drain]);
-    if (!shallEnd.aborted) await once(shallEnd, 'abort');
-    if (!signal.aborted) await container.drain({ limitMs: DRAIN_LIMIT_MS, signal });
+const entry = new URL('container-main.ts', import.meta.url).pathname;
+const { values, positionals } = parseArgs({ strict: false, allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean' } } });
+const given = values.config === '-' ? readFileSync(0, 'utf8') : null;
+if (given !== null) replaceStandardInput(given);
+const settings = settingsOf(values.config);
+const [folder] = positionals;
+if (settings === null || folder === undefined) {
+  // It says what is wrong, and ends.
+  if (given !== null) replaceStandardInput(given);
+  await import('./container-main.ts');
+} else {
+  // Who owns a socket can be told from out here alone.
+  const model = manifestOf(folder);
+  const taken = model === null || values['take-over'] === true ? null : await claimSocketPath(modelSocketPath(model.model_id, settings.socketDirectory)).then(() => null, (cause: unknown) => RuthError.from(cause));
+  if (taken) {
+    if (given !== null) replaceStandardInput(given);
+    await runProcess('container', () => Promise.reject(taken));
   }
-  // An inference that hangs can neither be interrupted nor outlive a normal exit, which waits for it.
-  if (!await container.close()) process.kill(process.pid, 'SIGKILL');
-});
+  startConfined(entry, ['-c', '-', ...(values['take-over'] === true ? ['--take-over'] : []), ...positionals], {
+    stdin: settingsForContainer(settings), confinement: confinementOf(folder, settings),
+    // ONNX Runtime would keep an id for telemetry.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
+    tell: (unconfined) => createLogger('container', settings.logLevel).warn({ unconfined }, 'this machine cannot take all from the container that it does not need'),
+  });
+}
+
+function settingsOf(file: string | boolean | undefined): ReturnType<typeof loadSettings> | null {
+  try {
+    return loadSettings(typeof file === 'string' ? file : undefined);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { DEFAULT_RING_DIRECTORY } from '@ruth/protocol';
+import { confinementOf } from '../src/service/confinement.ts';
+import { freshFolder, MANIFEST, modelFolder, startProcess } from './harness.ts';
+
+/** With Landlock, which every kernel since 5.13 can have and some have switched off. */
+async function attempts(t: Parameters<typeof freshFolder>[0], folder: string): Promise<{ seen: Record<'main' | 'thread', Record<string, string>>; unconfined: string }> {
+  const secret = join(freshFolder(t), 'ruth.yaml');
+  writeFileSync(secret, 'password');
+  await using server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const child = spawn(process.execPath, [new URL('confined-launch.ts', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.end(JSON.stringify({ folder, secret, port: (server.address() as { port: number }).port, ringDirectory: freshFolder(t, DEFAULT_RING_DIRECTORY), socketDirectory: freshFolder(t), pid: process.pid }));
+  const [output, unconfined] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  assert.notEqual(output, '', unconfined);
+  return { seen: JSON.parse(output) as Record<'main' | 'thread', Record<string, string>>, unconfined };
+}
+
+test('A hostile model reads nothing but code, its folder and rings, reaches no network, starts no program and signals no process', async (t) => {
+  const folder = modelFolder(t);
+  const { seen, unconfined } = await attempts(t, folder);
+  if (/unconfined: .*Landlock/.test(unconfined)) return t.skip(unconfined);
+  for (const [where, done] of Object.entries(seen)) {
+    for (const [what, result] of Object.entries(done)) {
+      const allowed = what === 'reads its own folder' || what === 'lists rings';
+      if (allowed) assert.equal(result, 'done', `${where}: ${what}`);
+      else assert.match(result, /^(EACCES|EPERM|refused)$/, `${where}: ${what}`);
+    }
+  }
+  assert.ok(!existsSync(join(folder, 'left.txt')));
+});
+
+test('The container itself runs confined: without new privileges, filtered, with the settings that it needs alone', async (t) => {
+  const { child, message, exit } = startProcess(t, modelFolder(t), { socketDirectory: freshFolder(t) });
+  assert.equal((await message).type, 'ready');
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  assert.match(status, /^Seccomp:\s+2$/m);
+  child.kill('SIGTERM');
+  assert.deepEqual(await exit, [0, null]);
+});
+
+test('A model on a server elsewhere may connect to that server\'s port alone; a model of the CPU sees no GPU', (t) => {
+  const places = { socketDirectory: '/tmp/s', ringDirectory: '/dev/shm' };
+  const remote = confinementOf(modelFolder(t, { manifest: MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, 'model_type: remote\nremote: { url: \'grpc://gpu-box:8001\' }\n') }), places);
+  assert.deepEqual(remote.tcpPorts, [8001]);
+  const onCpu = confinementOf(modelFolder(t, { manifest: `${MANIFEST}resource_requirements: { device: cpu }\n` }), places);
+  assert.deepEqual(onCpu.tcpPorts, []);
+  assert.ok(!onCpu.files.some(({ path }) => path === '/dev/dri'));
+  assert.ok(confinementOf(modelFolder(t), places).files.some(({ path }) => path === '/dev/dri'));
+});
