@@ -27,7 +27,7 @@ if (settings === null || folder === undefined) {
   startConfined(entry, ['-c', '-', ...(values['take-over'] === true ? ['--take-over'] : []), ...positionals], {
     stdin: settingsForContainer(settings), confinement: confinementOf(folder, settings),
     // ONNX Runtime would keep an id for telemetry.
-    env: { ORT_DISABLE_TELEMETRY: '1' },
+    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
     tell: (unconfined) => createLogger('container', settings.logLevel).warn({ unconfined }, 'this machine cannot take all from the container that it does not need'),
   });
 }

@@ -6,5 +6,5 @@ import { confinementOf } from '../src/service/confinement.ts';
 const text = readFileSync(0, 'utf8');
 const { folder, socketDirectory, ringDirectory } = JSON.parse(text) as Record<'folder' | 'socketDirectory' | 'ringDirectory', string>;
 startConfined(new URL('hostile-model.ts', import.meta.url).pathname, [], {
-  stdin: text, confinement: confinementOf(folder, { socketDirectory, ringDirectory }), tell: (unconfined) => process.stderr.write(`unconfined: ${unconfined.join('; ')}\n`),
+  stdin: text, env: process.env, confinement: confinementOf(folder, { socketDirectory, ringDirectory }), tell: (unconfined) => process.stderr.write(`unconfined: ${unconfined.join('; ')}\n`),
 });

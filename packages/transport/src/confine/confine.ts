@@ -53,16 +53,16 @@ export function gpuFiles(): FileRule[] {
  * Puts `entry` in the place of this process, confined, with `stdin` as its standard input. Call it before anything is listened for.
  * `tell` hears what this machine cannot take away, in words. Does not return; throws `internal` where the kernel refuses.
  */
-export function startConfined(entry: string, args: readonly string[], { stdin, confinement, env: more = {}, tell }: { stdin: string; confinement: Confinement; env?: Readonly<Record<string, string>>; tell: (unconfined: readonly string[]) => void }): never {
+export function startConfined(entry: string, args: readonly string[], { stdin, confinement, env, tell }: { stdin: string; confinement: Confinement; env: NodeJS.ProcessEnv; tell: (unconfined: readonly string[]) => void }): never {
   const unconfined = [...restrictFiles(confinement.files, confinement.tcpPorts), ...restrictCalls({ onlyUnixSockets: confinement.tcpPorts.length === 0 })];
   if (unconfined.length > 0) tell(unconfined);
   replaceStandardInput(stdin);
   const channel = (process.channel as { fd?: number } | undefined)?.fd;
   if (channel !== undefined) fcntl(channel, F_SETFD, 0);
-  const env = { ...process.env, ...more, ...(channel !== undefined && { NODE_CHANNEL_FD: String(channel), NODE_CHANNEL_SERIALIZATION_MODE: 'json' }) } as Record<string, string>;
+  const channelEnv = channel === undefined ? {} : { NODE_CHANNEL_FD: String(channel), NODE_CHANNEL_SERIALIZATION_MODE: 'json' };
   // No warning that exec is new in Node.
   process.removeAllListeners('warning');
-  return process.execve!(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], env);
+  return process.execve!(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], { ...env, ...channelEnv } as Record<string, string>);
 }
 
 /** With text that can be read from its beginning, whatever was read before. */
