@@ -13,6 +13,8 @@ export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCa
   whyDown(modelId: string): string | null;
   /** Whether the model says that it detects. */
   detects(modelId: string): boolean;
+  /** What the model leaves out unless told; null where it does not detect, or does not say. */
+  describedThreshold(modelId: string): number | null;
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[];
   onEvent(event: EventContent<CoreEvent>): void;
@@ -30,7 +32,7 @@ export class Camera implements AsyncDisposable {
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
-    this.#understanding = new Understanding(options, { scene: {}, rules: [] });
+    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), confidenceThreshold: (id) => this.#threshold(id) }, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
@@ -89,6 +91,11 @@ export class Camera implements AsyncDisposable {
     const supply = this.#agent!.frameSupply;
     if (supply.state === 'awaited' || supply.state === 'refused') return told(supply.state === 'awaited' ? 'pending' : 'failed', supply.reason);
     return told('converged', null);
+  }
+
+  #threshold(modelId: string): number | null {
+    const described = this.#options.describedThreshold(modelId);
+    return described === null ? null : this.#planned.find(({ settings }) => settings.model === modelId)?.settings.config?.confidence_threshold ?? described;
   }
 
   async #endAgent(): Promise<void> {

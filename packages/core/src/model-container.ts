@@ -57,6 +57,8 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
 
   /** What its description says it can do; none while it was never described. */
   get supportedTasks(): readonly string[] { return this.#description?.supported_tasks ?? []; }
+  /** Null where it does not detect, or does not say. */
+  get confidenceThreshold(): number | null { return this.supportedTasks.includes('detect') ? this.#description?.confidence_threshold ?? null : null; }
   get keypointNames(): readonly string[] { return this.#description?.keypoint_names ?? []; }
 
   /** One look. A container that is gone counts as down at once. */

@@ -73,6 +73,11 @@ export class ModelDirectory {
     return this.#containers.get(modelId)?.supportedTasks.includes(task) ?? false;
   }
 
+  /** What the model leaves out unless told; null where it does not detect, or does not say. */
+  confidenceThreshold(modelId: string): number | null {
+    return this.#containers.get(modelId)?.confidenceThreshold ?? null;
+  }
+
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[] {
     return this.#containers.get(modelId)?.keypointNames ?? [];

@@ -14,7 +14,7 @@ const lookOf = (index: number, detections: Detection[], epoch = 0): Look => ({
 });
 
 const endsOf = (ended: readonly EndedTrack[]): string[] => ended.map(({ reason, track }) => `${reason} ${track.state.id}`);
-const understandingOf = (): Understanding => new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [] }, { scene: {}, rules: [] });
+const understandingOf = (): Understanding => new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], confidenceThreshold: () => null }, { scene: {}, rules: [] });
 
 test('detections carry the id of their track from its second look on', () => {
   const tracks = new CameraTracks();
@@ -26,6 +26,16 @@ test('what does not count is in the look and belongs to no track', () => {
   const tracks = new CameraTracks();
   const seen = [0, 1, 2].map((index) => tracks.follow(lookOf(index, [person(0.1), person(0.5)]), 0, ([left]) => left > 0.3).look.detections.map(({ track_id }) => track_id));
   assert.deepEqual(seen, [[null, null], [null, 1], [null, 1]]);
+});
+
+test('a doubtful detection carries a track on, begins none, and is not told', () => {
+  const tracks = new CameraTracks();
+  const follow = (index: number, detections: Detection[]) => tracks.follow(lookOf(index, detections), 0, undefined, 0.4);
+  for (const index of [0, 1]) follow(index, [person(0.1), person(0.5, 0.3)]);
+  const { look, tracks: followed } = follow(2, [person(0.1, 0.3), person(0.5, 0.3)]);
+  assert.deepEqual(followed.map(({ state, isSeen }) => [state.id, isSeen]), [[1, true]]);
+  assert.deepEqual(look.detections, []);
+  assert.deepEqual(follow(3, [person(0.5, 0.3), person(0.1)]).look.detections.map(({ track_id }) => track_id), [1]);
 });
 
 test('the look that was given is not changed, and what a container says of tracks is not believed', () => {

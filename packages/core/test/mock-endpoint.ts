@@ -14,6 +14,7 @@ export interface PendingRequest { readonly request: InferRequest; readonly timeo
 export class MockEndpoint implements ModelEndpoint {
   readonly modelId: string;
   places = 64;
+  confidenceThreshold: number | null = null;
   readonly pending: PendingRequest[] = [];
   readonly #answer: ((request: InferRequest) => unknown) | null;
 

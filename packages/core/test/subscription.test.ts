@@ -38,6 +38,17 @@ test('a due frame is asked about by reference, and the answer becomes a look', a
   assert.equal(first?.pts_us, 280_000);
 });
 
+test('a model that detects and says what it leaves out is asked for doubtful boxes too; one that looks at regions, or says nothing, is not', async () => {
+  const thresholds: (number | undefined)[] = [];
+  const endpoint = new MockEndpoint('finder', (request) => (thresholds.push(request.config?.confidence_threshold), answerTo(request)));
+  for (const [described, settings] of [[0.4, {}], [0.4, { config: { confidence_threshold: 0.8 } }], [null, {}], [null, { config: { confidence_threshold: 0.8 } }], [0.4, { regions: { model: 'other' } }]] as const) {
+    endpoint.confidenceThreshold = described;
+    subscribed(endpoint, settings).subscription.offer(frameOf('front', 0), [person(0.3)]);
+    await settled();
+  }
+  assert.deepEqual(thresholds, [0.25, 0.5, undefined, 0.8, undefined]);
+});
+
 test('while a look is in flight the newest due frame waits, and the one that it replaces is a counted drop', async () => {
   const endpoint = new MockEndpoint('finder');
   const { subscription, looks, drops } = subscribed(endpoint);

@@ -34,7 +34,7 @@ export class Watch {
   readonly told: Told[] = [];
 
   constructor(scene: SceneConfig, rules: readonly Omit<RuleConfig, 'camera'>[] = []) {
-    this.understanding = new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [] }, { scene, rules: rules.map((rule) => ({ ...rule, camera: 'front' })) });
+    this.understanding = new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], confidenceThreshold: () => null }, { scene, rules: rules.map((rule) => ({ ...rule, camera: 'front' })) });
   }
 
   look(timeS: number, walkers: readonly Walker[], error: string | null = null): void {

@@ -100,6 +100,7 @@ export const DescribeResponse = Type.Object({
   device: Type.String(),
   versions: Type.Record(Type.String(), Type.String()),
   limits: Type.Object({ max_concurrency: Type.Integer(), max_batch: Type.Integer() }),
+  confidence_threshold: Type.Optional(unit('What it leaves out where a request does not say: detections less sure than this')),
   description: Type.Optional(Type.String()),
   author: Type.Optional(Type.String()),
   license: Type.Optional(Type.String()),

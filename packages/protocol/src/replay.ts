@@ -11,6 +11,7 @@ const strict = { additionalProperties: false } as const;
 
 export const ReplayModel = Type.Object({
   detects: Type.Boolean({ description: 'Its detections become tracks' }), keypoint_names: Type.Array(Type.String()),
+  confidence_threshold: Type.Optional(Type.Number({ description: 'What a detection must reach to begin a track; what is in the looks unless told' })),
   socket: Type.Union([Type.String(), Type.Null()], { description: 'Where it can be asked; null where its looks are given' }),
 }, strict);
 export type ReplayModel = Static<typeof ReplayModel>;

@@ -44,7 +44,7 @@ export async function runOnClip(path: string, { settings, cameraId, signal, begi
       const folder = folderOf(id, settings);
       const container = await startTrial(folder, ringDirectory, { timeMs: MOST_MS, memoryBytes: MODEL_MEMORY_BYTES, signal });
       containers.push(container);
-      models[id] = { ...describedIn(folder), socket: container.socketPath };
+      models[id] = { ...describedIn(folder, subscriptions.find(({ model }) => model === id)?.config?.confidence_threshold), socket: container.socketPath };
     }
     await using understander = new Understander(signal);
     await understander.ask(taskOf(settings, cameraId, models, subscriptions));
@@ -91,8 +91,10 @@ function folderOf(modelId: string, { models }: Settings): string {
   return builtIn;
 }
 
-function describedIn(folder: string): Omit<ReplayModel, 'socket'> {
+function describedIn(folder: string, asked: number | undefined): Omit<ReplayModel, 'socket'> {
   const path = join(folder, 'model.yaml');
-  const { supported_tasks: tasks, output_schema: output } = parseManifest(readFileSync(path, 'utf8'), path);
-  return { detects: tasks.includes('detect'), keypoint_names: output.keypoint_names ?? [] };
+  const { supported_tasks: tasks, output_schema: output, confidence_threshold: own } = parseManifest(readFileSync(path, 'utf8'), path);
+  const detects = tasks.includes('detect');
+  const threshold = own === undefined ? undefined : asked ?? own;
+  return { detects, keypoint_names: output.keypoint_names ?? [], ...(detects && threshold !== undefined ? { confidence_threshold: threshold } : {}) };
 }

@@ -91,6 +91,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     input: { ...manifest.expected_resolution }, device: pool.device,
     versions: { protocol: '1', onnxruntime: onnxRuntimeVersion(), node: process.versions.node },
     limits: { max_concurrency: sessions, max_batch: 1 },
+    ...(manifest.confidence_threshold === undefined ? {} : { confidence_threshold: manifest.confidence_threshold }),
     ...(manifest.description !== undefined && { description: manifest.description }),
     ...(manifest.author !== undefined && { author: manifest.author }),
     ...(manifest.license !== undefined && { license: manifest.license }),

@@ -11,6 +11,8 @@ export interface ModelEndpoint {
   readonly modelId: string;
   /** Requests that its container can use at once: one for each session, and some that are ready when one is over. */
   readonly places: number;
+  /** What it leaves out unless told, where it detects and says so: core asks for doubtful boxes too. */
+  readonly confidenceThreshold?: number | null;
   request(message: unknown, options: { timeoutMs: number; signal: AbortSignal }): Promise<unknown>;
 }
 

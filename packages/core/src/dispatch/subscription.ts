@@ -10,6 +10,7 @@ import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome 
 import { LookCounters } from './look-counters.ts';
 import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
 import { regionsOf, TrackTurns, ZoneFilter, type Region } from './regions.ts';
+import { withDoubtful } from '../tracking/doubtful.ts';
 
 const LEAST_DEADLINE_MS = 1000;
 const MOST_DEADLINE_MS = 60_000;
@@ -168,7 +169,8 @@ export class Subscription implements AsyncDisposable {
     if (!endpoint) return this.#withoutContainer(frame, 'no_container', `${this.modelId} is down`);
     if (!access.breaker.admit()) return this.#withoutContainer(frame, 'circuit_open', `${this.modelId} failed ${access.breaker.failures} times in a row; it is tried now and then`);
     this.#saidWhy = null;
-    const request = { frame, config: this.settings.config ?? {}, deadlineMs: restMs, signal: this.#stop.signal };
+    const config = this.settings.config ?? {};
+    const request = { frame, config: regions ? config : withDoubtful(config, endpoint.confidenceThreshold), deadlineMs: restMs, signal: this.#stop.signal };
     const turn: Turn = regions ? { requests: regions.length, atOnce: Math.min(REGIONS_AT_ONCE, regions.length) } : ONE_REQUEST;
     this.#budget.dispatched(frame, due.dueMs);
     const outcome = regions ? lookAtRegions(endpoint, regions, request) : look(endpoint, request);

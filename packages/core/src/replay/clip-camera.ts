@@ -7,6 +7,7 @@ import { FpsGate } from '../dispatch/gate.ts';
 import { look, lookAtRegions, REGIONS_AT_ONCE, type LookOutcome, type ModelEndpoint } from '../dispatch/look.ts';
 import { regionsOf, TrackTurns, ZoneFilter } from '../dispatch/regions.ts';
 import { planSubscriptions } from '../intent/plan.ts';
+import { withDoubtful } from '../tracking/doubtful.ts';
 import { Understanding } from '../understanding/understanding.ts';
 
 /** A model on a slow machine may take long: nothing is lost by waiting. */
@@ -30,13 +31,13 @@ export class ClipCamera implements AsyncDisposable {
   constructor(task: ReplayTask) {
     const { camera_id: cameraId, models, scene, rules, subscriptions } = task;
     this.#task = task;
-    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [] }, { scene, rules });
+    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [], confidenceThreshold: (id) => models[id]?.confidence_threshold ?? null }, { scene, rules });
     this.#watching = planSubscriptions({ subscriptions, scene }, (id) => models[id] !== undefined, { at: 0, timeZone: null }).flatMap(({ settings, zone, verdict }): Watching[] => {
       const { model, regions, desired_fps: fps } = settings;
       const socket = models[model]?.socket;
       if (verdict !== 'runs' || socket == null) return [];
       const interval = regions?.once_per_track_s;
-      return [{ settings, gate: new FpsGate(fps), zone: zone && new ZoneFilter(zone), turns: interval === undefined ? null : new TrackTurns(interval), endpoint: endpointAt(model, socket) }];
+      return [{ settings, gate: new FpsGate(fps), zone: zone && new ZoneFilter(zone), turns: interval === undefined ? null : new TrackTurns(interval), endpoint: endpointAt(model, socket, models[model]!.confidence_threshold ?? null) }];
     });
   }
 
@@ -57,8 +58,10 @@ export class ClipCamera implements AsyncDisposable {
       if (!watching.gate.isDue(frame)) continue;
       const outcome = await outcomeOf(watching, frame, found);
       if (outcome === null) continue;
-      const { looks: [told], events } = this.take(lookOf(frame, watching.settings.model, outcome));
-      seen.looks.push(told!);
+      const made = lookOf(frame, watching.settings.model, outcome);
+      const { looks: [told], events } = this.take(made);
+      // As it was made, so that it can be understood again.
+      seen.looks.push(made);
       seen.events.push(...events);
       if (told!.error === null) waiting.push(...this.#watching.filter(({ settings }) => settings.regions?.model === told!.model_id).map((follower) => ({ watching: follower, found: told! })));
     }
@@ -76,9 +79,9 @@ export class ClipCamera implements AsyncDisposable {
   }
 }
 
-function endpointAt(modelId: string, socket: string): ModelEndpoint & AsyncDisposable {
+function endpointAt(modelId: string, socket: string, confidenceThreshold: number | null): ModelEndpoint & AsyncDisposable {
   const client = new IpcClient(socket, { maxConnections: 2 });
-  return { modelId, places: REGIONS_AT_ONCE, request: (message, options) => client.request(message, options), [Symbol.asyncDispose]: () => client.close() };
+  return { modelId, places: REGIONS_AT_ONCE, confidenceThreshold, request: (message, options) => client.request(message, options), [Symbol.asyncDispose]: () => client.close() };
 }
 
 /** Null where no track has its turn. */
@@ -86,7 +89,7 @@ async function outcomeOf({ settings, zone, turns, endpoint }: Watching, frame: C
   const request = { frame, config: settings.config ?? {}, deadlineMs: LOOK_LIMIT_MS, signal: new AbortController().signal };
   const isThere = (detection: Detection): boolean => zone?.has(detection) ?? true;
   if (!settings.regions) {
-    const outcome = await look(endpoint, request);
+    const outcome = await look(endpoint, { ...request, config: withDoubtful(request.config, endpoint.confidenceThreshold) });
     return outcome.result === 'answered' ? { ...outcome, detections: outcome.detections.filter(isThere) } : outcome;
   }
   const regions = regionsOf((found?.detections ?? []).filter((detection) => isThere(detection) && (turns?.isDue(detection.track_id, frame) ?? true)), settings.regions);

@@ -3,8 +3,8 @@
 import type { Box, Look, TrackEndReason, TrackState } from '@ruth/protocol';
 import { Tracker, TRACKER_DEFAULTS, type Track } from './tracker.ts';
 
-/** A container has already left out what is below its model's threshold: all that it reports may begin a track. */
-const SETTINGS = { ...TRACKER_DEFAULTS, confident: 0, doubtful: 0 };
+/** A container has already left out what nobody asked for: all that it reports may carry a track on. */
+const SETTINGS = { ...TRACKER_DEFAULTS, doubtful: 0 };
 
 /** A track as it was last seen. */
 export interface FollowedTrack {
@@ -41,8 +41,8 @@ export class CameraTracks {
   #epoch: number | null = null;
   #lastS = -Infinity;
 
-  /** To be called with each look that was answered, in order. Detections for which `counts` is false belong to no track. */
-  follow(look: Look, recordingAt: number, counts: (box: Box, className: string) => boolean = () => true): Following {
+  /** To be called with each look that was answered, in order. Detections for which `counts` is false belong to no track; those below `confident` begin none, and are not told. */
+  follow(look: Look, recordingAt: number, counts: (box: Box, className: string) => boolean = () => true, confident = 0): Following {
     const nowS = look.pts_us / 1e6;
     const isNewStream = (this.#epoch !== null && look.epoch !== this.#epoch) || nowS < this.#lastS;
     const ended = isNewStream ? this.end('camera_gone') : [];
@@ -52,7 +52,7 @@ export class CameraTracks {
     for (const index of counted) this.#classNames.set(look.detections[index]!.class_id, look.detections[index]!.class_name);
     const tracks = new Map<number, FollowedTrack>();
     const idOfDetection = new Map<number, number>();
-    for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS)) {
+    for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS, confident)) {
       const before = this.#known.get(track.id);
       if (track.detectionIndex === null) {
         if (before) tracks.set(track.id, before.isSeen ? { ...before, isSeen: false } : before);
@@ -67,7 +67,7 @@ export class CameraTracks {
     for (const [id, track] of this.#known) if (!tracks.has(id)) ended.push({ track: { ...track, isSeen: false }, reason });
     this.#known = tracks;
     this.#lastS = nowS;
-    const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null }));
+    const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null })).filter(({ confidence }) => confidence >= confident);
     return { look: { ...look, detections }, nowS, sight, tracks: [...tracks.values()], ended };
   }
 

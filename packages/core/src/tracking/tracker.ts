@@ -85,10 +85,11 @@ export class Tracker {
   /**
    * Takes what was seen at `timeS` (seconds of any clock that runs evenly; a time that goes back starts over) and returns
    * the tracks that live, lost ones among them. A track that is no longer returned has ended. Boxes without area are ignored.
+   * `confident`: that of the settings unless told.
    */
-  update(detections: readonly TrackableDetection[], timeS: number): readonly Track[] {
+  update(detections: readonly TrackableDetection[], timeS: number, confident = this.#settings.confident): readonly Track[] {
     if (timeS < this.#timeS) this.reset();
-    const { confident, doubtful, recentS, lostS } = this.#settings;
+    const { doubtful, recentS, lostS } = this.#settings;
     const elapsedS = Number.isFinite(this.#timeS) ? timeS - this.#timeS : 0;
     this.#timeS = timeS;
     for (const track of this.#tracks) track.predict(elapsedS);

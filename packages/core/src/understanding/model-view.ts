@@ -71,9 +71,9 @@ export class ModelView {
     return this.#alertsOf(news);
   }
 
-  /** To be called with each look that was answered, in order. `keypointNames` are those of this model's detections, where they have any. */
-  follow(look: Look, recordingAt: number, keypointNames: readonly string[]): { look: Look; events: Content[] } {
-    const { look: told, nowS, sight, tracks, ended } = this.#tracks.follow(look, recordingAt, (box, className) => !this.#masks.hides(box, className));
+  /** To be called with each look that was answered, in order. `keypointNames` are those of this model's detections, where they have any; what is less sure than `confident` is doubtful. */
+  follow(look: Look, recordingAt: number, keypointNames: readonly string[], confident: number): { look: Look; events: Content[] } {
+    const { look: told, nowS, sight, tracks, ended } = this.#tracks.follow(look, recordingAt, (box, className) => !this.#masks.hides(box, className), confident);
     const endedObjects = this.#objectsOf(ended);
     const atEnd = this.#scene.end(ended);
     const aspect = look.width / look.height;

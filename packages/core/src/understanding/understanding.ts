@@ -12,6 +12,8 @@ type Content = EventContent<CoreEvent>;
 export interface UnderstandingOptions extends Pick<JournalOptions, 'cameraId' | 'sharpness'> {
   /** Whether the model finds things: its detections become tracks. */
   detects(modelId: string): boolean;
+  /** What a model's detection must reach to be told, and to begin a track; null where it has left out the others itself. */
+  confidenceThreshold(modelId: string): number | null;
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[];
 }
@@ -42,7 +44,7 @@ export class Understanding {
     const { model_id: modelId } = look;
     if (look.error !== null) return { look, events: [] };
     const names = this.#options.keypointNames(modelId);
-    if (this.#options.detects(modelId)) return this.#view(modelId).follow(look, this.#recordingTime.at(look), names);
+    if (this.#options.detects(modelId)) return this.#view(modelId).follow(look, this.#recordingTime.at(look), names, this.#options.confidenceThreshold(modelId) ?? 0);
     if (names.length === 0) return { look, events: [] };
     // Bodies read by a model that follows another: of the model that looked at the same frame.
     const source = [...this.#views.values()].find((view) => view.hasSeen(look.frame_id));
