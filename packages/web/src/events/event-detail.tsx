@@ -56,12 +56,14 @@ function Picture({ cameraId, event, title }: { cameraId: string; event: ToldEven
   const box = boxOf(event);
   return (
     <div className="event-picture" data-state={state}>
-      <img src={snapshotAddress(cameraId, instantOf(event), PICTURE_WIDTH_PX)} alt={`Picture: ${title}`} onLoad={() => setState('there')} onError={() => setState('missing')} />
-      {state === 'there' && box && (
-        <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
-          {['edge', 'line'].map((part) => <rect key={part} className={part} x={box[0]} y={box[1]} width={box[2] - box[0]} height={box[3] - box[1]} vectorEffect="non-scaling-stroke" />)}
-        </svg>
-      )}
+      <div className="event-frame">
+        <img src={snapshotAddress(cameraId, instantOf(event), PICTURE_WIDTH_PX)} alt={`Picture: ${title}`} onLoad={() => setState('there')} onError={() => setState('missing')} />
+        {state === 'there' && box && (
+          <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
+            {['edge', 'line'].map((part) => <rect key={part} className={part} x={box[0]} y={box[1]} width={box[2] - box[0]} height={box[3] - box[1]} vectorEffect="non-scaling-stroke" />)}
+          </svg>
+        )}
+      </div>
       {state === 'missing' && <p>There is no picture of this moment: it was not recorded, or the recording is gone.</p>}
     </div>
   );
