@@ -2,7 +2,7 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type Settings, type SubscriptionConfig,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type SceneConfig, type Settings, type SubscriptionConfig,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
@@ -103,6 +103,13 @@ export class Core implements AsyncDisposable {
     const camera = this.#cameras.get(cameraId);
     if (!camera) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
     return camera.latest;
+  }
+
+  /** What the picture of a camera means, as it is intended. Throws `camera_not_found`. */
+  scene(cameraId: string): SceneConfig {
+    const effective = this.#intents.of(cameraId);
+    if (!effective) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
+    return effective.intent.scene ?? {};
   }
 
   /** What is intended for each camera, and how far it is. */

@@ -48,6 +48,7 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
     await core.removeCamera(assertId((request.params as { id: string }).id, 'camera'));
     return reply.code(204).send();
   });
+  app.get('/v1/cameras/:id/scene', (request) => core.scene(assertId((request.params as { id: string }).id, 'camera')));
   app.get('/v1/detections/latest', (request) => core.latest(assertId((request.query as Record<string, unknown>).camera, 'camera')));
   app.get('/v1/events', async (request, reply) => {
     const asked = request.headers['last-event-id'];

@@ -165,7 +165,7 @@ test('the API says its health and refuses what it cannot answer with a code', as
   assert.deepEqual([health.status, validator(ProcessHealth).parse(health.body).process], [200, 'core']);
   for (const [path, status, code] of [
     ['/v1/nothing', 404, 'not_found'], ['/v1/detections/latest', 400, 'invalid_id'], ['/v1/detections/latest?camera=../x', 400, 'invalid_id'],
-    ['/v1/detections/latest?camera=unknown', 404, 'camera_not_found'],
+    ['/v1/detections/latest?camera=unknown', 404, 'camera_not_found'], ['/v1/cameras/unknown/scene', 404, 'camera_not_found'],
   ] as const) {
     const answer = await core.get(path);
     assert.deepEqual([answer.status, validator(ErrorBody).parse(answer.body).error_code], [status, code], path);

@@ -2,7 +2,7 @@
 // that is away answers 503, everything else goes on.
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SubscriptionStatus, SystemHealth,
+  CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
@@ -123,6 +123,7 @@ const cameraStatuses = validator(CameraStatuses);
 const modelStatuses = validator(ModelStatuses);
 const subscriptionStatuses = validator(SubscriptionStatuses);
 const looks = validator(Looks);
+const scenes = validator(SceneConfig);
 
 function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, core: Upstream): void {
   const startedAt = performance.now();
@@ -137,6 +138,7 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
   });
   app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
   app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, () => core.get('/v1/subscriptions', subscriptionStatuses));
+  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig), preHandler: viewGuard(options.authorizeView) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
   const querystring = Type.Object({ camera: Type.String({ pattern: ID_PATTERN }) });
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring, ...answers(Looks) } }, (request) => (
     core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)

@@ -10,7 +10,8 @@ const get = async <T>(url: string): Promise<{ status: number; body: T }> => {
   const response = await fetch(url);
   return { status: response.status, body: await response.json() as T };
 };
-const core = { models: () => [model('detector')], subscriptions: () => [subscription('front', 'detector')], latest: (id: string) => (id === 'front' ? [look('front', 'detector', 7)] : null) };
+const scene = { zones: [{ id: 'door', polygon: [[0, 0], [1, 0], [1, 1]] as [number, number][] }] };
+const core = { scene: () => scene, models: () => [model('detector')], subscriptions: () => [subscription('front', 'detector')], latest: (id: string) => (id === 'front' ? [look('front', 'detector', 7)] : null) };
 
 describe('the HTTP API', () => {
   it('passes on cameras, models, subscriptions and latest detections', async () => {
@@ -21,6 +22,7 @@ describe('the HTTP API', () => {
     assert.deepEqual((await get(`${place.url}/api/v1/models`)).body, [model('detector')]);
     assert.deepEqual((await get(`${place.url}/api/v1/subscriptions`)).body, [subscription('front', 'detector')]);
     assert.deepEqual((await get<Look[]>(`${place.url}/api/v1/detections/latest?camera=front`)).body, [look('front', 'detector', 7)]);
+    assert.deepEqual((await get(`${place.url}/api/v1/cameras/front/scene`)).body, scene);
     assert.equal((await get<SystemHealth>(`${place.url}/api/v1/health`)).body.status, 'ok');
   });
 

@@ -108,6 +108,19 @@ describe('the live view', { skip: browserMissing() }, () => {
     system.seeing.over = {};
   });
 
+  it('draws the zones, lines and masks of a camera, where they are wanted', async () => {
+    addCameras(1);
+    Object.assign(system.scene, {
+      zones: [{ id: 'door', polygon: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.8]] }], lines: [{ id: 'gate', points: [[0.5, 0.6], [0.9, 0.6]] }], masks: [{ polygon: [[0.6, 0.1], [0.9, 0.1], [0.9, 0.3]] }],
+    });
+    await using opened = await openPage(browser, system.url);
+    const { page } = opened;
+    await page.locator('canvas[data-drawn-scene="3"]').waitFor(WAIT);
+    await page.getByRole('button', { name: 'Overlay' }).click();
+    await page.getByRole('switch', { name: 'Zones, lines and masks' }).click();
+    await page.locator('canvas[data-drawn-scene="0"]').waitFor(WAIT);
+  });
+
   it('takes away a box that is stale, and draws again when there are looks', async () => {
     addCameras(1);
     await using opened = await openPage(browser, system.url);

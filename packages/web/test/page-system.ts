@@ -1,5 +1,5 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
-import type { Box, CameraStatus, CoreEvent, Detection, Look, SubscriptionStatus, SupervisedProcessStatus } from '@ruth/protocol';
+import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus } from '@ruth/protocol';
 import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
 
@@ -30,7 +30,9 @@ export async function startSystem(pageDirectory: string) {
   const place = stack.use(await startPlace({ pageDirectory, models: [DETECTOR, POSE] }));
   /** What core says otherwise of every subscription. */
   const subscriptions: Partial<SubscriptionStatus> = {};
+  const scene: SceneConfig = {};
   const core = stack.use(await startCore(place.directory, {
+    scene: (cameraId) => (cameraId === 'square' ? scene : {}),
     models: () => models, latest: () => [], subscriptions: () => models.map(({ model_id }) => subscription('square', model_id, { desired_fps: FPS, achieved_fps: FPS, ...subscriptions })),
   }));
   let id = 0;
@@ -49,6 +51,6 @@ export async function startSystem(pageDirectory: string) {
   stack.use(await startSupervisor(place.directory, () => processes));
   /** As core would tell it, now. */
   const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 });
-  return { url: place.url, cameras, subscriptions, processes, tell, models, failing, seeing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

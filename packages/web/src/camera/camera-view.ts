@@ -1,6 +1,6 @@
 // One camera on the screen: its live video, and over each displayed frame the looks that belong to that very frame.
 // Works outside React; says to it a few times a second what is to be seen.
-import type { Detection, Look, ModelStatus, SubscriptionStatus } from '@ruth/protocol';
+import type { Detection, Look, ModelStatus, SceneConfig, SubscriptionStatus } from '@ruth/protocol';
 import { capturedAt, type LivePhase, type PathChoice, type ShownFrame } from '../live/live-path.ts';
 import { LiveVideo, type LivePathReport } from '../live/live-video.ts';
 import { staleAfterUs, type LookBook } from '../live/look-history.ts';
@@ -59,6 +59,7 @@ export class CameraView implements Disposable {
   #hiddenTimer: ReturnType<typeof setTimeout> | undefined;
   #models: readonly ModelAtCamera[] = [];
   #overlay: OverlayChoice = EVERYTHING;
+  #scene: SceneConfig = {};
   #phase: LivePhase = { name: 'idle' };
   #frame: ShownFrame | null = null;
   #reportedFrame: ShownFrame | null = null;
@@ -94,6 +95,11 @@ export class CameraView implements Disposable {
     this.#sightings.observe(options.pictures);
     document.addEventListener('visibilitychange', () => this.#playWhenSeen(), { signal: this.#ending.signal });
     this.#reportTimer = setInterval(() => this.#report(), REPORT_EVERY_MS);
+  }
+
+  set scene(scene: SceneConfig) {
+    this.#scene = scene;
+    this.#repaint();
   }
 
   set overlay(overlay: OverlayChoice) {
@@ -149,9 +155,10 @@ export class CameraView implements Disposable {
     const layers = this.#layers();
     const video = this.#live.shownVideo;
     const frame = containedRectangle(element, { width: video?.videoWidth ?? 0, height: video?.videoHeight ?? 0 });
-    const drawn = paint(context, frame, layers, this.#overlay);
+    const drawn = paint(context, frame, layers, this.#scene, this.#overlay);
     canvas.dataset.drawnBoxes = String(drawn.boxes);
     canvas.dataset.drawnKeypoints = String(drawn.keypoints);
+    canvas.dataset.drawnScene = String(drawn.scene);
     canvas.dataset.drawnTails = String(drawn.tails);
   }
 

@@ -1,15 +1,17 @@
 // What a camera on the screen needs, whatever stands around it: its video and overlay, its models, and what it says of itself.
 import { useEffect, useMemo, useRef, useState, type RefObject } from 'react';
-import type { CameraStatus } from '@ruth/protocol';
+import type { CameraStatus, SceneConfig } from '@ruth/protocol';
 import type { PathChoice } from '../live/live-path.ts';
 import type { LookBook } from '../live/look-history.ts';
 import type { OverlayChoice } from '../overlay/overlay-choice.ts';
 import { useStoredChoice } from '../stored-choice.ts';
 import { socketAddress } from '../system/api.ts';
 import type { System } from '../system/system-store.ts';
+import { usePolled } from '../system/use-polled.ts';
 import { CameraView, type CameraReport, type ModelAtCamera } from './camera-view.ts';
 import { tileCondition, type TileCondition } from './tile-condition.ts';
 
+const SCENE_EVERY_MS = 15_000;
 const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, path: null, delayS: null, sights: new Map() };
 
 export interface ShownCamera {
@@ -62,6 +64,11 @@ export function useCameraView({ camera, system, looks, overlay }: CameraOnScreen
   useEffect(() => {
     if (view.current) view.current.overlay = overlay;
   }, [overlay, id, name, looks]);
+
+  const { value: scene } = usePolled<SceneConfig>(overlay.scene ? `cameras/${encodeURIComponent(id)}/scene` : null, SCENE_EVERY_MS);
+  useEffect(() => {
+    if (view.current) view.current.scene = scene ?? {};
+  }, [scene, id, name, looks]);
 
   return {
     pictures, canvas, report, models, choice, setChoice, condition: tileCondition(camera, system.cameras.failure, report.phase),

@@ -8,6 +8,8 @@ export interface OverlayChoice {
   readonly skeletons: boolean;
   /** The way that a track has come. */
   readonly tails: boolean;
+  /** Zones, lines and masks of the camera. */
+  readonly scene: boolean;
   /** Only what is at least this sure, 0..1. */
   readonly threshold: number;
   /** 0..1 */
@@ -15,7 +17,7 @@ export interface OverlayChoice {
   readonly hiddenClasses: readonly string[];
 }
 
-export const EVERYTHING: OverlayChoice = { boxes: true, labels: true, skeletons: true, tails: false, threshold: 0, opacity: 1, hiddenClasses: [] };
+export const EVERYTHING: OverlayChoice = { boxes: true, labels: true, skeletons: true, tails: false, scene: true, threshold: 0, opacity: 1, hiddenClasses: [] };
 
 export function isWanted({ class_name, confidence }: Detection, { threshold, hiddenClasses }: OverlayChoice): boolean {
   return confidence >= threshold && !hiddenClasses.includes(class_name);

@@ -1,8 +1,9 @@
 // Draws looks over the picture: boxes with labels, and skeletons. Every line has a dark edge, so that it reads on any picture.
-import type { Detection, Look } from '@ruth/protocol';
+import type { Detection, Look, SceneConfig } from '@ruth/protocol';
 import { classColour, LABEL_TEXT_COLOUR } from './class-colour.ts';
 import { placeLabels } from './label-placement.ts';
 import type { OverlayChoice } from './overlay-choice.ts';
+import { paintScene } from './scene-painter.ts';
 import { paintTails, type Tail } from './tail-painter.ts';
 import { boxIn, type Rectangle } from './video-rectangle.ts';
 
@@ -15,18 +16,19 @@ export interface Layer {
   readonly tails: readonly Tail[];
 }
 
-export interface Drawn { readonly boxes: number; readonly keypoints: number; readonly tails: number }
+export interface Drawn { readonly boxes: number; readonly keypoints: number; readonly tails: number; /** Zones, lines and masks. */ readonly scene: number }
 
 const EDGE = 'rgb(0 0 0 / 55%)';
 const KEYPOINT_SCORE = 0.3;
 const SIDE_COLOURS = { left: '#fdba74', right: '#7dd3fc', centre: '#f8fafc' };
 
 /** Draws into `frame`, in CSS pixels; what was drawn before is for the caller to clear. */
-export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layers: readonly Layer[], choice: OverlayChoice): Drawn {
-  if (frame.width === 0) return { boxes: 0, keypoints: 0, tails: 0 };
+export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layers: readonly Layer[], sceneConfig: SceneConfig, choice: OverlayChoice): Drawn {
+  if (frame.width === 0) return { boxes: 0, keypoints: 0, tails: 0, scene: 0 };
   const unit = Math.max(0.75, Math.min(1.6, frame.width / 900));
   context.lineJoin = context.lineCap = 'round';
   context.globalAlpha = choice.opacity;
+  const scene = choice.scene ? paintScene(context, frame, sceneConfig, unit) : 0;
   const tails = paintTails(context, frame, layers.flatMap((layer) => layer.tails), unit);
   let keypoints = 0;
   for (const layer of choice.skeletons ? layers : []) {
@@ -36,7 +38,7 @@ export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layer
   for (const detection of boxed.toSorted((a, b) => area(b) - area(a))) paintBox(context, boxIn(frame, detection.bbox), classColour(detection.class_name), unit);
   if (choice.labels) paintLabels(context, frame, boxed.toSorted((a, b) => b.confidence - a.confidence), unit);
   context.globalAlpha = 1;
-  return { boxes: boxed.length, keypoints, tails };
+  return { boxes: boxed.length, keypoints, tails, scene };
 }
 
 function paintBox(context: CanvasRenderingContext2D, box: Rectangle, colour: string, unit: number): void {
