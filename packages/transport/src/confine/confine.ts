@@ -62,7 +62,7 @@ export function startConfined(entry: string, args: readonly string[], { stdin, c
   const channelEnv = channel === undefined ? {} : { NODE_CHANNEL_FD: String(channel), NODE_CHANNEL_SERIALIZATION_MODE: 'json' };
   // No warning that exec is new in Node.
   process.removeAllListeners('warning');
-  return process.execve!(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], { ...env, ...channelEnv } as Record<string, string>);
+  return process.execve!(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], { ...env, ...channelEnv });
 }
 
 /** With text that can be read from its beginning, whatever was read before. */
