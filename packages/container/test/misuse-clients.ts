@@ -58,7 +58,7 @@ function spoiled(request: Readonly<Record<string, unknown>>): string {
 const MISUSES: readonly ((socket: Socket, request: MisuseOptions['request'], signal: AbortSignal) => Promise<void> | void)[] = [
   (socket) => { socket.write(randomBytes(randomInt(1, 4096))); },
   (socket) => { socket.write(message(randomBytes(randomInt(1, 4096)))); },
-  (socket) => { socket.write(message('', [0, 2 ** 32 - 1, 10 * 1024 * 1024 + 1][randomInt(3)]!)); },
+  (socket) => { socket.write(message('', [0, 2 ** 32 - 1, 10 * 1024 * 1024 + 1][randomInt(3)])); },
   (socket) => { socket.write(message('{"type":', randomInt(100, 10 * 1024 * 1024))); },
   (socket, request) => { socket.write(message(spoiled(request))); },
   (socket, request) => { for (let index = 0; index < 20; index++) socket.write(message(spoiled(request))); },
