@@ -1,6 +1,7 @@
 // A viewer of the console in a real browser, who notes of each frame on the screen when it was drawn at the camera. The notes
 // are taken in the page, from its own video elements, whichever path feeds them.
 import type { Browser, Page } from 'playwright-core';
+import type { RunningRuth } from '../test/end-to-end/running-ruth.ts';
 import { STAMP } from './stamp.ts';
 
 export type Path = 'webrtc' | 'mse';
@@ -29,10 +30,12 @@ export class LiveViewer implements AsyncDisposable {
   private constructor(page: Page) { this.page = page; }
 
   /** Begins to open the console. `path`: what the user of this browser has chosen. */
-  static async open(browser: Browser, url: string, cameraId: string, path: Path | 'auto'): Promise<LiveViewer> {
-    const page = await (await browser.newContext({ viewport: { width: 1400, height: 1000 } })).newPage();
+  static async open(browser: Browser, ruth: RunningRuth, cameraId: string, path: Path | 'auto'): Promise<LiveViewer> {
+    const context = await browser.newContext({ viewport: { width: 1400, height: 1000 } });
+    await context.addCookies([await ruth.cookie()]);
+    const page = await context.newPage();
     await page.addInitScript(takeNotes, { ...STAMP, key: `ruth.path.${cameraId}`, path });
-    await page.goto(url, { waitUntil: 'commit' });
+    await page.goto(ruth.url, { waitUntil: 'commit' });
     return new LiveViewer(page);
   }
 

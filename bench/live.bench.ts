@@ -28,7 +28,7 @@ export const bench: Bench = async (report) => {
   try {
     await ruth.until('the camera streams', async () => (await ruth.get<{ state: string }[]>('/api/v1/cameras'))[0]?.state === 'streaming');
     const watch = async (path: Path) => {
-      const viewer = await LiveViewer.open(browser, ruth.url, CAMERA, path);
+      const viewer = await LiveViewer.open(browser, ruth, CAMERA, path);
       const first = await viewer.firstPicture(path);
       await delay(SETTLE_MS);
       await viewer.takeFrames();
@@ -44,7 +44,7 @@ export const bench: Bench = async (report) => {
     const receiver = await early.receiver();
     const late: { any: number; navigation: number; webrtc: number }[] = [];
     for (let count = 1; count <= LATE_VIEWERS; count++) {
-      await using viewer = await LiveViewer.open(browser, ruth.url, CAMERA, 'auto');
+      await using viewer = await LiveViewer.open(browser, ruth, CAMERA, 'auto');
       const any = await viewer.firstPicture();
       const webrtc = await viewer.firstPicture('webrtc');
       late.push({ any: any.ofPlayerMs, navigation: any.sinceNavigationMs, webrtc: webrtc.ofPlayerMs });

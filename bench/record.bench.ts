@@ -60,7 +60,7 @@ export const bench: Bench = async (report) => {
     };
     await delay(WARM_UP_MS);
     const alone = await rounds('nobody watches');
-    await using viewer = await LiveViewer.open(browser, ruth.url, CAMERA, 'webrtc');
+    await using viewer = await LiveViewer.open(browser, ruth, CAMERA, 'webrtc');
     await viewer.firstPicture('webrtc');
     await delay(VIEWER_WARM_UP_MS);
     const watched = await rounds('watched');

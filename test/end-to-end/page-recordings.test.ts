@@ -13,6 +13,7 @@ import type { Browser, Page } from 'playwright-core';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const options = { skip: noCamera || browserMissing(), timeout: 300_000 };
 const logger = createLogger('test', 'silent');
@@ -48,7 +49,7 @@ before(async () => {
   const kernel = await Kernel.start({ settings, logger });
   stack.defer(() => kernel.close());
   const page = stack.use(await buildPage());
-  server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
+  server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   browser = await launchBrowser();
   stack.defer(() => browser.close());
   // Recorded, then away, then recorded again.

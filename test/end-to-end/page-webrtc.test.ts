@@ -11,6 +11,7 @@ import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { noWebRtc } from '../../packages/kernel/test/webrtc-browser.ts';
 import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const WAIT = { timeout: 90_000 };
 
@@ -31,7 +32,7 @@ test('live video goes over to WebRTC by itself, says so, and takes the other way
   const kernel = await Kernel.start({ settings, logger });
   stack.defer(() => kernel.close());
   const built = stack.use(await buildPage());
-  const server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: built.directory, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
+  const server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: built.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   const browser = await launchBrowser();
   stack.defer(() => browser.close());
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });

@@ -13,7 +13,7 @@ test('the page shows moving video with boxes and skeletons, and says which clip 
     const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(error.message));
-    await page.goto(ruth.url);
+    await page.goto(ruth.signInUrl);
     const seen = await ruth.until('boxes and skeletons on moving video', () => page.evaluate(() => {
       const video = [...document.querySelectorAll('video')].find(({ currentTime, paused }) => currentTime > 1 && !paused);
       const canvas = document.querySelector<HTMLCanvasElement>('canvas[data-drawn-boxes]');

@@ -9,12 +9,13 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Kernel } from '@ruth/kernel';
-import { parseSettings, RuthError, type CameraStatus, type ExportStatus, type Timeline } from '@ruth/protocol';
+import { parseSettings, type CameraStatus, type ExportStatus, type Timeline } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
 import { createLogger } from '@ruth/transport';
 import { Clips, ffmpeg, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { browserMissing, launchBrowser } from '../../packages/web/test/browser.ts';
+import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const run = promisify(execFile);
 const options = { skip: noCamera || browserMissing(), timeout: 300_000 };
@@ -64,7 +65,7 @@ class Site {
     this.kernel = await Kernel.start({ settings, logger });
     this.server = await startServer({
       host: '127.0.0.1', port: 0, socketDirectory: this.folder, models: [], pageDirectory: join(this.folder, 'page'), logger, store: { kind: 'sqlite', file: join(this.folder, 'ruth.sqlite') },
-      authorizeView: async (_request, cameraId) => { if (cameraId === this.forbidden) throw new RuthError('forbidden', 'not this camera'); },
+      identify: async () => ({ ...everyone, cameras: this.forbidden === null ? null : new Set<string>() }),
     });
     this.url = this.server.url;
     // Recorded, then away, then recorded again.

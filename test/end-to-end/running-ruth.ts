@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export const root = resolve(import.meta.dirname, '../..');
 const ruth = join(root, 'packages/cli/bin/ruth.js');
+const ADMIN_TOKEN = 'a-fixed-token-for-end-to-end-tests';
 const sharedClip = join(root, '../shared/data/video/vtest_h264.mp4');
 
 export class RunningRuth {
@@ -18,7 +19,13 @@ export class RunningRuth {
   readonly ringDirectory: string;
   /** Every line it wrote. */
   readonly output: string[] = [];
+  /** Of its page, and of everything else it serves. */
   url = '';
+  /** Signs in a browser, once. */
+  signInUrl = '';
+  /** For whoever is no browser. */
+  readonly headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  #cookie: Promise<{ name: string; value: string; url: string }> | null = null;
 
   private constructor(child: ChildProcess, folder: string, ringDirectory: string) {
     this.child = child;
@@ -35,7 +42,7 @@ export class RunningRuth {
     const paths = { socket_directory: join(folder, 'sockets'), ring_directory: ringDirectory, models_directory: join(root, 'models') };
     mkdirSync(paths.socket_directory);
     writeFileSync(file, JSON.stringify({ paths, http: { port: 0 }, ...settings }), { mode: 0o600 });
-    const env = { ...process.env, ...(existsSync(sharedClip) ? { RUTH_DEMO_CLIP: sharedClip } : {}) };
+    const env = { ...process.env, RUTH_ADMIN_TOKEN: ADMIN_TOKEN, ...(existsSync(sharedClip) ? { RUTH_DEMO_CLIP: sharedClip } : {}) };
     const [program, ...parameters] = launcher;
     const child = spawn(program, [...parameters, ...command, '-c', file], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root });
     const running = new RunningRuth(child, folder, ringDirectory);
@@ -49,7 +56,8 @@ export class RunningRuth {
     child.once('exit', (code) => serving.reject(new Error(`ruth ended with ${code}:\n${running.output.slice(-20).join('\n')}`)));
     const limit = setTimeout(() => serving.reject(new Error(`no address after 120 s:\n${running.output.slice(-30).join('\n')}`)), 120_000);
     try {
-      running.url = await serving.promise;
+      running.signInUrl = await serving.promise;
+      running.url = new URL('/', running.signInUrl).href;
     } catch (error) {
       await running.stop('SIGKILL');
       throw error;
@@ -60,9 +68,19 @@ export class RunningRuth {
   }
 
   async get<T>(path: string): Promise<T> {
-    const response = await fetch(new URL(path, this.url), { signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(new URL(path, this.url), { headers: this.headers, signal: AbortSignal.timeout(10_000) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return await response.json() as T;
+  }
+
+  /** Of a session, for a browser's context; signs in by the link when first asked. */
+  cookie(): Promise<{ name: string; value: string; url: string }> {
+    return this.#cookie ??= (async () => {
+      const response = await fetch(new URL('/api/v1/session', this.url), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ link: new URL(this.signInUrl).hash.slice(1) }) });
+      if (!response.ok) throw new Error(`the link does not sign in: ${response.status} ${await response.text()}`);
+      const [name = '', value = ''] = response.headers.getSetCookie()[0]!.split(';')[0]!.split('=');
+      return { name, value, url: this.url };
+    })();
   }
 
   /** Polls until `look` gives something else than null, undefined or false. */

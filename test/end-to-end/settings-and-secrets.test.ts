@@ -29,7 +29,7 @@ test('a camera with a password streams, and the password is in no log, no answer
   assert.equal(refused.last_error?.code, 'camera_unauthorized');
   const arguments_ = processList().split('\n').filter((line) => !line.includes('rtsp-camera.py'));
   assert.deepEqual(arguments_.filter((line) => line.includes(PASSWORD)), []);
-  const answers = await Promise.all(['health', 'cameras', 'models', 'subscriptions'].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, ruth.url))).text()));
+  const answers = await Promise.all(['health', 'cameras', 'models', 'subscriptions'].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, ruth.url), { headers: ruth.headers })).text()));
   assert.equal(answers.some((text) => text.includes(PASSWORD)), false);
   await ruth.stop();
   assert.ok(ruth.output.length > 10);

@@ -13,7 +13,9 @@ test('any WHEP player sees the demo, and ends its session where the server says 
   const camera = await ruth.until('the demo streams', async () => (await ruth.get<CameraStatus[]>('/api/v1/cameras')).find(({ state }) => state === 'streaming'));
   const browser = await launchBrowser();
   try {
-    const page = await browser.newPage();
+    const context = await browser.newContext();
+    await context.addCookies([await ruth.cookie()]);
+    const page = await context.newPage();
     // A page of the server with nothing on it: its own players are not to be counted.
     await page.goto(new URL('/api/v1/health', ruth.url).href);
     const location = await page.evaluate(async () => {
@@ -42,10 +44,10 @@ test('any WHEP player sees the demo, and ends its session where the server says 
     assert.equal(playing.width, camera.width);
     const viewers = async (): Promise<number> => (await ruth.get<CameraStatus[]>('/api/v1/cameras'))[0]!.live.webrtc_viewers;
     assert.equal(await viewers(), 1);
-    assert.equal((await fetch(new URL(location, ruth.url), { method: 'DELETE' })).status, 200);
+    assert.equal((await fetch(new URL(location, ruth.url), { method: 'DELETE', headers: ruth.headers })).status, 200);
     await ruth.until('no viewer is left', async () => await viewers() === 0);
     // A page of another origin may neither ask nor read.
-    const preflight = await fetch(new URL('/api/v1/cameras/demo/whep', ruth.url), { method: 'OPTIONS', headers: { 'origin': 'http://elsewhere.example', 'access-control-request-method': 'POST' } });
+    const preflight = await fetch(new URL('/api/v1/cameras/demo/whep', ruth.url), { method: 'OPTIONS', headers: { ...ruth.headers, 'origin': 'http://elsewhere.example', 'access-control-request-method': 'POST' } });
     assert.equal(preflight.headers.get('access-control-allow-origin'), null);
   } finally {
     await browser.close();

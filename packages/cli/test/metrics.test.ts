@@ -9,6 +9,7 @@ import { Kernel } from '@ruth/kernel';
 import { coreSocketPath, kernelSocketPath, modelSocketPath, parseSettings, type HealthResponse } from '@ruth/protocol';
 import { startServer } from '@ruth/server';
 import { createLogger, IpcServer, listenOnSocket } from '@ruth/transport';
+import { everyone } from '../../server/test/stand-ins.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ruth-met-'));
 const rings = mkdtempSync('/dev/shm/ruth-test-');
@@ -37,7 +38,7 @@ test('one scrape tells of every part of the node, docs/metrics.md lists each met
   resources.adopt(await IpcServer.listen(modelSocketPath('finder', folder), {
     handle: async () => health, refuse: (error) => ({ error: error.message }),
   }), (server) => server.close());
-  const server = resources.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: settings.models.map(({ id }) => id), pageDirectory: folder, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
+  const server = resources.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: settings.models.map(({ id }) => id), pageDirectory: folder, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   const scrape = async (): Promise<string> => {
     const response = await fetch(`${server.url}/metrics`);
     assert.equal(response.status, 200);

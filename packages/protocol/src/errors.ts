@@ -57,7 +57,8 @@ export const ERRORS = {
   // everything else
   not_found: { httpStatus: 404, retryable: false, advice: 'Check the address.' },
   forbidden: { httpStatus: 403, retryable: false, advice: 'Ask an administrator for the permission.' },
-  unauthorized: { httpStatus: 401, retryable: false, advice: 'Sign in.' },
+  unauthorized: { httpStatus: 401, retryable: false, advice: 'Sign in, or send an API token: Authorization: Bearer <token>.' },
+  rate_limited: { httpStatus: 429, retryable: true, advice: 'Wait as long as Retry-After says.' },
   invalid_state: { httpStatus: 409, retryable: false, advice: 'The step does not follow from the present state.' },
   internal: { httpStatus: 500, retryable: false, advice: 'This is a bug in Ruth; please report it with the log.' },
 } as const satisfies Record<string, ErrorRow>;

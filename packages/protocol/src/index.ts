@@ -1,4 +1,5 @@
 // The contracts between Ruth's processes. No I/O; runs in a browser too.
+export * from './access.ts';
 export * from './camera-control.ts';
 export * from './camera-url.ts';
 export * from './config.ts';

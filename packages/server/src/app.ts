@@ -1,15 +1,18 @@
 // The server: the API under /api/v1, its two WebSockets, and the page. Kernel and core may come and go; what needs one
 // that is away answers 503, everything else goes on.
+import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
   CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import type { WebSocket } from 'ws';
 import packageJson from '../package.json' with { type: 'json' };
-import { viewGuard, type AuthorizeView } from './authorization.ts';
+import { Access, addPeople, addSessions, Audit, guardRoutes, identityOf, keepAllowed, maySee, OpenConnections, type Identify } from './access/index.ts';
+import { RateLimited } from './access/attempts.ts';
 import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { addEvents } from './events/event-routes.ts';
@@ -21,7 +24,7 @@ import { addProcesses } from './processes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
-import { lookAtSystem } from './system-health.ts';
+import { lookAtSystem, withoutReasons } from './system-health.ts';
 import { Upstream } from './upstream.ts';
 import { addWhep } from './webrtc-proxy.ts';
 
@@ -38,14 +41,17 @@ export interface ServerOptions {
   /** Of events that no recording belongs to; null: kept for ever. */
   readonly eventMaxAgeDays?: number | null;
   readonly logger: Logger;
-  /** Who may see which camera, live or recorded; everyone unless given. */
-  readonly authorizeView?: AuthorizeView;
+  /** RUTH_ADMIN_TOKEN: who sends it may do everything. */
+  readonly adminToken?: string | null;
+  /** Takes the place of sessions and tokens; for tests of other things. */
+  readonly identify?: Identify;
 }
 
 export interface RunningServer extends AsyncDisposable {
   /** E.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly hub: LiveHub;
+  readonly access: Access;
 }
 
 /** Starts to listen. Throws `socket_in_use` where the port is taken, `store_unavailable`. Disposing it ends every connection. */
@@ -62,32 +68,53 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, utcMs: Date.now });
   const counters = { hub, keeper, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
-  const app = await buildApp(options, kernel, core, counters, store);
+  const access = new Access(store, options.adminToken ?? null);
+  const audit = new Audit(store, logger);
+  const connections = new OpenConnections();
+  access.onChange(() => connections.check());
+  const app = await buildApp(options, { kernel, core, counters, store, access, audit, connections });
   const stop = new AbortController();
   let url: string;
   try {
     url = await app.listen({ host: options.host, port: options.port });
   } catch (cause) {
     await app.close();
+    connections[Symbol.dispose]();
+    await audit[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
   }
   const following = Promise.all([...intakes, keeper].map((task) => task.run(stop.signal)));
   return {
-    url, hub,
+    url, hub, access,
     async [Symbol.asyncDispose]() {
       stop.abort();
       for (const client of app.websocketServer.clients) client.terminate();
       await app.close();
+      connections[Symbol.dispose]();
       await following;
+      await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
       await Promise.all([kernel[Symbol.asyncDispose](), core[Symbol.asyncDispose]()]);
     },
   };
 }
 
-async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream, counters: ServerCounters, store: Store): Promise<FastifyInstance> {
+/** What the routes stand on. */
+interface Parts {
+  readonly kernel: Upstream;
+  readonly core: Upstream;
+  readonly counters: ServerCounters;
+  readonly store: Store;
+  readonly access: Access;
+  readonly audit: Audit;
+  readonly connections: OpenConnections;
+}
+
+async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyInstance> {
+  const { kernel, core, counters, store, access, audit, connections } = parts;
+  const identify = options.identify ?? ((request) => access.identify(request));
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app: FastifyInstance = fastify({
     loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, requestTimeout: 10_000, forceCloseConnections: true,
@@ -97,19 +124,24 @@ async function buildApp(options: ServerOptions, kernel: Upstream, core: Upstream
   app.setErrorHandler((error: FastifyError | RuthError, request, reply) => {
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
     if (known.code === 'internal') request.log.error({ err: error }, known.message);
+    if (known instanceof RateLimited) void reply.header('retry-after', known.retryAfterS);
     const body: ErrorBody = { error: redactUrls(known.message), error_code: known.code, advice: known.advice };
     return reply.code(known.httpStatus).send(body);
   });
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
+  await app.register(fastifyCookie);
   guardRequests(app, options.host);
+  guardRoutes(app, { identify, audit, kernel });
+  addSessions(app, access, audit);
+  addPeople(app, store, access, audit);
   addApi(app, options, kernel, core);
   addEvents(app, store);
   addProcesses(app, options.socketDirectory);
   addMetrics(app, { ...options, kernel, core, counters });
-  addLive(app, kernel, counters.hub, options.authorizeView);
-  addRecordings(app, kernel, options.authorizeView);
-  await app.register(async (routes) => addWhep(routes, kernel, viewGuard(options.authorizeView)));
+  addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
+  addRecordings(app, kernel);
+  await app.register(async (routes) => addWhep(routes, kernel));
   await servePage(app, options.pageDirectory);
   return app;
 }
@@ -129,33 +161,46 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
   const startedAt = performance.now();
   const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
   // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
-  app.get('/api/v1/health', { schema: answers(SystemHealth) }, () => lookAtSystem(kernel, core, options.models, ownHealth()));
-  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, async () => {
+  app.get('/api/v1/health', { schema: answers(SystemHealth) }, async (request) => {
+    const health = await lookAtSystem(kernel, core, options.models, ownHealth());
+    return request.identity ? health : withoutReasons(health);
+  });
+  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, async (request) => {
     const cameras = await kernel.get('/v1/cameras', cameraStatuses);
-    return cameras.map((camera): CameraStatus => ({
+    return cameras.filter(({ camera_id }) => maySee(identityOf(request), camera_id)).map((camera): CameraStatus => ({
       ...camera, url: redactUrls(camera.url), last_error: camera.last_error && { ...camera.last_error, message: redactUrls(camera.last_error.message) },
     }));
   });
   app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
-  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, () => core.get('/v1/subscriptions', subscriptionStatuses));
-  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig), preHandler: viewGuard(options.authorizeView) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
+  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, async (request) => (
+    (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
+  ));
+  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
   const querystring = Type.Object({ camera: Type.String({ pattern: ID_PATTERN }) });
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring, ...answers(Looks) } }, (request) => (
     core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)
   ));
 }
 
-function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, authorize: AuthorizeView | undefined): void {
+type KeepAllowed = (request: FastifyRequest, socket: WebSocket, camera: string | null) => void;
+
+function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, keep: KeepAllowed): void {
   const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
-  app.get('/api/v1/live', { websocket: true }, (socket) => hub.add(socket));
+  app.get('/api/v1/live', { websocket: true }, (socket, request) => {
+    keep(request, socket, null);
+    hub.add(socket, (cameraId) => maySee(identityOf(request), cameraId));
+  });
   for (const way of ['live', 'webrtc']) {
-    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true, preHandler: viewGuard(authorize) },
-      (socket, request) => proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, counters));
+    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {
+      keep(request, socket, request.params.id);
+      proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, counters);
+    });
   }
 }
 
 function codeOfStatus(status: number | undefined): ErrorCode {
   if (status === 404) return 'not_found';
+  if (status === 401) return 'unauthorized';
   if (status === 413) return 'message_too_large';
   return status !== undefined && status < 500 ? 'bad_request' : 'internal';
 }

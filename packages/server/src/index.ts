@@ -1,5 +1,5 @@
 // The server: API, live WebSockets, and the page.
 export { startServer, type RunningServer, type ServerOptions } from './app.ts';
-export type { AuthorizeView } from './authorization.ts';
+export type { Identify, Identity } from './access/index.ts';
 export { LiveHub } from './events/live-hub.ts';
 export { openStore, type Store, type StoreAddress } from './store/index.ts';

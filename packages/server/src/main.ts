@@ -1,24 +1,32 @@
-// The server's process. `node packages/server/src/main.ts -c ruth.yaml`; DATABASE_URL names a PostgreSQL to remember things in.
+// The server's process. `node packages/server/src/main.ts -c ruth.yaml`; DATABASE_URL names a PostgreSQL to remember things in,
+// RUTH_ADMIN_TOKEN a token that may do everything.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RuthError } from '@ruth/protocol';
 import { runProcess } from '@ruth/transport';
 import { startServer } from './app.ts';
 import { isLoopback } from './request-guard.ts';
 
 /** Where neither events nor recordings have an age. */
 const DEFAULT_EVENT_AGE_DAYS = 30;
+const SHORTEST_TOKEN = 24;
 
 await runProcess('server', async (context) => {
   const { settings, logger, signal } = context;
   const { host, port } = settings.http;
-  const { DATABASE_URL: databaseUrl } = process.env;
+  const { DATABASE_URL: databaseUrl, RUTH_ADMIN_TOKEN: adminToken } = process.env;
+  if (adminToken !== undefined && adminToken.length < SHORTEST_TOKEN) throw new RuthError('invalid_config', `RUTH_ADMIN_TOKEN is too short: give at least ${SHORTEST_TOKEN} characters, e.g. from: openssl rand -base64 33`);
   await using server = await startServer({
-    host, port, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger,
+    host, port, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),
   });
-  if (!isLoopback(host)) logger.warn({ host }, 'listening beyond this machine, and there is no sign-in yet: whoever reaches this address sees every camera');
-  context.ready({ url: server.url });
+  if (!isLoopback(host)) logger.warn({ host }, 'listening beyond this machine without TLS: put a proxy with a certificate in front');
+  // What nobody may read in a log goes to the terminal: through the supervisor, or straight.
+  const firstAdmin = await server.access.makeFirstAdmin();
+  const signInUrl = isLoopback(host) ? `${server.url}/sign-in#${server.access.makeLink()}` : null;
+  if (firstAdmin && !context.supervised) process.stdout.write(`\nSign in as ${firstAdmin.name} with the password ${firstAdmin.password}: it works once, and is shown this once.\n\n`);
+  context.ready({ url: server.url }, { signInUrl, firstAdmin });
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 });

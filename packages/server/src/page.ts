@@ -16,6 +16,11 @@ export async function servePage(app: FastifyInstance, directory: string): Promis
     if (!existsSync(`${directory}/index.html`)) return reply.type('text/html').send(NOT_BUILT);
     return reply.sendFile('index.html');
   });
+  app.get('/sign-in', async (_request, reply) => {
+    reply.header('cache-control', 'no-cache');
+    if (!existsSync(`${directory}/sign-in.html`)) return reply.type('text/html').send(NOT_BUILT);
+    return reply.sendFile('sign-in.html');
+  });
   app.get('/favicon.svg', (_request, reply) => reply.sendFile('favicon.svg'));
   // Names of assets carry a hash of their content.
   app.get('/assets/*', (request, reply) => {

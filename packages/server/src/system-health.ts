@@ -33,3 +33,10 @@ async function lookAtModels(core: Upstream, expected: readonly string[]): Promis
   const missing = expected.filter((id) => !known.some((model) => model.model_id === id));
   return [...found, ...missing.map((id): ModelHealth => ({ model_id: id, state: 'down', error: 'no container of this model has been found' }))];
 }
+
+/** For whoever is not signed in: how it is, not why. */
+export function withoutReasons(health: SystemHealth): SystemHealth {
+  return {
+    ...health, kernel: { ...health.kernel, error: null }, core: { ...health.core, error: null }, models: health.models && health.models.map((model) => ({ ...model, error: null })),
+  };
+}

@@ -4,8 +4,6 @@ import { RuthError } from '@ruth/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Upstream } from './upstream.ts';
 
-type Guard = (request: FastifyRequest) => Promise<void>;
-
 const PASSED_ON = ['content-type', 'if-match'];
 const PASSED_BACK = ['content-type', 'etag', 'accept-post', 'accept-patch', 'allow', 'retry-after'];
 /** The first viewer waits until a process of mediasoup has started. */
@@ -13,12 +11,12 @@ const ANSWER_TIMEOUT_MS = 12_000;
 const SESSION = /^[0-9a-f-]{36}$/;
 
 /** `routes` is a context of its own: it takes bodies of every type as text, and leaves it to the kernel what it thinks of them. */
-export function addWhep(routes: FastifyInstance, kernel: Upstream, guard: Guard): void {
+export function addWhep(routes: FastifyInstance, kernel: Upstream): void {
   routes.removeAllContentTypeParsers();
   routes.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   const resource = '/api/v1/cameras/:id/whep';
-  routes.route({ method: ['POST', 'OPTIONS'], url: resource, preHandler: guard, handler: (request, reply) => pass(kernel, request, reply) });
-  routes.route({ method: ['PATCH', 'DELETE'], url: `${resource}/:session`, preHandler: guard, handler: (request, reply) => pass(kernel, request, reply) });
+  routes.route({ method: ['POST', 'OPTIONS'], url: resource, handler: (request, reply) => pass(kernel, request, reply) });
+  routes.route({ method: ['PATCH', 'DELETE'], url: `${resource}/:session`, handler: (request, reply) => pass(kernel, request, reply) });
 }
 
 async function pass(kernel: Upstream, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

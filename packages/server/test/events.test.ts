@@ -9,7 +9,7 @@ import { openStore, startServer, type Store } from '@ruth/server';
 import { EventKeeper, EventRecorder, Upstream } from '@ruth/server/parts';
 import { createLogger, EventLog, streamEvents, type EventContent } from '@ruth/transport';
 import { fastify } from 'fastify';
-import { camera, look, startKernel, startPlace, until } from './stand-ins.ts';
+import { camera, everyone, look, startKernel, startPlace, until } from './stand-ins.ts';
 
 const logger = createLogger('server', 'fatal');
 const NOON = Date.UTC(2026, 0, 5, 12) / 1000;
@@ -43,7 +43,7 @@ const upTo = (last: number, first = 1): number[] => Array.from({ length: last - 
 describe('the events of core', () => {
   it('are stored once each over restarts of the server and of core, also what neither of them saw happen', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'ruth-events-'));
-    const start = () => startServer({ host: '127.0.0.1', port: 0, socketDirectory: directory, models: [], pageDirectory: directory, store: { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger });
+    const start = () => startServer({ host: '127.0.0.1', port: 0, socketDirectory: directory, models: [], pageDirectory: directory, identify: async () => everyone, store: { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger });
     const log = new EventLog<CoreEvent>({ utcMs: Date.now });
     // Before any server has followed: what the log holds is stored all the same, and no gap is told.
     for (let frame = 1; frame <= 20; frame++) log.append(entered(frame));

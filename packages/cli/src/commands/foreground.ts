@@ -2,13 +2,14 @@
 import { ERRORS, redactUrls, RuthError } from '@ruth/protocol';
 import open from 'open';
 import { openTerminal, type Terminal } from '../terminal.ts';
+import type { ServedPage } from './node-run.ts';
 
 export interface Foreground {
   readonly environment: NodeJS.ProcessEnv;
   readonly terminal: Terminal;
   /** Aborted by Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  readonly onServing: (url: string) => void;
+  readonly onServing: (page: ServedPage) => void;
 }
 
 export async function foreground(options: { open: boolean; verbose: boolean }, run: (context: Foreground) => Promise<void>): Promise<void> {
@@ -26,11 +27,12 @@ export async function foreground(options: { open: boolean; verbose: boolean }, r
   try {
     await run({
       environment: process.env, terminal, signal: stop.signal,
-      onServing(url) {
-        console.log(interactive ? '\nRuth is running. Its page:' : 'Ruth is running. Its page:');
-        console.log(url);
+      onServing({ url, signInUrl, firstAdmin }) {
+        console.log(`${interactive ? '\n' : ''}Ruth is running. Its page${signInUrl ? `, with a link that signs you in, once (later: ${url})` : ''}:`);
+        console.log(signInUrl ?? url);
+        if (firstAdmin) console.log(`The first user is ${firstAdmin.name}, with the password ${firstAdmin.password}: it works once, and is shown this once.`);
         if (interactive) console.log('Ctrl-C stops it.\n');
-        if (options.open && hasDisplay()) void open(url).catch(() => undefined);
+        if (options.open && hasDisplay()) void open(signInUrl ?? url).catch(() => undefined);
       },
     });
     process.exit(0);

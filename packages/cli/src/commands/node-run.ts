@@ -13,6 +13,14 @@ import { NodeModels } from '../supervisor/node-models.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
+export interface ServedPage {
+  readonly url: string;
+  /** An address that signs in, once; null where the page is served beyond this machine. */
+  readonly signInUrl: string | null;
+  /** On the first start of all: somebody who may do everything, and a password that works once. */
+  readonly firstAdmin: { readonly name: string; readonly password: string } | null;
+}
+
 export interface NodeRun {
   readonly settings: Settings;
   /** Where the settings come from, where the node shall follow it: a process that is started again gets the cameras that are there by then. */
@@ -20,8 +28,8 @@ export interface NodeRun {
   readonly logger: Logger;
   readonly forward: (name: string, line: string) => void;
   readonly signal: AbortSignal;
-  /** Called with the page's address once it is served. */
-  readonly onServing: (url: string) => void | Promise<void>;
+  /** Called once the page is served. */
+  readonly onServing: (page: ServedPage) => void | Promise<void>;
 }
 
 /** A supervisor that already runs what the node needs first, such as a demo camera, may be given. */
@@ -34,7 +42,11 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
     const processes = new Map(nodeProcesses(settings, stdin).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
     await using _control = await serveControl(run, settings, supervisor, stdin);
     const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
-    const serving = processes.get('server')!.firstReady.then(async (details) => { await run.onServing(String(details.url)); });
+    const server = processes.get('server')!;
+    const serving = server.firstReady.then(async ({ url }) => {
+      const { signInUrl = null, firstAdmin = null } = server.firstSecrets as Partial<ServedPage>;
+      await run.onServing({ url: String(url), signInUrl, firstAdmin });
+    });
     await Promise.race([serving, stopped, supervisor.fatal]);
     await Promise.race([stopped, supervisor.fatal]);
   } finally {

@@ -30,6 +30,8 @@ export class ProcessLife {
   readonly #child: ChildProcess;
   readonly #heartbeat: Heartbeat;
   #failure: RuthError | null = null;
+  /** What it said with `ready` that no log may hold. */
+  secrets: Readonly<Record<string, unknown>> = {};
   #hung = false;
 
   /** `takeOver`: another life of the same process serves meanwhile. `recycle`: it asks for a successor, and says why. */
@@ -53,6 +55,7 @@ export class ProcessLife {
       if (message.type === 'pong') return;
       if (message.type === 'ready') {
         this.#heartbeat.limitS = hangLimitS ?? DEFAULT_HANG_LIMIT_S;
+        this.secrets = message.secrets;
         ready.resolve(message.details);
       } else if (message.type === 'recycle') recycle(message.reason);
       else if (message.type === 'failed') this.#failure = new RuthError(message.code in ERRORS ? message.code as ErrorCode : 'internal', message.message);

@@ -46,6 +46,7 @@ export class SupervisedProcess {
   #life: ProcessLife | null = null;
   #replacement: Promise<unknown> | null = null;
   #signal: AbortSignal | null = null;
+  #firstSecrets: Readonly<Record<string, unknown>> | null = null;
   restarts = 0;
 
   constructor(definition: ProcessDefinition, observer: ProcessObserver) {
@@ -59,6 +60,8 @@ export class SupervisedProcess {
 
   /** What the process said of itself when it was ready for the first time; rejects when it cannot ever be. */
   get firstReady(): Promise<Record<string, unknown>> { return this.#firstReady.promise; }
+  /** What it said then that is for a person alone, and for no log. */
+  get firstSecrets(): Readonly<Record<string, unknown>> { return this.#firstSecrets ?? {}; }
 
   /** Keeps the process running until `signal` aborts; then ends it and returns once it is gone. */
   async run(signal: AbortSignal): Promise<void> {
@@ -140,7 +143,10 @@ export class SupervisedProcess {
   #begin(): ProcessLife {
     this.#observer.state(this.#definition.name, 'starting', {});
     const life = this.#life = this.#start(this.#definition, { takeOver: false });
-    life.ready.then((details) => this.#isReady(details), () => undefined);
+    life.ready.then((details) => {
+      this.#firstSecrets ??= life.secrets;
+      this.#isReady(details);
+    }, () => undefined);
     return life;
   }
 

@@ -4,22 +4,25 @@ import {
 } from '@ruth/protocol';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import { identityOf, maySee, type Identity } from '../access/index.ts';
 import { cursorText, HOUR_US, parseCursor, type EventSeries, type FoundEvent, type FoundTrack, type SeriesFilter, type Store, type TimeRange, type TrackSearch } from '../store/index.ts';
 
 /** A year. */
 const MOST_HOURS = 24 * 366;
 
 export function addEvents(app: FastifyInstance, store: Store): void {
-  app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async ({ query }): Promise<EventPage> => {
+  app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async (request): Promise<EventPage> => {
+    const { query } = request;
     const { events, next } = await store.read('searchEvents', {
-      ...seriesFilter(query), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
+      ...seriesFilter(query, identityOf(request)), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
     });
     return { events: events.map(storedEvent), next_cursor: next && cursorText(next) };
   });
-  app.get<{ Querystring: EventCountQuery }>('/api/v1/events/counts', { schema: { querystring: EventCountQuery, response: { 200: EventCounts, default: ErrorBody } } }, async ({ query }): Promise<EventCounts> => {
+  app.get<{ Querystring: EventCountQuery }>('/api/v1/events/counts', { schema: { querystring: EventCountQuery, response: { 200: EventCounts, default: ErrorBody } } }, async (request): Promise<EventCounts> => {
+    const { query } = request;
     const range = timeRange(query);
     if (range.endUs - range.startUs > MOST_HOURS * HOUR_US) throw new RuthError('bad_request', `start and end are more than ${MOST_HOURS} hours apart`);
-    const { counts, series } = await store.read('countEvents', { ...seriesFilter(query), ...range });
+    const { counts, series } = await store.read('countEvents', { ...seriesFilter(query, identityOf(request)), ...range });
     const valuesOf = new Map(series.map((one) => [one.id, valuesBy(one, query.by)]));
     const sums = new Map<string, EventCounts['counts'][number]>();
     for (const { hour, seriesId, events } of counts) {
@@ -33,14 +36,17 @@ export function addEvents(app: FastifyInstance, store: Store): void {
     return { counts: [...sums.values()] };
   });
   const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
-  app.get<{ Params: { id: number } }>('/api/v1/events/:id', { schema: { params } }, async ({ params: { id } }): Promise<StoredEvent> => {
+  app.get<{ Params: { id: number } }>('/api/v1/events/:id', { schema: { params } }, async (request): Promise<StoredEvent> => {
+    const { id } = request.params;
     const found = await store.read('event', id);
-    if (!found) throw new RuthError('not_found', `there is no event ${id}; it may be too old to be kept`);
+    // Of what may not be seen nobody learns that it is there.
+    if (!found || (found.series.camera !== '' && !maySee(identityOf(request), found.series.camera))) throw new RuthError('not_found', `there is no event ${id}; it may be too old to be kept`);
     return storedEvent(found);
   });
-  app.get<{ Querystring: TrackQuery }>('/api/v1/tracks', { schema: { querystring: TrackQuery } }, async ({ query }): Promise<TrackPage> => {
+  app.get<{ Querystring: TrackQuery }>('/api/v1/tracks', { schema: { querystring: TrackQuery } }, async (request): Promise<TrackPage> => {
+    const { query } = request;
     const { tracks, next } = await store.read('searchTracks', {
-      cameras: list(query.camera), models: list(query.model), classes: list(query.class), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50,
+      cameras: visible(list(query.camera), identityOf(request)), models: list(query.model), classes: list(query.class), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50,
       cursor: query.cursor === undefined ? null : parseTrackCursor(query.cursor),
     });
     return { tracks: tracks.map(storedTrack), next_cursor: next && Buffer.from(JSON.stringify([next.firstUs, next.camera, next.model, next.trackId])).toString('base64url') };
@@ -51,8 +57,14 @@ const list = (value: string | string[] | undefined): string[] | null => (value =
 const orNull = (text: string): string | null => (text === '' ? null : text);
 const zonesOf = (series: EventSeries): string[] => (series.zones === '' ? [] : series.zones.split(','));
 
-function seriesFilter(query: Pick<EventQuery, 'camera' | 'model' | 'class' | 'type' | 'zone' | 'rule'>): SeriesFilter {
-  return { cameras: list(query.camera), models: list(query.model), classes: list(query.class), types: list(query.type), zones: list(query.zone), rules: list(query.rule) };
+/** What belongs to no camera is seen by all. */
+function visible(cameras: string[] | null, identity: Identity): string[] | null {
+  if (identity.cameras === null) return cameras;
+  return cameras?.filter((camera) => maySee(identity, camera)) ?? [...identity.cameras, ''];
+}
+
+function seriesFilter(query: Pick<EventQuery, 'camera' | 'model' | 'class' | 'type' | 'zone' | 'rule'>, identity: Identity): SeriesFilter {
+  return { cameras: visible(list(query.camera), identity), models: list(query.model), classes: list(query.class), types: list(query.type), zones: list(query.zone), rules: list(query.rule) };
 }
 
 /** Throws `bad_request` where the end is before the start. */

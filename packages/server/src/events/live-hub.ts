@@ -17,21 +17,28 @@ export class LiveHub {
 
   get clientCount(): number { return this.#clients.size; }
 
-  add(socket: WebSocket): void {
+  /** `maySee` is asked for each event of a camera; others go to all. */
+  add(socket: WebSocket, maySee: (cameraId: string) => boolean): void {
     if (this.#clients.size >= MAX_CLIENTS) {
       this.counters.refused++;
       socket.close(1013, 'overloaded: too many live connections');
       return;
     }
-    const client = new LiveClient(socket, this.counters);
+    const client = new LiveClient(socket, maySee, this.counters);
     this.#clients.add(client);
     socket.on('close', () => this.#clients.delete(client));
   }
 
   publish(event: CoreEvent | KernelEvent, text: string): void {
     const superseding = supersedingKey(event);
-    for (const client of this.#clients) client.offer(superseding, superseding ?? `event ${event.type} ${event.id}`, text);
+    const camera = cameraOf(event);
+    for (const client of this.#clients) if (camera === null || client.maySee(camera)) client.offer(superseding, superseding ?? `event ${event.type} ${event.id}`, text);
   }
+}
+
+function cameraOf(event: CoreEvent | KernelEvent): string | null {
+  if (event.type === 'detection') return event.look.camera_id;
+  return 'camera_id' in event ? event.camera_id : null;
 }
 
 /** Of events that the next one of the same key makes stale. */
@@ -46,6 +53,7 @@ function supersedingKey(event: CoreEvent | KernelEvent): string | null {
 export const isSuperseded = (event: CoreEvent | KernelEvent): boolean => supersedingKey(event) !== null;
 
 class LiveClient {
+  readonly maySee: (cameraId: string) => boolean;
   readonly #socket: WebSocket;
   readonly #counters: LiveHub['counters'];
   /** In order of arrival. A newer look or update takes the place of an older one, at the end. */
@@ -55,8 +63,9 @@ class LiveClient {
   #pingedBytes = 0;
   #acknowledgedBytes = 0;
 
-  constructor(socket: WebSocket, counters: LiveHub['counters']) {
+  constructor(socket: WebSocket, maySee: (cameraId: string) => boolean, counters: LiveHub['counters']) {
     this.#socket = socket;
+    this.maySee = maySee;
     this.#counters = counters;
     keepAlive(socket);
     // A pong says what the client itself has read: bufferedAmount would not count the megabytes in the kernels' socket buffers.

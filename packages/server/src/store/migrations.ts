@@ -41,6 +41,25 @@ const STEPS: Readonly<Record<string, Step>> = {
       .addColumn('end_reason', 'text').addPrimaryKeyConstraint('tracks_key', ['camera', 'model', 'first_us', 'track_id'] as never).modifyEnd(strict(kind)).execute();
     await database.schema.createIndex('tracks_by_time').on('tracks').columns(['first_us']).execute();
   },
+  async '002-people'(database, kind) {
+    const big = bigInteger(kind);
+    const numbered = (table: string) => database.schema.createTable(table)
+      .addColumn('id', 'integer', (column) => (kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey().generatedAlwaysAsIdentity()));
+    await numbered('users').addColumn('name', 'text', (column) => column.notNull().unique()).addColumn('password', 'text', (column) => column.notNull())
+      .addColumn('is_one_time', 'integer', (column) => column.notNull()).addColumn('role', 'text', (column) => column.notNull()).addColumn('cameras', 'text')
+      .addColumn('active', 'integer', (column) => column.notNull()).addColumn('created_us', big, (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+    await database.schema.createTable('sessions').addColumn('hash', 'text', (column) => column.primaryKey())
+      .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade')).addColumn('must_change', 'integer', (column) => column.notNull())
+      .addColumn('created_us', big, (column) => column.notNull()).addColumn('seen_us', big, (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+    await numbered('tokens').addColumn('hash', 'text', (column) => column.notNull().unique())
+      .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade')).addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('scopes', 'text', (column) => column.notNull()).addColumn('cameras', 'text').addColumn('created_us', big, (column) => column.notNull())
+      .addColumn('expires_us', big).addColumn('used_us', big).modifyEnd(strict(kind)).execute();
+    let audit = numbered('audit').addColumn('at_us', big, (column) => column.notNull());
+    for (const part of ['actor', 'action', 'camera', 'detail', 'address']) audit = audit.addColumn(part, 'text', (column) => column.notNull());
+    await audit.modifyEnd(strict(kind)).execute();
+    await database.schema.createIndex('audit_by_time').on('audit').columns(['at_us']).execute();
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

@@ -5,6 +5,7 @@ import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
 import { EventReader, type EventSearch, type TimeRange } from './event-search.ts';
 import type { SeriesFilter } from './event-series.ts';
 import { EventWriter, positionOf, type EventBatch } from './event-writer.ts';
+import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import type { EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
@@ -12,11 +13,13 @@ export class StoreTasks {
   readonly #database: Database;
   readonly #writer: EventWriter;
   readonly #reader: EventReader;
+  readonly #people: People;
 
   private constructor(database: Database) {
     this.#database = database;
     this.#writer = new EventWriter(database);
     this.#reader = new EventReader(database);
+    this.#people = new People(database);
   }
 
   static async open(address: StoreAddress, access: StoreAccess): Promise<StoreTasks> {
@@ -32,5 +35,25 @@ export class StoreTasks {
   oldestHours() { return oldestHours(this.#database); }
   hoursOf(camera: string, fromHour: number, beforeHour: number) { return hoursOf(this.#database, camera, fromHour, beforeHour); }
   forgetHour(camera: string, hour: number) { return forgetHour(this.#database, camera, hour); }
+  users() { return this.#people.users(); }
+  user(name: string) { return this.#people.user(name); }
+  addUser(user: NewUserRow) { return this.#people.addUser(user); }
+  changeUser(name: string, change: UserUpdate) { return this.#people.changeUser(name, change); }
+  removeUser(name: string) { return this.#people.removeUser(name); }
+  addSession(hash: string, userId: number, mustChange: boolean, nowUs: number) { return this.#people.addSession(hash, userId, mustChange, nowUs); }
+  session(hash: string) { return this.#people.session(hash); }
+  sawSession(hash: string, nowUs: number) { return this.#people.sawSession(hash, nowUs); }
+  removeSession(hash: string) { return this.#people.removeSession(hash); }
+  takeOneTimePassword(userId: number, password: string) { return this.#people.takeOneTimePassword(userId, password); }
+  setPassword(userId: number, password: string, keptSession: string) { return this.#people.setPassword(userId, password, keptSession); }
+  forgetSessions(createdBeforeUs: number, seenBeforeUs: number) { return this.#people.forgetSessions(createdBeforeUs, seenBeforeUs); }
+  tokens(ownerId: number | null) { return this.#people.tokens(ownerId); }
+  addToken(token: NewTokenRow) { return this.#people.addToken(token); }
+  token(hash: string) { return this.#people.token(hash); }
+  usedToken(hash: string, nowUs: number) { return this.#people.usedToken(hash, nowUs); }
+  removeToken(id: number, ownerId: number | null) { return this.#people.removeToken(id, ownerId); }
+  note(rows: readonly AuditRow[]) { return this.#people.note(rows); }
+  audit(search: AuditSearch) { return this.#people.audit(search); }
+  forgetAudit(beforeUs: number) { return this.#people.forgetAudit(beforeUs); }
   close() { return this.#database.destroy(); }
 }

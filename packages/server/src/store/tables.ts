@@ -8,6 +8,10 @@ export interface Tables {
   events: EventsTable;
   event_hours: EventHoursTable;
   tracks: TracksTable;
+  users: UsersTable;
+  sessions: SessionsTable;
+  tokens: TokensTable;
+  audit: AuditTable;
 }
 
 /** How far the event stream of another process is stored. Moves in the transaction that stores the events. */
@@ -69,3 +73,50 @@ export interface TracksTable {
 
 export const EVENT_SOURCES = ['core', 'kernel'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
+
+export interface UsersTable {
+  id: Generated<number>;
+  name: string;
+  /** PHC string of Argon2id; empty where no password works. */
+  password: string;
+  /** 1 where the password works once. */
+  is_one_time: number;
+  role: string;
+  /** JSON list of ids; null for all. */
+  cameras: string | null;
+  active: number;
+  created_us: number;
+}
+
+/** Secrets are there as their SHA-256 alone. */
+export interface SessionsTable {
+  hash: string;
+  user_id: number;
+  /** 1 where the password must be changed before anything else. */
+  must_change: number;
+  created_us: number;
+  seen_us: number;
+}
+
+export interface TokensTable {
+  id: Generated<number>;
+  hash: string;
+  user_id: number;
+  name: string;
+  /** JSON list. */
+  scopes: string;
+  cameras: string | null;
+  created_us: number;
+  expires_us: number | null;
+  used_us: number | null;
+}
+
+export interface AuditTable {
+  id: Generated<number>;
+  at_us: number;
+  actor: string;
+  action: string;
+  camera: string;
+  detail: string;
+  address: string;
+}

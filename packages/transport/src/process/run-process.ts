@@ -31,8 +31,10 @@ export interface ProcessContext {
   readonly takeOver: boolean;
   /** Aborted when another process has taken this one's place; `run` must then answer what it was asked within DRAIN_LIMIT_MS, and return. */
   readonly drain: AbortSignal;
-  /** Says to the log, and to a supervisor if there is one, that the process serves. */
-  ready(details?: Record<string, unknown>): void;
+  /** Says to the log, and to a supervisor if there is one, that the process serves. `secrets` are told to the supervisor alone. */
+  ready(details?: Record<string, unknown>, secrets?: Record<string, unknown>): void;
+  /** Somebody reads what this process is told to say in private: a supervisor. */
+  readonly supervised: boolean;
   /**
    * Says that this process should not go on for long, and why. A supervisor starts a successor and, once that is ready, has this one
    * drain. Without one `drain` aborts at once and the process ends with 1, so that whatever started it (systemd, Docker) does so anew.
@@ -45,7 +47,7 @@ export type SupervisorMessage = { type: 'drain' } | { type: 'ping' };
 
 /** What a supervised process tells its supervisor over the IPC channel. */
 export type ProcessMessage =
-  | { type: 'ready'; details: Record<string, unknown> } | { type: 'failed'; code: string; message: string }
+  | { type: 'ready'; details: Record<string, unknown>; secrets: Record<string, unknown> } | { type: 'failed'; code: string; message: string }
   | { type: 'pong' } | { type: 'recycle'; reason: string };
 
 /** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. */
@@ -82,9 +84,10 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
     logger = createLogger(name, settings.logLevel);
     await run({
       settings, logger, positionals, signal: stop.signal, takeOver: values['take-over'], drain: drain.signal,
-      ready(details = {}) {
+      supervised,
+      ready(details = {}, secrets = {}) {
         logger.info(details, 'ready');
-        tell({ type: 'ready', details });
+        tell({ type: 'ready', details, secrets });
         // What was compiled so far serves the next start, also where this process is killed.
         flushCompileCache();
       },

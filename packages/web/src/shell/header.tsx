@@ -1,5 +1,6 @@
 // The header: name, health, and the choice of theme.
 import { useEffect } from 'react';
+import { SignOutButton } from '../sign-in/sign-out-button.tsx';
 import { useStoredChoice } from '../stored-choice.ts';
 import type { System } from '../system/system-store.ts';
 import { HealthSummary } from './health-summary.tsx';
@@ -15,6 +16,7 @@ export function Header({ system, onSkip }: { system: System; onSkip: () => void 
       </h1>
       <HealthSummary system={system} />
       <ThemeToggle />
+      <SignOutButton />
     </header>
   );
 }

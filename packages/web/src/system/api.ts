@@ -22,6 +22,7 @@ export async function send<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: s
     const answer = text === '' ? null : JSON.parse(text) as unknown;
     if (response.ok) return { value: answer as T, failure: null };
     const { error, error_code, advice } = (answer ?? {}) as Partial<ErrorBody>;
+    if (response.status === 401) askToSignIn();
     return { value: null, failure: { code: error_code ?? 'internal', message: error ?? response.statusText, advice: advice ?? null } };
   } catch {
     return { value: null, failure: { code: SERVER_UNREACHABLE, message: 'the server does not answer', advice: null } };
@@ -35,4 +36,11 @@ export function apiAddress(path: string): string {
 /** Address of one of the server's WebSockets. */
 export function socketAddress(path: string): string {
   return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${apiAddress(path)}`;
+}
+
+const SIGN_IN = '/sign-in';
+
+/** The session has ended, or there was none: signing in leads back to what is looked at now. */
+function askToSignIn(): void {
+  if (location.pathname !== SIGN_IN) location.assign(`${SIGN_IN}?to=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 }

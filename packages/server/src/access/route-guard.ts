@@ -1,0 +1,112 @@
+// The one place where it is decided whether a request may go on: who asks, what the route needs, which camera it is about.
+import { assertId, ExportStatus, isId, RuthError, validator } from '@ruth/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { WebSocket } from 'ws';
+import type { Upstream } from '../upstream.ts';
+import type { Audit } from './audit.ts';
+import { assertMay, assertMaySee, type Identity } from './identity.ts';
+import type { OpenConnections } from './open-connections.ts';
+import { ruleOf, type RouteRule } from './route-table.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks. Set wherever the route is not open to all. */
+    identity: Identity | null;
+  }
+}
+
+export type Identify = (request: FastifyRequest) => Promise<Identity | null>;
+
+export interface RouteGuardOptions {
+  readonly identify: Identify;
+  readonly audit: Audit;
+  readonly kernel: Upstream;
+}
+
+const exportStatus = validator(ExportStatus);
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/** Before any route is added: one that the table does not name throws. */
+export function guardRoutes(app: FastifyInstance, { identify, audit, kernel }: RouteGuardOptions): void {
+  app.decorateRequest('identity', null);
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (!ruleOf(one, url)) throw new RuthError('internal', `the route ${one} ${url} is not in route-table.ts`);
+  });
+  app.addHook('onRequest', async (request) => {
+    const rule = ruleFor(request);
+    if (!rule) return;
+    if (rule.needs === 'open') {
+      // What is open may tell more to whoever is known.
+      request.identity = await identify(request).catch(() => null);
+      return;
+    }
+    const identity = request.identity = await identify(request);
+    if (!identity) throw new RuthError('unauthorized', 'who are you?');
+    if (identity.sessionHash !== null && !SAFE_METHODS.includes(request.method)) assertOwnPage(request);
+    if (rule.needs !== 'known') assertMay(identity, rule.needs);
+  });
+  app.addHook('preHandler', async (request) => {
+    const rule = ruleFor(request);
+    if (!rule || rule.needs === 'open') return;
+    const identity = identityOf(request);
+    const camera = await cameraOf(rule, request, kernel);
+    if (camera !== null) assertMaySee(identity, camera);
+    const deed = { ...(camera === null ? {} : { camera }), address: request.ip, detail: detailOf(request) };
+    if (rule.saw !== undefined) audit.saw(identity, { ...deed, action: `saw ${rule.saw}` });
+    if (rule.did !== undefined) audit.note(identity, { ...deed, action: rule.did });
+  });
+}
+
+/** To be called for a WebSocket once it is open: it is closed when who opened it may not have it any more. `camera`: that it shows. */
+export function keepAllowed(connections: OpenConnections, identify: Identify, request: FastifyRequest, socket: WebSocket, camera: string | null): void {
+  connections.add(socket, async () => {
+    const identity = await identify(request);
+    if (!identity) throw new RuthError('unauthorized', 'the session has ended');
+    assertMay(identity, 'view');
+    request.identity = identity;
+    if (camera !== null) assertMaySee(identity, camera);
+  });
+}
+
+/** Throws `unauthorized`, which no route behind the guard ever sees. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (!request.identity) throw new RuthError('unauthorized', 'who are you?');
+  return request.identity;
+}
+
+/** Null for an address that there is not: it is answered with 404. */
+function ruleFor(request: FastifyRequest): RouteRule | null {
+  const { url } = request.routeOptions;
+  if (request.is404 || url === undefined) return null;
+  const rule = ruleOf(request.method, url);
+  if (!rule) throw new RuthError('forbidden', 'this is not served');
+  return rule;
+}
+
+async function cameraOf({ camera }: RouteRule, request: FastifyRequest, kernel: Upstream): Promise<string | null> {
+  const { id } = request.params as { id?: string };
+  switch (camera) {
+    case 'id': return assertId(id, 'camera');
+    case 'query': return assertId((request.query as { camera?: unknown }).camera, 'camera');
+    case 'body': {
+      const named = (request.body as { camera_id?: unknown } | null)?.camera_id;
+      if (!isId(named)) throw new RuthError('bad_request', 'camera_id must name a camera');
+      return named;
+    }
+    case 'export': return (await kernel.get(`/v1/exports/${assertId(id, 'export')}`, exportStatus)).camera_id;
+    default: return null;
+  }
+}
+
+/** A cookie comes along with what a foreign page sends. Browsers say where a request comes from; who says nothing is no page of ours. */
+function assertOwnPage({ headers }: FastifyRequest): void {
+  const site = headers['sec-fetch-site'];
+  const isOwn = site === undefined ? headers.origin !== undefined && URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host : site === 'same-origin';
+  if (!isOwn) throw new RuthError('forbidden', 'a session can change things from this server\'s own page only; programs use an API token');
+}
+
+/** Of a span or an instant, where one is asked for. */
+function detailOf({ query, body }: FastifyRequest): string {
+  const { start, end, at } = { ...query as object, ...(typeof body === 'object' ? body : {}) } as Record<string, unknown>;
+  return Object.entries({ start, end, at }).filter(([, value]) => typeof value === 'number' || typeof value === 'string').map(([key, value]) => `${key}=${String(value).slice(0, 32)}`).join(' ');
+}

@@ -1,0 +1,59 @@
+// Every route there is, what it needs, and where its camera is named. A route that is not here is not served: the server does not start
+// with one. Who asks is checked against this table before a route sees the request (route-guard.ts), and nowhere else.
+import type { Permission } from '@ruth/protocol';
+
+export interface RouteRule {
+  /** `open`: anybody. `known`: whoever is signed in, also before a new password is chosen. */
+  readonly needs: Permission | 'open' | 'known';
+  /**
+   * Where the camera is named that must be allowed: parameter `id`, query `camera`, `camera_id` of the body, or the export of that id.
+   * `each`: the route itself leaves out what may not be seen. Absent: nothing of a camera is in it.
+   */
+  readonly camera?: 'id' | 'query' | 'body' | 'export' | 'each';
+  /** Noted once a minute for the same person and camera: somebody saw it. */
+  readonly saw?: string;
+  /** Noted each time: somebody did it. */
+  readonly did?: string;
+}
+
+const OPEN: RouteRule = { needs: 'open' };
+const KNOWN: RouteRule = { needs: 'known' };
+const ADMINISTER: RouteRule = { needs: 'administer' };
+
+export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
+  // The page without anything in it, and the way to sign in.
+  'GET /': OPEN, 'GET /sign-in': OPEN, 'GET /favicon.svg': OPEN, 'GET /assets/*': OPEN,
+  'GET /api/v1/health': OPEN,
+  'POST /api/v1/session': OPEN, 'GET /api/v1/session': KNOWN, 'DELETE /api/v1/session': KNOWN, 'PUT /api/v1/session/password': KNOWN,
+  // What the node is and does.
+  'GET /api/v1/cameras': { needs: 'view', camera: 'each' },
+  'GET /api/v1/models': { needs: 'view' },
+  'GET /api/v1/subscriptions': { needs: 'view', camera: 'each' },
+  'GET /api/v1/storage': { needs: 'view' }, 'GET /api/v1/processes': { needs: 'view' },
+  'GET /metrics': { needs: 'metrics' },
+  // What was and is seen.
+  'GET /api/v1/cameras/:id/scene': { needs: 'view', camera: 'id' },
+  'GET /api/v1/detections/latest': { needs: 'view', camera: 'query' },
+  'GET /api/v1/live': { needs: 'view', camera: 'each' },
+  'GET /api/v1/events': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/counts': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/:id': { needs: 'view', camera: 'each' },
+  'GET /api/v1/tracks': { needs: 'view', camera: 'each' },
+  'GET /api/v1/cameras/:id/live': { needs: 'view', camera: 'id', saw: 'live video' }, 'GET /api/v1/cameras/:id/webrtc': { needs: 'view', camera: 'id', saw: 'live video' },
+  'POST /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id', saw: 'live video' }, 'OPTIONS /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id' },
+  'PATCH /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' }, 'DELETE /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' },
+  'GET /api/v1/cameras/:id/timeline': { needs: 'view', camera: 'id' }, 'GET /api/v1/cameras/:id/keyframes': { needs: 'view', camera: 'id' },
+  'GET /api/v1/cameras/:id/snapshot.jpg': { needs: 'view', camera: 'id', saw: 'a picture' },
+  'GET /api/v1/cameras/:id/hls/index.m3u8': { needs: 'view', camera: 'id', saw: 'a recording' }, 'GET /api/v1/cameras/:id/hls/:file/:name': { needs: 'view', camera: 'id', saw: 'a recording' },
+  'GET /api/v1/cameras/:id/segments/:name': { needs: 'view', camera: 'id', saw: 'a recording' },
+  // What is changed and taken away.
+  'PUT /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', did: 'kept a recording' }, 'DELETE /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', did: 'let a recording go' },
+  'POST /api/v1/exports': { needs: 'operate', camera: 'body', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', did: 'exported' },
+  'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export' },
+  'GET /api/v1/exports/:id/file': { needs: 'operate', camera: 'export', did: 'downloaded an export' },
+  // People and tokens. A token of one's own needs no more than to be signed in with a password.
+  'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
+  'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },
+  'GET /api/v1/audit': ADMINISTER,
+};
+
+/** What answers GET answers HEAD. */
+export const ruleOf = (method: string, url: string): RouteRule | undefined => ROUTE_TABLE[`${method === 'HEAD' ? 'GET' : method} ${url}`];

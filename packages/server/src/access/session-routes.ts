@@ -1,0 +1,50 @@
+// Signing in and out, and one's own password.
+import { ErrorBody, PasswordChange, SessionInfo, SignInRequest } from '@ruth/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SESSION_COOKIE, SESSION_US, type Access } from './access.ts';
+import type { Audit } from './audit.ts';
+import { identityOf } from './route-guard.ts';
+import type { Identity } from './identity.ts';
+
+export function addSessions(app: FastifyInstance, access: Access, audit: Audit): void {
+  app.post<{ Body: SignInRequest }>('/api/v1/session', { schema: { body: SignInRequest, response: { 200: SessionInfo, default: ErrorBody } } }, async (request, reply) => {
+    const { body, ip: address } = request;
+    const name = 'link' in body ? 'the link' : body.name;
+    try {
+      const secret = 'link' in body ? await access.signInByLink(body.link, address) : await access.signIn(body.name, body.password, address);
+      setCookie(request, reply, secret, SESSION_US / 1e6);
+      request.cookies[SESSION_COOKIE] = secret;
+      delete request.headers.authorization;
+      const identity = (await access.identify(request))!;
+      audit.note(identity, { action: 'signed in', detail: 'link' in body ? 'by link' : '', address });
+      return infoOf(identity);
+    } catch (error) {
+      audit.note(name.slice(0, 63), { action: 'failed to sign in', address });
+      throw error;
+    }
+  });
+  app.get('/api/v1/session', { schema: { response: { 200: SessionInfo, default: ErrorBody } } }, (request) => infoOf(identityOf(request)));
+  app.delete('/api/v1/session', async (request, reply) => {
+    const identity = identityOf(request);
+    await access.signOut(identity);
+    audit.note(identity, { action: 'signed out', address: request.ip });
+    setCookie(request, reply, '', 0);
+    return reply.code(204).send();
+  });
+  app.put<{ Body: PasswordChange }>('/api/v1/session/password', { schema: { body: PasswordChange } }, async (request, reply) => {
+    const identity = identityOf(request);
+    await access.changePassword(identity, request.body.current, request.body.next, request.ip);
+    audit.note(identity, { action: 'changed the password', address: request.ip });
+    return reply.code(204).send();
+  });
+}
+
+function infoOf({ name, kind, permissions, cameras, mustChange }: Identity): SessionInfo {
+  return { name, kind, permissions: [...permissions], cameras: cameras && [...cameras], must_change_password: mustChange };
+}
+
+/** `Strict`: no other site's page can bring it along. Only over TLS where it was given over TLS, be it by a proxy in front. */
+function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number): void {
+  const isSecure = request.protocol === 'https' || request.headers['x-forwarded-proto'] === 'https';
+  void reply.setCookie(SESSION_COOKIE, value, { path: '/', httpOnly: true, sameSite: 'strict', secure: isSecure, maxAge });
+}

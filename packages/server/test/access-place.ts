@@ -1,0 +1,85 @@
+// A server with people in it, over a kernel that answers everything it is asked: whatever comes through is seen.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import fastifyWebsocket from '@fastify/websocket';
+import { kernelSocketPath, type ExportStatus, type NewUser, type UserInfo } from '@ruth/protocol';
+import { fastify } from 'fastify';
+import { WebSocket } from 'ws';
+import { camera, look, startCore, startPlace, subscription, type StandInWithEvents, type Place } from './stand-ins.ts';
+import type { CoreEvent } from '@ruth/protocol';
+
+export const ADMIN_TOKEN = 'a-fixed-token-for-the-tests-of-access';
+export const CAMERAS = ['yard', 'vault'] as const;
+const PASSWORD = 'correct horse battery';
+
+export type Headers = Record<string, string>;
+export interface Asked { readonly status: number; readonly text: string; readonly headers: globalThis.Headers }
+
+export interface AccessPlace extends AsyncDisposable {
+  readonly place: Place;
+  readonly url: string;
+  readonly core: StandInWithEvents<CoreEvent>;
+  ask(method: string, path: string, headers?: Headers, body?: unknown): Promise<Asked>;
+  /** 'open', or the status that refused. */
+  upgrade(path: string, headers?: Headers): Promise<{ answer: number | 'open'; socket: WebSocket }>;
+  /** Somebody new, with a password of their own; gives the headers of their session. */
+  add(user: Omit<NewUser, 'password'>): Promise<Headers>;
+  signIn(name: string, password: string): Promise<Asked>;
+}
+
+export const admin: Headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie: headers.getSetCookie()[0]!.split(';')[0]!, origin: url });
+
+export async function startAccessPlace(): Promise<AccessPlace> {
+  const stack = new AsyncDisposableStack();
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN }));
+  const kernel = await startEverythingKernel(place.directory);
+  stack.defer(() => kernel.close());
+  const core = stack.use(await startCore(place.directory, {
+    models: () => [], subscriptions: () => CAMERAS.map((id) => subscription(id, 'detector')), latest: (id) => [look(id, 'detector', 1)],
+  }));
+  const { url } = place;
+  const ask: AccessPlace['ask'] = async (method, path, headers = {}, body = undefined) => {
+    const isSdp = path.endsWith('/whep') && method === 'POST';
+    const response = await fetch(`${url}${path}`, {
+      method, redirect: 'manual', headers: { ...headers, ...(isSdp ? { 'content-type': 'application/sdp' } : body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(isSdp ? { body: 'v=0' } : body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  };
+  const signIn: AccessPlace['signIn'] = (name, password) => ask('POST', '/api/v1/session', {}, { name, password });
+  return {
+    place, url, core, ask, signIn,
+    async upgrade(path, headers = {}) {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers });
+      socket.on('error', () => undefined);
+      const answer = await Promise.race([
+        once(socket, 'open').then(() => 'open' as const), once(socket, 'unexpected-response').then(([, response]) => (response as { statusCode: number }).statusCode),
+      ]);
+      return { answer, socket };
+    },
+    async add(user) {
+      const made = await ask('POST', '/api/v1/users', admin, { ...user, password: 'for one time only' });
+      assert.equal(made.status, 201, made.text);
+      assert.equal((JSON.parse(made.text) as UserInfo).role, user.role);
+      const headers = cookieOf(await signIn(user.name, 'for one time only'), url);
+      assert.equal((await ask('PUT', '/api/v1/session/password', headers, { next: PASSWORD })).status, 204);
+      return headers;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function startEverythingKernel(directory: string) {
+  const app = fastify({ forceCloseConnections: true });
+  await app.register(fastifyWebsocket);
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.get('/v1/cameras', () => CAMERAS.map((id) => camera(id)));
+  // Exports are named after their camera.
+  app.get<{ Params: { id: string } }>('/v1/exports/:id', ({ params: { id } }): ExportStatus => ({ export_id: id, camera_id: id, start: 1, end: 2, state: 'done', progress: 1, bytes: 1, gaps: [], error: null }));
+  for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send('video'));
+  app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });
+  app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url}`));
+  await app.listen({ path: kernelSocketPath(directory) });
+  return app;
+}
