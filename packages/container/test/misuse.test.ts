@@ -8,7 +8,7 @@ import { publishGrey, serveProbe, until } from './harness.ts';
 const MISUSE_MS = 2500;
 
 test('Whatever 20 clients do to the socket, and 200 that say nothing, an honest one gets each answer, and nothing of them stays', async (t) => {
-  const { container, ask, ring: newRing, request } = await serveProbe(t, { sessions: 2 });
+  const { container, ask, ring: newRing, request } = await serveProbe(t, { sessions: 4 });
   const ring = newRing();
   const frame = publishGrey(ring, 0);
   const misuse = await startMisuse({ socketPath: container.socketPath, clients: 20, perSecond: 10, idle: 200, request: { ...request(ring, frame, { confidence_threshold: 0.5 }) } });
