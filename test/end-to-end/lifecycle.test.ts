@@ -1,5 +1,6 @@
 // What a user must be able to rely on: everything that was started ends, however it ends, and one part's end is not another's.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { CameraStatus, Look } from '@ruth/protocol';
@@ -21,6 +22,10 @@ test('the demo detects people and poses, and Ctrl-C leaves no socket, no shared 
   await ruth.until('a person', looked(ruth, 'centernet-coco'));
   await ruth.until('a pose', looked(ruth, 'movenet-lightning'));
   const pids = ruth.descendants();
+  // A model is untrusted code: what the server alone may know is not in its environment.
+  const containers = pids.filter((pid) => commandLine(pid).includes('packages/container'));
+  assert.ok(containers.length >= 2);
+  assert.deepEqual(containers.filter((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes('RUTH_ADMIN_TOKEN')), []);
   assert.ok(pids.length >= 7, `only ${pids.length} processes`);
   await ruth.stop('SIGINT');
   assert.deepEqual(ruth.leftovers(pids), []);

@@ -26,8 +26,7 @@ if (settings === null || folder === undefined) {
   }
   startConfined(entry, ['-c', '-', ...(values['take-over'] === true ? ['--take-over'] : []), ...positionals], {
     stdin: settingsForContainer(settings), confinement: confinementOf(folder, settings),
-    // ONNX Runtime would keep an id for telemetry.
-    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
+    env: environmentOf(process.env),
     tell: (unconfined) => createLogger('container', settings.logLevel).warn({ unconfined }, 'this machine cannot take all from the container that it does not need'),
   });
 }
@@ -38,4 +37,9 @@ function settingsOf(file: string | boolean | undefined): ReturnType<typeof loadS
   } catch {
     return null;
   }
+}
+
+/** Without what the server alone may know. ONNX Runtime would keep an id for telemetry. */
+function environmentOf({ RUTH_ADMIN_TOKEN: _adminToken, DATABASE_URL: _databaseUrl, ...environment }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...environment, ORT_DISABLE_TELEMETRY: '1' };
 }
