@@ -45,7 +45,7 @@ test('the death of a container, of core or of the server costs the kernel nothin
   await using ruth = await RunningRuth.start(['demo']);
   await ruth.until('a person', looked(ruth, 'centernet-coco'));
   const before = await published(ruth);
-  for (const part of ['container/src/main.ts', 'core/src/main.ts', 'server/src/main.ts']) {
+  for (const part of ['container/src/container-main.ts', 'core/src/main.ts', 'server/src/main.ts']) {
     const pid = processOf(ruth, part);
     process.kill(pid, 'SIGKILL');
     await ruth.until(`another ${part}`, async () => ruth.descendants().some((id) => id !== pid && commandLine(id).includes(part)));
