@@ -54,6 +54,8 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
       for (const link of await page.getByRole('navigation').getByRole('link').all()) {
         await link.click();
         await page.locator('main:not([role="status"])').waitFor(WAIT);
+        // What is on its way from one state to the next is neither.
+        await page.locator('.waiting').waitFor({ ...WAIT, state: 'hidden' });
         assert.deepEqual(await accessibilityProblems(page), [], `${await link.innerText()} in ${scheme}, ${viewport.width} px wide`);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out at the side');
       }
