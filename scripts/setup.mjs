@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Makes a clone ready: packages, Node 24, model weights, the page; with --for-demo also the demo's clip, with --for-tests
-// what the tests need of the system, and mediasoup's worker, which is otherwise made in the background. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
+// what the tests need of the system, and mediasoup's worker (that with --for-image, too), which is otherwise made in the background. Plain JavaScript without dependencies, for Node 20 and newer. Safe to run at any time, twice at once too;
 // with nothing to do it ends within a second.
 import { fileURLToPath } from 'node:url';
 import { prepareDemoClip } from './setup/demo-clip.mjs';
@@ -23,6 +23,8 @@ const steps = [
 if (process.argv.includes('--for-demo')) steps.push({ title: 'demo clip', run: prepareDemoClip });
 if (process.argv.includes('--for-tests')) {
   steps.push({ title: 'test packages', run: installTestPackages }, { title: 'mediasoup worker', run: prepareMediasoupWorker });
+} else if (process.argv.includes('--for-image')) {
+  steps.push({ title: 'mediasoup worker', run: prepareMediasoupWorker });
 } else {
   // Nobody need wait for it: until it is there, live video goes another way.
   steps.push({ title: 'mediasoup worker', run: makeMediasoupWorkerMeanwhile });
