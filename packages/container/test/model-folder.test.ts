@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ErrorCode } from '@ruth/protocol';
+import { DescribeResponse, validator, type ErrorCode } from '@ruth/protocol';
+import { IpcClient } from '@ruth/transport';
 import { loadModel, serveModel } from '../src/index.ts';
 import { freshFolder, MANIFEST, modelFolder, probeModel, startProcess } from './harness.ts';
 
@@ -76,6 +77,10 @@ test('A device that is not there is an error, unless the CPU may stand in', asyn
   await assert.rejects(serveModel(await withDevice('cpu_fallback_allowed: false'), { socketDirectory: freshFolder(t), sessions: 1 }), fails('device_unavailable', /cuda/));
   const container = await serveModel(await withDevice('cpu_fallback_allowed: true'), { socketDirectory: freshFolder(t), sessions: 1 });
   assert.equal(container.device, 'cpu');
+  await using client = new IpcClient(container.socketPath);
+  const { device, device_choice: choice } = validator(DescribeResponse).parse(await client.request({ type: 'describe' }, { timeoutMs: 10_000 }));
+  assert.deepEqual([device, choice?.asked], ['cpu', 'cuda']);
+  assert.match(choice!.reason, /^cuda cannot be used here: .+cuda/i);
   await container.close();
 });
 

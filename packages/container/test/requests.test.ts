@@ -92,6 +92,7 @@ test('Describe answers the manifest and the limits', async (t) => {
   assert.deepEqual(answer.classes, ['person', 'cat', 'dog']);
   assert.deepEqual(answer.input, { width: 64, height: 64 });
   assert.equal(answer.device, 'cpu');
+  assert.deepEqual(answer.device_choice, { asked: 'auto', reason: 'auto takes the CPU; a GPU is used where it is named: cuda or webgpu' });
   assert.equal(answer.license, 'test');
   assert.deepEqual(answer.limits, { max_concurrency: 1, max_batch: 1 });
 });

@@ -98,6 +98,9 @@ export const DescribeResponse = Type.Object({
   skeleton: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])),
   input: Type.Object({ width: Type.Integer(), height: Type.Integer() }),
   device: Type.String(),
+  device_choice: Type.Optional(Type.Object({
+    asked: Type.String({ description: 'resource_requirements.device of the manifest, or auto' }), reason: Type.String({ description: 'Why it runs on `device`' }),
+  })),
   versions: Type.Record(Type.String(), Type.String()),
   limits: Type.Object({ max_concurrency: Type.Integer(), max_batch: Type.Integer() }),
   confidence_threshold: Type.Optional(unit('What it leaves out where a request does not say: detections less sure than this')),

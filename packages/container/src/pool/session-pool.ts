@@ -57,6 +57,7 @@ export class SessionPool {
   readonly #queueLimit: QueueLimit;
   readonly #stopped = new AbortController();
   #device = '';
+  #deviceReason = '';
   #replaced = 0;
   #inferenceLimitMs: number;
 
@@ -78,6 +79,9 @@ export class SessionPool {
   }
 
   get device(): string { return this.#device; }
+
+  /** Why it is that one. */
+  get deviceReason(): string { return this.#deviceReason; }
   get queued(): number { return this.#queue.size; }
   /** Threads at work: loading, inferring, or hanging. */
   get running(): number { return this.#workers.size - this.#idle.length; }
@@ -218,8 +222,9 @@ export class SessionPool {
     this.#workers.add(worker);
     void worker.ended.then(() => this.#forget(worker));
     try {
-      const { device, canaryMs } = await worker.started(this.#options.startLimitMs);
+      const { device, deviceReason, canaryMs } = await worker.started(this.#options.startLimitMs);
       this.#device = device;
+      this.#deviceReason = deviceReason;
       this.#inferenceLimitMs = this.#options.inferenceLimitMs ?? Math.max(this.#inferenceLimitMs, HANG.timesFirst * canaryMs);
     } catch (cause) {
       worker.end();

@@ -13,6 +13,7 @@ import { DATATYPES, datatypeOf, toOutput, type OipTensor } from './oip-tensor.ts
 
 export class RemoteEngine implements TensorEngine {
   readonly device = 'remote';
+  readonly deviceReason = 'a server elsewhere runs it, on what that has';
   readonly input: InputFormat;
   readonly #client: OipClient;
   readonly #pictureName: string;

@@ -83,12 +83,12 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const memory = new MemoryWatch({ limitMb: resources.memory_mb, onExceeded: (reason) => options.recycle?.(reason) });
 
   const wantedDevice = resources.device ?? 'auto';
-  if (wantedDevice !== 'auto' && wantedDevice !== pool.device) options.logger?.warn({ device: pool.device }, `${wantedDevice} cannot be used here; the model runs on ${pool.device}`);
+  if (wantedDevice !== 'auto' && wantedDevice !== pool.device) options.logger?.warn({ device: pool.device }, `the model runs on ${pool.device}: ${pool.deviceReason}`);
 
   const describe = (): DescribeResponse => ({
     model_id: manifest.model_id, model_name: manifest.model_name, model_version: manifest.model_version, supported_tasks: [...manifest.supported_tasks],
     classes: [...model.classes], keypoint_names: [...model.keypointNames], skeleton: model.skeleton.map(([from, to]) => [from, to]),
-    input: { ...manifest.expected_resolution }, device: pool.device,
+    input: { ...manifest.expected_resolution }, device: pool.device, device_choice: { asked: wantedDevice, reason: pool.deviceReason },
     versions: { protocol: '1', onnxruntime: onnxRuntimeVersion(), node: process.versions.node },
     limits: { max_concurrency: sessions, max_batch: 1 },
     ...(manifest.confidence_threshold === undefined ? {} : { confidence_threshold: manifest.confidence_threshold }),

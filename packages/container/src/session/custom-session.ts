@@ -19,6 +19,7 @@ const CANARY = { confidenceThreshold: 0, iouThreshold: 0.5, maxDetections: 1 } a
 
 export class CustomSession implements Session {
   readonly device = 'cpu';
+  readonly deviceReason = 'its own code runs in a thread of the CPU';
   canaryMs = 0;
   readonly #definition: ModelDefinition<unknown>;
   readonly #state: unknown;

@@ -15,6 +15,7 @@ import { openEngine, type TensorEngine } from './tensor-engine.ts';
 
 export class ModelSession implements Session {
   readonly device: string;
+  readonly deviceReason: string;
   /** What the first inference took. */
   canaryMs = 0;
   readonly #model: LoadedModel;
@@ -27,6 +28,7 @@ export class ModelSession implements Session {
 
   private constructor(model: LoadedModel, engine: TensorEngine, ringDirectory: string) {
     this.device = engine.device;
+    this.deviceReason = engine.deviceReason;
     this.#model = model;
     this.#engine = engine;
     this.#decoder = decoderFor(model);

@@ -10,9 +10,11 @@ import { sideInputs } from './side-inputs.ts';
 import type { TensorEngine } from './tensor-engine.ts';
 
 type Device = 'cpu' | 'cuda' | 'webgpu';
+interface DeviceChoice { readonly device: Device; readonly reason: string }
 
 export class OnnxSession implements TensorEngine {
   readonly device: Device;
+  readonly deviceReason: string;
   readonly input: InputFormat;
   readonly #session: ort.InferenceSession;
   readonly #outputNames: readonly string[];
@@ -23,9 +25,10 @@ export class OnnxSession implements TensorEngine {
   /** Where the shape is fixed the same memory is filled each time. */
   readonly #fetches: Record<string, ort.Tensor | null>;
 
-  private constructor(session: ort.InferenceSession, device: Device, model: LoadedModel) {
+  private constructor(session: ort.InferenceSession, { device, reason }: DeviceChoice, model: LoadedModel) {
     this.#session = session;
     this.device = device;
+    this.deviceReason = reason;
     const { picture, others } = pictureInput(session.inputMetadata.map(portOf), model.weightsPath);
     this.input = inputFormat(picture, model.manifest, model.weightsPath);
     this.#pictureName = picture.name;
@@ -41,17 +44,18 @@ export class OnnxSession implements TensorEngine {
   /** Throws `model_invalid` where ONNX Runtime or the manifest cannot agree with the weights, `device_unavailable`. */
   static async create(model: LoadedModel, threads: number): Promise<OnnxSession> {
     const { device = 'auto', gpu_required = false, cpu_fallback_allowed = !gpu_required } = model.manifest.resource_requirements ?? {};
-    const wanted: Device = device === 'auto' ? 'cpu' : device;
-    if (wanted === 'cpu') {
+    if (device === 'auto' || device === 'cpu') {
       if (gpu_required) throw new RuthError('device_unavailable', `gpu_required is set; name the device in resource_requirements.device: cuda or webgpu`);
-      return new OnnxSession(await open(model, 'cpu', threads), 'cpu', model);
+      const reason = device === 'cpu' ? 'as asked' : 'auto takes the CPU; a GPU is used where it is named: cuda or webgpu';
+      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model);
     }
     try {
-      return new OnnxSession(await open(model, wanted, threads), wanted, model);
+      return new OnnxSession(await open(model, device, threads), { device, reason: 'as asked' }, model);
     } catch (cause) {
       // ONNX Runtime does not fall back by itself.
-      if (!cpu_fallback_allowed) throw new RuthError('device_unavailable', `${wanted} cannot be used here: ${(cause as Error).message}`, { cause });
-      return new OnnxSession(await open(model, 'cpu', threads), 'cpu', model);
+      const reason = `${device} cannot be used here: ${(cause as Error).message}`;
+      if (!cpu_fallback_allowed) throw new RuthError('device_unavailable', reason, { cause });
+      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model);
     }
   }
 

@@ -44,8 +44,8 @@ export type WorkerRequest =
   /** Ends the thread once what came before is answered. */
   | { readonly type: 'end' };
 
-/** What a session says of itself once it can be used. `canaryMs`: what its first inference after loading took. */
-export interface SessionStart { readonly device: string; readonly canaryMs: number }
+/** What a session says of itself once it can be used. `deviceReason`: why it runs there. `canaryMs`: what its first inference after loading took. */
+export interface SessionStart { readonly device: string; readonly deviceReason: string; readonly canaryMs: number }
 
 export type WorkerResponse =
   | ({ readonly type: 'ready' } & SessionStart)

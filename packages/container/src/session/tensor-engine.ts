@@ -5,6 +5,7 @@ import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
 
 export interface TensorEngine extends AsyncDisposable {
   readonly device: string;
+  readonly deviceReason: string;
   readonly input: InputFormat;
   /** Says which memory holds the input from now on. */
   bind(tensor: TensorData): void;

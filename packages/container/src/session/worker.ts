@@ -36,7 +36,7 @@ try {
     if (request.type !== 'cancel') last = last.then(() => answer(request));
     else if (current?.id === request.id) current.cancel.abort(new RuthError('cancelled', 'nobody needs the answer any more'));
   });
-  say({ type: 'ready', device: session.device, canaryMs: session.canaryMs });
+  say({ type: 'ready', device: session.device, deviceReason: session.deviceReason, canaryMs: session.canaryMs });
 } catch (cause) {
   const { code, message } = RuthError.from(cause, 'model_invalid');
   say({ type: 'failed', code, message });
