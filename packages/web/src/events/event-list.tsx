@@ -10,7 +10,8 @@ const SHOWN = 40;
 const LEAD_S = 3;
 
 export function EventList({ cameraId, recent }: { cameraId: string; recent: RecentEvents }) {
-  const events = useObservable(recent).events.filter(({ camera_id }) => camera_id === cameraId).slice(0, SHOWN);
+  // By when they happened: that somebody is gone is known some seconds later.
+  const events = useObservable(recent).events.filter(({ camera_id }) => camera_id === cameraId).toSorted((a, b) => instantOf(b) - instantOf(a)).slice(0, SHOWN);
   if (events.length === 0) return <p className="hint">Nothing has happened since this page was opened.</p>;
   return (
     <ol className="event-list">
