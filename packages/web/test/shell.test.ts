@@ -53,7 +53,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
       await page.locator('.tile[data-state="live"]').waitFor(WAIT);
       for (const link of await page.getByRole('navigation').getByRole('link').all()) {
         await link.click();
-        await page.locator('main:not([role="status"])').waitFor(WAIT);
+        await page.locator('main:not(.state-view)').waitFor(WAIT);
         // What is on its way from one state to the next is neither.
         await page.locator('.waiting').waitFor({ ...WAIT, state: 'hidden' });
         assert.deepEqual(await accessibilityProblems(page), [], `${await link.innerText()} in ${scheme}, ${viewport.width} px wide`);

@@ -4,9 +4,11 @@ import type { Failure } from '../system/api.ts';
 
 export function Waiting({ words }: { words: string }) {
   return (
-    <main className="state" role="status">
-      <span className="spinner" aria-hidden="true" />
-      <p>{words}</p>
+    <main className="state-view">
+      <div className="state" role="status">
+        <span className="spinner" aria-hidden="true" />
+        <p>{words}</p>
+      </div>
     </main>
   );
 }
@@ -14,11 +16,13 @@ export function Waiting({ words }: { words: string }) {
 /** `what` could not be learnt; the page keeps asking. */
 export function Unknown({ what, failure }: { what: string; failure: Failure }) {
   return (
-    <main className="state" role="alert">
-      <h2>{what}</h2>
-      <p>{failure.message}</p>
-      {failure.advice && <p className="advice">{failure.advice}</p>}
-      <p className="hint">This page keeps asking.</p>
+    <main className="state-view">
+      <div className="state" role="alert">
+        <h2>{what}</h2>
+        <p>{failure.message}</p>
+        {failure.advice && <p className="advice">{failure.advice}</p>}
+        <p className="hint">This page keeps asking.</p>
+      </div>
     </main>
   );
 }

@@ -11,11 +11,13 @@ export class ViewBoundary extends Component<{ readonly children: ReactNode }, { 
     const { error } = this.state;
     if (error === null) return <Suspense fallback={<Waiting words="Loading" />}>{this.props.children}</Suspense>;
     return (
-      <main className="state" role="alert">
-        <h2>This view does not work</h2>
-        <p>{error.message}</p>
-        <p>The server may have been updated since this page was loaded, or it cannot be reached. Everything else goes on.</p>
-        <button type="button" className="button" onClick={() => location.reload()}>Load the page again</button>
+      <main className="state-view">
+        <div className="state" role="alert">
+          <h2>This view does not work</h2>
+          <p>{error.message}</p>
+          <p>The server may have been updated since this page was loaded, or it cannot be reached. Everything else goes on.</p>
+          <button type="button" className="button" onClick={() => location.reload()}>Load the page again</button>
+        </div>
       </main>
     );
   }
