@@ -2,9 +2,16 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
+/** What stands at the head of both pages. */
+const HEAD = [
+  ['meta', { charset: 'utf-8' }], ['meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }], ['meta', { name: 'color-scheme', content: 'light dark' }],
+  ['meta', { name: 'theme-color', media: '(prefers-color-scheme: dark)', content: '#0c0f13' }], ['meta', { name: 'theme-color', media: '(prefers-color-scheme: light)', content: '#f3f5f7' }],
+  ['link', { rel: 'icon', type: 'image/svg+xml', href: '/favicon.svg' }],
+].map(([tag, attrs]) => ({ tag, attrs, injectTo: 'head-prepend' }));
+
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react()],
+  plugins: [react(), { name: 'head', transformIndexHtml: () => HEAD }],
   build: {
     target: 'es2023',
     assetsInlineLimit: 0,

@@ -48,7 +48,7 @@ before(async () => {
   }), 'test');
   const kernel = await Kernel.start({ settings, logger });
   stack.defer(() => kernel.close());
-  const page = stack.use(await buildPage());
+  const page = await buildPage();
   server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   browser = await launchBrowser();
   stack.defer(() => browser.close());

@@ -31,7 +31,7 @@ test('live video goes over to WebRTC by itself, says so, and takes the other way
   }), 'test');
   const kernel = await Kernel.start({ settings, logger });
   stack.defer(() => kernel.close());
-  const built = stack.use(await buildPage());
+  const built = await buildPage();
   const server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: built.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   const browser = await launchBrowser();
   stack.defer(() => browser.close());

@@ -1,7 +1,7 @@
 // The page, built from its sources, served by a real server, in a real browser.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -27,10 +27,29 @@ export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
-export async function buildPage(): Promise<{ directory: string } & Disposable> {
-  const directory = mkdtempSync(join(tmpdir(), 'ruth-page-'));
-  await build({ root: new URL('..', import.meta.url).pathname, configFile: new URL('../vite.config.js', import.meta.url).pathname, logLevel: 'error', build: { outDir: directory, emptyOutDir: true } });
-  return { directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+const packages = new URL('../..', import.meta.url).pathname;
+const kept = new URL('../../../.cache/test-page', import.meta.url).pathname;
+const MOST_KEPT = 3;
+
+/** Built once for all tests that look at the same sources: where it lies is named by what went into it. */
+export async function buildPage(): Promise<{ directory: string }> {
+  const sources = globSync(['web/{src,public}/**/*.*', 'web/*.{html,js,json}', 'protocol/src/*.ts'], { cwd: packages }).toSorted();
+  const hash = createHash('sha256');
+  for (const path of sources) hash.update(path).update('\0').update(readFileSync(join(packages, path)));
+  const directory = join(kept, hash.digest('hex').slice(0, 32));
+  if (existsSync(directory)) return { directory };
+  mkdirSync(kept, { recursive: true });
+  const unfinished = mkdtempSync(join(kept, 'unfinished-'));
+  await build({ root: join(packages, 'web'), configFile: join(packages, 'web/vite.config.js'), logLevel: 'error', build: { outDir: unfinished, emptyOutDir: true } });
+  try {
+    renameSync(unfinished, directory);
+  } catch {
+    // Another test was quicker.
+    rmSync(unfinished, { recursive: true });
+  }
+  const newestFirst = readdirSync(kept).map((name) => join(kept, name)).toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const old of newestFirst.slice(MOST_KEPT)) if (Date.now() - statSync(old).mtimeMs > 3600_000) rmSync(old, { recursive: true, force: true });
+  return { directory };
 }
 
 export interface OpenedPage extends AsyncDisposable { readonly page: Page; /** Errors of scripts, and what the Content-Security-Policy refused. */ readonly problems: string[] }

@@ -1,42 +1,31 @@
 // The review queue by a user's path, over a real server and its store.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Box, EventPage } from '@ruth/protocol';
-import type { Browser } from 'playwright-core';
 import { until } from '../../server/test/stand-ins.ts';
-import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
-import { DETECTOR, startSystem } from './page-system.ts';
+import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
+import { DETECTOR } from './page-system.ts';
+import { pageSuite, WAIT } from './page-suite.ts';
 
-const WAIT = { timeout: 20_000 };
 
 describe('the view of events', { skip: browserMissing() }, () => {
-  let browser: Browser;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let system: Awaited<ReturnType<typeof startSystem>>;
+  const suite = pageSuite(async () => {
+    await until(() => suite.system.core.connections.length > 0, 'the server follows core');
+    for (let index = 1; index <= 3; index++) enter(index, index === 2 ? 'car' : 'person');
+    await stored(3);
+  });
   const atS = Math.floor(Date.now() / 1000) - 60;
-  const enter = (index: number, className = 'person'): void => system.tell({
+  const enter = (index: number, className = 'person'): void => suite.system.tell({
     type: 'zone.entered', camera_id: 'square', model_id: DETECTOR, frame_id: index, captured_at: atS + index, recording_at: atS + index, zone: 'door',
     track: { id: index, class_id: 0, class_name: className, confidence: 0.9, bbox: [0.1, 0.1, 0.3, 0.5] as Box, first_seen: atS, last_seen: atS + index },
   });
   const stored = async (count: number): Promise<void> => until(async () => {
-    const { events } = await (await fetch(`${system.url}/api/v1/events?type=zone.entered`)).json() as EventPage;
+    const { events } = await (await fetch(`${suite.system.url}/api/v1/events?type=zone.entered`)).json() as EventPage;
     return events.length === count;
   }, `${count} events are stored`);
-  before(async () => {
-    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
-    system = await startSystem(built.directory);
-    await until(() => system.core.connections.length > 0, 'the server follows core');
-    for (let index = 1; index <= 3; index++) enter(index, index === 2 ? 'car' : 'person');
-    await stored(3);
-  });
-  after(async () => {
-    await browser?.close();
-    await system?.[Symbol.asyncDispose]();
-    built?.[Symbol.dispose]();
-  });
 
   it('is gone through by keyboard, each event marked as seen, which the browser remembers', async () => {
-    await using opened = await openPage(browser, `${system.url}/#/events`);
+    await using opened = await suite.open('#/events');
     const { page, problems } = opened;
     await page.getByRole('button', { name: /person #3 entered door/ }).waitFor(WAIT);
     assert.equal(await page.locator('.queue-event').count(), 3);
@@ -57,14 +46,14 @@ describe('the view of events', { skip: browserMissing() }, () => {
   });
 
   it('keeps filters and the chosen event in the address, which can be given to others', async () => {
-    await using opened = await openPage(browser, `${system.url}/#/events`);
+    await using opened = await suite.open('#/events');
     const { page } = opened;
     await page.locator('.queue-event').first().waitFor(WAIT);
     await page.getByRole('combobox', { name: 'Class' }).selectOption('car');
     await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 1);
     await page.locator('.queue-event').click();
     await page.waitForFunction(() => /^#\/events\/\d+\?class=car$/.test(location.hash));
-    await using other = await openPage(browser, page.url(), { width: 390, height: 844 }, 'dark');
+    await using other = await openPage(suite.browser, page.url(), { width: 390, height: 844 }, 'dark');
     await other.page.locator('.event-detail h2', { hasText: 'car #2 entered door' }).waitFor(WAIT);
     assert.equal(await other.page.locator('.queue-event').count(), 1);
     assert.deepEqual(await accessibilityProblems(other.page), []);
@@ -76,7 +65,7 @@ describe('the view of events', { skip: browserMissing() }, () => {
   });
 
   it('says that newer events have come, and moves nothing by itself', async () => {
-    await using opened = await openPage(browser, `${system.url}/#/events`);
+    await using opened = await suite.open('#/events');
     const { page } = opened;
     await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 3);
     enter(4);
@@ -85,7 +74,7 @@ describe('the view of events', { skip: browserMissing() }, () => {
   });
 
   it('says so where an event is too old to be kept, and where the events cannot be read', async () => {
-    await using opened = await openPage(browser, `${system.url}/#/events/999999`);
+    await using opened = await suite.open('#/events/999999');
     const { page } = opened;
     await page.getByRole('alert').getByText('there is no event 999999').waitFor(WAIT);
     await page.route('**/api/v1/events?*', (route) => route.abort());

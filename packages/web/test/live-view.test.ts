@@ -1,40 +1,29 @@
 // The live view by a user's path: the grid and its order, one camera by itself, what the overlay shows.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Box } from '@ruth/protocol';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { camera } from '../../server/test/stand-ins.ts';
-import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
-import { DETECTOR, startSystem } from './page-system.ts';
+import { accessibilityProblems, browserMissing } from './browser.ts';
+import { DETECTOR } from './page-system.ts';
+import { pageSuite, WAIT } from './page-suite.ts';
 
-const WAIT = { timeout: 20_000 };
 const WALL = 16;
 const WATCHED_MS = 5000;
 
 describe('the live view', { skip: browserMissing() }, () => {
-  let browser: Browser;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let system: Awaited<ReturnType<typeof startSystem>>;
-  before(async () => {
-    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
-    system = await startSystem(built.directory);
-  });
-  after(async () => {
-    await browser?.close();
-    await system?.[Symbol.asyncDispose]();
-    built?.[Symbol.dispose]();
-  });
+  const suite = pageSuite();
 
   const addCameras = (count: number): void => {
-    system.cameras.length = 1;
-    for (let index = 2; index <= count; index++) system.cameras.push(camera(`more-${index}`, { name: `More ${index}` }));
+    suite.system.cameras.length = 1;
+    for (let index = 2; index <= count; index++) suite.system.cameras.push(camera(`more-${index}`, { name: `More ${index}` }));
   };
   const order = (page: Page) => page.locator('.tile').evaluateAll((tiles) => tiles.map((tile) => (tile as HTMLElement).dataset.cameraId));
   const drawn = (page: Page, boxes: number) => page.locator(`[data-camera-id="square"][data-state="live"] canvas[data-drawn-boxes="${boxes}"]`).waitFor(WAIT);
 
   it('keeps the order into which cameras were dragged, by keyboard and by pointer, and the columns', async () => {
     addCameras(4);
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page, problems } = opened;
     await drawn(page, 1);
     assert.deepEqual(await order(page), ['square', 'more-2', 'more-3', 'more-4']);
@@ -63,16 +52,16 @@ describe('the live view', { skip: browserMissing() }, () => {
 
   it('shows one camera by itself, with why its models look as often as they do, and what happens there', async () => {
     addCameras(2);
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page, problems } = opened;
     await drawn(page, 1);
     await page.getByRole('button', { name: 'Open Square <hall>' }).click();
     await page.locator('main[data-camera-id="square"][data-state="live"]').waitFor(WAIT);
     await page.getByText('As often as it was asked to').first().waitFor(WAIT);
-    Object.assign(system.subscriptions, { achieved_fps: 3, shortfall: { cause: 'busy', fps: 22, message: 'its own look took too long' } });
+    Object.assign(suite.system.subscriptions, { achieved_fps: 3, shortfall: { cause: 'busy', fps: 22, message: 'its own look took too long' } });
     await page.getByText('its own look took too long').first().waitFor(WAIT);
     const track = { id: 12, class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 0.1, 0.1] as Box, first_seen: 1000, last_seen: 1014 };
-    for (const cameraId of ['square', 'more-2']) system.tell({ type: 'track.ended', camera_id: cameraId, model_id: DETECTOR, frame_id: 1, captured_at: 1014, track, reason: 'gone' });
+    for (const cameraId of ['square', 'more-2']) suite.system.tell({ type: 'track.ended', camera_id: cameraId, model_id: DETECTOR, frame_id: 1, captured_at: 1014, track, reason: 'gone' });
     const events = page.getByRole('region', { name: 'Events' });
     await events.getByText('person #12 is gone, after 14 s').waitFor(WAIT);
     assert.equal(await events.getByRole('listitem').count(), 1);
@@ -85,8 +74,8 @@ describe('the live view', { skip: browserMissing() }, () => {
 
   it('draws what was chosen, on every camera, and remembers it', async () => {
     addCameras(1);
-    system.seeing.over = { track_id: 7 };
-    await using opened = await openPage(browser, system.url);
+    suite.system.seeing.over = { track_id: 7 };
+    await using opened = await suite.open();
     const { page, problems } = opened;
     await drawn(page, 1);
     await page.getByRole('button', { name: 'Overlay' }).click();
@@ -105,15 +94,15 @@ describe('the live view', { skip: browserMissing() }, () => {
     await page.getByRole('button', { name: 'Show all again' }).click();
     await drawn(page, 1);
     assert.deepEqual(problems, []);
-    system.seeing.over = {};
+    suite.system.seeing.over = {};
   });
 
   it('draws the zones, lines and masks of a camera, where they are wanted', async () => {
     addCameras(1);
-    Object.assign(system.scene, {
+    Object.assign(suite.system.scene, {
       zones: [{ id: 'door', polygon: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.8]] }], lines: [{ id: 'gate', points: [[0.5, 0.6], [0.9, 0.6]] }], masks: [{ polygon: [[0.6, 0.1], [0.9, 0.1], [0.9, 0.3]] }],
     });
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     await page.locator('canvas[data-drawn-scene="3"]').waitFor(WAIT);
     await page.getByRole('button', { name: 'Overlay' }).click();
@@ -123,22 +112,22 @@ describe('the live view', { skip: browserMissing() }, () => {
 
   it('takes away a box that is stale, and draws again when there are looks', async () => {
     addCameras(1);
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     await drawn(page, 1);
-    system.seeing.looks = false;
+    suite.system.seeing.looks = false;
     await drawn(page, 0);
-    system.seeing.looks = true;
+    suite.system.seeing.looks = true;
     await drawn(page, 1);
   });
 
   it('plays sixteen cameras at once', async (context) => {
     addCameras(WALL);
-    await using opened = await openPage(browser, system.url, { width: 1600, height: 1000 });
+    await using opened = await suite.open('', { width: 1600, height: 1000 });
     const { page } = opened;
     await page.waitForFunction((count) => document.querySelectorAll('.tile[data-state="live"]').length === count, WALL, { timeout: 60_000 });
     // A round of the clip begins, so that none ends while it is watched.
-    system.square.restart();
+    suite.system.square.restart();
     await drawn(page, 1);
     const fps = (await page.locator('.tile video').evaluateAll(async (videos, watchedMs) => {
       const counts = (videos as HTMLVideoElement[]).map((video) => {

@@ -1,33 +1,22 @@
 // The views of models and of the node, by a user's path.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { LOOK_STAGES, type LookStagesMs } from '@ruth/protocol';
-import type { Browser } from 'playwright-core';
 import { camera, model } from '../../server/test/stand-ins.ts';
-import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
-import { DETECTOR, POSE, startSystem } from './page-system.ts';
+import { accessibilityProblems, browserMissing } from './browser.ts';
+import { DETECTOR, POSE } from './page-system.ts';
+import { pageSuite, WAIT } from './page-suite.ts';
 
-const WAIT = { timeout: 20_000 };
 
 describe('the views of models and system', { skip: browserMissing() }, () => {
-  let browser: Browser;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let system: Awaited<ReturnType<typeof startSystem>>;
-  before(async () => {
-    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
-    system = await startSystem(built.directory);
-    system.cameras.push(camera('back', { name: 'Back door', drops: { decoder_busy: 12 }, state: 'down', last_error: { code: 'camera_unreachable', message: 'nobody listens at 192.0.2.7', at: 1 } }));
-  });
-  after(async () => {
-    await browser?.close();
-    await system?.[Symbol.asyncDispose]();
-    built?.[Symbol.dispose]();
+  const suite = pageSuite(() => {
+    suite.system.cameras.push(camera('back', { name: 'Back door', drops: { decoder_busy: 12 }, state: 'down', last_error: { code: 'camera_unreachable', message: 'nobody listens at 192.0.2.7', at: 1 } }));
   });
 
   it('shows which model looks at which camera, how often of what was asked for, why, and where the time goes', async () => {
     const stages = Object.fromEntries(LOOK_STAGES.map((stage, index) => [stage, { p50: index + 0.5, p95: 2 * index + 1 }])) as LookStagesMs;
-    Object.assign(system.subscriptions, { achieved_fps: 11, stages_ms: stages, shortfall: { cause: 'busy', fps: 14, message: 'its own look took too long' } });
-    await using opened = await openPage(browser, `${system.url}/#/models`);
+    Object.assign(suite.system.subscriptions, { achieved_fps: 11, stages_ms: stages, shortfall: { cause: 'busy', fps: 14, message: 'its own look took too long' } });
+    await using opened = await suite.open('#/models');
     const { page, problems } = opened;
     await page.locator(`.card[data-model-id="${DETECTOR}"][data-tone="good"]`).waitFor(WAIT);
     const matrix = page.getByRole('table');
@@ -37,18 +26,18 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await panel.getByText('its own look took too long').waitFor(WAIT);
     await panel.getByRole('row', { name: /^Infer/ }).getByText('5.5', { exact: true }).waitFor(WAIT);
     assert.deepEqual(await accessibilityProblems(page), []);
-    system.models[1] = model(POSE, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
+    suite.system.models[1] = model(POSE, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.card[data-model-id="${POSE}"][data-tone="bad"]`).getByText('container is gone').waitFor(WAIT);
     assert.deepEqual(problems, []);
   });
 
   it('shows every process as the tree that it is, why some ended, the disk, and what was dropped', async () => {
-    await using opened = await openPage(browser, `${system.url}/#/system`);
+    await using opened = await suite.open('#/system');
     const { page, problems } = opened;
     await page.locator('[data-process="kernel"] [data-tone="good"]').waitFor(WAIT);
     assert.equal(await page.locator('[data-process="kernel"] + [data-depth="1"]').getAttribute('data-process'), 'camera square');
     await page.locator('[data-process="camera back"] [data-tone="bad"]').getByText('nobody listens').waitFor(WAIT);
-    Object.assign(system.processes[2]!, { state: 'crash_loop', reason: 'killed by SIGSEGV', restarts: 5, pid: null, ends: [{ at: Date.now() / 1000, reason: 'killed by SIGSEGV' }] });
+    Object.assign(suite.system.processes[2]!, { state: 'crash_loop', reason: 'killed by SIGSEGV', restarts: 5, pid: null, ends: [{ at: Date.now() / 1000, reason: 'killed by SIGSEGV' }] });
     await page.locator('[data-process="core"] [data-tone="bad"]', { hasText: 'crash loop' }).waitFor(WAIT);
     await page.getByRole('region', { name: 'Ends of processes' }).getByText('killed by SIGSEGV').waitFor(WAIT);
     await page.getByRole('region', { name: 'Disk' }).getByText('40 GB of 100 GB taken').waitFor(WAIT);

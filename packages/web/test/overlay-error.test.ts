@@ -1,33 +1,22 @@
 // How far boxes lie from what they are about, measured in what a real browser composes: in pixels where the picture stands still, in
 // frames where it moves. The camera is synthetic, so that the truth is known.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
-import { startSystem } from './page-system.ts';
+import { describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { browserMissing } from './browser.ts';
+import { pageSuite, WAIT } from './page-suite.ts';
 import { HEIGHT, ROUND_FRAMES, STEP_PX, WIDTH } from './square-camera.ts';
 
 /** The box is drawn so far around the square, in pixels of the picture, that its line covers none of its edges. */
 const MARGIN_PX = 12;
-const WAIT = { timeout: 20_000 };
 const LIMIT_PX = 2;
 const HOLDS = 3;
 const SETTLING_SHOTS = 15;
 const SHOTS = 40;
 
 describe('the overlay', { skip: browserMissing() }, () => {
-  let browser: Browser;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let system: Awaited<ReturnType<typeof startSystem>>;
-  before(async () => {
-    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
-    system = await startSystem(built.directory);
-    system.seeing.marginPx = MARGIN_PX;
-  });
-  after(async () => {
-    await browser?.close();
-    await system?.[Symbol.asyncDispose]();
-    built?.[Symbol.dispose]();
+  const suite = pageSuite(() => {
+    suite.system.seeing.marginPx = MARGIN_PX;
   });
 
   const drawn = (page: Page) => page.locator('.tile[data-state="live"] canvas[data-drawn-boxes="1"]').waitFor(WAIT);
@@ -45,14 +34,14 @@ describe('the overlay', { skip: browserMissing() }, () => {
   }), undefined, { ...WAIT, polling: 50 });
 
   it('lies within two pixels of what it is about, whatever the window\'s shape', async (context) => {
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     const errors: number[] = [];
     for (const viewport of [{ width: 1280, height: 860 }, { width: 1500, height: 500 }, { width: 420, height: 900 }]) {
       await page.setViewportSize(viewport);
       for (let held = 0; held < HOLDS; held++) {
         await drawn(page);
-        system.square.hold();
+        suite.system.square.hold();
         await still(page);
         // What is late settles while the picture stands; what is left is of the position.
         let error = Infinity;
@@ -60,7 +49,7 @@ describe('the overlay', { skip: browserMissing() }, () => {
           const { right, down } = await errorOf(page);
           error = Math.max(Math.abs(right), Math.abs(down));
         }
-        system.square.release();
+        suite.system.square.release();
         errors.push(error);
       }
     }
@@ -69,7 +58,7 @@ describe('the overlay', { skip: browserMissing() }, () => {
   });
 
   it('is that of the frame on the screen, while it moves', async (context) => {
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     await drawn(page);
     const frames: number[] = [];

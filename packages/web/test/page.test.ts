@@ -14,7 +14,6 @@ describe('the page', { skip: browserMissing() }, () => {
   });
   after(async () => {
     await browser?.close();
-    built?.[Symbol.dispose]();
   });
 
   const open = (url: string, viewport?: { width: number; height: number }) => openPage(browser, url, viewport);

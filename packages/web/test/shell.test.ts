@@ -2,32 +2,20 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
 import { model } from '../../server/test/stand-ins.ts';
-import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
-import { DETECTOR, startSystem } from './page-system.ts';
+import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
+import { DETECTOR } from './page-system.ts';
+import { pageSuite, WAIT } from './page-suite.ts';
 
 const FIRST_LOAD_LIMIT_BYTES = 300_000;
-const WAIT = { timeout: 20_000 };
 
 describe('the shell of the page', { skip: browserMissing() }, () => {
-  let browser: Browser;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let system: Awaited<ReturnType<typeof startSystem>>;
-  before(async () => {
-    [browser, built] = await Promise.all([launchBrowser(), buildPage()]);
-    system = await startSystem(built.directory);
-  });
-  after(async () => {
-    await browser?.close();
-    await system?.[Symbol.asyncDispose]();
-    built?.[Symbol.dispose]();
-  });
+  const suite = pageSuite();
 
   it('leads to every view by pointer, keyboard and address, and names the one that is shown', async () => {
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page, problems } = opened;
     await page.locator('.tile').waitFor(WAIT);
     const titles = await page.getByRole('navigation').getByRole('link').allInnerTexts();
@@ -48,7 +36,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
 
   it('is accessible in both themes, on a phone and on a wall', async () => {
     for (const [viewport, scheme] of [[{ width: 1280, height: 860 }, 'light'], [{ width: 390, height: 844 }, 'dark'], [{ width: 2560, height: 1440 }, 'dark']] as const) {
-      await using opened = await openPage(browser, system.url, viewport, scheme);
+      await using opened = await suite.open('', viewport, scheme);
       const { page, problems } = opened;
       await page.locator('.tile[data-state="live"]').waitFor(WAIT);
       for (const link of await page.getByRole('navigation').getByRole('link').all()) {
@@ -67,21 +55,21 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
   });
 
   it('names in the header what is not well, and every part on demand', async () => {
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
-    system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
+    suite.system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.health [data-part="${DETECTOR}"][data-tone="bad"]`).waitFor(WAIT);
     await page.getByRole('button', { name: 'Health: All parts' }).press('Enter');
     assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 5);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ ...WAIT, state: 'hidden' });
-    system.models[0] = model(DETECTOR);
+    suite.system.models[0] = model(DETECTOR);
     await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
   });
 
   it('says so where a view cannot be loaded, and goes on', async () => {
-    await using opened = await openPage(browser, system.url);
+    await using opened = await suite.open();
     const { page } = opened;
     await page.route('**/assets/recordings-view-*.js', (route) => route.abort());
     await page.getByRole('link', { name: 'Recordings' }).first().click();
@@ -91,13 +79,13 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
   });
 
   it('loads less than 300 kB of compressed script at a first visit that shows live video', async (context) => {
-    await using opened = await openPage(browser, 'about:blank');
+    await using opened = await openPage(suite.browser, 'about:blank');
     const { page } = opened;
     const scripts = new Set<string>();
     page.on('response', (response) => { if (response.url().endsWith('.js')) scripts.add(new URL(response.url()).pathname); });
-    await page.goto(system.url);
+    await page.goto(suite.system.url);
     await page.locator('.tile[data-state="live"]').waitFor(WAIT);
-    const bytes = [...scripts].map((path) => gzipSync(readFileSync(join(built.directory, path)), { level: 9 }).length).reduce((sum, size) => sum + size, 0);
+    const bytes = [...scripts].map((path) => gzipSync(readFileSync(join(suite.directory, path)), { level: 9 }).length).reduce((sum, size) => sum + size, 0);
     context.diagnostic(`${scripts.size} scripts, ${(bytes / 1000).toFixed(1)} kB compressed`);
     assert.ok(scripts.size > 0 && bytes < FIRST_LOAD_LIMIT_BYTES, `${bytes} bytes`);
   });

@@ -9,7 +9,7 @@ import { browserMissing, buildPage, launchBrowser, openPage, accessibilityProble
 const pictures = join(import.meta.dirname, '../../../.cache/screenshots');
 
 test('a person signs in with the first password, chooses another, lands where they wanted to go; a link signs in once', { skip: browserMissing() }, async () => {
-  using built = await buildPage();
+  const built = await buildPage();
   await using place = await startPlace({ identify: null, pageDirectory: built.directory });
   await using _kernel = await startKernel(place.directory, () => []);
   const { password } = (await place.server.access.makeFirstAdmin())!;

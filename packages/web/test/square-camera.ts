@@ -1,7 +1,7 @@
 // A live camera whose truth is known: a white square crosses a dark picture, and where it is in frame n can be computed.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Box, LiveInit } from '@ruth/protocol';
 import type { WebSocket } from 'ws';
@@ -90,29 +90,36 @@ export class SquareCamera implements Disposable {
   }
 }
 
+const kept = join(import.meta.dirname, '../../../.cache');
+
+/** Made once: the file is named by how it is made. */
+function clipFile(): string {
+  const how = [
+    '-v', 'error', '-f', 'lavfi', '-i', `color=c=0x182028:s=${WIDTH}x${HEIGHT}:r=${FPS}:d=${SECONDS}`, '-f', 'lavfi', '-i', `color=c=white:s=${SQUARE}x${SQUARE}:r=${FPS}:d=${SECONDS}`,
+    // The filter's n is 1 at the first frame.
+    '-filter_complex', "overlay=x='40+mod((n-1)*4,480)':y='60+mod((n-1)*2,180)':eval=frame,format=yuv420p",
+    '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline', '-level', '3.0', '-g', String(GOP), '-keyint_min', String(GOP), '-threads', '1',
+    '-movflags', 'empty_moov+default_base_moof+frag_every_frame', '-f', 'mp4',
+  ];
+  const file = join(kept, `square-${createHash('sha256').update(how.join(' ')).digest('hex').slice(0, 16)}.mp4`);
+  if (existsSync(file)) return file;
+  mkdirSync(kept, { recursive: true });
+  const unfinished = `${file}.${process.pid}`;
+  execFileSync('ffmpeg', [...how, unfinished]);
+  renameSync(unfinished, file);
+  return file;
+}
+
 function makeClip(): { init: Buffer; fragments: Buffer[] } {
-  const folder = mkdtempSync(join(tmpdir(), 'ruth-square-'));
-  try {
-    const file = join(folder, 'square.mp4');
-    execFileSync('ffmpeg', [
-      '-v', 'error', '-f', 'lavfi', '-i', `color=c=0x182028:s=${WIDTH}x${HEIGHT}:r=${FPS}:d=${SECONDS}`, '-f', 'lavfi', '-i', `color=c=white:s=${SQUARE}x${SQUARE}:r=${FPS}:d=${SECONDS}`,
-      // The filter's n is 1 at the first frame.
-      '-filter_complex', "overlay=x='40+mod((n-1)*4,480)':y='60+mod((n-1)*2,180)':eval=frame,format=yuv420p",
-      '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline', '-level', '3.0', '-g', String(GOP), '-keyint_min', String(GOP), '-threads', '1',
-      '-movflags', 'empty_moov+default_base_moof+frag_every_frame', file,
-    ]);
-    const bytes = readFileSync(file);
-    const fragments: Buffer[] = [];
-    let [init, fragmentStart] = [Buffer.alloc(0), 0];
-    for (let offset = 0; offset < bytes.length;) {
-      const [size, type] = [bytes.readUInt32BE(offset), bytes.toString('latin1', offset + 4, offset + 8)];
-      if (type === 'moof') fragmentStart = offset;
-      offset += size;
-      if (type === 'moov') init = bytes.subarray(0, offset);
-      if (type === 'mdat') fragments.push(bytes.subarray(fragmentStart, offset));
-    }
-    return { init, fragments };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  const bytes = readFileSync(clipFile());
+  const fragments: Buffer[] = [];
+  let [init, fragmentStart] = [Buffer.alloc(0), 0];
+  for (let offset = 0; offset < bytes.length;) {
+    const [size, type] = [bytes.readUInt32BE(offset), bytes.toString('latin1', offset + 4, offset + 8)];
+    if (type === 'moof') fragmentStart = offset;
+    offset += size;
+    if (type === 'moov') init = bytes.subarray(0, offset);
+    if (type === 'mdat') fragments.push(bytes.subarray(fragmentStart, offset));
   }
+  return { init, fragments };
 }
