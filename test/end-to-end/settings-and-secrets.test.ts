@@ -27,10 +27,23 @@ test('a camera with a password streams, and the password is in no log, no answer
   });
   assert.equal(streaming.width, 320);
   assert.equal(refused.last_error?.code, 'camera_unauthorized');
+  // One that is added while it runs, with something to look for.
+  const change = async (method: string, path: string, body?: object): Promise<number> => {
+    const response = await fetch(new URL(`/api/v1/cameras${path}`, ruth.url), { method, headers: { ...ruth.headers, ...(body ? { 'content-type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) });
+    assert.equal((await response.text()).includes(PASSWORD), false);
+    return response.status;
+  };
+  assert.equal(await change('POST', '/probe', { camera_id: 'camera-1', seconds: 1 }), 200);
+  assert.equal(await change('POST', '', { id: 'yard', url: `rtsp://admin:${PASSWORD}@127.0.0.1:${camera.port}/door` }), 201);
+  assert.equal(await change('PATCH', '/yard/intent', { scene: { zones: [{ id: 'lawn', polygon: [[0, 0], [1, 0], [1, 1]] }] }, rules: [{ id: 'visit', when: 'person in zone lawn' }] }), 200);
+  await ruth.until('the new camera streaming', async () => (await cameras()).some(({ camera_id, state }) => camera_id === 'yard' && state === 'streaming'));
+  assert.deepEqual((await ruth.get<{ zones: { id: string }[] }>('/api/v1/cameras/yard/scene')).zones.map(({ id }) => id), ['lawn']);
   const arguments_ = processList().split('\n').filter((line) => !line.includes('rtsp-camera.py'));
   assert.deepEqual(arguments_.filter((line) => line.includes(PASSWORD)), []);
-  const answers = await Promise.all(['health', 'cameras', 'models', 'subscriptions'].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, ruth.url), { headers: ruth.headers })).text()));
+  const answers = await Promise.all(['health', 'cameras', 'models', 'subscriptions', 'camera-settings', 'audit'].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, ruth.url), { headers: ruth.headers })).text()));
   assert.equal(answers.some((text) => text.includes(PASSWORD)), false);
+  assert.equal(await change('DELETE', '/yard'), 204);
+  assert.deepEqual((await cameras()).map(({ camera_id }) => camera_id), ['camera-1', 'camera-2']);
   await ruth.stop();
   assert.ok(ruth.output.length > 10);
   assert.deepEqual(ruth.output.filter((line) => line.includes(PASSWORD)), []);

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { InferResponse, modelSocketPath, SupervisedModel, SupervisedProcessStatus, supervisorSocketPath, validator } from '@ruth/protocol';
 import { createLogger, IpcClient } from '@ruth/transport';
 import { MANIFEST, modelFolder, probeModel } from '../../container/test/harness.ts';
-import { createControl, listenForControl, ModelFolders, nextVersion, NodeModels, noteReplaced, pruneVersions, Supervisor, versionBefore } from '../src/index.ts';
+import { createControl, listenForControl, ModelFolders, nextVersion, NodeCameras, NodeModels, noteReplaced, pruneVersions, Supervisor, versionBefore } from '../src/index.ts';
 
 interface Bench {
   readonly modelsDirectory: string; readonly socketDirectory: string; readonly settingsFile: string;
@@ -31,7 +31,7 @@ async function node(t: TestContext): Promise<Bench> {
   const logger = createLogger('test', 'silent');
   const supervisor = new Supervisor({ logger, forward: () => undefined });
   const models = new NodeModels({ supervisor, stdin: JSON.stringify({ paths: { socket_directory: socketDirectory }, log_level: 'error' }), modelsDirectory, settingsFile, logger }, []);
-  const control = createControl(supervisor, models);
+  const control = createControl(supervisor, models, new NodeCameras({ source: { file: settingsFile }, socketDirectory, logger }));
   await listenForControl(control, socketDirectory);
   await models.add('probe');
   const stop = new AbortController();

@@ -2,7 +2,7 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type SceneConfig, type Settings, type SubscriptionConfig,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type SceneConfig, type Settings,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
@@ -146,15 +146,19 @@ export class Core implements AsyncDisposable {
   }
 
   /**
-   * What ruth.yaml says of the camera from now on; `camera` in the subscriptions is its id or `*`. It counts unless an intent was put that
-   * names the camera. Resolves when it was tried once. Throws `bad_request`, `overloaded` above 1024 cameras, `shutting_down`.
+   * What ruth.yaml says of the camera from now on; `camera` in the subscriptions is its id or `*`, and scene and rules stay where none are
+   * given. It counts unless an intent was put that names the camera. Resolves when it was tried once. Throws `bad_request`, `overloaded`
+   * above 1024 cameras, `shutting_down`.
    */
-  putCamera(cameraId: string, wanted: readonly SubscriptionConfig[]): Promise<void> {
-    const problem = subscriptionProblem(wanted);
+  putCamera(cameraId: string, { subscriptions: wanted, ...meaning }: CameraSubscriptions): Promise<void> {
+    const { scene, rules } = { ...this.#intents.ofFile(cameraId), ...meaning };
+    const wrong = meaningProblem({ ...(scene ? { scene } : {}), ...(rules ? { rules } : {}) });
+    if (wrong) throw new RuthError('bad_request', `${wrong.path.join('.')}: ${wrong.message}`);
+    const problem = subscriptionProblem(wanted, meaning.scene && (meaning.scene.zones ?? []).map(({ id }) => id));
     if (problem) throw new RuthError('bad_request', `subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
     return this.#change(async () => {
       this.#limitCameras([...this.#intents.cameraIds, cameraId]);
-      this.#intents.putOfFile(cameraId, { ...this.#intents.ofFile(cameraId), subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
+      this.#intents.putOfFile(cameraId, { ...this.#intents.ofFile(cameraId), ...meaning, subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
       return [cameraId];
     });
   }

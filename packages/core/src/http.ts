@@ -39,9 +39,9 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   });
   app.put('/v1/cameras/:id', async (request, reply) => {
     const id = assertId((request.params as { id: string }).id, 'camera');
-    const { subscriptions } = cameraSubscriptions.parse(request.body);
-    if (subscriptions.some(({ camera }) => camera !== id && camera !== '*')) throw new RuthError('bad_request', `subscriptions of ${id} name another camera`);
-    await core.putCamera(id, subscriptions);
+    const ofCamera = cameraSubscriptions.parse(request.body);
+    if (ofCamera.subscriptions.some(({ camera }) => camera !== id && camera !== '*')) throw new RuthError('bad_request', `subscriptions of ${id} name another camera`);
+    await core.putCamera(id, ofCamera);
     return reply.code(204).send();
   });
   app.delete('/v1/cameras/:id', async (request, reply) => {

@@ -1,14 +1,20 @@
 // Contract 4, cameras at run time: how one is turned (PUT|DELETE /v1/cameras/:id of kernel and core, POST /v1/cameras/:id/ptz of
 // the kernel), and what `ruth camera probe` and `ruth camera discover` find out.
 import Type, { type Static } from 'typebox';
+import { CameraRule } from './rules.ts';
+import { SceneConfig } from './scene.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
 
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 const speed = (description: string) => Type.Optional(Type.Number({ minimum: -1, maximum: 1, description }));
 
-/** PUT /v1/cameras/:id of core: the models that look at a camera from now on. */
-export const CameraSubscriptions = Type.Object({ subscriptions: Type.Array(SubscriptionConfig, { maxItems: 256 }) }, { additionalProperties: false });
+/** PUT /v1/cameras/:id of core: what ruth.yaml says of a camera from now on. Without `scene` or `rules` those stay as they are. */
+export const CameraSubscriptions = Type.Object({
+  subscriptions: Type.Array(SubscriptionConfig, { maxItems: 256, description: 'The models that look at the camera' }),
+  scene: Type.Optional(SceneConfig),
+  rules: Type.Optional(Type.Array(CameraRule, { maxItems: 256, description: 'What raises an alert at this camera' })),
+}, { additionalProperties: false });
 export type CameraSubscriptions = Static<typeof CameraSubscriptions>;
 
 /** Moves for a limited time, goes to a preset, or stops; a movement that nobody renews ends by itself. */

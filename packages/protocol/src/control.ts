@@ -11,7 +11,10 @@ export const LastError = Type.Object({ code: Type.String(), message: Type.String
 export type LastError = Static<typeof LastError>;
 
 /** Body of every error answer over HTTP. */
-export const ErrorBody = Type.Object({ error: Type.String(), error_code: Type.String(), advice: Type.Optional(Type.String()) });
+export const ErrorBody = Type.Object({
+  error: Type.String(), error_code: Type.String(), advice: Type.Optional(Type.String()),
+  problems: Type.Optional(Type.Array(Type.Object({ pointer: Type.String({ description: 'JSON pointer into the body of the request, e.g. /scene/zones/0/polygon' }), message: Type.String() }), { description: 'Where several things may be wrong: each, with its place' })),
+});
 export type ErrorBody = Static<typeof ErrorBody>;
 
 export const PROCESS_STATUSES = ['starting', 'ready', 'degraded', 'stopping'] as const;

@@ -72,12 +72,18 @@ export const INFERENCE_ERROR_CODES = [
 ] as const satisfies readonly ErrorCode[];
 export type InferenceErrorCode = (typeof INFERENCE_ERROR_CODES)[number];
 
+/** What is wrong at one place of a request: `pointer` is a JSON pointer into its body. */
+export interface RequestProblem { readonly pointer: string; readonly message: string }
+
 export class RuthError extends Error {
   readonly code: ErrorCode;
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  /** Of a request in which several things may be wrong; empty for others. */
+  readonly problems: readonly RequestProblem[];
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly RequestProblem[] } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'RuthError';
     this.code = code;
+    this.problems = options.problems ?? [];
   }
   get httpStatus(): number { return ERRORS[this.code].httpStatus; }
   get retryable(): boolean { return ERRORS[this.code].retryable; }

@@ -15,6 +15,7 @@ export * from './intent.ts';
 export * from './manifest.ts';
 export * from './plane-geometry.ts';
 export * from './model-recipe.ts';
+export * from './node-cameras.ts';
 export * from './onboarding.ts';
 export * from './published-schemas.ts';
 export * from './recording.ts';

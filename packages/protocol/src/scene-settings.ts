@@ -2,7 +2,7 @@
 import type { CameraEntry, RuthConfig } from './config.ts';
 import type { CameraIntent } from './intent.ts';
 import { isTimeZone, missingInScene, ownRuleProblems, resolveRule, ruleProblems, timeZoneProblem } from './rule-problems.ts';
-import type { RuleConfig } from './rules.ts';
+import type { CameraRule, RuleConfig } from './rules.ts';
 import { SCENE_KEYS, type SceneConfig } from './scene.ts';
 import { type SceneProblem, sceneProblems } from './scene-problems.ts';
 import type { YamlDocument } from './yaml-document.ts';
@@ -25,15 +25,18 @@ export function sceneOf(camera: CameraEntry): SceneConfig {
 }
 
 /** The first thing that is wrong with scene and rules of an intent; null where they can run. The path begins at the camera. */
-export function meaningProblem({ scene = {}, rules = [] }: CameraIntent): SceneProblem | null {
-  const [problem] = sceneProblems(scene);
-  if (problem) return { ...problem, path: ['scene', ...problem.path] };
-  for (const [index, rule] of rules.entries()) {
-    if (rules.findIndex(({ id }) => id === rule.id) !== index) return { path: ['rules', index, 'id'], message: `${rule.id} is taken by a rule above; choose another id` };
-    const [wrong] = ruleProblems({ ...rule, camera: '*' }, scene);
-    if (wrong) return { ...wrong, path: ['rules', index, ...wrong.path] };
-  }
-  return null;
+export const meaningProblem = (intent: Pick<CameraIntent, 'scene' | 'rules'>): SceneProblem | null => meaningProblems(intent)[0] ?? null;
+
+/** All that is wrong with them, as far as one thing does not hide another. */
+export function meaningProblems({ scene = {}, rules = [] }: Pick<CameraIntent, 'scene' | 'rules'>): SceneProblem[] {
+  const ofRule = (rule: CameraRule, index: number): SceneProblem[] => {
+    if (rules.findIndex(({ id }) => id === rule.id) !== index) return [{ path: ['id'], message: `${rule.id} is taken by a rule above; choose another id` }];
+    return ruleProblems({ ...rule, camera: '*' }, scene);
+  };
+  return [
+    ...sceneProblems(scene).map((problem) => ({ ...problem, path: ['scene', ...problem.path] })),
+    ...rules.flatMap((rule, index) => ofRule(rule, index).map((problem) => ({ ...problem, path: ['rules', index, ...problem.path] }))),
+  ];
 }
 
 /** Null: that of the machine. */

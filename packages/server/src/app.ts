@@ -4,7 +4,7 @@ import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
   CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
-  coreSocketPath, kernelSocketPath, redactUrls, validator, type ErrorCode, type ProcessHealth,
+  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -20,7 +20,8 @@ import { LiveHub } from './events/live-hub.ts';
 import { proxyLive } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
-import { addProcesses } from './processes.ts';
+import { addNodeCameras } from './node/camera-routes.ts';
+import { addProcesses } from './node/process-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
@@ -125,7 +126,10 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
     if (known.code === 'internal') request.log.error({ err: error }, known.message);
     if (known instanceof RateLimited) void reply.header('retry-after', known.retryAfterS);
-    const body: ErrorBody = { error: redactUrls(known.message), error_code: known.code, advice: known.advice };
+    const body: ErrorBody = {
+      error: redactUrls(known.message), error_code: known.code, advice: known.advice,
+      ...(known.problems.length === 0 ? {} : { problems: known.problems.map(({ pointer, message }) => ({ pointer, message: redactUrls(message) })) }),
+    };
     return reply.code(known.httpStatus).send(body);
   });
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
@@ -137,7 +141,10 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
   addPeople(app, store, access, audit);
   addApi(app, options, kernel, core);
   addEvents(app, store);
-  addProcesses(app, options.socketDirectory);
+  const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
+  app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
+  addProcesses(app, supervisor);
+  addNodeCameras(app, { supervisor, core, audit });
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);

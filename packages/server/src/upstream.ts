@@ -28,20 +28,25 @@ export class Upstream implements AsyncDisposable {
     });
   }
 
-  async get<T>(path: string, schema: Validator<T>): Promise<T> {
-    const { statusCode, text } = await this.ask('GET', path);
-    const body = this.#parse(path, text);
-    if (statusCode === 200) {
-      if (schema.check(body)) return body;
-      const first = schema.violations(body)[0];
+  async get<T>(path: string, schema: Validator<T>): Promise<T> { return this.send('GET', path, null, schema); }
+
+  /** Null as `schema`: an answer without a body. Throws what the part answers. */
+  async send<T = void>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown, schema: Validator<T> | null, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
+    const json = body === null ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const { statusCode, text } = await this.ask(method, path, { ...json, timeoutMs });
+    const answer = this.#parse(path, text);
+    if (statusCode === 204 && schema === null) return undefined as T;
+    if (statusCode < 300 && schema !== null) {
+      if (schema.check(answer)) return answer;
+      const first = schema.violations(answer)[0];
       throw new RuthError('internal', `${this.name} answered ${path} against the contract: ${first?.pointer ?? ''} ${first?.message ?? ''}`);
     }
-    if (errorBody.check(body) && body.error_code in ERRORS) throw new RuthError(body.error_code as ErrorCode, body.error);
+    if (errorBody.check(answer) && answer.error_code in ERRORS) throw new RuthError(answer.error_code as ErrorCode, answer.error, { problems: answer.problems ?? [] });
     throw new RuthError('internal', `${this.name} answered ${path} with status ${statusCode}`);
   }
 
   /** The answer as it is. Throws `timeout`, `unreachable`. */
-  async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null, timeoutMs = ANSWER_TIMEOUT_MS }: { headers?: Record<string, string>; body?: string | null; timeoutMs?: number } = {}): Promise<UpstreamAnswer> {
+  async ask(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null, timeoutMs = ANSWER_TIMEOUT_MS }: { headers?: Record<string, string>; body?: string | null; timeoutMs?: number } = {}): Promise<UpstreamAnswer> {
     try {
       const response = await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
       return { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() };

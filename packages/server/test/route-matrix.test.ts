@@ -14,17 +14,20 @@ const ANYBODY_KNOWN = ['GET /api/v1/session', 'PUT /api/v1/session/password', 'D
 const LOOK_AT_A_CAMERA = [
   'GET /api/v1/cameras/:id/scene', 'GET /api/v1/detections/latest', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'POST /api/v1/cameras/:id/whep', 'OPTIONS /api/v1/cameras/:id/whep',
   'PATCH /api/v1/cameras/:id/whep/:session', 'DELETE /api/v1/cameras/:id/whep/:session', 'GET /api/v1/cameras/:id/timeline', 'GET /api/v1/cameras/:id/keyframes', 'GET /api/v1/cameras/:id/snapshot.jpg',
-  'GET /api/v1/cameras/:id/hls/index.m3u8', 'GET /api/v1/cameras/:id/hls/:file/:name', 'GET /api/v1/cameras/:id/segments/:name',
+  'GET /api/v1/cameras/:id/hls/index.m3u8', 'GET /api/v1/cameras/:id/hls/:file/:name', 'GET /api/v1/cameras/:id/segments/:name', 'GET /api/v1/cameras/:id/settings',
 ];
 const CHANGE_OF_A_CAMERA = [
   'PUT /api/v1/cameras/:id/kept', 'DELETE /api/v1/cameras/:id/kept', 'POST /api/v1/exports', 'POST /api/v1/clips', 'GET /api/v1/exports/:id', 'DELETE /api/v1/exports/:id', 'GET /api/v1/exports/:id/file',
+  'PATCH /api/v1/cameras/:id/intent',
 ];
+/** Of a camera, and for administrators. */
+const ADMINISTER_A_CAMERA = ['PATCH /api/v1/cameras/:id', 'DELETE /api/v1/cameras/:id'];
 const LOOK_AT_THE_NODE = [
-  'GET /api/v1/cameras', 'GET /api/v1/models', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'GET /api/v1/tracks',
+  'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'GET /api/v1/tracks',
   'GET /api/v1/tokens', 'POST /api/v1/tokens', 'DELETE /api/v1/tokens/:id',
 ];
 const METRICS = ['GET /metrics'];
-const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit'];
+const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover'];
 const WEBSOCKETS = ['GET /api/v1/live', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc'];
 
 type Outcome = 'passed' | 'who?' | 'no';
@@ -48,8 +51,8 @@ describe('every route', () => {
     people.set('viewer', { headers: await at.add({ name: 'viewer', role: 'viewer' }), may: viewing, cameras: CAMERAS });
     people.set('operator of the yard', { headers: await at.add({ name: 'yardoperator', role: 'operator', cameras: ['yard'] }), may: operating, cameras: ['yard'] });
     const boss = await at.add({ name: 'boss', role: 'admin' });
-    people.set('admin', { headers: boss, may: [...operating, ADMINISTER], cameras: CAMERAS });
-    people.set('fixed token', { headers: admin, may: [...operating, ADMINISTER], cameras: CAMERAS });
+    people.set('admin', { headers: boss, may: [...operating, ADMINISTER, ADMINISTER_A_CAMERA], cameras: CAMERAS });
+    people.set('fixed token', { headers: admin, may: [...operating, ADMINISTER, ADMINISTER_A_CAMERA], cameras: CAMERAS });
     people.set('token to view the vault', { headers: await token(boss, { name: 'vault', scopes: ['view'], cameras: ['vault'] }), may: viewing, cameras: ['vault'] });
     people.set('token for metrics', { headers: await token(boss, { name: 'prometheus', scopes: ['metrics'] }), may: [ANYBODY_KNOWN, METRICS], cameras: CAMERAS });
     people.set('token of the yard for more', { headers: await token(people.get('operator of the yard')!.headers, { name: 'greedy', scopes: ['view', 'operate'], cameras: ['yard', 'vault'] }), may: [...viewing, CHANGE_OF_A_CAMERA], cameras: ['yard'] });
@@ -67,7 +70,7 @@ describe('every route', () => {
   after(() => at[Symbol.asyncDispose]());
 
   it('is in the table of routes, and in this test', () => {
-    assert.deepEqual(Object.keys(ROUTE_TABLE).toSorted(), [OPEN, ANYBODY_KNOWN, LOOK_AT_A_CAMERA, CHANGE_OF_A_CAMERA, LOOK_AT_THE_NODE, METRICS, ADMINISTER].flat().toSorted());
+    assert.deepEqual(Object.keys(ROUTE_TABLE).toSorted(), [OPEN, ANYBODY_KNOWN, LOOK_AT_A_CAMERA, CHANGE_OF_A_CAMERA, LOOK_AT_THE_NODE, METRICS, ADMINISTER, ADMINISTER_A_CAMERA].flat().toSorted());
     const rogue = fastify();
     guardRoutes(rogue, { identify: async () => everyone, audit: null as never, kernel: null as never });
     assert.throws(() => rogue.get('/api/v1/cameras/:id/secret', () => 'x'), /GET \/api\/v1\/cameras\/:id\/secret is not in route-table/);
@@ -80,7 +83,7 @@ describe('every route', () => {
     let looked = 0;
     for (const [who, person] of people) {
       for (const route of routes) {
-        const isOfACamera = LOOK_AT_A_CAMERA.includes(route) || CHANGE_OF_A_CAMERA.includes(route);
+        const isOfACamera = [...LOOK_AT_A_CAMERA, ...CHANGE_OF_A_CAMERA, ...ADMINISTER_A_CAMERA].includes(route);
         for (const id of isOfACamera ? CAMERAS : ['']) {
           const may = person.may.flat().includes(route) && (!isOfACamera || person.cameras.includes(id));
           const expected: Outcome = OPEN.includes(route) || may ? 'passed' : who === 'nobody' ? 'who?' : 'no';
@@ -128,7 +131,7 @@ async function attempt(at: AccessPlace, route: string, id: string, headers: Head
     return answer === 'open' ? 'passed' : outcomeOf(answer);
   }
   const span = { camera_id: id, start: 1, end: 2 };
-  const body = pattern.endsWith('/exports') ? span : pattern.endsWith('/clips') ? { camera_id: id, at: 1, pre_s: 1, post_s: 1 } : method === 'PUT' || (method === 'POST' && !pattern.endsWith('whep')) || pattern.endsWith('/users/:name') && method === 'PATCH' ? {} : undefined;
+  const body = pattern.endsWith('/exports') ? span : pattern.endsWith('/clips') ? { camera_id: id, at: 1, pre_s: 1, post_s: 1 } : method === 'PUT' || (method === 'POST' && !pattern.endsWith('whep')) || method === 'PATCH' && !pattern.includes('whep') ? {} : undefined;
   // A wrong sign-in is no question of permission: an empty one is answered with 400.
   const { status } = await at.ask(method, path, headers, body);
   return outcomeOf(status);

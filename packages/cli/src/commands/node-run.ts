@@ -4,11 +4,11 @@ import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, Ruth
 import { claimSocketPath, type Logger, sweepEventStore, sweepOrphanRings } from '@ruth/transport';
 import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
-import type { SettingsSource } from '../settings/resolve-settings.ts';
-import { settingsText } from '../settings/settings-text.ts';
+import { settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
 import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { ModelFolders } from '../supervisor/model-folders.ts';
+import { NodeCameras } from '../supervisor/node-cameras.ts';
 import { NodeModels } from '../supervisor/node-models.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -23,8 +23,8 @@ export interface ServedPage {
 
 export interface NodeRun {
   readonly settings: Settings;
-  /** Where the settings come from, where the node shall follow it: a process that is started again gets the cameras that are there by then. */
-  readonly source?: SettingsSource;
+  /** Where the settings come from: a process that is started again gets the cameras that are there by then, and what is changed is kept there. */
+  readonly source: SettingsSource;
   readonly logger: Logger;
   readonly forward: (name: string, line: string) => void;
   readonly signal: AbortSignal;
@@ -38,7 +38,7 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
   const settings = await withFixedPort(run.settings);
   await refuseTakenSockets(settings);
   try {
-    const stdin = run.source ? followingFile(settings, run.source, logger) : settingsText(settings);
+    const stdin = followingFile(settings, run.source, logger);
     const processes = new Map(nodeProcesses(settings, stdin).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
     await using _control = await serveControl(run, settings, supervisor, stdin);
     const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
@@ -58,8 +58,8 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
 /** The control API and the folders of models, until it is disposed of. */
 async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
   const { modelsDirectory, socketDirectory } = settings;
-  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile: source?.file, logger }, settings.models);
-  const control = createControl(supervisor, models);
+  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile: settingsFileOf(source), logger }, settings.models);
+  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }));
   await listenForControl(control, socketDirectory);
   const stop = new AbortController();
   const watching = new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal);

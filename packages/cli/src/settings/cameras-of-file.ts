@@ -2,21 +2,22 @@
 // were told meanwhile. Cameras, their scenes, models, subscriptions and rules follow the file; all else stays as the node began.
 import { parseSettings, type Settings } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { resolveSettings, type SettingsSource } from './resolve-settings.ts';
+import { resolveSettings, settingsFileOf, type SettingsSource } from './resolve-settings.ts';
 import { settingsText } from './settings-text.ts';
 
 /** Text for a process that starts now. A file that is wrong at the moment counts as unchanged, with a warning. */
 export function followingFile(settings: Settings, source: SettingsSource, logger: Logger): () => string {
   const began = settingsText(settings);
-  if (source.file === undefined) return () => began;
+  const file = settingsFileOf(source);
+  if (file === undefined) return () => began;
   return () => {
     try {
       const { cameras, models, subscriptions, scenes, timeZone, rules } = resolveSettings(source);
       const text = settingsText({ ...settings, cameras, models, subscriptions, scenes, timeZone, rules });
-      parseSettings(text, source.file!);
+      parseSettings(text, file);
       return text;
     } catch (cause) {
-      logger.warn({ err: cause }, `${source.file} is wrong now; the process starts with what it said before`);
+      logger.warn({ err: cause }, `${file} is wrong now; the process starts with what it said before`);
       return began;
     }
   };

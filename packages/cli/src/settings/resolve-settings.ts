@@ -1,5 +1,6 @@
 // Where a node's settings come from: `ruth.yaml`, cameras named on the command line, and RUTH_HTTP_PORT above both.
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
 import { loadSettings } from '@ruth/transport';
@@ -21,15 +22,27 @@ export interface SettingsSource {
   readonly stateDirectory?: string | undefined;
 }
 
+/** The file that holds what is changed while the node runs: the one it was started with, else one of Ruth's own; undefined where neither can be. */
+export function settingsFileOf({ file, stateDirectory }: SettingsSource): string | undefined {
+  return file ?? (stateDirectory === undefined ? undefined : join(stateDirectory, 'ruth.yaml'));
+}
+
+/** Cameras that the command brings along, which no file need name. Throws `invalid_config`. */
+export function extraCameras({ cameraUrls = [], extraCamera }: SettingsSource): CameraSettings[] {
+  return [...cameraUrls.map((url, index) => cameraFromUrl(url, index + 1)), ...(extraCamera ? [extraCamera] : [])];
+}
+
 /** Throws `invalid_config` with what is wrong, where, and what would be right. */
 export function resolveSettings(source: SettingsSource): Settings {
-  const base = source.file === undefined ? { ...parseSettings('', '(defaults)') } : loadSettings(source.file);
-  const extra: CameraSettings[] = (source.cameraUrls ?? []).map((url, index) => cameraFromUrl(url, index + 1));
-  if (source.extraCamera) extra.push(source.extraCamera);
+  const kept = settingsFileOf(source);
+  const base = source.file !== undefined || (kept !== undefined && existsSync(kept)) ? loadSettings(kept) : parseSettings('', '(defaults)');
+  const extra = extraCameras(source);
+  const isExtra = ({ id }: CameraSettings): boolean => extra.some((camera) => camera.id === id);
   const settings: Settings = {
     ...base,
     ...(source.file === undefined ? { ...builtInModels(base), dataDirectory: resolve(source.stateDirectory ?? base.dataDirectory) } : {}),
-    cameras: [...base.cameras, ...extra],
+    // Where the file names one of them too, because something about it was changed, it is where the command says.
+    cameras: [...base.cameras.filter((camera) => !isExtra(camera)), ...extra],
     http: { ...base.http, port: source.httpPort === undefined ? base.http.port : portFrom(source.httpPort) },
   };
   if (extra.length === 0) return settings;
@@ -37,12 +50,14 @@ export function resolveSettings(source: SettingsSource): Settings {
   const config = JSON.parse(settingsText({ ...settings, subscriptions: [] })) as RuthConfig;
   delete config.subscriptions;
   const added = parseSettings(JSON.stringify(config), source.file ?? '(command line)').subscriptions
-    .filter((subscription) => extra.some((camera) => camera.id === subscription.camera));
+    .filter((subscription) => extra.some((camera) => camera.id === subscription.camera) && !base.cameras.some(({ id }) => id === subscription.camera));
   return { ...settings, subscriptions: [...base.subscriptions, ...added] };
 }
 
+/** Models whose folder the file does not name lie among the built-in ones. */
 function builtInModels(base: Settings): Pick<Settings, 'modelsDirectory' | 'models'> {
-  return { modelsDirectory: BUILT_IN_MODELS_DIRECTORY, models: base.models.map((model) => ({ ...model, folder: `${BUILT_IN_MODELS_DIRECTORY}/${model.id}` })) };
+  const isNamed = ({ id, folder }: Settings['models'][number]): boolean => folder !== `${base.modelsDirectory}/${id}`;
+  return { modelsDirectory: BUILT_IN_MODELS_DIRECTORY, models: base.models.map((model) => (isNamed(model) ? model : { ...model, folder: `${BUILT_IN_MODELS_DIRECTORY}/${model.id}` })) };
 }
 
 function cameraFromUrl(url: string, number: number): CameraSettings {

@@ -1,10 +1,11 @@
 // `ruth.yaml` as a file that people wrote: a change keeps their comments, their order and the file's mode, is checked as a whole
 // before anything is written, and takes the place of the file in one step.
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { chownSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type CameraConfig, type ModelConfig, parseSettings, RuthError, type Settings, type SubscriptionConfig } from '@ruth/protocol';
-import { Document, isMap, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
+import { Document, isMap, isNode, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 
 /** It holds passwords: a new one is its owner's alone. */
 const NEW_FILE_MODE = 0o600;
@@ -50,6 +51,71 @@ export class SettingsFile {
     }
   }
 
+  /** Sets the keys that are given, and takes those away that are null. Throws `camera_not_found`. */
+  changeCamera(cameraId: string, change: CameraChange): void {
+    const node = this.#camera(cameraId);
+    for (const [key, value] of Object.entries(change)) {
+      if (value === null) deleteKey(node, key);
+      else this.#set(node, key, value);
+    }
+  }
+
+  /** What shall be at the camera; parts that are not given stay. What is the same keeps its comments. Throws `camera_not_found`. */
+  putIntent(cameraId: string, { scene, subscriptions, rules }: CameraIntentChange, unlessDeclared: readonly SubscriptionConfig[]): void {
+    const node = this.#camera(cameraId);
+    for (const key of scene === undefined ? [] : SCENE_KEYS) {
+      const value = scene![key];
+      if (isDeepStrictEqual(this.#json(node.get(key)), value)) continue;
+      if (value === undefined || (Array.isArray(value) && value.length === 0)) deleteKey(node, key);
+      else node.set(key, Array.isArray(value) ? this.#lines(value) : this.#document.createNode(value, { flow: true }));
+    }
+    if (rules !== undefined) this.#putOf(cameraId, 'rules', rules.map(({ id, ...rule }) => ({ id, camera: cameraId, ...rule })));
+    if (subscriptions !== undefined) this.#putSubscriptions(cameraId, subscriptions, unlessDeclared);
+  }
+
+  /** A line for one camera stands above a line for all: only what differs gets a line of its own, and what is not wanted is switched off. */
+  #putSubscriptions(cameraId: string, wanted: readonly CameraSubscription[], unlessDeclared: readonly SubscriptionConfig[]): void {
+    if (this.#list('subscriptions') === null) this.#document.setIn(['subscriptions'], this.#lines(unlessDeclared));
+    const zones = (this.#json(this.#camera(cameraId).get('zones')) ?? []) as readonly { readonly id: string }[];
+    const all = (this.#list('subscriptions')!.toJSON() as SubscriptionConfig[]).filter(({ camera, zone }) => camera === '*' && (zone === undefined || zones.some(({ id }) => id === zone)));
+    const forAll = new Map(all.toReversed().map(({ camera: _, ...subscription }) => [subscription.model, subscription]));
+    const whole = ({ active = true, ...subscription }: CameraSubscription): CameraSubscription => ({ active, ...subscription });
+    const own = wanted.filter((subscription) => !isDeepStrictEqual(whole(forAll.get(subscription.model) ?? { model: '', desired_fps: 1 }), whole(subscription)));
+    const off = [...forAll.values()].filter(({ model, active }) => active !== false && !wanted.some((subscription) => subscription.model === model)).map((subscription) => ({ ...subscription, active: false }));
+    this.#putOf(cameraId, 'subscriptions', [...own.map(({ active, ...subscription }) => ({ camera: cameraId, ...subscription, ...(active === false ? { active } : {}) })), ...off.map((subscription) => ({ camera: cameraId, ...subscription }))]);
+  }
+
+  /** Puts these in place of those that name the camera. */
+  #putOf(cameraId: string, key: 'subscriptions' | 'rules', wanted: readonly object[]): void {
+    if (this.#list(key) === null) this.#document.setIn([key], this.#document.createNode([]));
+    const list = this.#list(key)!;
+    const isOwn = (item: unknown): boolean => isMap(item) && item.get('camera') === cameraId;
+    const own = list.items.filter(isOwn);
+    const nodes = wanted.map((value) => own.find((item) => isDeepStrictEqual(this.#json(item), value)) ?? this.#document.createNode(value, { flow: true }));
+    const at = list.items.findIndex(isOwn);
+    const others = list.items.filter((item) => !isOwn(item));
+    list.items = at < 0 ? [...others, ...nodes] : [...others.slice(0, at), ...nodes, ...others.slice(at)];
+    list.flow = false;
+    // An empty list of subscriptions says that nobody looks; an empty list of rules says nothing.
+    if (key === 'rules' && list.items.length === 0) this.#document.deleteIn([key]);
+  }
+
+  /** Each on a line of its own. */
+  #lines(values: readonly unknown[]): YAMLSeq {
+    const list = this.#document.createNode<unknown[]>([]) as YAMLSeq;
+    list.items = values.map((value) => this.#document.createNode(value, { flow: true }));
+    return list;
+  }
+
+  #json(node: unknown): unknown { return isNode(node) ? node.toJS(this.#document) as unknown : node; }
+
+  /** Throws `camera_not_found`. */
+  #camera(cameraId: string): YAMLMap {
+    const index = this.#indexOf(cameraId);
+    if (index < 0) throw new RuthError('camera_not_found', `${this.path} has no camera ${cameraId}`);
+    return this.#cameras()!.items[index] as YAMLMap;
+  }
+
   /** Removes the camera and the subscriptions and rules that name it; returns how many those were. Throws `camera_not_found`. */
   removeCamera(cameraId: string): { subscriptions: number; rules: number } {
     const index = this.#indexOf(cameraId);
@@ -65,6 +131,16 @@ export class SettingsFile {
     const removed = list.items.length - kept.length;
     list.items = kept;
     return removed;
+  }
+
+  /** Ids of the rules that name this camera, and not all. */
+  ownRuleIds(cameraId: string): Set<string> {
+    return new Set(this.#list('rules')?.items.flatMap((item) => (isMap(item) && item.get('camera') === cameraId ? [String(item.get('id'))] : [])) ?? []);
+  }
+
+  /** What a file that declares no subscriptions means, of these of one camera. */
+  defaultSubscriptions(ofCamera: readonly SubscriptionConfig[]): SubscriptionConfig[] {
+    return DEFAULT_SUBSCRIPTIONS.filter(({ model }) => ofCamera.some((subscription) => subscription.model === model));
   }
 
   /** Ids of the models that stand in the file, the switched-off ones too; null where it names none, which means the built-in ones. */
@@ -167,6 +243,7 @@ function replaceFile(path: string, text: string, exists: boolean): void {
   const target = exists ? realpathSync(path) : path;
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
   try {
+    if (!exists) mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     const before = exists ? statSync(target) : null;
     const file = openSync(temporary, 'wx', before === null ? NEW_FILE_MODE : before.mode & 0o777);
     try {

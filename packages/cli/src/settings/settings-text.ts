@@ -1,5 +1,5 @@
 // Settings as a `ruth.yaml` text again (JSON, which YAML contains): what a supervisor hands to a process.
-import type { CameraConfig, CameraSettings, LiveConfig, LiveSettings, Retention, RuthConfig, Settings } from '@ruth/protocol';
+import type { CameraConfig, CameraSettings, CameraSubscriptions, LiveConfig, LiveSettings, Retention, RuthConfig, Settings } from '@ruth/protocol';
 
 const BYTES_PER_GB = 1e9;
 
@@ -34,6 +34,15 @@ export function cameraConfig(camera: CameraSettings): CameraConfig {
     recording: { active: camera.recording.active, ...retentionConfig(camera.recording) },
     ...(onvif === null ? {} : { onvif: { url: onvif.url, ...(onvif.user === null ? {} : { user: onvif.user }), ...(onvif.password === null ? {} : { password: onvif.password }) } }),
   };
+}
+
+/** What kernel and core are told of a camera. */
+export function cameraForNode(settings: Settings, id: string): [kernel: CameraConfig, core: Required<CameraSubscriptions>] {
+  const own = <T extends { readonly camera: string }>(all: readonly T[]): T[] => all.filter(({ camera }) => camera === id);
+  return [
+    cameraConfig(settings.cameras.find((camera) => camera.id === id)!),
+    { subscriptions: own(settings.subscriptions), scene: settings.scenes[id] ?? {}, rules: own(settings.rules).map(({ camera: _, ...rule }) => rule) },
+  ];
 }
 
 function retentionConfig({ maxAgeDays, maxBytes }: Retention): { max_age_days?: number; max_size_gb?: number } {

@@ -1,24 +1,40 @@
-// The supervisor's control API, on its Unix socket: what runs and how it is, and the models of the node, which can be changed.
+// The supervisor's control API, on its Unix socket: what runs and how it is, and the cameras and models of the node, which can be changed.
 import { chmodSync } from 'node:fs';
-import { AddModelRequest, assertId, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth } from '@ruth/protocol';
+import {
+  AddModelRequest, assertId, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ProbeReport, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth,
+} from '@ruth/protocol';
 import { claimSocketPath } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
+import { childJob } from './child-job.ts';
+import { entryOf } from './definitions.ts';
+import type { NodeCameras } from './node-cameras.ts';
 import type { NodeModels } from './node-models.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const addRequest = validator(AddModelRequest);
 const replaceRequest = validator(ReplaceModelRequest);
-const MOST_BODY_BYTES = 64 * 1024;
+const cameraConfig = validator(CameraConfig);
+const cameraChange = validator(CameraChange);
+const intentChange = validator(CameraIntentChange);
+const cameraProbe = validator(CameraProbe);
+const cameraSearch = validator(CameraSearch);
+const probeReport = validator(ProbeReport);
+const discoveredDevice = validator(DiscoveredDevice);
+const MOST_BODY_BYTES = 512 * 1024;
+/** Opening may try three ways, of up to ten seconds each. */
+const OPEN_LIMIT_MS = 45_000;
+/** Devices are asked eight at a time, some of them in vain. */
+const ASK_LIMIT_MS = 120_000;
 
 /** The API, not yet listening. */
-export function createControl(supervisor: Supervisor, models: NodeModels): FastifyInstance {
+export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras): FastifyInstance {
   const app = fastify({ forceCloseConnections: true, bodyLimit: MOST_BODY_BYTES });
   const startedAtMs = performance.now();
   app.setErrorHandler((cause, _request, reply) => {
     const status = (cause as { statusCode?: number }).statusCode;
     const error = RuthError.from(cause, status !== undefined && status < 500 ? 'bad_request' : 'internal');
-    return reply.status(error.httpStatus).send({ error: error.message, error_code: error.code, advice: error.advice } satisfies ErrorBody);
+    return reply.status(error.httpStatus).send({ error: error.message, error_code: error.code, advice: error.advice, ...(error.problems.length === 0 ? {} : { problems: [...error.problems] }) } satisfies ErrorBody);
   });
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is no ${request.method} ${request.url}`); });
   const idOf = (request: { params: unknown }): string => assertId((request.params as { id: string }).id, 'model');
@@ -45,7 +61,32 @@ export function createControl(supervisor: Supervisor, models: NodeModels): Fasti
     await models.remove(idOf(request));
     return reply.code(204).send();
   });
+  addCameras(app, cameras);
   return app;
+}
+
+function addCameras(app: FastifyInstance, cameras: NodeCameras): void {
+  const idOf = (request: { params: unknown }): string => assertId((request.params as { id: string }).id, 'camera');
+  app.get('/v1/cameras', () => cameras.list());
+  app.get('/v1/cameras/:id', (request) => cameras.get(idOf(request)));
+  app.post('/v1/cameras', async (request, reply) => reply.code(201).send(await cameras.add(cameraConfig.parse(request.body))));
+  app.patch('/v1/cameras/:id', (request) => cameras.change(idOf(request), cameraChange.parse(request.body) as CameraChange));
+  app.patch('/v1/cameras/:id/intent', (request) => cameras.changeIntent(idOf(request), intentChange.parse(request.body)));
+  app.delete('/v1/cameras/:id', async (request, reply) => {
+    await cameras.remove(idOf(request));
+    return reply.code(204).send();
+  });
+  // Found out by processes of their own: cameras answer anything.
+  app.post('/v1/probe', async (request) => {
+    const task = cameras.probeTask(cameraProbe.parse(request.body));
+    return probeReport.parse(await childJob(entryOf('@ruth/kernel', 'probe/probe-main.ts'), task, 'report', OPEN_LIMIT_MS + 3000 * task.seconds), 'internal');
+  });
+  app.post('/v1/discover', async (request) => {
+    const task = cameras.searchTask(cameraSearch.parse(request.body));
+    const devices = await childJob(entryOf('@ruth/kernel', 'onvif/discover-main.ts'), task, 'devices', task.timeout_ms + ASK_LIMIT_MS);
+    if (!Array.isArray(devices)) throw new RuthError('internal', 'the search answered no list');
+    return devices.map((device) => discoveredDevice.parse(device, 'internal'));
+  });
 }
 
 /** Listens for the owner of the node alone. Throws `socket_in_use`. */

@@ -44,6 +44,8 @@ export function guardRoutes(app: FastifyInstance, { identify, audit, kernel }: R
     if (!identity) throw new RuthError('unauthorized', 'who are you?');
     if (identity.sessionHash !== null && !SAFE_METHODS.includes(request.method)) assertOwnPage(request);
     if (rule.needs !== 'known') assertMay(identity, rule.needs);
+    // Before anything is said of what else the request holds.
+    if (rule.camera === 'id') assertMaySee(identity, assertId((request.params as { id?: string }).id, 'camera'));
   });
   app.addHook('preHandler', async (request) => {
     const rule = ruleFor(request);

@@ -49,6 +49,11 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/exports': { needs: 'operate', camera: 'body', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', did: 'exported' },
   'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export' },
   'GET /api/v1/exports/:id/file': { needs: 'operate', camera: 'export', did: 'downloaded an export' },
+  // The cameras of the node, what is looked for at them. Settings tell no credentials; a probe tells what a URL answers, so it is for whoever may name one.
+  'GET /api/v1/camera-settings': { needs: 'view', camera: 'each' }, 'GET /api/v1/cameras/:id/settings': { needs: 'view', camera: 'id' },
+  'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id' },
+  'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id' },
+  'POST /api/v1/cameras/probe': { needs: 'administer', did: 'probed a camera' }, 'POST /api/v1/cameras/discover': { needs: 'administer', did: 'searched for cameras' },
   // People and tokens. A token of one's own needs no more than to be signed in with a password.
   'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
   'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },

@@ -1,10 +1,10 @@
 // `ruth camera add` and `ruth camera remove`: ruth.yaml is the intent and is changed first; a node that runs is told at once.
-import { type CameraConfig, RuthError, type Settings } from '@ruth/protocol';
+import { type CameraConfig, RuthError } from '@ruth/protocol';
 import type { Command } from 'commander';
 import { SettingsFile } from '../../settings/settings-file.ts';
-import { cameraConfig } from '../../settings/settings-text.ts';
+import { cameraForNode } from '../../settings/settings-text.ts';
 import { oneShot } from './one-shot.ts';
-import { RunningNode } from './running-node.ts';
+import { RunningNode } from '../../supervisor/running-node.ts';
 import { secretInput } from './secret-input.ts';
 
 interface AddOptions { config: string; name?: string; detectUrl?: string; transport?: 'tcp' | 'udp'; audio: boolean; record: boolean; onvif?: string; replace: boolean }
@@ -26,8 +26,7 @@ export function addChangeCommands(camera: Command): void {
       file.putCamera(configOf(id, await secretInput(url, 'Camera URL'), options));
       const settings = file.write();
       console.log(`${options.config}: camera ${id} is ${options.replace ? 'set' : 'added'}`);
-      const { node, config, subscriptions } = forNode(settings, id);
-      await tell(() => node.putCamera(config, subscriptions), `the running node takes ${id} now`);
+      await tell(() => new RunningNode(settings).putCamera(...cameraForNode(settings, id)), `the running node takes ${id} now`);
     }));
 
   camera.command('remove <id>')
@@ -48,13 +47,6 @@ function configOf(id: string, url: string, options: AddOptions): CameraConfig {
     id, ...(name === undefined ? {} : { name }), url, ...(detectUrl === undefined ? {} : { detect_url: detectUrl }),
     ...(transport === undefined ? {} : { transport }), ...(audio ? {} : { audio: false }), ...(record ? {} : { recording: { active: false } }),
     ...(onvif === undefined ? {} : { onvif: { url: onvif } }),
-  };
-}
-
-function forNode(settings: Settings, id: string): { node: RunningNode; config: CameraConfig; subscriptions: Settings['subscriptions'] } {
-  return {
-    node: new RunningNode(settings), config: cameraConfig(settings.cameras.find((camera) => camera.id === id)!),
-    subscriptions: settings.subscriptions.filter((subscription) => subscription.camera === id),
   };
 }
 

@@ -2,7 +2,7 @@
 import { DiscoveredDevice, type DiscoverRequest, RuthError, validator } from '@ruth/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { entryOf } from '../../supervisor/definitions.ts';
-import { childJob } from './child-job.ts';
+import { childJob } from '../../supervisor/child-job.ts';
 import { oneShot } from './one-shot.ts';
 import { secretInput } from './secret-input.ts';
 import { number, size, table } from './table.ts';

@@ -3,7 +3,7 @@ import { type CameraStatus, redactUrls, RuthError } from '@ruth/protocol';
 import type { Command } from 'commander';
 import { SettingsFile } from '../../settings/settings-file.ts';
 import { oneShot } from './one-shot.ts';
-import { RunningNode } from './running-node.ts';
+import { RunningNode } from '../../supervisor/running-node.ts';
 import { bitrate, number, size, table } from './table.ts';
 
 export function addListCommand(camera: Command): void {

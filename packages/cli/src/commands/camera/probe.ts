@@ -3,7 +3,7 @@ import { cameraUrlProblem, isId, ProbeReport, type ProbeRequest, RuthError, vali
 import { type Command, InvalidArgumentError } from 'commander';
 import { SettingsFile } from '../../settings/settings-file.ts';
 import { entryOf } from '../../supervisor/definitions.ts';
-import { childJob } from './child-job.ts';
+import { childJob } from '../../supervisor/child-job.ts';
 import { oneShot } from './one-shot.ts';
 import { secretInput } from './secret-input.ts';
 import { bitrate, number, size } from './table.ts';

@@ -5,7 +5,7 @@ import { BUILT_IN_DETECTOR, BUILT_IN_POSE, RuthError, SupervisedModel, superviso
 import { loadSettings } from '@ruth/transport';
 import { SettingsFile } from '../../settings/settings-file.ts';
 import { resolveSettings } from '../../settings/resolve-settings.ts';
-import { ask } from '../camera/running-node.ts';
+import { ask } from '../../supervisor/running-node.ts';
 
 const supervisedModel = validator(SupervisedModel);
 /** A successor may take two minutes to be ready. */

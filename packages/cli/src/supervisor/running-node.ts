@@ -1,7 +1,7 @@
 // Kernel and core of a node that may be running, asked over their Unix sockets. Every wait is limited.
 import { request } from 'node:http';
 import {
-  CameraStatus, coreSocketPath, ERRORS, ErrorBody, kernelSocketPath, RuthError, validator, type CameraConfig, type ErrorCode, type Settings, type SubscriptionConfig,
+  CameraStatus, coreSocketPath, ERRORS, ErrorBody, kernelSocketPath, RuthError, validator, type CameraConfig, type CameraSubscriptions, type ErrorCode, type Settings,
 } from '@ruth/protocol';
 
 /** A camera that hangs is killed after two seconds. */
@@ -26,9 +26,14 @@ export class RunningNode {
   }
 
   /** Throws `unreachable` where no kernel runs, else what kernel or core answered. A core that is away learns it from the file when it starts. */
-  async putCamera(camera: CameraConfig, subscriptions: readonly SubscriptionConfig[]): Promise<void> {
+  async putCamera(camera: CameraConfig, ofCore: CameraSubscriptions): Promise<void> {
     await ask(this.#kernel, 'PUT', `/v1/cameras/${camera.id}`, camera);
-    await ifThere(ask(this.#core, 'PUT', `/v1/cameras/${camera.id}`, { subscriptions }));
+    await this.putIntent(camera.id, ofCore);
+  }
+
+  /** Which models look at the camera, and what its picture means. */
+  async putIntent(id: string, ofCore: CameraSubscriptions): Promise<void> {
+    await ifThere(ask(this.#core, 'PUT', `/v1/cameras/${id}`, ofCore));
   }
 
   /** Throws `unreachable` where no kernel runs. What is not there is removed already. */

@@ -1,0 +1,181 @@
+// The cameras of a running node, and what shall be at each: changed in ruth.yaml first, which is checked as a whole, then told to
+// kernel and core. One that is away learns it from the file when it starts. Changes come one after another.
+import { existsSync } from 'node:fs';
+import {
+  cameraUrlProblem, redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
+} from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { extraCameras, resolveSettings, settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
+import { SettingsFile } from '../settings/settings-file.ts';
+import { cameraConfig, cameraForNode } from '../settings/settings-text.ts';
+import { RunningNode } from './running-node.ts';
+
+export interface NodeCamerasOptions {
+  readonly source: SettingsSource;
+  readonly socketDirectory: string;
+  readonly logger: Logger;
+}
+
+const PROBE_S = 5;
+const SEARCH_S = 3;
+
+export class NodeCameras {
+  readonly #options: NodeCamerasOptions;
+  readonly #node: RunningNode;
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NodeCamerasOptions) {
+    this.#options = options;
+    this.#node = new RunningNode(options);
+  }
+
+  /** Throws `invalid_config` where the file is wrong at the moment. */
+  list(): NodeCamera[] {
+    const settings = this.#settings();
+    return settings.cameras.map(({ id }) => this.#describe(settings, id));
+  }
+
+  /** Throws `camera_not_found`. */
+  get(id: string): NodeCamera { return this.#describe(this.#settings(), id); }
+
+  /** Throws `conflict` where there is one of that id, `bad_request`, `invalid_config`. */
+  add(config: CameraConfig): Promise<NodeCamera> {
+    return this.#change(async () => {
+      assertUrls(config);
+      if (this.#settings().cameras.some(({ id }) => id === config.id)) throw new RuthError('conflict', `there is a camera ${config.id} already; choose another id`);
+      this.#write((file) => file.putCamera(config));
+      return this.#tell(config.id, (settings) => this.#node.putCamera(...cameraForNode(settings, config.id)));
+    });
+  }
+
+  /** Throws `camera_not_found`, `bad_request`, `invalid_state` for one that the file does not name. */
+  change(id: string, change: CameraChange): Promise<NodeCamera> {
+    return this.#change(async () => {
+      assertUrls(change);
+      this.#assertManaged(id);
+      this.#write((file) => file.changeCamera(id, change));
+      return this.#tell(id, (settings) => this.#node.putCamera(...cameraForNode(settings, id)));
+    });
+  }
+
+  /** What it recorded stays. Throws `camera_not_found`, `invalid_state` for one that the file does not name. */
+  remove(id: string): Promise<void> {
+    return this.#change(async () => {
+      this.#assertManaged(id);
+      this.#write((file) => { file.removeCamera(id); });
+      await this.#ifThere(() => this.#node.removeCamera(id));
+    });
+  }
+
+  /** Which models look at the camera, its scene, its rules. Throws `camera_not_found`, `invalid_config` naming the place. */
+  changeIntent(id: string, change: CameraIntentChange): Promise<NodeCamera> {
+    return this.#change(async () => {
+      const settings = this.#settings();
+      const camera = cameraOf(settings, id);
+      const ofAll = settings.subscriptions.filter((subscription) => subscription.camera === id);
+      this.#write((file) => {
+        // A camera that a command brought along is named in the file from now on, for what was said of it; its address stays the command's.
+        if (!file.has(id)) file.putCamera(cameraConfig(camera));
+        file.putIntent(id, change, file.defaultSubscriptions(ofAll));
+      });
+      return this.#tell(id, (changed) => this.#node.putIntent(id, cameraForNode(changed, id)[1]));
+    });
+  }
+
+  /** What a process that probes is to be told. Throws `bad_request`, `camera_not_found`. */
+  probeTask({ url, camera_id: id, transport, seconds = PROBE_S }: CameraProbe): ProbeRequest {
+    if ((url === undefined) === (id === undefined)) throw new RuthError('bad_request', 'give either url or camera_id');
+    if (url !== undefined) {
+      assertUrls({ url });
+      return { url, transport: transport ?? null, detect_stream: false, seconds };
+    }
+    const camera = cameraOf(this.#settings(), id!);
+    return { url: camera.url, transport: transport ?? camera.transport, detect_stream: camera.detectUrl !== null, seconds };
+  }
+
+  /** What a process that searches is to be told. Throws `bad_request`. */
+  searchTask({ timeout_s: timeoutS = SEARCH_S, user, password }: CameraSearch): DiscoverRequest {
+    if (user === undefined && password !== undefined) throw new RuthError('bad_request', 'a password without a user');
+    return { timeout_ms: Math.round(timeoutS * 1000), interface: null, credentials: user === undefined ? null : { user, password: password ?? '' } };
+  }
+
+  #settings(): Settings { return resolveSettings(this.#options.source); }
+
+  #describe(settings: Settings, id: string): NodeCamera {
+    const camera = cameraOf(settings, id);
+    const config = cameraConfig(camera);
+    const { subscriptions, scene, rules } = cameraForNode(settings, id)[1];
+    const file = this.#file();
+    const own = file?.ownRuleIds(id) ?? new Set();
+    return {
+      config: {
+        ...config, url: redactUrls(config.url), ...(config.detect_url === undefined ? {} : { detect_url: redactUrls(config.detect_url) }),
+        ...(config.onvif === undefined ? {} : { onvif: { url: config.onvif.url, ...(config.onvif.user === undefined ? {} : { user: config.onvif.user }) } }),
+      },
+      has_credentials: redactUrls(config.url) !== config.url, managed: this.#isManaged(id),
+      subscriptions: subscriptions.map(({ camera: _, ...subscription }) => subscription), scene, rules: rules.filter((rule) => own.has(rule.id)), shared_rules: rules.filter((rule) => !own.has(rule.id)),
+    };
+  }
+
+  /** Null where there is none yet. */
+  #file(): SettingsFile | null {
+    const path = settingsFileOf(this.#options.source);
+    return path === undefined || !existsSync(path) ? null : SettingsFile.read(path);
+  }
+
+  #isManaged(id: string): boolean {
+    return !extraCameras(this.#options.source).some((camera) => camera.id === id) && (this.#file()?.has(id) ?? false);
+  }
+
+  #assertManaged(id: string): void {
+    cameraOf(this.#settings(), id);
+    if (!this.#isManaged(id)) throw new RuthError('invalid_state', `${id} was brought along by the command that started this node, and is as that says; its zones, rules and models can be changed`);
+  }
+
+  #write(change: (file: SettingsFile) => void): void {
+    const path = settingsFileOf(this.#options.source);
+    if (path === undefined) throw new RuthError('invalid_state', 'this node has no settings file to keep a change in');
+    const file = SettingsFile.read(path);
+    change(file);
+    file.write();
+  }
+
+  /** The file has it; what runs is told. */
+  async #tell(id: string, tell: (settings: Settings) => Promise<void>): Promise<NodeCamera> {
+    const settings = this.#settings();
+    await this.#ifThere(() => tell(settings));
+    return this.#describe(settings, id);
+  }
+
+  async #ifThere(tell: () => Promise<void>): Promise<void> {
+    try {
+      await tell();
+    } catch (cause) {
+      const error = RuthError.from(cause);
+      if (error.code !== 'unreachable' && error.code !== 'shutting_down') throw new RuthError(error.code, `it stands in the settings file, but what runs refused it: ${error.message}`, { cause });
+      this.#options.logger.warn(`${error.message}: it learns the change from the file when it starts`);
+    }
+  }
+
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#changes.then(change);
+    this.#changes = changed.catch(() => undefined);
+    return changed;
+  }
+}
+
+function cameraOf(settings: Settings, id: string): Settings['cameras'][number] {
+  const camera = settings.cameras.find((one) => one.id === id);
+  if (!camera) throw new RuthError('camera_not_found', `there is no camera ${id}`);
+  return camera;
+}
+
+/** Throws `bad_request`. A URL that was shown without its credentials is not taken for one. */
+function assertUrls(urls: { readonly url?: string; readonly detect_url?: string | null }): void {
+  for (const key of ['url', 'detect_url'] as const) {
+    const url = urls[key];
+    if (url === undefined || url === null) continue;
+    const message = url.includes('//***@') ? 'is as it is shown, without user and password; give it whole, or leave it out to keep it' : cameraUrlProblem(url);
+    if (message !== null) throw new RuthError('bad_request', `${key} ${message}`, { problems: [{ pointer: `/${key}`, message }] });
+  }
+}

@@ -1,0 +1,49 @@
+// Contract 4, the cameras of a node as ruth.yaml has them, read and changed while it runs: by the supervisor, which keeps the file
+// (GET|POST /v1/cameras, GET|PATCH|DELETE /v1/cameras/:id, PATCH /v1/cameras/:id/intent), and through the server.
+import Type, { type Static } from 'typebox';
+import { CameraConfig } from './config.ts';
+import { ID_PATTERN } from './ids.ts';
+import { CameraIntent } from './intent.ts';
+import { CameraRule } from './rules.ts';
+import { SceneConfig } from './scene.ts';
+import { CameraSubscription } from './subscriptions.ts';
+
+const strict = { additionalProperties: false } as const;
+const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+
+const { id: _, url, ...optional } = CameraConfig.properties;
+
+/** What is given is set, null takes a key away, the rest stays. A URL is given whole, with its credentials: those that are there are never told. */
+export const CameraChange = Type.Object({
+  url: Type.Optional(url), ...Object.fromEntries(Object.entries(optional).map(([key, schema]) => [key, Type.Optional(Nullable(schema as Type.TSchema))])),
+}, { ...strict, minProperties: 1, description: 'A change of a camera' });
+export type CameraChange = Partial<Pick<CameraConfig, 'url'>> & { [K in keyof Omit<CameraConfig, 'id' | 'url'>]?: CameraConfig[K] | null };
+
+/** What shall be at a camera: what is given takes the place of what is there, the rest stays. */
+export const CameraIntentChange = Type.Partial(CameraIntent, { ...strict, minProperties: 1, description: 'What shall be at a camera from now on' });
+export type CameraIntentChange = Partial<CameraIntent>;
+
+/** `managed`: it stands in the file. Else the command that started the node brought it along, and it lasts as long as that. */
+export const NodeCamera = Type.Object({
+  config: Type.Object({ ...CameraConfig.properties }, { ...strict, description: 'Its settings; URLs without credentials, no password' }),
+  has_credentials: Type.Boolean({ description: 'Its URL has a user or a password' }),
+  managed: Type.Boolean(),
+  subscriptions: Type.Array(CameraSubscription), scene: SceneConfig,
+  rules: Type.Array(CameraRule, { description: 'Of this camera alone' }),
+  shared_rules: Type.Array(CameraRule, { description: 'Of every camera that has what they name: they stand in ruth.yaml under "*", and are changed there' }),
+});
+export type NodeCamera = Static<typeof NodeCamera>;
+
+/** What is looked at before a camera is added: a URL, or a camera that is there. */
+export const CameraProbe = Type.Object({
+  url: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })), camera_id: Type.Optional(Type.String({ pattern: ID_PATTERN })),
+  transport: Type.Optional(Type.Enum(['tcp', 'udp'])), seconds: Type.Optional(Type.Number({ minimum: 1, maximum: 30, description: '5 unless told; longer where keyframes are rare' })),
+}, { ...strict, description: 'url or camera_id' });
+export type CameraProbe = Static<typeof CameraProbe>;
+
+/** Looks for ONVIF cameras; with user and password each is asked for its streams. */
+export const CameraSearch = Type.Object({
+  timeout_s: Type.Optional(Type.Number({ minimum: 0.1, maximum: 30, description: 'How long to wait for answers; 3 unless told' })),
+  user: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })), password: Type.Optional(Type.String({ maxLength: 128 })),
+}, strict);
+export type CameraSearch = Static<typeof CameraSearch>;
