@@ -1,7 +1,7 @@
 // What a recorded camera costs: CPU time of everything the kernel runs for it (its ingest process, the kernel itself, mediasoup's
 // worker) while it records 1080p25 as it comes, without decoding, over FFmpeg's `-c copy -f segment` of the same clip. Both run
-// side by side in the same seconds, each from a camera of its own: first with nobody watching, then (`watched_...`) with the
-// WebRTC producer at work for one viewer, a real browser.
+// side by side in the same seconds, each from a camera of its own: first with nobody watching (a producer is made when somebody
+// does), then (`watched_...`) with the WebRTC producer at work for one viewer, a real browser.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';

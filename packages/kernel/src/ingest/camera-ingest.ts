@@ -65,6 +65,7 @@ export class CameraIngest {
   want({ fps, fmp4, rtp, units, record }: Wants): void {
     this.#decoder.setDemand(fps);
     this.#detect?.setWanted(fps > 0);
+    this.#main.setPrompt(fmp4 || units || rtp !== null || (this.#detect === null && fps > 0));
     this.#live.setWanted(fmp4);
     this.#rtp.setTarget(rtp);
     this.#units.setWanted(units);

@@ -58,6 +58,8 @@ export interface PacketSource extends AsyncDisposable {
    * `camera_unreachable`, `camera_protocol`, or `cancelled`.
    */
   run(take: (packet: SourcePacket) => Promise<void> | null, takeAudio: (audio: SourceAudio) => void): Promise<never>;
+  /** Whether packets are handed out as they come, as at first, or a little later and several at a time, which costs less. Not every source can. */
+  setPrompt?(prompt: boolean): void;
 }
 
 export interface SourceOptions {

@@ -49,6 +49,10 @@ export class StreamIngest {
   #highestSubLayer = 0;
   #source: PacketSource | null = null;
   #audio: AudioTrack | null = null;
+  /** Somebody waits for each picture. */
+  #prompt = true;
+  /** Of this connection. */
+  #keyframes = 0;
   /** Of the connections before this one. */
   #lostBefore = 0;
 
@@ -68,6 +72,12 @@ export class StreamIngest {
   get packetsLost(): number { return this.#lostBefore + (this.#source?.lost ?? 0); }
   /** As the camera sends it. */
   get audioCodec(): string | null { return this.#audio?.sourceCodec ?? null; }
+
+  /** False while a tenth of a second does not matter: an idle camera then wakes its process a third as often. */
+  setPrompt(prompt: boolean): void {
+    this.#prompt = prompt;
+    this.#setPace();
+  }
 
   /** Returns when the signal is aborted and the connection is closed. */
   async run(signal: AbortSignal): Promise<void> {
@@ -90,6 +100,7 @@ export class StreamIngest {
   async #runOnce(signal: AbortSignal): Promise<void> {
     await using source = await this.#open(signal);
     this.#source = source;
+    this.#keyframes = 0;
     this.#clock.restart();
     this.#arrivals.clear();
     this.#options.rates.clear();
@@ -157,11 +168,16 @@ export class StreamIngest {
       return null;
     }
     this.counters.keyframes++;
+    this.#keyframes++;
+    this.#setPace();
     const learning = this.#learnFormat(source, packet);
     if (learning) return learning.then(() => this.#handOn(media));
     this.#handOn(media);
     return null;
   }
+
+  /** How the stream comes is learnt from its first pictures, as they come. */
+  #setPace(): void { this.#source?.setPrompt?.(this.#prompt || this.#keyframes < 2); }
 
   #handOn(media: MediaPacket): void {
     // Before the first keyframe nobody can begin.

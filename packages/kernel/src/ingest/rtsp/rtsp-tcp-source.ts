@@ -120,6 +120,8 @@ export class RtspTcpSource implements PacketSource {
     }
   }
 
+  setPrompt(prompt: boolean): void { this.#connection.setPrompt(prompt); }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#keepAlive);
     this.#connection.post('TEARDOWN', withoutCredentials(this.#options.url), { Session: this.#session });
