@@ -1,15 +1,18 @@
 // A model container, in the confinement that main.ts made.
 import { once } from 'node:events';
-import { RuthError } from '@ruth/protocol';
-import { DRAIN_LIMIT_MS, refusePrograms, runProcess } from '@ruth/transport';
+import { readFileSync } from 'node:fs';
+import { refusePrograms } from '@ruth/transport/confine';
+import { DRAIN_LIMIT_MS, runProcess, type ProcessContext } from '@ruth/transport/process';
 import { loadModel } from './model/load-model.ts';
+import type { ConfinedSettings } from './service/container-settings.ts';
 import { serveModel } from './service/serve-model.ts';
 
-await runProcess('container', async (context) => {
-  const { signal, drain, takeOver, settings: { socketDirectory, ringDirectory } } = context;
-  const [folder, ...more] = context.positionals;
-  if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
-  const model = await loadModel(folder);
+if (import.meta.main) await runProcess('container', serve, () => JSON.parse(readFileSync(0, 'utf8')) as ConfinedSettings);
+
+async function serve(context: ProcessContext<ConfinedSettings>): Promise<void> {
+  const { signal, drain, takeOver, settings: { socketDirectory, ringDirectory, unconfined } } = context;
+  if (unconfined.length > 0) context.logger.warn({ unconfined }, 'this machine cannot take all from the container that it does not need');
+  const model = await loadModel(context.positionals[0]!);
   refusePrograms();
   const logger = context.logger.child({ model_id: model.manifest.model_id });
   const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver, recycle: (reason) => context.recycle(reason) });
@@ -21,4 +24,4 @@ await runProcess('container', async (context) => {
   }
   // An inference that hangs can neither be interrupted nor outlive a normal exit, which waits for it.
   if (!await container.close()) process.kill(process.pid, 'SIGKILL');
-});
+}

@@ -1,42 +1,42 @@
 // Entry of a model container: `node main.ts [-c ruth.yaml] [--take-over] models/<id>`. It gives up what a container does not need, then starts
-// anew in its own place as container-main.ts, which knows of the settings only what it needs.
+// anew in its own place as container-main.ts, which knows of the settings only what it needs. It loads little, so that this costs little.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { modelSocketPath, RuthError } from '@ruth/protocol';
-import { claimSocketPath, createLogger, loadSettings, replaceStandardInput, runProcess, startConfined } from '@ruth/transport';
-import { confinementOf, manifestOf, settingsForContainer } from './service/confinement.ts';
+import { DEFAULT_SOCKET_DIRECTORY, modelSocketPath, RuthError } from '@ruth/protocol/base';
+import { startConfined } from '@ruth/transport/confine';
+import { claimSocketPath } from '@ruth/transport/ipc';
+import { compileAhead } from './service/compile-ahead.ts';
+import { confinementOf, manifestOf } from './service/confinement.ts';
+import { handedSettings, type ContainerSettings } from './service/container-settings.ts';
 
-const entry = new URL('container-main.ts', import.meta.url).pathname;
-const { values, positionals } = parseArgs({ strict: false, allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean' } } });
-const given = values.config === '-' ? readFileSync(0, 'utf8') : null;
-if (given !== null) replaceStandardInput(given);
-const settings = settingsOf(values.config);
-const [folder] = positionals;
-if (settings === null || folder === undefined) {
+if (import.meta.main) {
+  const cause = await start().catch((thrown: unknown) => RuthError.from(thrown));
   // It says what is wrong, and ends.
-  if (given !== null) replaceStandardInput(given);
-  await import('./container-main.ts');
-} else {
+  const { runProcess } = await import('@ruth/transport/process');
+  await runProcess('container', () => Promise.reject(cause), () => ({ logLevel: 'info' as const, socketDirectory: DEFAULT_SOCKET_DIRECTORY }));
+}
+
+async function start(): Promise<never> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
+  const settings = await settingsOf(values.config);
+  const [folder, ...more] = positionals;
+  if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
+  const model = await manifestOf(folder);
   // Who owns a socket can be told from out here alone.
-  const model = manifestOf(folder);
-  const taken = model === null || values['take-over'] === true ? null : await claimSocketPath(modelSocketPath(model.model_id, settings.socketDirectory)).then(() => null, (cause: unknown) => RuthError.from(cause));
-  if (taken) {
-    if (given !== null) replaceStandardInput(given);
-    await runProcess('container', () => Promise.reject(taken));
-  }
-  startConfined(entry, ['-c', '-', ...(values['take-over'] === true ? ['--take-over'] : []), ...positionals], {
-    stdin: settingsForContainer(settings), confinement: confinementOf(folder, settings),
-    env: environmentOf(process.env),
-    tell: (unconfined) => createLogger('container', settings.logLevel).warn({ unconfined }, 'this machine cannot take all from the container that it does not need'),
+  if (model !== null && !values['take-over']) await claimSocketPath(modelSocketPath(model.model_id, settings.socketDirectory));
+  const compiled = process.env.NODE_COMPILE_CACHE;
+  if (compiled !== undefined) compileAhead(compiled);
+  return startConfined(new URL('container-main.ts', import.meta.url).pathname, ['-c', '-', ...(values['take-over'] ? ['--take-over'] : []), folder], {
+    stdin: (unconfined) => JSON.stringify({ ...settings, unconfined }), confinement: confinementOf(folder, model, settings, compiled), env: environmentOf(process.env),
   });
 }
 
-function settingsOf(file: string | boolean | undefined): ReturnType<typeof loadSettings> | null {
-  try {
-    return loadSettings(typeof file === 'string' ? file : undefined);
-  } catch {
-    return null;
-  }
+/** A supervisor hands over settings that it has checked; a file is checked here. */
+async function settingsOf(file: string | undefined): Promise<ContainerSettings> {
+  const handed = file === '-' ? handedSettings(readFileSync(0, 'utf8')) : null;
+  if (handed) return handed;
+  const { socketDirectory, ringDirectory, logLevel } = (await import('@ruth/transport')).loadSettings(file);
+  return { socketDirectory, ringDirectory, logLevel };
 }
 
 /** Without what the server alone may know. ONNX Runtime would keep an id for telemetry. */

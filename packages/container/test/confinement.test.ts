@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { DEFAULT_RING_DIRECTORY } from '@ruth/protocol';
-import { confinementOf } from '../src/service/confinement.ts';
+import type { Confinement } from '@ruth/transport';
+import { confinementOf, manifestOf } from '../src/service/confinement.ts';
 import { freshFolder, MANIFEST, modelFolder, startProcess } from './harness.ts';
 
 /** With Landlock, which every kernel since 5.13 can have and some have switched off. */
@@ -47,12 +48,15 @@ test('The container itself runs confined: without new privileges, filtered, with
   assert.deepEqual(await exit, [0, null]);
 });
 
-test('A model on a server elsewhere may connect to that server\'s port alone; a model of the CPU sees no GPU', (t) => {
-  const places = { socketDirectory: '/tmp/s', ringDirectory: '/dev/shm' };
-  const remote = confinementOf(modelFolder(t, { manifest: MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, 'model_type: remote\nremote: { url: \'grpc://gpu-box:8001\' }\n') }), places);
+test('A model on a server elsewhere may connect to that server\'s port alone; a model of the CPU sees no GPU', async (t) => {
+  const confined = async (manifest = MANIFEST): Promise<Confinement> => {
+    const folder = modelFolder(t, { manifest });
+    return confinementOf(folder, await manifestOf(folder), { socketDirectory: '/tmp/s', ringDirectory: '/dev/shm' });
+  };
+  const remote = await confined(MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, 'model_type: remote\nremote: { url: \'grpc://gpu-box:8001\' }\n'));
   assert.deepEqual(remote.tcpPorts, [8001]);
-  const onCpu = confinementOf(modelFolder(t, { manifest: `${MANIFEST}resource_requirements: { device: cpu }\n` }), places);
+  const onCpu = await confined(`${MANIFEST}resource_requirements: { device: cpu }\n`);
   assert.deepEqual(onCpu.tcpPorts, []);
   assert.ok(!onCpu.files.some(({ path }) => path === '/dev/dri'));
-  assert.ok(confinementOf(modelFolder(t), places).files.some(({ path }) => path === '/dev/dri'));
+  assert.ok((await confined()).files.some(({ path }) => path === '/dev/dri'));
 });

@@ -9,7 +9,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import koffi from 'koffi';
 import { refusePrograms } from '@ruth/transport';
 
-interface Targets { readonly folder: string; readonly secret: string; readonly port: number; readonly ringDirectory: string; readonly pid: number }
+interface Targets { readonly folder: string; readonly secret: string; readonly port: number; readonly ringDirectory: string; readonly pid: number; readonly unconfined: readonly string[] }
 
 const attempt = (work: () => unknown): string => {
   try {
@@ -57,6 +57,7 @@ async function attempts({ folder, secret, port, ringDirectory, pid }: Targets): 
 if (isMainThread) {
   refusePrograms();
   const targets = JSON.parse(readFileSync(0, 'utf8')) as Targets;
+  if (targets.unconfined.length > 0) process.stderr.write(`unconfined: ${targets.unconfined.join('; ')}\n`);
   const worker = new Worker(new URL(import.meta.url), { workerData: targets });
   const inThread = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   process.stdout.write(JSON.stringify({ main: await attempts(targets), thread: inThread }));

@@ -8,6 +8,7 @@ export * from './errors.ts';
 export * from './event-envelope.ts';
 export * from './event-search.ts';
 export * from './events.ts';
+export * from './framing.ts';
 export * from './ground-plane.ts';
 export * from './ids.ts';
 export * from './inference.ts';

@@ -3,9 +3,6 @@ import Type, { type Static } from 'typebox';
 import { INFERENCE_ERROR_CODES } from './errors.ts';
 import { ID_PATTERN } from './ids.ts';
 
-/** Longest message in bytes, without its 4 byte length prefix. */
-export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
-
 const Unit = Type.Number({ minimum: 0, maximum: 1 });
 const unit = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 const Id = Type.String({ pattern: ID_PATTERN });

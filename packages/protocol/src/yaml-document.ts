@@ -1,9 +1,10 @@
 // Reads a YAML text against a schema. An error names file, line, key, and what would be right. No I/O.
 import type { Static, TSchema } from 'typebox';
-import { LineCounter, parseDocument, isMap, isScalar, type Document } from 'yaml';
+import { LineCounter, isMap, isScalar, type Document } from 'yaml';
 import { redactUrls } from './camera-url.ts';
 import { RuthError, type ErrorCode } from './errors.ts';
 import { pointerPath, validator, type Validator, type Violation } from './validation.ts';
+import { yamlDocument, yamlValue } from './yaml-text.ts';
 
 export interface YamlDocument<T> {
   readonly value: T;
@@ -16,7 +17,7 @@ const validators = new WeakMap<TSchema, Validator<unknown>>();
 /** Parses and checks `text`; `file` is only named in errors. Throws `code` with every problem, one a line. */
 export function parseYaml<S extends TSchema>(schema: S, text: string, file: string, code: ErrorCode): YamlDocument<Static<S>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false, resolveKnownTags: false, logLevel: 'error' });
+  const document = yamlDocument(text, lines);
   const problem = document.errors[0];
   if (problem) {
     const [offset] = problem.pos;
@@ -51,7 +52,7 @@ function yamlSentence(code: string, message: string, textFrom: string): string {
 
 function toValue(document: Document, file: string, code: ErrorCode): unknown {
   try {
-    return document.toJS({ maxAliasCount: 100 }) ?? {};
+    return yamlValue(document);
   } catch (cause) {
     // an alias of nothing, or aliases that multiply
     throw new RuthError(code, `${file}: ${(cause as Error).message}`, { cause });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { COMPILED_CHECKS, compiledCheckText } from '../scripts/compiled-check-text.ts';
 import { PUBLISHED_SCHEMAS, publishedSchemaText, type PublishedSchemaName } from '../src/index.ts';
 
 const directory = new URL('../schemas/', import.meta.url);
@@ -19,6 +20,10 @@ function* undescribed(node: Node, path: string): Generator<string> {
 test('The schema files are what the code says (else: node packages/protocol/scripts/write-schemas.ts)', () => {
   assert.deepEqual(readdirSync(directory).sort(), names.map((name) => `${name}.schema.json`).sort());
   for (const name of names) assert.equal(readFileSync(new URL(`${name}.schema.json`, directory), 'utf8'), publishedSchemaText(name), name);
+});
+
+test('The compiled checks are what the code says (else: npm run schemas)', () => {
+  for (const name of Object.keys(COMPILED_CHECKS)) assert.equal(readFileSync(new URL(`../src/compiled/${name}.ts`, import.meta.url), 'utf8'), compiledCheckText(name), name);
 });
 
 test('Each schema names its draft, itself and what it is of', () => {

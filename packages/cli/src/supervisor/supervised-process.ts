@@ -68,7 +68,8 @@ export class SupervisedProcess {
     this.#signal = signal;
     signal.addEventListener('abort', () => { for (const life of this.#lives) void life.stop(); }, { once: true });
     const newBackoff = () => new ExponentialBackoff({ initialDelay: 250, maxDelay: LONGEST_DELAY_MS }).next();
-    let backoff = newBackoff();
+    /** Null: what has served for long and falls for the first time is started again at once. */
+    let backoff: ReturnType<typeof newBackoff> | null = newBackoff();
     const endsMs: number[] = [];
     while (!signal.aborted) {
       const life = this.#life ?? this.#begin();
@@ -83,13 +84,13 @@ export class SupervisedProcess {
 
       this.restarts++;
       const nowMs = performance.now();
-      if (nowMs - life.startedMs > HEALTHY_AFTER_MS) backoff = newBackoff();
+      if (nowMs - life.startedMs > HEALTHY_AFTER_MS) backoff = null;
       endsMs.push(nowMs);
       while (endsMs[0]! < nowMs - CRASH_LOOP_WINDOW_MS) endsMs.shift();
       const looping = hopeless || endsMs.length >= CRASH_LOOP_ENDS;
-      const delayMs = looping ? LONGEST_DELAY_MS : Math.min(LONGEST_DELAY_MS, backoff.duration);
+      const delayMs = looping ? LONGEST_DELAY_MS : Math.min(LONGEST_DELAY_MS, backoff?.duration ?? 0);
       this.#observer.state(this.#definition.name, looping ? 'crash_loop' : 'waiting', { reason, next_start_in_ms: Math.round(delayMs), ends_in_window: endsMs.length });
-      backoff = backoff.next(undefined);
+      backoff = backoff?.next(undefined) ?? newBackoff();
       await delay(delayMs, undefined, { signal }).catch(() => undefined);
       await this.#replacement?.catch(() => undefined);
     }

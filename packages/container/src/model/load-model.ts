@@ -4,7 +4,9 @@ import { createReadStream } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { parseManifest, RuthError, type Manifest } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
+import { readManifest } from '@ruth/protocol/compiled';
+import type { Manifest } from '@ruth/protocol';
 import { checkOnnxFile } from '../onnx/onnx-file.ts';
 
 /** Plain data: it goes to the session workers as it is. */
@@ -26,7 +28,7 @@ export interface LoadedModel {
  */
 export async function loadModel(folder: string, options: { weightsPath?: string } = {}): Promise<LoadedModel> {
   const manifestPath = join(folder, 'model.yaml');
-  const manifest = parseManifest(await readText(manifestPath, 'invalid_manifest', 'a model folder holds model.yaml'), manifestPath);
+  const manifest = await readManifest(await readText(manifestPath, 'invalid_manifest', 'a model folder holds model.yaml'), manifestPath);
   const weightsPath = manifest.model_type === 'remote' ? '' : await checkedWeights(folder, manifest, options.weightsPath);
   const { output_schema: output } = manifest;
   const keypointNames = output.keypoint_names ?? [];

@@ -1,6 +1,6 @@
 // Says in a sentence why a file is no ONNX model, which ONNX Runtime does not. Walks the outermost fields of the
 // ModelProto by their lengths, so that a large file costs a few small reads.
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { type Field, LENGTH_DELIMITED, ProtobufFile, ProtobufProblem, VARINT } from './protobuf-file.ts';
 
 // ModelProto: ir_version 1, producer 2 and 3, domain 4, model_version 5, doc 6, graph 7, opset 8, metadata 14,

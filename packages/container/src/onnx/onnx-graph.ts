@@ -1,6 +1,6 @@
 // Reads what an ONNX model says of itself, without ONNX Runtime and without its weights: inputs, outputs, operations, metadata.
 // Field numbers are those of onnx.proto3 (github.com/onnx/onnx).
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { modelFields, notWhole } from './onnx-file.ts';
 import { type Field, LENGTH_DELIMITED, ProtobufFile, varint } from './protobuf-file.ts';
 

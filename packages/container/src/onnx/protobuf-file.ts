@@ -1,7 +1,7 @@
 // Walks a protobuf file field by field through a small window: what is skipped is not read, so that a file of weights costs a few
 // kilobytes of memory. Any bytes at all end in an answer or in `model_invalid`, after a bounded number of steps.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 
 export interface Field {
   readonly number: number;

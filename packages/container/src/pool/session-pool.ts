@@ -1,7 +1,7 @@
 // Sessions side by side behind one short queue, which takes a burst and lets none stand. A request that finds it full, or waits past
 // its deadline, is told so at once; a session that dies, hangs or fails its canary is replaced.
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import type { InferJob, InferResult, WorkerSetup } from '../session/protocol.ts';
 import { QueueLimit } from './queue-limit.ts';
 import { SessionWorker } from './session-worker.ts';

@@ -3,8 +3,9 @@
 //
 // A thread is never terminated from outside: where an inference is under way, ONNX Runtime aborts the whole process.
 // It is told to end, and does so when the inference is over.
+import { constants, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import type { InferJob, InferResult, SessionStart, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
 
 interface Pending {
@@ -21,6 +22,7 @@ export class SessionWorker {
   #pending: Pending | null = null;
   #lastId = 0;
   #failure: RuthError | null = null;
+  #systemThreadId: number | null = null;
 
   /** Begins to load the model. */
   constructor(setup: WorkerSetup) {
@@ -70,9 +72,10 @@ export class SessionWorker {
     }
   }
 
-  /** Answers what runs with `error` and has the thread end; one that hangs in native code keeps its core until then. */
+  /** Answers what runs with `error` and has the thread end; one that hangs in native code takes until then only what nobody else wants of a core. */
   giveUp(error: RuthError): void {
     this.end();
+    if (this.#systemThreadId !== null) yieldCores(this.#systemThreadId);
     this.#fail(error);
   }
 
@@ -88,8 +91,10 @@ export class SessionWorker {
   }
 
   #receive(response: WorkerResponse): void {
-    if (response.type === 'ready') this.#started.resolve(response);
-    else if (response.type === 'failed') this.#fail(new RuthError(response.code, response.message));
+    if (response.type === 'ready') {
+      this.#systemThreadId = response.systemThreadId;
+      this.#started.resolve(response);
+    } else if (response.type === 'failed') this.#fail(new RuthError(response.code, response.message));
     else if (response.id !== this.#pending?.id) return;
     else if (response.type === 'result') this.#pending.resolve(response.result);
     else this.#pending.reject(new RuthError(response.code, response.message));
@@ -99,5 +104,14 @@ export class SessionWorker {
     this.#failure ??= error;
     this.#started.reject(error);
     this.#pending?.reject(error);
+  }
+}
+
+/** On Linux a thread has a priority of its own. */
+function yieldCores(systemThreadId: number): void {
+  try {
+    setPriority(systemThreadId, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended meanwhile.
   }
 }

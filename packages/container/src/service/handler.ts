@@ -1,8 +1,7 @@
 // Answers messages: infer, describe, health. Whatever goes wrong becomes a response that says what.
-import {
-  INFERENCE_ERROR_CODES, InferRequest, RuthError, validator,
-  type DescribeResponse, type HealthResponse, type InferenceErrorCode, type InferResponse,
-} from '@ruth/protocol';
+import { INFERENCE_ERROR_CODES, RuthError, type InferenceErrorCode } from '@ruth/protocol/base';
+import { isInferRequest, refuseInferRequest } from '@ruth/protocol/compiled';
+import type { DescribeResponse, HealthResponse, InferRequest, InferResponse } from '@ruth/protocol';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { PoolResult, RunOptions } from '../pool/session-pool.ts';
 import type { InferJob } from '../session/protocol.ts';
@@ -19,7 +18,6 @@ export interface HandlerParts {
 }
 
 const DEFAULTS = { confidenceThreshold: 0.25, iouThreshold: 0.5, maxDetections: 300 } as const;
-const inferRequest = validator(InferRequest);
 
 export type Handler = (message: unknown, context: { signal: AbortSignal }) => Promise<InferResponse | DescribeResponse | HealthResponse>;
 
@@ -31,7 +29,7 @@ export function createHandler(parts: HandlerParts): Handler {
     try {
       if (type === undefined) throw new RuthError('bad_request', 'a request is a JSON object');
       if (type !== 'infer') throw new RuthError('bad_request', `type must be infer, describe or health${typeof type === 'string' ? `, not ${JSON.stringify(type.slice(0, 60))}` : ''}`);
-      const request = inferRequest.parse(message);
+      const request = isInferRequest(message) ? message : await refuseInferRequest(message);
       const deadlineMs = request.config?.deadline_ms;
       const result = await parts.infer(jobOf(request, parts.model), { signal, ...(deadlineMs !== undefined && { deadlineMs }) });
       parts.onAnswered(null);

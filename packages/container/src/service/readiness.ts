@@ -1,6 +1,6 @@
 // Ready means that a canary gave the expected answer lately; nothing else does. In busy times too: a frame that was answered shows that
 // the model runs, not that it is right.
-import { RuthError, type ErrorCode } from '@ruth/protocol';
+import { RuthError, type ErrorCode } from '@ruth/protocol/base';
 import type { PoolResult } from '../pool/session-pool.ts';
 
 export interface ReadinessOptions {

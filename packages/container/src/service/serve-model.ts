@@ -1,12 +1,14 @@
 // A model container: one model, loaded once, serving every camera on one Unix socket until it is closed.
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, modelSocketPath, RuthError, type DescribeResponse, type HealthResponse } from '@ruth/protocol';
-import { IpcServer, type Logger } from '@ruth/transport';
+import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY, modelSocketPath, RuthError } from '@ruth/protocol/base';
+import type { DescribeResponse, HealthResponse } from '@ruth/protocol';
+import { IpcServer } from '@ruth/transport/ipc';
+import type { Logger } from '@ruth/transport';
 import type { LoadedModel } from '../model/load-model.ts';
 import { SessionPool, type PoolResult } from '../pool/session-pool.ts';
 import { lookLimitMs } from '../remote/limits.ts';
-import { customAnswer, type AnswerLimits } from './custom-answer.ts';
+import type { AnswerLimits } from './custom-answer.ts';
 import { createHandler, refusal } from './handler.ts';
 import { MemoryWatch, privateBytes } from './memory-watch.ts';
 import { Readiness } from './readiness.ts';
@@ -72,7 +74,9 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
       onStuck: () => options.recycle?.('a session hangs, and its thread cannot be ended'),
     },
   );
-  const checked = (result: PoolResult, limits: AnswerLimits): PoolResult => (custom ? { ...result, detections: customAnswer(result.detections, model, limits) } : result);
+  // Schemas are loaded where answers must be checked alone.
+  const customAnswer = custom ? (await import('./custom-answer.ts')).customAnswer : null;
+  const checked = (result: PoolResult, limits: AnswerLimits): PoolResult => (customAnswer ? { ...result, detections: customAnswer(result.detections, model, limits) } : result);
   const canary = async (): Promise<PoolResult> => checked(await pool.canary(), { confidenceThreshold: 0, maxDetections: 1 });
   const readiness = new Readiness({
     canaryIntervalMs: options.canaryIntervalMs ?? 10_000,

@@ -48,7 +48,7 @@ export type WorkerRequest =
 export interface SessionStart { readonly device: string; readonly deviceReason: string; readonly canaryMs: number }
 
 export type WorkerResponse =
-  | ({ readonly type: 'ready' } & SessionStart)
+  | ({ readonly type: 'ready'; readonly systemThreadId: number | null } & SessionStart)
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'result'; readonly id: number; readonly result: InferResult }
   | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string };

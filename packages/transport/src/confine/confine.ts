@@ -51,12 +51,11 @@ export function gpuFiles(): FileRule[] {
 
 /**
  * Puts `entry` in the place of this process, confined, with `stdin` as its standard input. Call it before anything is listened for.
- * `tell` hears what this machine cannot take away, in words. Does not return; throws `internal` where the kernel refuses.
+ * `stdin` is told what this machine cannot take away, in words. Does not return; throws `internal` where the kernel refuses.
  */
-export function startConfined(entry: string, args: readonly string[], { stdin, confinement, env, tell }: { stdin: string; confinement: Confinement; env: NodeJS.ProcessEnv; tell: (unconfined: readonly string[]) => void }): never {
+export function startConfined(entry: string, args: readonly string[], { stdin, confinement, env }: { stdin: (unconfined: readonly string[]) => string; confinement: Confinement; env: NodeJS.ProcessEnv }): never {
   const unconfined = [...restrictFiles(confinement.files, confinement.tcpPorts), ...restrictCalls({ onlyUnixSockets: confinement.tcpPorts.length === 0 })];
-  if (unconfined.length > 0) tell(unconfined);
-  replaceStandardInput(stdin);
+  replaceStandardInput(stdin(unconfined));
   const channel = (process.channel as { fd?: number } | undefined)?.fd;
   if (channel !== undefined) fcntl(channel, F_SETFD, 0);
   const channelEnv = channel === undefined ? {} : { NODE_CHANNEL_FD: String(channel), NODE_CHANNEL_SERIALIZATION_MODE: 'json' };

@@ -7,7 +7,7 @@
 // Tail and head count every byte ever written; a position in the file is that modulo capacity. A record that is to be
 // overwritten is let go (tail) before it is touched, and a new one is counted (head) once it is whole.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { allocateFile, lockFile, mapFile, type Mapping } from '../ring/mapping.ts';
 
 const MAGIC = 'VASEVENT';

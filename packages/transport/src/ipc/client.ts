@@ -3,7 +3,7 @@
 // kept connection closed before a byte of its answer came is sent once more, on a new one: a server that hands its path over,
 // or is started again, costs no request. So what is asked must be such that asking twice does no harm.
 import { connect, type Socket } from 'node:net';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { encodeMessage, MessageDecoder } from './framing.ts';
 
 export interface IpcClientOptions {

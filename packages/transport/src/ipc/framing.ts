@@ -1,7 +1,7 @@
 // The bytes of contract 1: 4-byte unsigned big-endian length, then that many bytes of UTF-8 JSON. Survives any split of
 // the bytes, and never allocates more than twice what has arrived, whatever a length prefix claims.
 import { isUtf8 } from 'node:buffer';
-import { MAX_MESSAGE_BYTES, RuthError } from '@ruth/protocol';
+import { MAX_MESSAGE_BYTES, RuthError } from '@ruth/protocol/base';
 
 const PREFIX_BYTES = 4;
 

@@ -4,7 +4,7 @@
 import { linkSync, lstatSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { bindSocket, claimSocketPath, demandSocket, isLive, ownerOf, prefixOf } from './socket-path.ts';
 
 let named = 0;

@@ -1,7 +1,7 @@
 // One client of an IpcServer: its requests are answered one at a time, in order; what it sends meanwhile waits in a
 // bounded buffer. Every wait has a limit: for the rest of a message, for an answer to be taken, for the peer to close.
 import type { Socket } from 'node:net';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { encodeMessage, MessageDecoder } from './framing.ts';
 
 /** Bytes of further requests taken in while one is answered; then the socket is not read until the answer is out. */

@@ -3,7 +3,7 @@
 // from another one, which then drains: no request is lost between the two.
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 import { PublishedSocket } from './published-socket.ts';
 import { ServerConnection, type ConnectionOptions, type IpcServerCounters } from './server-connection.ts';
 

@@ -2,7 +2,7 @@
 import { lstatSync, readFileSync, readdirSync, readlinkSync, unlinkSync, type BigIntStats } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { RuthError } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol/base';
 
 /** `sun_path` of Linux, less its closing zero. */
 const MAX_PATH_BYTES = 107;

@@ -1,5 +1,5 @@
 // JSON lines on standard output. Credentials in URLs are removed from every line, wherever in it they stand.
-import { redactUrls } from '@ruth/protocol';
+import { redactUrls } from '@ruth/protocol/base';
 import { type DestinationStream, pino, type Logger } from 'pino';
 
 export type { Logger } from 'pino';

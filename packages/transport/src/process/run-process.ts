@@ -8,11 +8,10 @@
 // A process stops on SIGTERM, on SIGINT (unless supervised: then the supervisor orders the end), and when its
 // supervisor's channel closes, be it by `kill -9`. A process that has not ended STOP_LIMIT_MS later ends itself. It answers
 // its supervisor's pings while its event loop turns, and may ask for a successor where it cannot go on for long.
-import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseSettings, RuthError, type Settings, supervisorSocketPath } from '@ruth/protocol';
+import { RuthError, supervisorSocketPath } from '@ruth/protocol/base';
+import type { Settings } from '@ruth/protocol';
 import { claimSocketPath } from '../ipc/socket-path.ts';
 import { createLogger, type Logger } from './logger.ts';
 
@@ -20,8 +19,11 @@ export const STOP_LIMIT_MS = 4000;
 /** A process whose place another has taken answers what it was asked for so long at most. */
 export const DRAIN_LIMIT_MS = 10_000;
 
-export interface ProcessContext {
-  readonly settings: Settings;
+/** What each process needs of the settings. */
+export type ProcessSettings = Pick<Settings, 'logLevel' | 'socketDirectory'>;
+
+export interface ProcessContext<S extends ProcessSettings = Settings> {
+  readonly settings: S;
   readonly logger: Logger;
   /** Arguments that are no options, e.g. a model folder. */
   readonly positionals: readonly string[];
@@ -50,8 +52,8 @@ export type ProcessMessage =
   | { type: 'ready'; details: Record<string, unknown>; secrets: Record<string, unknown> } | { type: 'failed'; code: string; message: string }
   | { type: 'pong' } | { type: 'recycle'; reason: string };
 
-/** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. */
-export async function runProcess(name: string, run: (context: ProcessContext) => Promise<void>): Promise<never> {
+/** Runs `run` until it returns, then exits: 0 when it returned, 1 when it threw. `load` gives the settings that `-c` names; `loadSettings` unless told. */
+export async function runProcess<S extends ProcessSettings = Settings>(name: string, run: (context: ProcessContext<S>) => Promise<void>, load?: (file: string | undefined) => S): Promise<never> {
   const stop = new AbortController();
   const drain = new AbortController();
   const supervised = process.send !== undefined;
@@ -80,7 +82,7 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
   let exitCode = 0;
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
-    const settings = loadSettings(values.config);
+    const settings = load?.(values.config) ?? await fullSettings<S>(values.config);
     logger = createLogger(name, settings.logLevel);
     await run({
       settings, logger, positionals, signal: stop.signal, takeOver: values['take-over'], drain: drain.signal,
@@ -109,27 +111,13 @@ export async function runProcess(name: string, run: (context: ProcessContext) =>
   }
 }
 
-/** Settings from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder. */
-export function loadSettings(file: string | undefined): Settings {
-  if (file === undefined) return parseSettings('', '(defaults)');
-  if (file === '-') return parseSettings(readFileSync(0, 'utf8'), '(standard input)');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new RuthError('invalid_config', `${file} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  const settings = parseSettings(text, file);
-  const base = dirname(resolve(file));
-  return {
-    ...settings, modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
-    models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
-    recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
-  };
+/** The schemas of all settings take a while to load. */
+async function fullSettings<S extends ProcessSettings>(file: string | undefined): Promise<S> {
+  return (await import('./load-settings.ts')).loadSettings(file) as ProcessSettings as S;
 }
 
 /** A supervisor that was killed could not remove its socket. One that serves, killed and started again meanwhile, keeps its own. */
-async function tidyAfterSupervisor({ socketDirectory }: Settings): Promise<void> {
+async function tidyAfterSupervisor({ socketDirectory }: ProcessSettings): Promise<void> {
   await claimSocketPath(supervisorSocketPath(socketDirectory)).catch(() => undefined);
 }
 

@@ -1,0 +1,3 @@
+// How a process starts, logs and ends. Loads no schemas.
+export * from './logger.ts';
+export * from './run-process.ts';
