@@ -59,23 +59,38 @@ test('a package is entered only by its public entries, and relative imports stay
   assert.deepEqual(wrong, []);
 });
 
-test('a session\'s thread loads no schemas and no more than it needs: a container starts again in a moment', () => {
-  const heavy = ['@ruth/protocol', '@ruth/transport', 'node-av'];
-  const seen = new Set<string>();
-  const wrong: string[] = [];
+/** What `entry` loads when it starts, through our packages too: files of ours, and names of others. Imports of types load nothing; `later` says whether import() counts. */
+function loadedBy(entry: string, { later }: { later: boolean }): { files: Set<string>; names: Map<string, string> } {
+  const files = new Set<string>();
+  const names = new Map<string, string>();
   const visit = (file: string): void => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    const loaded = readFileSync(resolve(root, file), 'utf8').replace(/^import type [\s\S]*?;$/gm, '');
-    for (const { fileName } of ts.preProcessFile(loaded, true, true).importedFiles) {
-      if (heavy.includes(fileName)) wrong.push(`${file} imports ${fileName}; take @ruth/protocol/base, @ruth/transport/ring, node-av/lib, or "import type"`);
+    if (files.has(file)) return;
+    files.add(file);
+    const text = readFileSync(resolve(root, file), 'utf8').replace(/^import type [\s\S]*?;$/gm, '');
+    for (const { fileName } of ts.preProcessFile(later ? text : text.replaceAll('import(', 'later('), true, true).importedFiles) {
       if (fileName.startsWith('.')) visit(relative(root, resolve(root, dirname(file), fileName)));
+      else names.set(fileName, file);
+      const [, name, rest] = /^@ruth\/([^/]+)(\/.*)?$/.exec(fileName) ?? [];
+      if (name === undefined) continue;
+      const { exports } = JSON.parse(readFileSync(resolve(root, 'packages', name, 'package.json'), 'utf8')) as { exports: Record<string, string> };
+      visit(relative(root, resolve(root, 'packages', name, exports[`.${rest ?? ''}`]!)));
     }
   };
-  visit('packages/container/src/session/worker.ts');
-  assert.ok(seen.size > 10, [...seen].join(', '));
-  assert.deepEqual(wrong, []);
-});
+  visit(entry);
+  return { files, names };
+}
+
+for (const [entry, heavy, later] of [
+  ['packages/container/src/session/worker.ts', ['typebox', 'pino', 'yaml', 'node-av'], true],
+  ['packages/container/src/main.ts', ['typebox', 'pino', 'node-av/lib', 'onnxruntime-node'], false],
+  ['packages/container/src/container-main.ts', ['typebox', 'node-av/lib', 'onnxruntime-node'], false],
+] as const) {
+  test(`${entry} loads no schemas and no more than it needs: a container starts again in a moment`, () => {
+    const { files, names } = loadedBy(entry, { later });
+    assert.ok(files.size > 10, [...files].join(', '));
+    assert.deepEqual(heavy.filter((name) => names.has(name)).map((name) => `${names.get(name)} imports ${name}`), [], 'take @ruth/protocol/base, @ruth/protocol/compiled, a part of @ruth/transport, node-av/lib, or "import type"');
+  });
+}
 
 test('what a package imports from npm stands in its own package.json', () => {
   const wrong: string[] = [];

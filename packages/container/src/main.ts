@@ -33,9 +33,10 @@ async function start(): Promise<never> {
 
 /** A supervisor hands over settings that it has checked; a file is checked here. */
 async function settingsOf(file: string | undefined): Promise<ContainerSettings> {
-  const handed = file === '-' ? handedSettings(readFileSync(0, 'utf8')) : null;
+  const text = file === '-' ? readFileSync(0, 'utf8') : null;
+  const handed = text === null ? null : handedSettings(text);
   if (handed) return handed;
-  const { socketDirectory, ringDirectory, logLevel } = (await import('@ruth/transport')).loadSettings(file);
+  const { socketDirectory, ringDirectory, logLevel } = text === null ? (await import('@ruth/transport')).loadSettings(file) : (await import('@ruth/protocol')).parseSettings(text, '(standard input)');
   return { socketDirectory, ringDirectory, logLevel };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -46,6 +46,27 @@ test('The container itself runs confined: without new privileges, filtered, with
   assert.match(status, /^Seccomp:\s+2$/m);
   child.kill('SIGTERM');
   assert.deepEqual(await exit, [0, null]);
+});
+
+test('What is compiled of a container is kept by a process that sees no model, once; the container reads it and cannot write it', async (t) => {
+  const env = { NODE_COMPILE_CACHE: join(freshFolder(t), 'compiled') };
+  const start = async (): Promise<string[]> => {
+    const { message, child, exit } = startProcess(t, modelFolder(t), { socketDirectory: freshFolder(t), env });
+    assert.equal((await message).type, 'ready');
+    child.kill('SIGTERM');
+    await exit;
+    return readdirSync(env.NODE_COMPILE_CACHE, { recursive: true, encoding: 'utf8' }).sort();
+  };
+  const kept = await start();
+  assert.ok(kept.filter((name) => name.startsWith('container-')).length === 1 && kept.length > 100, kept.join(' '));
+  assert.deepEqual(await start(), kept);
+});
+
+test('Settings that a container is handed and cannot use are refused', async (t) => {
+  const { message } = startProcess(t, modelFolder(t), { socketDirectory: freshFolder(t), settings: 'log_level: loud\n' });
+  const { type, code, message: text } = await message;
+  assert.deepEqual([type, code], ['failed', 'invalid_config']);
+  assert.match(String(text), /log_level must be one of/);
 });
 
 test('A model on a server elsewhere may connect to that server\'s port alone; a model of the CPU sees no GPU', async (t) => {

@@ -153,9 +153,9 @@ export interface StartedProcess {
 }
 
 /** Runs the process as a supervisor does, settings over standard input. */
-export function startProcess(t: TestContext, folder: string, { socketDirectory, ringDirectory, takeOver = false }: { socketDirectory: string; ringDirectory?: string; takeOver?: boolean }): StartedProcess {
-  const child = spawn(process.execPath, [MAIN, '-c', '-', ...(takeOver ? ['--take-over'] : []), folder], { stdio: ['pipe', 'ignore', 'inherit', 'ipc'] });
+export function startProcess(t: TestContext, folder: string, { socketDirectory, ringDirectory, takeOver = false, settings = '', env = {} }: { socketDirectory: string; ringDirectory?: string; takeOver?: boolean; settings?: string; env?: NodeJS.ProcessEnv }): StartedProcess {
+  const child = spawn(process.execPath, [MAIN, '-c', '-', ...(takeOver ? ['--take-over'] : []), folder], { stdio: ['pipe', 'ignore', 'inherit', 'ipc'], env: { ...process.env, ...env } });
   t.after(() => child.kill('SIGKILL'));
-  child.stdin!.end(`paths: { socket_directory: ${socketDirectory}${ringDirectory === undefined ? '' : `, ring_directory: ${ringDirectory}`} }\n`);
+  child.stdin!.end(`paths: { socket_directory: ${socketDirectory}${ringDirectory === undefined ? '' : `, ring_directory: ${ringDirectory}`} }\n${settings}`);
   return { child, message: once(child, 'message').then(([message]) => message as Record<string, unknown>), exit: once(child, 'exit') as Promise<[number | null, string | null]> };
 }
