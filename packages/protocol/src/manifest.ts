@@ -81,6 +81,6 @@ export type Manifest = Static<typeof Manifest>;
 export function parseManifest(text: string, file: string): Manifest {
   const document = parseYaml(Manifest, text, file, 'invalid_manifest');
   const manifest = document.value;
-  assertManifestRules(manifest, document.errorAt);
+  assertManifestRules(manifest, (path, message) => document.errorAt(path, message));
   return manifest;
 }
