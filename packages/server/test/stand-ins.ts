@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type Look, type ModelStatus, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
+  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type ModelStatus, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type Identify, type Identity, type RunningServer } from '@ruth/server';
@@ -79,6 +79,7 @@ export async function startCore(directory: string, state: { models(): ModelStatu
   app.get('/v1/health', () => health('core'));
   app.get('/v1/models', () => state.models());
   app.get('/v1/subscriptions', () => state.subscriptions());
+  app.get('/v1/intent', (): IntentStatus => ({ revision: null, cameras: {} }));
   app.get<{ Params: { id: string } }>('/v1/cameras/:id/scene', (request) => state.scene?.(request.params.id) ?? {});
   app.get<{ Querystring: { camera: string } }>('/v1/detections/latest', (request, reply) => {
     const looks = state.latest(request.query.camera);
@@ -93,9 +94,11 @@ export async function startCore(directory: string, state: { models(): ModelStatu
   return { connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
 }
 
-export async function startSupervisor(directory: string, processes: () => SupervisedProcessStatus[]): Promise<StandIn> {
+/** `more` adds what else of a supervisor a test needs. */
+export async function startSupervisor(directory: string, processes: () => SupervisedProcessStatus[], more: (app: FastifyInstance) => void = () => undefined): Promise<StandIn> {
   const app = fastify({ forceCloseConnections: true });
   app.get('/v1/processes', () => processes());
+  more(app);
   await app.listen({ path: supervisorSocketPath(directory) });
   const close = (): Promise<void> => app.close();
   return { close, [Symbol.asyncDispose]: close };

@@ -13,6 +13,7 @@ import { useView, type View } from './view-address.ts';
 
 const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
 const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
+const CamerasView = lazy(async () => ({ default: (await import('./cameras/cameras-view.tsx')).CamerasView }));
 const ModelsView = lazy(async () => ({ default: (await import('./models/models-view.tsx')).ModelsView }));
 const SystemView = lazy(async () => ({ default: (await import('./system/system-view.tsx')).SystemView }));
 
@@ -38,6 +39,7 @@ export function App({ store }: { store: SystemStore }) {
 
 function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
   if (view.name === 'models') return <ModelsView system={system} />;
+  if (view.name === 'cameras') return <CamerasView view={view} system={system} store={store} />;
   if (view.name === 'system') return <SystemView system={system} />;
   const { value: cameras, failure } = system.cameras;
   if (view.name === 'events') return <EventsView view={view} cameras={cameras ?? []} />;

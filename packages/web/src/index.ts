@@ -19,3 +19,7 @@ export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } 
 export { processTree, type ProcessNode } from './system/process-tree.ts';
 export { dropSums } from './system/drop-sums.ts';
 export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';
+export { idOfName, problemsUnder, urlWith } from './cameras/camera-api.ts';
+export { canFinish, draftOf, drawnOn, type SceneAction, type SceneDraft } from './scene-editor/scene-draft.ts';
+export { contains, LineCrossings, matchesOf, objectsText, type SeenObject } from './scene-editor/scene-matches.ts';
+export { formOfRule, NEW_RULE, RULE_KINDS, ruleOfForm, ruleOfSentence, sentenceOfRule, type RuleForm } from './rules/rule-form.ts';

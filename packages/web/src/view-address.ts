@@ -10,23 +10,28 @@ export type View =
   | { readonly name: 'recordings'; readonly cameraId: string | null; readonly atS: number | null }
   /** `eventId`: the one that is shown. */
   | { readonly name: 'events'; readonly filter: EventFilter; readonly eventId: number | null }
+  /** `cameraId` null: all, or a new one. */
+  | { readonly name: 'cameras'; readonly cameraId: null; readonly page: 'list' | 'add' } | { readonly name: 'cameras'; readonly cameraId: string; readonly page: CameraPageName }
   | { readonly name: 'models' }
   | { readonly name: 'system' };
 export type ViewName = View['name'];
+export const CAMERA_PAGES = ['scene', 'rules', 'settings'] as const;
+export type CameraPageName = (typeof CAMERA_PAGES)[number];
 
 export const LIVE: View = { name: 'live', cameraId: null };
 const idRegExp = new RegExp(ID_PATTERN);
 
 /**
  * `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/events/<event>?<filter>`,
- * `#/models`, `#/system`; whatever else is said is the live view.
+ * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`; whatever else is said is the live view.
  */
 export function parseView(hash: string): View {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
-  const [, name, id] = path.split('/');
+  const [, name, id, page] = path.split('/');
   const cameraId = id && idRegExp.test(id) ? id : null;
   if (name === 'events') return { name, filter: parseEventFilter(new URLSearchParams(query)), eventId: /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : null };
   if (name === 'models' || name === 'system') return { name };
+  if (name === 'cameras') return cameraId === null ? { name, cameraId, page: id === '+' ? 'add' : 'list' } : { name, cameraId, page: CAMERA_PAGES.find((each) => each === page) ?? 'scene' };
   if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
   return { name, cameraId, atS: Number.isFinite(at) && at > 0 ? at : null };
@@ -38,6 +43,7 @@ export function addressOf(view: View): string {
     const query = eventFilterQuery(view.filter).toString();
     return `#/events${view.eventId === null ? '' : `/${view.eventId}`}${query === '' ? '' : `?${query}`}`;
   }
+  if (view.name === 'cameras') return view.cameraId === null ? `#/cameras${view.page === 'add' ? '/+' : ''}` : `#/cameras/${view.cameraId}/${view.page}`;
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
   if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;
   return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;

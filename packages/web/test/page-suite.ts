@@ -43,5 +43,7 @@ export function pageSuite(prepare: (system: PageSuite['system']) => void | Promi
 /** For whoever wants to look: `.cache/screenshots/<name>.png`. */
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(pictures, { recursive: true });
+  // What sticks to the window is where it belongs.
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 }

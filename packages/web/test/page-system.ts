@@ -1,6 +1,7 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
 import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus } from '@ruth/protocol';
 import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
+import { StandInNode } from './stand-in-node.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
 
 export const DETECTOR = 'square-finder';
@@ -48,9 +49,10 @@ export async function startSystem(pageDirectory: string) {
   const processes: SupervisedProcessStatus[] = ['kernel', `container ${DETECTOR}`, 'core', 'server'].map((name, index) => (
     { name, state: 'ready', pid: 100 + index, since: Date.now() / 1000 - 5000, reason: null, restarts: 0, ends: [], resident_bytes: 120e6 + index * 1e6, cpu_s: 12.5 * index }
   ));
-  stack.use(await startSupervisor(place.directory, () => processes));
+  const node = new StandInNode(cameras);
+  stack.use(await startSupervisor(place.directory, () => processes, (app) => node.serve(app)));
   /** As core would tell it, now. */
   const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 });
-  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, node, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

@@ -1,7 +1,8 @@
 // Asks the server's API. A failure is an answer too: the page shows it and goes on.
 import type { ErrorBody } from '@ruth/protocol';
 
-export interface Failure { readonly code: string; readonly message: string; readonly advice: string | null }
+/** `problems`: where several things may be wrong in what was sent, each with a JSON pointer to its place. */
+export interface Failure { readonly code: string; readonly message: string; readonly advice: string | null; readonly problems?: readonly { readonly pointer: string; readonly message: string }[] }
 export type Answer<T> = { readonly value: T; readonly failure: null } | { readonly value: null; readonly failure: Failure };
 
 export const SERVER_UNREACHABLE = 'server_unreachable';
@@ -11,20 +12,22 @@ export function ask<T>(path: string): Promise<Answer<T>> {
   return send<T>('GET', path);
 }
 
-/** `value` is null where the answer has no body. */
-export async function send<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer<T>> {
+/** `value` is null where the answer has no body. What `signal` ends is a failure of the code `cancelled`. */
+export async function send<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, { timeoutMs = ANSWER_TIMEOUT_MS, signal }: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Answer<T>> {
   try {
+    const limit = AbortSignal.timeout(timeoutMs);
     const response = await fetch(apiAddress(path), {
-      method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS), cache: 'no-store',
+      method, signal: signal ? AbortSignal.any([limit, signal]) : limit, cache: 'no-store',
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     const text = await response.text();
     const answer = text === '' ? null : JSON.parse(text) as unknown;
     if (response.ok) return { value: answer as T, failure: null };
-    const { error, error_code, advice } = (answer ?? {}) as Partial<ErrorBody>;
+    const { error, error_code, advice, problems } = (answer ?? {}) as Partial<ErrorBody>;
     if (response.status === 401) askToSignIn();
-    return { value: null, failure: { code: error_code ?? 'internal', message: error ?? response.statusText, advice: advice ?? null } };
+    return { value: null, failure: { code: error_code ?? 'internal', message: error ?? response.statusText, advice: advice ?? null, problems: problems ?? [] } };
   } catch {
+    if (signal?.aborted) return { value: null, failure: { code: 'cancelled', message: 'it was cancelled', advice: null } };
     return { value: null, failure: { code: SERVER_UNREACHABLE, message: 'the server does not answer', advice: null } };
   }
 }

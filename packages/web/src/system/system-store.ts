@@ -52,6 +52,9 @@ export class SystemStore {
     };
   }
 
+  /** Something was changed from this page: what is known is asked for at once. */
+  refresh(): void { void this.#ask(); }
+
   async #ask(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;

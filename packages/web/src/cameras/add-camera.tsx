@@ -1,0 +1,104 @@
+// A new camera: its address, what it was found to send, then its name. Nothing is saved before it was looked at, or that was waived.
+import { useEffect, useRef, useState } from 'react';
+import type { CameraConfig, ProbeReport } from '@ruth/protocol';
+import { TextField } from '../controls/fields.tsx';
+import type { Failure } from '../system/api.ts';
+import { addressOf } from '../view-address.ts';
+import { addCamera, idOfName, probeCamera, problemsUnder, urlWith } from './camera-api.ts';
+import { CameraSearch } from './camera-search.tsx';
+import { ProbeResult } from './probe-report.tsx';
+
+type Probe = { readonly state: 'none' | 'running' } | { readonly state: 'failed'; readonly failure: Failure } | { readonly state: 'done'; readonly report: ProbeReport };
+
+export interface AddCameraProps {
+  /** Ids of the cameras that there are. */
+  readonly taken: readonly string[];
+  readonly onAdded: (cameraId: string) => void;
+  /** Without the way back and to the new camera: as a part of something larger. */
+  readonly embedded?: boolean;
+}
+
+export function AddCamera({ taken, onAdded, embedded = false }: AddCameraProps) {
+  const [address, setAddress] = useState('');
+  const [user, setUser] = useState('');
+  const [password, setPassword] = useState('');
+  const [name, setName] = useState('');
+  const [chosenId, setChosenId] = useState<string | null>(null);
+  const [probe, setProbe] = useState<Probe>({ state: 'none' });
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const running = useRef<AbortController>(null);
+  useEffect(() => () => running.current?.abort(), []);
+  const id = chosenId ?? idOfName(name, taken);
+  const url = urlWith(address, user, password);
+  const problems = problemsUnder(failure, '');
+  const change = <T,>(set: (value: T) => void) => (value: T): void => {
+    set(value);
+    running.current?.abort();
+    setProbe({ state: 'none' });
+    setFailure(null);
+  };
+  const look = async (): Promise<void> => {
+    const own = running.current = new AbortController();
+    setProbe({ state: 'running' });
+    const answer = await probeCamera({ url }, own.signal);
+    if (own.signal.aborted) return;
+    setProbe(answer.value ? { state: 'done', report: answer.value } : { state: 'failed', failure: answer.failure });
+  };
+  const save = async (): Promise<void> => {
+    setBusy(true);
+    const transport = probe.state === 'done' && probe.report.transport === 'udp' ? { transport: 'udp' } satisfies Partial<CameraConfig> : {};
+    const answer = await addCamera({ id, url, ...(name.trim() === '' ? {} : { name: name.trim() }), ...transport });
+    setBusy(false);
+    setFailure(answer.failure);
+    if (answer.failure) return;
+    onAdded(id);
+    if (!embedded) location.hash = addressOf({ name: 'cameras', cameraId: id, page: 'scene' });
+  };
+  const looked = probe.state === 'done' || probe.state === 'failed';
+  const form = (
+    <form className="add-camera" aria-label="New camera" onSubmit={(event) => { event.preventDefault(); void (looked ? save() : look()); }}>
+      <section className="panel" aria-label="Address">
+        <h3>Address</h3>
+        <div className="fields">
+          <TextField label="Address of its stream" value={address} required placeholder="rtsp://192.168.1.20/stream1" maxLength={2048} hint="As the camera's manual or its page says" problem={problems.url ?? null} onChange={change(setAddress)} />
+          <div className="field-pair">
+            <TextField label="User" value={user} maxLength={128} onChange={change(setUser)} />
+            <TextField label="Password" type="password" autoComplete="new-password" value={password} maxLength={128} onChange={change(setPassword)} />
+          </div>
+        </div>
+        <div className="actions">
+          {probe.state === 'running' ? <button type="button" className="button" onClick={() => { running.current?.abort(); setProbe({ state: 'none' }); }}>Stop looking</button>
+            : <button type={looked ? 'button' : 'submit'} className={looked ? 'button' : 'button primary'} disabled={address.trim() === ''} onClick={looked ? () => void look() : undefined}>{looked ? 'Look again' : 'Look at the camera'}</button>}
+        </div>
+        <div role="status" aria-live="polite">
+          {probe.state === 'running' && <p className="hint"><span className="spinner small" aria-hidden="true" /> Looking at the camera for some seconds</p>}
+          {probe.state === 'failed' && <p className="problem">{probe.failure.message}{probe.failure.advice && <span className="hint"> {probe.failure.advice}</span>}</p>}
+        </div>
+        {probe.state === 'done' && <ProbeResult report={probe.report} />}
+      </section>
+      {looked && (
+        <section className="panel" aria-label="Name">
+          <h3>Name</h3>
+          <div className="fields">
+            <TextField label="Name" value={name} maxLength={100} placeholder="Front door" problem={problems.name ?? null} onChange={setName} />
+            <TextField label="Id, in paths, rules and events" value={id} maxLength={63} problem={problems.id ?? null} onChange={(next) => setChosenId(next === '' ? null : next)} />
+          </div>
+          {problems[''] && <p className="problem" role="alert">{problems['']}</p>}
+          <div className="actions"><button type="submit" className="button primary" disabled={busy}>{busy ? 'Adding' : probe.state === 'failed' ? 'Add it nevertheless' : 'Add the camera'}</button></div>
+        </section>
+      )}
+    </form>
+  );
+  const search = <CameraSearch user={user} password={password} onTake={({ url: found, name: called }) => { change(setAddress)(found); if (called && name === '') setName(called); }} />;
+  if (embedded) return <>{form}{search}</>;
+  return (
+    <main className="page-view">
+      <div className="view-head">
+        <a className="button" href={addressOf({ name: 'cameras', cameraId: null, page: 'list' })}>{'\u2039'} All cameras</a>
+        <h2 className="view-title">Add a camera</h2>
+      </div>
+      <div className="add-camera-body">{form}{search}</div>
+    </main>
+  );
+}

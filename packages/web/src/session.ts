@@ -1,0 +1,28 @@
+// Who is signed in, asked once for the whole page. Until it is known nothing may be done.
+import { useSyncExternalStore } from 'react';
+import type { Permission, SessionInfo } from '@ruth/protocol';
+import { ask } from './system/api.ts';
+
+let session: SessionInfo | null = null;
+let asked: Promise<void> | null = null;
+const listeners = new Set<() => void>();
+
+const AGAIN_MS = 5000;
+
+async function look(): Promise<void> {
+  const { value } = await ask<SessionInfo>('session');
+  if (value) {
+    session = value;
+    for (const listener of listeners) listener();
+  } else setTimeout(() => void look(), AGAIN_MS);
+}
+
+const subscribe = (listener: () => void): (() => void) => {
+  asked ??= look();
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+export const useSession = (): SessionInfo | null => useSyncExternalStore(subscribe, () => session);
+
+export const useMay = (permission: Permission): boolean => useSession()?.permissions.includes(permission) ?? false;

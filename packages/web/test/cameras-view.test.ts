@@ -1,0 +1,176 @@
+// The views of cameras by a user's path: one is found, looked at, added, its scene drawn, rules written, changed and removed.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { accessibilityProblems, browserMissing } from './browser.ts';
+import { pageSuite, picture, WAIT } from './page-suite.ts';
+import { ADVICE } from './stand-in-node.ts';
+
+const PHONE = { width: 390, height: 844 };
+
+describe('the view of cameras', { skip: browserMissing() }, () => {
+  const suite = pageSuite();
+  const fits = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  /** A point of the picture, as a share of it, on the screen. */
+  const onPicture = async (page: Page, [x, y]: readonly [number, number]): Promise<[number, number]> => {
+    const box = (await page.locator('.shape-layer').boundingBox())!;
+    return [box.x + x * box.width, box.y + y * box.height];
+  };
+  const press = async (page: Page, point: readonly [number, number]): Promise<void> => page.mouse.click(...await onPicture(page, point));
+
+  it('finds a camera in the network, says what it sends and what to change, and adds it', async () => {
+    await using opened = await suite.open('#/cameras');
+    const { page, problems } = opened;
+    await page.locator('.camera-card[data-camera-id="square"][data-tone="good"]').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('link', { name: 'Add a camera' }).click();
+    await page.getByLabel('Address of its stream').fill('nobody/stream');
+    await page.getByRole('button', { name: 'Look at the camera' }).click();
+    await page.getByText('nobody listens at 192.0.2.7:554').waitFor(WAIT);
+    await page.getByRole('button', { name: 'Add it nevertheless' }).waitFor(WAIT);
+    await page.getByLabel('User').fill('viewer');
+    await page.getByLabel('Password').fill('s3cret/?');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('button', { name: /^main: 2560/ }).click(WAIT);
+    await page.getByRole('button', { name: 'Look at the camera' }).click();
+    await page.getByRole('list', { name: 'Advice' }).getByText(ADVICE).waitFor(WAIT);
+    assert.deepEqual(suite.system.node.asked.slice(-2), [{ user: 'viewer', password: 's3cret/?' }, { url: 'rtsp://viewer:s3cret%2F%3F@192.0.2.20/Streaming/Channels/101' }]);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'camera-add');
+    await page.getByLabel('Id, in paths, rules and events').fill('square');
+    await page.getByRole('button', { name: 'Add the camera' }).click();
+    await page.getByText('there is a camera square already').waitFor(WAIT);
+    await page.getByLabel('Id, in paths, rules and events').fill('yard');
+    await page.getByRole('button', { name: 'Add the camera' }).click();
+    await page.waitForURL(/#\/cameras\/yard\/scene$/);
+    await page.getByRole('heading', { name: 'Yard cam' }).waitFor(WAIT);
+    assert.equal(suite.system.node.of('yard').has_credentials, true);
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('Yard');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved. It counts now.').waitFor(WAIT);
+    await page.getByRole('heading', { name: 'Yard', exact: true }).waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'camera-settings');
+    await page.getByRole('button', { name: 'Remove Yard' }).click();
+    await page.getByRole('alertdialog').getByText('What it recorded stays').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('button', { name: 'Remove Yard' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Remove Yard' }).click();
+    await page.waitForURL(/#\/cameras$/);
+    await page.locator('.camera-card').first().waitFor(WAIT);
+    assert.equal(await page.locator('.camera-card[data-camera-id="yard"]').count(), 0);
+    assert.deepEqual(problems, []);
+  });
+
+  it('lets zones, lines and masks be drawn by pointer and by keyboard, shows what they match now, and saves them', async () => {
+    suite.system.seeing.over = { track_id: 7 };
+    await using opened = await suite.open('#/cameras/square/scene');
+    const { page, problems } = opened;
+    await page.locator('.scene-tile[data-state="live"] canvas[data-drawn-boxes="1"]').waitFor(WAIT);
+    const tools = page.getByRole('toolbar', { name: 'Draw' });
+    await tools.getByRole('button', { name: 'Zone' }).click();
+    for (const point of [[0.02, 0.05], [0.98, 0.05], [0.98, 0.98], [0.02, 0.98]] as const) await press(page, point);
+    await press(page, [0.02, 0.05]);
+    const chosen = page.getByRole('region', { name: /^The chosen shape/ });
+    await chosen.getByText('In it: person (of 1 seen now)').waitFor(WAIT);
+    await page.locator('.match').waitFor(WAIT);
+    await chosen.getByLabel('Name', { exact: true }).fill('The hall');
+    await chosen.getByRole('button', { name: 'person' }).click();
+    // By keyboard alone: a line from the middle to the right.
+    await tools.getByRole('button', { name: 'Line' }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.classList.contains('shape-layer'));
+    for (const key of ['Space', ...Array<string>(10).fill('ArrowRight'), 'Space', 'Enter']) await page.keyboard.press(key);
+    await chosen.getByText('Since you look').waitFor(WAIT);
+    await page.locator('.shape[data-kind="lines"] .corner').last().focus();
+    await page.keyboard.press('ArrowDown');
+    await page.locator('.shape[data-kind="lines"] .corner[aria-label*="60 % from the left, 51 % from the top"]').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'camera-scene');
+    // What crosses itself has no inside: said at once, and not to be saved.
+    await tools.getByRole('button', { name: 'Mask' }).click();
+    for (const point of [[0.1, 0.1], [0.3, 0.3], [0.3, 0.1], [0.1, 0.3]] as const) await press(page, point);
+    await page.keyboard.press('Enter');
+    await chosen.getByText('crosses itself').waitFor(WAIT);
+    assert.ok(await tools.getByRole('button', { name: 'Save' }).isDisabled());
+    const [from, to] = [await onPicture(page, [0.3, 0.3]), await onPicture(page, [0.05, 0.45])];
+    await page.mouse.move(...from);
+    await page.mouse.down();
+    await page.mouse.move(...to, { steps: 4 });
+    await page.mouse.up();
+    await page.getByText('crosses itself').waitFor({ ...WAIT, state: 'hidden' });
+    await page.keyboard.press('Control+z');
+    await page.getByText('crosses itself').waitFor(WAIT);
+    await tools.getByRole('button', { name: 'Redo' }).click();
+    await tools.getByRole('button', { name: 'Save' }).click();
+    await tools.getByText('As it is now').waitFor(WAIT);
+    const { scene } = suite.system.node.of('square');
+    assert.deepEqual(scene.zones!.map(({ id, name, classes, polygon }) => [id, name, classes, polygon.length]), [['zone-1', 'The hall', ['person'], 4]]);
+    assert.deepEqual(scene.lines, [{ id: 'line-1', points: [[0.5, 0.5], [0.6, 0.51]] }]);
+    assert.equal(scene.masks!.length, 1);
+    assert.deepEqual(problems, []);
+    suite.system.seeing.over = {};
+  });
+
+  it('writes rules in a form, as a sentence and as YAML, and says at the right place what is wrong', async () => {
+    suite.system.node.settings.set('square', { ...suite.system.node.of('square'), scene: { zones: [{ id: 'door', polygon: [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]] }] }, rules: [] });
+    await using opened = await suite.open('#/cameras/square/rules');
+    const { page, problems } = opened;
+    const rule = () => suite.system.node.of('square').rules;
+    await page.getByText('person is fallen for 5 s').waitFor(WAIT);
+    await page.getByRole('button', { name: 'New rule' }).click();
+    await page.getByLabel('Id', { exact: true }).fill('by the door');
+    await page.getByRole('button', { name: 'Save the rule' }).click();
+    await page.locator('.field', { has: page.getByLabel('Id', { exact: true }) }).getByRole('alert').waitFor(WAIT);
+    await page.getByLabel('Id', { exact: true }).fill('loitering');
+    await page.getByLabel('From').fill('22:00');
+    await page.getByLabel('Until').fill('22:00');
+    await page.getByRole('button', { name: 'Save the rule' }).click();
+    await page.locator('.field', { has: page.getByLabel('From') }).getByText('begins and ends at the same time').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'rule-form');
+    await page.getByLabel('Until').fill('06:00');
+    await page.getByRole('button', { name: 'Save the rule' }).click();
+    await page.locator('.rule[data-rule-id="loitering"]').getByText('person in zone "door" for 10 s between 22:00 and 06:00 severity medium').waitFor(WAIT);
+    assert.deepEqual(rule(), [{ id: 'loitering', objects: ['person'], when: [{ in_zone: 'door', for_s: 10 }], during: { between: ['22:00', '06:00'] }, severity: 'medium' }]);
+    await page.getByRole('button', { name: 'Edit loitering' }).click();
+    await page.getByRole('button', { name: 'Sentence' }).click();
+    await page.getByLabel('Sentence').fill('person in zone "gate"');
+    await page.getByRole('button', { name: 'Save the rule' }).click();
+    await page.getByText('there is no zone "gate" at this camera; its zones: door').waitFor(WAIT);
+    await page.getByLabel('Sentence').fill('person dances');
+    await page.getByText('after "person" stands "dances"').waitFor(WAIT);
+    assert.ok(await page.getByRole('button', { name: 'Save the rule' }).isDisabled());
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('switch', { name: 'Run loitering' }).click();
+    await page.locator('.rule[data-active="false"]').waitFor(WAIT);
+    assert.equal(rule()[0]!.active, false);
+    await page.getByRole('button', { name: 'All as YAML' }).click();
+    const text = page.getByRole('textbox', { name: 'Rules as YAML' });
+    await text.fill('- {id: a, when: person is lying}\n- {id: b, when: [{in_zone: gate}]}\n');
+    await page.getByRole('button', { name: 'Save all rules' }).click();
+    await page.getByText(/Line 2, when.0: there is no zone "gate"/).waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await text.fill('- {id: a, when: person is lying}\n');
+    await page.getByRole('button', { name: 'Save all rules' }).click();
+    await page.locator('.rule[data-rule-id="a"]').waitFor(WAIT);
+    await page.getByRole('button', { name: 'Remove a' }).click();
+    await page.getByText('No rule yet').waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
+  it('can be used on a phone, in the dark', async () => {
+    suite.system.node.settings.set('square', { ...suite.system.node.of('square'), scene: { zones: [{ id: 'door', polygon: [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]] }], lines: [{ id: 'gate', points: [[0.5, 0.6], [0.9, 0.6]] }] }, rules: [{ id: 'night', when: 'person in zone "door" for 10 s between 22:00 and 06:00' }] });
+    for (const [address, name, ready] of [['#/cameras', 'cameras', '.camera-card'], ['#/cameras/+', 'camera-add', '.add-camera'], ['#/cameras/square/scene', 'camera-scene', '.shape[data-kind="lines"]'], ['#/cameras/square/rules', 'camera-rules', '.rule[data-rule-id="night"]'], ['#/cameras/square/settings', 'camera-settings', '.settings-body']] as const) {
+      await using opened = await suite.open(address, PHONE, 'dark');
+      const { page, problems } = opened;
+      await page.locator(ready).first().waitFor(WAIT);
+      assert.deepEqual(await accessibilityProblems(page), [], name);
+      assert.ok(await fits(page), `${name}: nothing sticks out at the side`);
+      await picture(page, `${name}-phone`);
+      assert.deepEqual(problems, []);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+// The part of a supervisor that keeps cameras, in memory: what was added, changed and removed through the page.
+import type { CameraChange, CameraConfig, CameraIntentChange, CameraStatus, DiscoveredDevice, NodeCamera, ProbeReport } from '@ruth/protocol';
+import type { FastifyInstance } from 'fastify';
+import { camera } from '../../server/test/stand-ins.ts';
+
+interface OfCamera { Params: { id: string } }
+
+export const ADVICE = 'Keyframes come every 4.0 s: set the camera to one a second';
+
+export class StandInNode {
+  readonly settings = new Map<string, NodeCamera>();
+  /** What probes and searches were told. */
+  readonly asked: unknown[] = [];
+  readonly #statuses: CameraStatus[];
+
+  constructor(statuses: CameraStatus[]) {
+    this.#statuses = statuses;
+  }
+
+  of(id: string): NodeCamera {
+    const known = this.settings.get(id) ?? described({ id, url: `rtsp://127.0.0.1:8554/${id}`, name: this.#statuses.find(({ camera_id }) => camera_id === id)?.name ?? id });
+    this.settings.set(id, known);
+    return known;
+  }
+
+  serve(app: FastifyInstance): void {
+    app.get('/v1/cameras', () => this.#statuses.map(({ camera_id }) => this.of(camera_id)));
+    app.get<OfCamera>('/v1/cameras/:id', ({ params }) => this.of(params.id));
+    app.post<{ Body: CameraConfig }>('/v1/cameras', ({ body }, reply) => {
+      if (this.#statuses.some(({ camera_id }) => camera_id === body.id)) return reply.code(409).send({ error: `there is a camera ${body.id} already; choose another id`, error_code: 'conflict' });
+      this.settings.set(body.id, described(body));
+      this.#statuses.push(camera(body.id, { name: body.name ?? body.id, url: body.url.replace(/\/\/.*@/, '//***@'), state: 'connecting', fps: null, width: null, height: null, codec: null, bitrate_bps: null }));
+      return this.of(body.id);
+    });
+    app.patch<OfCamera & { Body: CameraChange }>('/v1/cameras/:id', ({ params: { id }, body }) => {
+      const before = this.of(id);
+      const index = this.#statuses.findIndex(({ camera_id }) => camera_id === id);
+      if (body.name) this.#statuses[index] = { ...this.#statuses[index]!, name: body.name };
+      this.settings.set(id, { ...before, config: Object.fromEntries(Object.entries({ ...before.config, ...body }).filter(([, value]) => value !== null)) as CameraConfig });
+      return this.of(id);
+    });
+    app.patch<OfCamera & { Body: CameraIntentChange }>('/v1/cameras/:id/intent', ({ params: { id }, body }) => {
+      this.settings.set(id, { ...this.of(id), ...body });
+      return this.of(id);
+    });
+    app.delete<OfCamera>('/v1/cameras/:id', ({ params: { id } }, reply) => {
+      this.settings.delete(id);
+      this.#statuses.splice(this.#statuses.findIndex(({ camera_id }) => camera_id === id), 1);
+      return reply.code(204).send();
+    });
+    app.post('/v1/probe', ({ body }, reply) => {
+      this.asked.push(body);
+      const { url = '' } = body as { url?: string };
+      return url.includes('nobody') ? reply.code(502).send({ error: 'nobody listens at 192.0.2.7:554', error_code: 'camera_unreachable' }) : probed(url.replace(/\/\/.*@/, '//***@'));
+    });
+    app.post('/v1/discover', ({ body }): DiscoveredDevice[] => {
+      this.asked.push(body);
+      return [{
+        address: '192.0.2.20', onvif_url: 'http://192.0.2.20/onvif/device_service', name: 'Yard cam', hardware: 'DS-2CD', location: null, error: null,
+        streams: [{ profile: 'main', url: 'rtsp://192.0.2.20/Streaming/Channels/101', codec: 'H264', width: 2560, height: 1440, fps: 25, ptz: false }, { profile: 'sub', url: 'rtsp://192.0.2.20/Streaming/Channels/102', codec: 'H264', width: 640, height: 360, fps: 12, ptz: false }],
+      }];
+    });
+  }
+}
+
+const described = (config: CameraConfig): NodeCamera => ({
+  config: { ...config, url: config.url.replace(/\/\/.*@/, '//***@') }, has_credentials: config.url.includes('@'), managed: true, subscriptions: [], scene: {}, rules: [],
+  shared_rules: [{ id: 'anywhere', when: 'person is fallen for 5 s', severity: 'critical' }],
+});
+
+const probed = (url: string): ProbeReport => ({
+  url, transport: 'tcp', refused_transports: {}, measured_s: 5, connect_ms: 40, first_picture_ms: 700, codec: 'h264', profile: 'avc1.640028', width: 2560, height: 1440, stated_fps: 25, fps: 25, fps_jitter: 0.02,
+  keyframe_interval_s: 4, pictures_per_keyframe: 100, b_frames: false, bitrate_bps: 5.2e6, packets_lost: 0, parameter_sets: 'both', audio_codec: 'aac', clock_drift_ppm: null, sender_reports: true, clock_offset_s: null,
+  advice: [{ level: 'good', text: 'H.264 plays in every browser as it comes' }, { level: 'problem', text: ADVICE }],
+});
