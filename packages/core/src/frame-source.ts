@@ -5,23 +5,18 @@ import { RingReader, type RingFrame } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
 import { LumaGrid } from './motion/luma-grid.ts';
+import { NextFrame } from './next-frame.ts';
 
 /** Between attempts to map a ring that is not there. */
 const REOPEN_MS = 200;
 /** The same where it is there and cannot be used. */
 const REOPEN_AFTER_ERROR_MS = 2000;
-/** Of the time between two frames, what passes before the next one is looked for. */
-const QUIET_SHARE = 0.93;
-const MOST_QUIET_MS = 500;
-/** Then it is looked for this often within that time, at most every so many milliseconds. */
-const LOOKS_PER_FRAME = 20;
-const MOST_WAIT_MS = 10;
 
 export interface FrameSourceOptions {
   readonly cameraId: string;
   readonly frameReference: string;
   readonly ringDirectory: string;
-  /** Frames per second that are asked for: where they come faster, polling follows. */
+  /** Frames per second that are asked for. */
   readonly fps: number;
   readonly clock: Clock;
   onFrame(frame: CameraFrame): void;
@@ -33,22 +28,16 @@ export class FrameSource implements Disposable {
   readonly #options: FrameSourceOptions;
   #reader: RingReader | null = null;
   #nextFrameId = 0;
-  #newest: CameraFrame | null = null;
-  #fps: number;
-  #frameIntervalMs: number;
+  readonly #next: NextFrame;
   #saidError = false;
   #luma: { readonly grid: LumaGrid; readonly width: number; readonly height: number; of: RingFrame | null; isWhole: boolean } | null = null;
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
-    this.#fps = options.fps;
-    this.#frameIntervalMs = 1000 / options.fps;
+    this.#next = new NextFrame(options.fps);
   }
 
-  set fps(fps: number) {
-    this.#fps = fps;
-    this.#frameIntervalMs = 1000 / fps;
-  }
+  set fps(fps: number) { this.#next.fps = fps; }
 
   /** Hands on every frame published since the last poll that is still there, oldest first. Returns in how many milliseconds a poll is worthwhile. */
   poll(): number {
@@ -56,14 +45,13 @@ export class FrameSource implements Disposable {
       const reader = this.#reader ??= this.#open();
       if (reader === null) return REOPEN_MS;
       const published = reader.framesPublished();
-      const isNews = published > this.#nextFrameId;
       for (let frameId = Math.max(this.#nextFrameId, published - reader.layout.slotCount); frameId < published; frameId++) {
         const read = reader.read(frameId);
         if (read.status === 'frame') this.#handOn(this.#cameraFrame(read.frame, reader));
       }
       this.#nextFrameId = published;
       if (!reader.isCurrent()) this[Symbol.dispose]();
-      return isNews ? Math.min(this.#frameIntervalMs * QUIET_SHARE, MOST_QUIET_MS) : Math.min(this.#frameIntervalMs / LOOKS_PER_FRAME, MOST_WAIT_MS);
+      return this.#next.waitMs(this.#options.clock.monotonicMs());
     } catch (cause) {
       this[Symbol.dispose]();
       if (!this.#saidError) this.#options.onError(RuthError.from(cause));
@@ -92,9 +80,7 @@ export class FrameSource implements Disposable {
   }
 
   #handOn(frame: CameraFrame): void {
-    const sinceLastMs = (frame.ptsUs - (this.#newest?.ptsUs ?? -Infinity)) / 1000;
-    if (frame.epoch === this.#newest?.epoch && sinceLastMs > 0) this.#frameIntervalMs = Math.min(sinceLastMs, 1000 / this.#fps);
-    this.#newest = frame;
+    this.#next.seen(frame, Number.isNaN(frame.publishedMs) ? this.#options.clock.monotonicMs() : frame.publishedMs);
     this.#options.onFrame(frame);
   }
 

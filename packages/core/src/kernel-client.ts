@@ -39,14 +39,17 @@ export class KernelClient implements AsyncDisposable {
     const headers = body === null ? {} : { 'content-type': 'application/json' };
     let text: string;
     let statusCode: number;
+    // A timer that is cleared: AbortSignal.timeout() would live on for seconds after each answer.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error(`it did not answer within ${2 * ANSWER_TIMEOUT_MS} ms`)), 2 * ANSWER_TIMEOUT_MS);
     try {
-      const response = await this.#agent.request({
-        origin: 'http://kernel', path: `/v1/leases/${leaseId}`, method, headers, body, signal: AbortSignal.any([signal, AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS)]),
-      });
+      const response = await this.#agent.request({ origin: 'http://kernel', path: `/v1/leases/${leaseId}`, method, headers, body, signal: AbortSignal.any([signal, late.signal]) });
       statusCode = response.statusCode;
       text = await response.body.text();
     } catch (cause) {
       throw new RuthError('unreachable', `the kernel cannot be reached: ${(cause as Error).message}`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
     try {
       return { statusCode, body: text === '' ? null : JSON.parse(text) as unknown };

@@ -32,7 +32,10 @@ export class Lease {
   #fps: number;
   #grantedAtMs: number | null = null;
   #failure: RuthError | null = null;
-  #changed = new AbortController();
+  /** Aborts when it is to be asked for again, or no more. */
+  #pause = new AbortController();
+  /** Of the request under way: each has its own, for what hangs on a signal that lives long lives as long. */
+  #attempt = new AbortController();
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -47,19 +50,23 @@ export class Lease {
   set fps(fps: number) {
     if (fps === this.#fps) return;
     this.#fps = fps;
-    this.#changed.abort();
+    this.#pause.abort();
   }
 
   /** Holds the lease until `signal` aborts, then gives it back. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, kernel } = this.#options;
     let wait: IBackoff<unknown> | null = null;
+    signal.addEventListener('abort', () => {
+      this.#attempt.abort();
+      this.#pause.abort();
+    }, { once: true });
     while (!signal.aborted) {
-      this.#changed = new AbortController();
+      this.#pause = new AbortController();
       const granted = await this.#runOnce(signal);
       if (granted) wait = null;
       else wait = wait === null ? backOff.next() : wait.next(undefined);
-      await clock.sleep(wait?.duration ?? LEASE_TTL_MS / 3, AbortSignal.any([signal, this.#changed.signal]));
+      await clock.sleep(wait?.duration ?? LEASE_TTL_MS / 3, this.#pause.signal);
     }
     // A lease that cannot be given back ends by itself.
     await kernel.deleteLease(this.id).catch(() => undefined);
@@ -67,8 +74,9 @@ export class Lease {
 
   async #runOnce(signal: AbortSignal): Promise<boolean> {
     const { cameraId, kernel, clock } = this.#options;
+    this.#attempt = new AbortController();
     try {
-      const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps: this.#fps, ttl_ms: LEASE_TTL_MS }, signal);
+      const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps: this.#fps, ttl_ms: LEASE_TTL_MS }, this.#attempt.signal);
       if (signal.aborted) return false;
       this.#grantedAtMs = clock.monotonicMs();
       this.#failure = null;

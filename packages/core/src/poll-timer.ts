@@ -7,6 +7,8 @@ export type Poll = () => number;
 
 /** Cameras due within it share a wake-up. */
 const LEAST_WAIT_MS = 3;
+/** A timer may fire so much early. */
+const EARLY_MS = 1;
 
 export class PollTimer implements Disposable {
   readonly #clock: Clock;
@@ -31,7 +33,7 @@ export class PollTimer implements Disposable {
   /** Polls those that are due. */
   tick(): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const [poll, dueMs] of this.#polls) if (dueMs <= nowMs + LEAST_WAIT_MS / 2) this.#polls.set(poll, nowMs + poll());
+    for (const [poll, dueMs] of this.#polls) if (dueMs <= nowMs + EARLY_MS) this.#polls.set(poll, nowMs + poll());
     this.#schedule();
   }
 
@@ -43,7 +45,8 @@ export class PollTimer implements Disposable {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#polls.size === 0) return;
-    const earliestMs = Math.min(...this.#polls.values()) - this.#clock.monotonicMs();
-    this.#timer = setTimeout(() => this.tick(), Math.max(LEAST_WAIT_MS, earliestMs));
+    let earliestMs = Infinity;
+    for (const dueMs of this.#polls.values()) earliestMs = Math.min(earliestMs, dueMs);
+    this.#timer = setTimeout(() => this.tick(), Math.max(LEAST_WAIT_MS, earliestMs - this.#clock.monotonicMs()));
   }
 }

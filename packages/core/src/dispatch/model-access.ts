@@ -32,6 +32,7 @@ export class Claim {
   /** Virtual times of its next look's start and of its last one's end. */
   startTag = 0;
   endTag = 0;
+  isWaiting = false;
 
   /** `priority` 0 to 100. */
   constructor(priority: number, begin: () => Turn | null) {
@@ -52,7 +53,8 @@ export class ModelAccess {
   readonly histograms = new StageHistograms();
   readonly breaker: CircuitBreaker;
   readonly #options: ModelAccessOptions;
-  readonly #waiting = new Set<Claim>();
+  /** In the order in which they came. No Set: one that takes and gives back with each look keeps what it left behind from being collected (docs/design/findings.md). */
+  readonly #waiting: Claim[] = [];
   #inFlight = 0;
   /** Weights of those whose looks are in flight. */
   #weightInFlight = 0;
@@ -69,21 +71,24 @@ export class ModelAccess {
   get endpoint(): ModelEndpoint | null { return this.#options.endpoint(); }
 
   status(): ModelDispatch {
-    return { places: this.endpoint?.places ?? 0, in_flight: this.#inFlight, waiting: this.#waiting.size, circuit: this.breaker.state };
+    return { places: this.endpoint?.places ?? 0, in_flight: this.#inFlight, waiting: this.#waiting.length, circuit: this.breaker.state };
   }
 
   /** Wants a look; `begin` is called when its turn comes, perhaps at once. */
   enter(claim: Claim): void {
-    if (this.#waiting.has(claim)) return;
+    if (claim.isWaiting) return;
     // Who did not want one for a while has saved nothing up.
     claim.startTag = Math.max(this.#virtualTime, claim.endTag);
-    this.#waiting.add(claim);
+    claim.isWaiting = true;
+    this.#waiting.push(claim);
     this.#grant();
   }
 
   /** Wants none any more. */
   withdraw(claim: Claim): void {
-    this.#waiting.delete(claim);
+    if (!claim.isWaiting) return;
+    claim.isWaiting = false;
+    this.#waiting.splice(this.#waiting.indexOf(claim), 1);
   }
 
   /** A look that `begin` began is over. */
@@ -99,9 +104,9 @@ export class ModelAccess {
     if (this.#granting) return;
     this.#granting = true;
     // Without a container nobody waits: each is told.
-    while (this.#waiting.size > 0 && this.#inFlight < (this.endpoint?.places ?? Infinity)) {
+    while (this.#waiting.length > 0 && this.#inFlight < (this.endpoint?.places ?? Infinity)) {
       const claim = this.#next();
-      this.#waiting.delete(claim);
+      this.withdraw(claim);
       const turn = claim.begin();
       if (turn === null) continue;
       this.#inFlight += turn.atOnce;

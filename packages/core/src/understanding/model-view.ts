@@ -10,14 +10,10 @@ import { ObjectMasks } from '../scene/object-masks.ts';
 import type { SceneObject } from '../scene/scene-object.ts';
 import { Scene } from '../scene/scene.ts';
 import { CameraTracks, type EndedTrack, type Sight } from '../tracking/camera-tracks.ts';
-import { bufferedIou } from '../tracking/overlap.ts';
 import { TrackJournal, type JournalOptions } from '../tracking/track-journal.ts';
 import { alertEvent, happeningEvent, occupancyEvent, type EventPlace } from './scene-event.ts';
+import { objectAt, SeenFrames } from './seen-frames.ts';
 
-/** Frames whose boxes are remembered for models that look at the same frame later. */
-const FRAMES_KEPT = 16;
-/** A body belongs to the object whose box it overlaps so much at least. */
-const SAME_IOU = 0.3;
 /** Longer without a look, or without one for three of its intervals: nobody looks. */
 const BLIND_S = 10;
 const BLIND_INTERVALS = 3;
@@ -40,8 +36,8 @@ export class ModelView {
   #rules: readonly RuleWatch[];
   #last: Last | null = null;
   #isBlind = true;
-  /** Objects that were seen in the last frames, by frame. */
-  readonly #frames = new Map<number, { readonly nowS: number; readonly objects: readonly { readonly id: number; readonly box: Detection['bbox'] }[] }>();
+  /** For models that look at the same frames later. */
+  readonly #frames = new SeenFrames();
 
   constructor(options: JournalOptions, settings: ViewSettings) {
     this.#options = options;
@@ -80,7 +76,7 @@ export class ModelView {
     this.#last = { sight, nowS, aspect, intervalS: this.#last === null ? 0 : Math.max(0, sight.captured_at - this.#last.sight.captured_at) };
     this.#isBlind = false;
     const { happened, occupancies } = this.#scene.follow({ nowS, aspect, tracks });
-    this.#remember(look.frame_id, nowS);
+    this.#frames.add(look.frame_id, nowS, this.#scene.objects.values());
     const postures = keypointNames.length === 0 ? [] : this.#bodies(told.detections, nowS, aspect, keypointNames);
     const all = [...atEnd, ...happened, ...postures];
     const place = this.#place(sight);
@@ -99,7 +95,7 @@ export class ModelView {
   readBodies(look: Look, keypointNames: readonly string[]): Content[] {
     const frame = this.#frames.get(look.frame_id);
     if (!frame || !this.#last) return [];
-    const found = look.detections.map((detection) => ({ ...detection, track_id: bestMatch(detection.bbox, frame.objects) }));
+    const found = look.detections.map((detection) => ({ ...detection, track_id: objectAt(detection.bbox, frame) }));
     const happened = this.#bodies(found, frame.nowS, look.width / look.height, keypointNames);
     if (happened.length === 0) return [];
     const place = this.#place({ ...this.#last.sight, frame_id: look.frame_id, captured_at: look.captured_at, recording_at: this.#last.sight.recording_at - (this.#last.sight.captured_at - look.captured_at) });
@@ -107,7 +103,7 @@ export class ModelView {
   }
 
   /** Whether this model has looked at that frame. */
-  hasSeen(frameId: number): boolean { return this.#frames.has(frameId); }
+  hasSeen(frameId: number): boolean { return this.#frames.get(frameId) !== undefined; }
 
   /** To be called now and then: who has not looked for long can tell nothing. `at`: UTC, seconds. */
   tick(at: number): Content[] {
@@ -154,12 +150,6 @@ export class ModelView {
     });
   }
 
-  #remember(frameId: number, nowS: number): void {
-    const objects = [...this.#scene.objects.values()].filter(({ isSeen }) => isSeen).map(({ id, box }) => ({ id, box }));
-    this.#frames.set(frameId, { nowS, objects });
-    if (this.#frames.size > FRAMES_KEPT) this.#frames.delete(this.#frames.keys().next().value!);
-  }
-
   #objectsOf(ended: readonly EndedTrack[]): ReadonlyMap<number, SceneObject> {
     return new Map(ended.flatMap(({ track }) => this.#scene.objects.get(track.state.id) ?? []).map((object) => [object.id, object]));
   }
@@ -182,13 +172,4 @@ export class ModelView {
 
 function wantsLeftObjects({ rules }: ViewSettings): boolean {
   return rules.some(({ rule }) => rule.conditions.some((condition) => 'is' in condition && (condition.is === 'left' || condition.is === 'removed')));
-}
-
-function bestMatch(box: Detection['bbox'], objects: readonly { readonly id: number; readonly box: Detection['bbox'] }[]): number | null {
-  let [best, id] = [SAME_IOU, null as number | null];
-  for (const object of objects) {
-    const overlap = bufferedIou(box, object.box);
-    if (overlap > best) [best, id] = [overlap, object.id];
-  }
-  return id;
 }

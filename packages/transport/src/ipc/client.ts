@@ -28,9 +28,33 @@ interface Exchange {
   readonly timeoutMs: number;
   /** Monotonic. */
   readonly deadlineMs: number;
+  readonly watch: Exchanges | null;
   connection: ClientConnection | null;
   retried: boolean;
   settle(error: RuthError | null, answer?: unknown): void;
+}
+
+/**
+ * Those under way, in no order. An array, and one listener for each signal however many requests it is for: a Set that takes and gives back
+ * is rebuilt now and then, and each table that it leaves behind points to the next, so that a generational collector keeps all of them, and
+ * all that was ever in one, until its next whole collection (docs/design/findings.md).
+ */
+class Exchanges {
+  readonly #all: Exchange[] = [];
+
+  add(exchange: Exchange): void { this.#all.push(exchange); }
+
+  /** False where it is not among them. */
+  delete(exchange: Exchange): boolean {
+    const index = this.#all.indexOf(exchange);
+    if (index < 0) return false;
+    const last = this.#all.pop()!;
+    if (last !== exchange) this.#all[index] = last;
+    return true;
+  }
+
+  /** As they are now, for who ends some of them. */
+  list(): Exchange[] { return [...this.#all]; }
 }
 
 export class IpcClient implements AsyncDisposable {
@@ -40,7 +64,8 @@ export class IpcClient implements AsyncDisposable {
   readonly #idle: ClientConnection[] = [];
   readonly #connections = new Set<ClientConnection>();
   readonly #waiting: Exchange[] = [];
-  readonly #pending = new Set<Exchange>();
+  readonly #pending = new Exchanges();
+  readonly #watches = new WeakMap<AbortSignal, Exchanges>();
   #closed = false;
   #alarm: NodeJS.Timeout | undefined;
   #alarmMs = Infinity;
@@ -60,17 +85,16 @@ export class IpcClient implements AsyncDisposable {
       const bytes = encodeMessage(message);
       if (this.#closed) throw new RuthError('cancelled', 'the client is closed');
       if (signal?.aborted) throw cancelled(signal);
-      const abort = signal && ((): void => this.#abandon(exchange, cancelled(signal)));
       const exchange: Exchange = {
-        bytes, timeoutMs, deadlineMs: performance.now() + timeoutMs, connection: null, retried: false,
+        bytes, timeoutMs, deadlineMs: performance.now() + timeoutMs, watch: signal ? this.#watch(signal) : null, connection: null, retried: false,
         settle: (error, answer) => {
           if (!this.#pending.delete(exchange)) return;
-          if (abort) signal.removeEventListener('abort', abort);
+          exchange.watch?.delete(exchange);
           if (error) reject(error);
           else resolve(answer);
         },
       };
-      if (abort) signal.addEventListener('abort', abort);
+      exchange.watch?.add(exchange);
       this.#pending.add(exchange);
       this.#start(exchange);
       if (exchange.deadlineMs < this.#alarmMs) this.#setAlarm(exchange.deadlineMs);
@@ -83,13 +107,23 @@ export class IpcClient implements AsyncDisposable {
     clearTimeout(this.#alarm);
     const gone = [...this.#connections].map((connection) => connection.gone);
     this.#waiting.length = 0;
-    for (const exchange of [...this.#pending]) this.#abandon(exchange, new RuthError('cancelled', 'the client was closed'));
+    for (const exchange of this.#pending.list()) this.#abandon(exchange, new RuthError('cancelled', 'the client was closed'));
     for (const connection of this.#connections) connection.destroy();
     await Promise.all(gone);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The requests that end when it aborts. */
+  #watch(signal: AbortSignal): Exchanges {
+    const known = this.#watches.get(signal);
+    if (known) return known;
+    const exchanges = new Exchanges();
+    this.#watches.set(signal, exchanges);
+    signal.addEventListener('abort', () => { for (const exchange of exchanges.list()) this.#abandon(exchange, cancelled(signal)); }, { once: true });
+    return exchanges;
   }
 
   /** One timer for all requests, set for the earliest deadline: one for each would cost more than the rest of the client. */
@@ -102,7 +136,7 @@ export class IpcClient implements AsyncDisposable {
   #ring(): void {
     const nowMs = performance.now();
     let nextMs = Infinity;
-    for (const exchange of [...this.#pending]) {
+    for (const exchange of this.#pending.list()) {
       if (exchange.deadlineMs <= nowMs) this.#abandon(exchange, new RuthError('timeout', `${this.path} did not answer within ${exchange.timeoutMs} ms`));
       else nextMs = Math.min(nextMs, exchange.deadlineMs);
     }
