@@ -16,6 +16,7 @@ export { packageSpec } from './onboarding/npm-package.ts';
 export { samplePictures } from './onboarding/sample-pictures.ts';
 export { createControl, listenForControl } from './supervisor/control.ts';
 export { ModelFolders } from './supervisor/model-folders.ts';
+export { ModelJobs, offeredModels } from './supervisor/model-jobs.ts';
 export { NodeCameras } from './supervisor/node-cameras.ts';
 export { NodeModels } from './supervisor/node-models.ts';
 export { prepareModel, type PreparedModel } from './setup/model-weights.ts';

@@ -26,7 +26,10 @@ const kind = {
 };
 
 /** GET /api/v1/events */
-export const EventQuery = Type.Object({ ...kind, min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })), ...time, ...page }, { additionalProperties: false });
+export const EventQuery = Type.Object({
+  ...kind, min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })), ...time, ...page,
+  unseen: Type.Optional(Type.Boolean({ description: 'true: only what whoever asks has not seen' })),
+}, { additionalProperties: false });
 export type EventQuery = Static<typeof EventQuery>;
 
 export const StoredEvent = Type.Object({
@@ -35,6 +38,7 @@ export const StoredEvent = Type.Object({
   at: Type.Number({ description: 'UTC, seconds: when what it tells was seen, or happened' }),
   type: Type.String(), camera_id: Nullable(Type.String()), model_id: Nullable(Type.String()), class_name: Nullable(Type.String()),
   zones: Type.Array(Type.String({ description: 'Of zones, or of the line' })), rule: Nullable(Type.String()), score: Nullable(Type.Number()),
+  seen: Nullable(Type.Boolean({ description: 'By whoever asks; null for a token that belongs to nobody' })),
   event: Type.Union([...CoreEvent.anyOf, ...KernelEvent.anyOf], { description: 'As it was emitted' }),
 });
 export type StoredEvent = Static<typeof StoredEvent>;
@@ -42,6 +46,13 @@ export type StoredEvent = Static<typeof StoredEvent>;
 /** Newest first. */
 export const EventPage = Type.Object({ events: Type.Array(StoredEvent), next_cursor: Nullable(Type.String()) });
 export type EventPage = Static<typeof EventPage>;
+
+/** POST /api/v1/events/seen: these, or all up to an instant. */
+export const SeenMarks = Type.Object({
+  event_ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), { minItems: 1, maxItems: 500 })),
+  before: Type.Optional(Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds: all events before it count as seen from now on' })),
+}, { additionalProperties: false, minProperties: 1 });
+export type SeenMarks = Static<typeof SeenMarks>;
 
 export const EVENT_DIMENSIONS = ['camera', 'model', 'class', 'type', 'zone', 'rule'] as const;
 /** GET /api/v1/events/counts */

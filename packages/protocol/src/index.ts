@@ -15,6 +15,7 @@ export * from './inference.ts';
 export * from './intent.ts';
 export * from './manifest.ts';
 export * from './plane-geometry.ts';
+export * from './model-jobs.ts';
 export * from './model-recipe.ts';
 export * from './node-cameras.ts';
 export * from './onboarding.ts';

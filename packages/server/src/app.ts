@@ -21,6 +21,7 @@ import { proxyLive } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
 import { addNodeCameras } from './node/camera-routes.ts';
+import { addNodeModels } from './node/model-routes.ts';
 import { addProcesses } from './node/process-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
@@ -145,6 +146,7 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
   addNodeCameras(app, { supervisor, core, audit });
+  addNodeModels(app, { supervisor, audit });
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);

@@ -1,7 +1,7 @@
 // Asks kernel or core over HTTP on its Unix socket. Every wait is limited, every answer is checked against its schema,
 // and a failure is a RuthError: `unreachable` and `timeout` where the part could not be asked, else the part's own code.
 import { ERRORS, ErrorBody, RuthError, validator, type ErrorCode, type Validator } from '@ruth/protocol';
-import { Agent, errors } from 'undici';
+import { Agent, errors, type Dispatcher } from 'undici';
 
 const ANSWER_TIMEOUT_MS = 3000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -12,6 +12,9 @@ export interface UpstreamAnswer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
 }
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+interface AskOptions { readonly headers?: Record<string, string>; readonly body?: string | null; readonly timeoutMs?: number }
 
 export class Upstream implements AsyncDisposable {
   readonly name: string;
@@ -45,16 +48,37 @@ export class Upstream implements AsyncDisposable {
     throw new RuthError('internal', `${this.name} answered ${path} with status ${statusCode}`);
   }
 
+  /** A picture. Throws what the part answers instead. */
+  async bytes(path: string): Promise<Buffer> {
+    const { statusCode, body } = await this.#request('GET', path, {});
+    const bytes = Buffer.from(await body.arrayBuffer());
+    if (statusCode === 200) return bytes;
+    const answer = this.#parse(path, bytes.toString());
+    throw errorBody.check(answer) && answer.error_code in ERRORS ? new RuthError(answer.error_code as ErrorCode, answer.error) : new RuthError('internal', `${this.name} answered ${path} with status ${statusCode}`);
+  }
+
   /** The answer as it is. Throws `timeout`, `unreachable`. */
-  async ask(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS', path: string, { headers = {}, body = null, timeoutMs = ANSWER_TIMEOUT_MS }: { headers?: Record<string, string>; body?: string | null; timeoutMs?: number } = {}): Promise<UpstreamAnswer> {
+  async ask(method: Method, path: string, options: AskOptions = {}): Promise<UpstreamAnswer> {
+    const { statusCode, headers, body } = await this.#request(method, path, options);
     try {
-      const response = await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
-      return { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() };
+      return { statusCode, headers, text: await body.text() };
     } catch (cause) {
-      const late = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || (cause as Error).name === 'TimeoutError';
-      if (late) throw new RuthError('timeout', `${this.name} did not answer within ${timeoutMs} ms`, { cause });
-      throw new RuthError('unreachable', `${this.name} cannot be reached`, { cause });
+      throw this.#failure(cause, options.timeoutMs);
     }
+  }
+
+  async #request(method: Method, path: string, { headers = {}, body = null, timeoutMs = ANSWER_TIMEOUT_MS }: AskOptions): Promise<Dispatcher.ResponseData> {
+    try {
+      return await this.#agent.request({ origin: `http://${this.name}`, path, method, headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
+    } catch (cause) {
+      throw this.#failure(cause, timeoutMs);
+    }
+  }
+
+  #failure(cause: unknown, timeoutMs = ANSWER_TIMEOUT_MS): RuthError {
+    const late = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || (cause as Error).name === 'TimeoutError';
+    if (late) return new RuthError('timeout', `${this.name} did not answer within ${timeoutMs} ms`, { cause });
+    return new RuthError('unreachable', `${this.name} cannot be reached`, { cause });
   }
 
   #parse(path: string, text: string): unknown {

@@ -23,11 +23,13 @@ const CHANGE_OF_A_CAMERA = [
 /** Of a camera, and for administrators. */
 const ADMINISTER_A_CAMERA = ['PATCH /api/v1/cameras/:id', 'DELETE /api/v1/cameras/:id'];
 const LOOK_AT_THE_NODE = [
-  'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'GET /api/v1/tracks',
+  'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/models/installed', 'GET /api/v1/models/offered', 'GET /api/v1/models/:id/preview.jpg', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'PUT /api/v1/events/:id/seen', 'DELETE /api/v1/events/:id/seen', 'POST /api/v1/events/seen', 'GET /api/v1/tracks',
   'GET /api/v1/tokens', 'POST /api/v1/tokens', 'DELETE /api/v1/tokens/:id',
 ];
 const METRICS = ['GET /metrics'];
-const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover'];
+const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover',
+  'POST /api/v1/models/:id/enable', 'POST /api/v1/models/:id/disable', 'POST /api/v1/models/:id/rollback', 'DELETE /api/v1/models/:id',
+  'GET /api/v1/model-jobs', 'POST /api/v1/model-jobs', 'GET /api/v1/model-jobs/:id', 'DELETE /api/v1/model-jobs/:id', 'GET /api/v1/model-jobs/:id/picture.jpg'];
 const WEBSOCKETS = ['GET /api/v1/live', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc'];
 
 type Outcome = 'passed' | 'who?' | 'no';
@@ -58,14 +60,14 @@ describe('every route', () => {
     people.set('token of the yard for more', { headers: await token(people.get('operator of the yard')!.headers, { name: 'greedy', scopes: ['view', 'operate'], cameras: ['yard', 'vault'] }), may: [...viewing, CHANGE_OF_A_CAMERA], cameras: ['yard'] });
     for (const [index, id] of CAMERAS.entries()) {
       const event: ZoneEnteredEvent = {
-        id: index + 1, version: 1, at: Date.now() / 1000, type: 'zone.entered', camera_id: id, model_id: 'detector', frame_id: 1, captured_at: 1_700_000_000 + index, recording_at: 1, zone: `zone-of-${id}`,
+        id: 20 * index + 1, version: 1, at: Date.now() / 1000, type: 'zone.entered', camera_id: id, model_id: 'detector', frame_id: 1, captured_at: 1_700_000_000 + index, recording_at: 1, zone: `zone-of-${id}`,
         track: { id: 1, class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 1, 1], first_seen: 1, last_seen: 1 },
       };
       await until(() => at.core.connections.length > 0, 'core is followed');
       at.core.publish(event);
-      at.core.publish({ ...event, id: index + 11, type: 'track.started', reason: 'gone' } as never);
+      at.core.publish({ ...event, id: 20 * index + 11, type: 'track.started', reason: 'gone' } as never);
     }
-    await until(async () => (await at.ask('GET', '/api/v1/events', admin)).text.split('zone-of-').length > 2, 'both events are stored');
+    await until(async () => (await at.ask('GET', '/api/v1/events', admin)).text.split('zone-of-').length > 2 + 2, 'all events are stored');
   });
   after(() => at[Symbol.asyncDispose]());
 
@@ -107,8 +109,15 @@ describe('every route', () => {
       if (/^(cameras|subscriptions|events|tracks)$/.test(path) && !text.includes('yard')) wrong.push(`${path} lacks the yard`);
     }
     // One event by its id: as if it were not there.
-    const all = JSON.parse((await at.ask('GET', '/api/v1/events', admin)).text) as { events: { event_id: number; camera_id: string }[] };
+    const all = JSON.parse((await at.ask('GET', '/api/v1/events', admin)).text) as { events: { event_id: number; camera_id: string; type: string }[] };
     for (const { event_id, camera_id } of all.events) assert.equal((await at.ask('GET', `/api/v1/events/${event_id}`, yard)).status, camera_id === 'vault' ? 404 : 200);
+    // What somebody marks as seen is theirs alone, and no way to learn of what they may not see.
+    const own = { ...yard, origin: at.url };
+    const [ofYard, ofVault] = ['yard', 'vault'].map((id) => all.events.find(({ camera_id, type }) => camera_id === id && type === 'zone.entered')!.event_id);
+    assert.deepEqual([(await at.ask('PUT', `/api/v1/events/${ofYard}/seen`, own)).status, (await at.ask('PUT', `/api/v1/events/${ofVault}/seen`, own)).status], [204, 404]);
+    assert.equal((await at.ask('POST', '/api/v1/events/seen', own, { event_ids: [ofYard, ofVault] })).status, 204);
+    const seenBy = async (headers: Headers, query = ''): Promise<(boolean | null)[]> => (JSON.parse((await at.ask('GET', `/api/v1/events?type=zone.entered${query}`, headers)).text) as { events: { seen: boolean | null }[] }).events.map(({ seen }) => seen);
+    assert.deepEqual([await seenBy(own), await seenBy(own, '&unseen=true'), await seenBy(admin)], [[true], [], [null, null]]);
     const { socket } = await at.upgrade('/api/v1/live', yard);
     const heard: string[] = [];
     socket.on('message', (data: Buffer) => heard.push(data.toString()));
@@ -123,7 +132,7 @@ describe('every route', () => {
 
 async function attempt(at: AccessPlace, route: string, id: string, headers: Headers): Promise<Outcome> {
   const [method, pattern] = route.split(' ') as [string, string];
-  const path = pattern.replace(':session', SESSION).replace('/users/:name', '/users/nobody-like-this').replace('/events/:id', '/events/999').replace('/tokens/:id', '/tokens/999').replace(':id', id)
+  const path = pattern.replace(':session', SESSION).replace('/users/:name', '/users/nobody-like-this').replace('/events/:id', '/events/999').replace('/tokens/:id', '/tokens/999').replace('/models/:id', '/models/none').replace('/model-jobs/:id', '/model-jobs/none').replace(':id', id)
     .replace(':file/:name', `${'a'.repeat(8)}.mp4/init.mp4`).replace(':name', '1.mp4').replace('*', 'a.js') + (pattern.endsWith('latest') ? `?camera=${id}` : '') + (pattern.endsWith('counts') ? '?start=0&end=1' : '');
   if (WEBSOCKETS.includes(route)) {
     const { answer, socket } = await at.upgrade(path, headers);

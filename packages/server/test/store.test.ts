@@ -147,6 +147,33 @@ for (const database of databases) {
       assert.equal((await idsOf(store, { cameras: ['calm'] })).length, 100);
     });
 
+    it('knows what somebody has seen, one by one and up to an instant, and finds the rest', async () => {
+      const user = { name: `viewer`, password: '', is_one_time: 0, role: 'viewer', cameras: null, active: 1, created_us: 1 };
+      await store.write('addUser', user);
+      const { id } = (await store.read('user', 'viewer'))!;
+      const WHOLE = { ...ALL, limit: 5000 };
+      const all = (await store.read('searchEvents', WHOLE)).events;
+      assert.ok(all.length > 3);
+      const [newest, second] = all;
+      await store.write('markSeen', id, [newest!.id, newest!.id, 999_999]);
+      await store.write('markSeen', id, [newest!.id]);
+      for (const filter of [{}, { cameras: all.map(({ series: { camera } }) => camera) }]) {
+        const unseen = (await store.read('searchEvents', { ...WHOLE, ...filter, unseenBy: id })).events;
+        assert.deepEqual(unseen.map((event) => event.id), all.slice(1).map((event) => event.id));
+      }
+      await store.write('markSeenBefore', id, second!.atUs);
+      await store.write('markSeenBefore', id, 1);
+      const { beforeUs, ids } = await store.read('seenAmong', id, all.map((event) => event.id));
+      assert.deepEqual([beforeUs, [...ids]], [second!.atUs, [newest!.id]]);
+      await store.write('unmarkSeen', id, newest!.id);
+      const left = (await store.read('searchEvents', { ...WHOLE, unseenBy: id })).events;
+      assert.deepEqual(left.map((event) => event.id), all.filter(({ atUs }) => atUs >= second!.atUs).map((event) => event.id));
+      // Marks go with their event and their person.
+      await store.write('markSeen', id, [newest!.id]);
+      await store.write('removeUser', 'viewer');
+      assert.equal((await store.read('searchEvents', { ...WHOLE, unseenBy: id })).events.length, all.length);
+    });
+
     it('goes on where it was when it is opened again', async () => {
       const before = [await store.read('positionOf', 'core'), await idsOf(store, {})];
       await store[Symbol.asyncDispose]();

@@ -8,6 +8,7 @@ import { settingsFileOf, type SettingsSource } from '../settings/resolve-setting
 import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { ModelFolders } from '../supervisor/model-folders.ts';
+import { ModelJobs } from '../supervisor/model-jobs.ts';
 import { NodeCameras } from '../supervisor/node-cameras.ts';
 import { NodeModels } from '../supervisor/node-models.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
@@ -59,14 +60,16 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
 async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
   const { modelsDirectory, socketDirectory } = settings;
   const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile: settingsFileOf(source), logger }, settings.models);
-  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }));
+  const settingsFile = settingsFileOf(source);
+  const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile);
+  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), jobs);
   await listenForControl(control, socketDirectory);
   const stop = new AbortController();
   const watching = new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal);
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([control.close(), watching]);
+      await Promise.all([control.close(), watching, jobs?.[Symbol.asyncDispose]()]);
     },
   };
 }

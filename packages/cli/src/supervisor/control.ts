@@ -1,19 +1,21 @@
 // The supervisor's control API, on its Unix socket: what runs and how it is, and the cameras and models of the node, which can be changed.
-import { chmodSync } from 'node:fs';
+import { chmodSync, createReadStream } from 'node:fs';
 import {
-  AddModelRequest, assertId, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ProbeReport, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth,
+  AddModelRequest, assertId, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ModelJobRequest, ProbeReport, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth,
 } from '@ruth/protocol';
 import { claimSocketPath } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
 import { childJob } from './child-job.ts';
 import { entryOf } from './definitions.ts';
+import { offeredModels, type ModelJobs } from './model-jobs.ts';
 import type { NodeCameras } from './node-cameras.ts';
 import type { NodeModels } from './node-models.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const addRequest = validator(AddModelRequest);
 const replaceRequest = validator(ReplaceModelRequest);
+const jobRequest = validator(ModelJobRequest);
 const cameraConfig = validator(CameraConfig);
 const cameraChange = validator(CameraChange);
 const intentChange = validator(CameraIntentChange);
@@ -28,7 +30,7 @@ const OPEN_LIMIT_MS = 45_000;
 const ASK_LIMIT_MS = 120_000;
 
 /** The API, not yet listening. */
-export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras): FastifyInstance {
+export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras, jobs: ModelJobs | null = null): FastifyInstance {
   const app = fastify({ forceCloseConnections: true, bodyLimit: MOST_BODY_BYTES });
   const startedAtMs = performance.now();
   app.setErrorHandler((cause, _request, reply) => {
@@ -57,12 +59,35 @@ export function createControl(supervisor: Supervisor, models: NodeModels, camera
     await models.disable(idOf(request));
     return reply.code(204).send();
   });
+  app.post('/v1/models/:id/enable', async (request, reply) => {
+    await models.enable(idOf(request));
+    return reply.code(204).send();
+  });
+  app.post('/v1/models/:id/rollback', async (request, reply) => {
+    await models.rollback(idOf(request));
+    return reply.code(204).send();
+  });
+  app.get('/v1/models/:id/preview', (request, reply) => reply.type('image/jpeg').send(createReadStream(models.preview(idOf(request)))));
   app.delete('/v1/models/:id', async (request, reply) => {
     await models.remove(idOf(request));
     return reply.code(204).send();
   });
+  app.get('/v1/offered-models', () => offeredModels());
+  if (jobs) addModelJobs(app, jobs);
   addCameras(app, cameras);
   return app;
+}
+
+function addModelJobs(app: FastifyInstance, jobs: ModelJobs): void {
+  const idOf = (request: { params: unknown }): string => assertId((request.params as { id: string }).id, 'job');
+  app.get('/v1/model-jobs', () => jobs.list());
+  app.post('/v1/model-jobs', (request, reply) => reply.code(202).send(jobs.start(jobRequest.parse(request.body))));
+  app.get('/v1/model-jobs/:id', (request) => jobs.get(idOf(request)));
+  app.get('/v1/model-jobs/:id/picture', (request, reply) => reply.type('image/jpeg').send(createReadStream(jobs.picture(idOf(request)))));
+  app.delete('/v1/model-jobs/:id', async (request, reply) => {
+    await jobs.cancel(idOf(request));
+    return reply.code(204).send();
+  });
 }
 
 function addCameras(app: FastifyInstance, cameras: NodeCameras): void {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseManifest, RuthError, type Manifest, type SupervisedModel } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import { versionBefore } from '../onboarding/model-versions.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
 import { containerProcess } from './definitions.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
@@ -17,6 +18,9 @@ export interface NodeModelsOptions {
   readonly settingsFile?: string | undefined;
   readonly logger: Logger;
 }
+
+/** As add-model.ts names it. */
+const PREVIEW = 'preview.jpg';
 
 /** `reason` is null while it is meant to run. */
 interface Known { readonly id: string; folder: string; state: 'on' | 'disabled' | 'broken' | 'available'; reason: string | null }
@@ -90,6 +94,26 @@ export class NodeModels {
       present.folder = folder;
       await this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder) } as never, this.#unlessNamed()));
     });
+  }
+
+  /** One that was switched off, removed, or lies there. Throws `not_found`, and what `add` throws. */
+  enable(id: string): Promise<void> {
+    const present = this.#models.get(id);
+    if (!present) throw new RuthError('not_found', `there is no model ${id}; there are: ${[...this.#models.keys()].join(', ') || 'none'}`);
+    return this.add(id, present.folder);
+  }
+
+  /** The version that served before serves again. Throws `not_found` where none is there, and what `replace` throws. */
+  async rollback(id: string): Promise<void> {
+    const { folder } = this.#running(id);
+    await this.replace(id, versionBefore(folder, dirname(folder)));
+  }
+
+  /** Path of the picture of what it saw when it was tried. Throws `not_found`. */
+  preview(id: string): string {
+    const path = join(this.#models.get(id)?.folder ?? '', PREVIEW);
+    if (!this.#models.has(id) || !existsSync(path)) throw new RuthError('not_found', `there is no picture of what ${id} saw`);
+    return path;
   }
 
   /** Ends its container and keeps its lines in ruth.yaml. */

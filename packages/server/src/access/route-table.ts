@@ -36,6 +36,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/detections/latest': { needs: 'view', camera: 'query' },
   'GET /api/v1/live': { needs: 'view', camera: 'each' },
   'GET /api/v1/events': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/counts': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/:id': { needs: 'view', camera: 'each' },
+  'PUT /api/v1/events/:id/seen': { needs: 'view', camera: 'each' }, 'DELETE /api/v1/events/:id/seen': { needs: 'view', camera: 'each' }, 'POST /api/v1/events/seen': { needs: 'view', camera: 'each' },
   'GET /api/v1/tracks': { needs: 'view', camera: 'each' },
   'GET /api/v1/cameras/:id/live': { needs: 'view', camera: 'id', saw: 'live video' }, 'GET /api/v1/cameras/:id/webrtc': { needs: 'view', camera: 'id', saw: 'live video' },
   'POST /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id', saw: 'live video' }, 'OPTIONS /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id' },
@@ -54,6 +55,10 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id' },
   'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id' },
   'POST /api/v1/cameras/probe': { needs: 'administer', did: 'probed a camera' }, 'POST /api/v1/cameras/discover': { needs: 'administer', did: 'searched for cameras' },
+  // The models of the node.
+  'GET /api/v1/models/installed': { needs: 'view' }, 'GET /api/v1/models/offered': { needs: 'view' }, 'GET /api/v1/models/:id/preview.jpg': { needs: 'view' },
+  'POST /api/v1/models/:id/enable': ADMINISTER, 'POST /api/v1/models/:id/disable': ADMINISTER, 'POST /api/v1/models/:id/rollback': ADMINISTER, 'DELETE /api/v1/models/:id': ADMINISTER,
+  'GET /api/v1/model-jobs': ADMINISTER, 'POST /api/v1/model-jobs': ADMINISTER, 'GET /api/v1/model-jobs/:id': ADMINISTER, 'DELETE /api/v1/model-jobs/:id': ADMINISTER, 'GET /api/v1/model-jobs/:id/picture.jpg': ADMINISTER,
   // People and tokens. A token of one's own needs no more than to be signed in with a password.
   'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
   'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },

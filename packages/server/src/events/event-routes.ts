@@ -1,10 +1,11 @@
 // Stored events and tracks over HTTP: searched, counted, one by one.
 import {
-  ErrorBody, EventCountQuery, EventCounts, EventQuery, RuthError, TrackQuery, type EVENT_DIMENSIONS, type EventPage, type StoredEvent, type StoredTrack, type TrackPage,
+  ErrorBody, EventCountQuery, EventCounts, EventQuery, RuthError, SeenMarks, TrackQuery, type EVENT_DIMENSIONS, type EventPage, type StoredEvent, type StoredTrack, type TrackPage,
 } from '@ruth/protocol';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { identityOf, maySee, type Identity } from '../access/index.ts';
+import { checksBody } from '../request-body.ts';
 import { cursorText, HOUR_US, parseCursor, type EventSeries, type FoundEvent, type FoundTrack, type SeriesFilter, type Store, type TimeRange, type TrackSearch } from '../store/index.ts';
 
 /** A year. */
@@ -13,10 +14,11 @@ const MOST_HOURS = 24 * 366;
 export function addEvents(app: FastifyInstance, store: Store): void {
   app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async (request): Promise<EventPage> => {
     const { query } = request;
+    const identity = identityOf(request);
     const { events, next } = await store.read('searchEvents', {
-      ...seriesFilter(query, identityOf(request)), ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
+      ...seriesFilter(query, identity), unseenBy: query.unseen === true ? personOf(identity) : null, ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
     });
-    return { events: events.map(storedEvent), next_cursor: next && cursorText(next) };
+    return { events: await withSeen(store, identity, events), next_cursor: next && cursorText(next) };
   });
   app.get<{ Querystring: EventCountQuery }>('/api/v1/events/counts', { schema: { querystring: EventCountQuery, response: { 200: EventCounts, default: ErrorBody } } }, async (request): Promise<EventCounts> => {
     const { query } = request;
@@ -37,12 +39,9 @@ export function addEvents(app: FastifyInstance, store: Store): void {
   });
   const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
   app.get<{ Params: { id: number } }>('/api/v1/events/:id', { schema: { params } }, async (request): Promise<StoredEvent> => {
-    const { id } = request.params;
-    const found = await store.read('event', id);
-    // Of what may not be seen nobody learns that it is there.
-    if (!found || (found.series.camera !== '' && !maySee(identityOf(request), found.series.camera))) throw new RuthError('not_found', `there is no event ${id}; it may be too old to be kept`);
-    return storedEvent(found);
+    return (await withSeen(store, identityOf(request), [await visibleEvent(store, request)]))[0]!;
   });
+  addSeen(app, store, params);
   app.get<{ Querystring: TrackQuery }>('/api/v1/tracks', { schema: { querystring: TrackQuery } }, async (request): Promise<TrackPage> => {
     const { query } = request;
     const { tracks, next } = await store.read('searchTracks', {
@@ -51,6 +50,46 @@ export function addEvents(app: FastifyInstance, store: Store): void {
     });
     return { tracks: tracks.map(storedTrack), next_cursor: next && Buffer.from(JSON.stringify([next.firstUs, next.camera, next.model, next.trackId])).toString('base64url') };
   });
+}
+
+interface OfEvent { Params: { id: number } }
+
+function addSeen(app: FastifyInstance, store: Store, params: Type.TSchema): void {
+  app.put<OfEvent>('/api/v1/events/:id/seen', { schema: { params } }, async (request, reply) => {
+    const { id } = await visibleEvent(store, request);
+    await store.write('markSeen', personOf(identityOf(request)), [id]);
+    return reply.code(204).send();
+  });
+  app.delete<OfEvent>('/api/v1/events/:id/seen', { schema: { params } }, async (request, reply) => {
+    await store.write('unmarkSeen', personOf(identityOf(request)), request.params.id);
+    return reply.code(204).send();
+  });
+  app.post<{ Body: SeenMarks }>('/api/v1/events/seen', checksBody(SeenMarks), async (request, reply) => {
+    const person = personOf(identityOf(request));
+    const { event_ids: ids = [], before } = request.body;
+    await store.write('markSeen', person, ids);
+    if (before !== undefined) await store.write('markSeenBefore', person, Math.round(before * 1e6));
+    return reply.code(204).send();
+  });
+}
+
+/** Of what may not be seen nobody learns that it is there. Throws `not_found`. */
+async function visibleEvent(store: Store, request: FastifyRequest<OfEvent>): Promise<FoundEvent> {
+  const { id } = request.params;
+  const found = await store.read('event', id);
+  if (!found || (found.series.camera !== '' && !maySee(identityOf(request), found.series.camera))) throw new RuthError('not_found', `there is no event ${id}; it may be too old to be kept`);
+  return found;
+}
+
+/** Throws `invalid_state`. */
+function personOf({ userId }: Identity): number {
+  if (userId === null) throw new RuthError('invalid_state', 'this token belongs to nobody who could have seen something');
+  return userId;
+}
+
+async function withSeen(store: Store, { userId }: Identity, events: readonly FoundEvent[]): Promise<StoredEvent[]> {
+  const seen = userId === null ? null : await store.read('seenAmong', userId, events.map(({ id }) => id));
+  return events.map((event) => ({ ...storedEvent(event), seen: seen && (event.atUs < seen.beforeUs || seen.ids.has(event.id)) }));
 }
 
 const list = (value: string | string[] | undefined): string[] | null => (value === undefined ? null : Array.isArray(value) ? value : [value]);
@@ -73,7 +112,7 @@ function timeRange({ start = 0, end = 1e10 }: { start?: number; end?: number }):
   return { startUs: Math.round(start * 1e6), endUs: Math.round(end * 1e6) };
 }
 
-function storedEvent({ id, source, atUs, score, series, body }: FoundEvent): StoredEvent {
+function storedEvent({ id, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
   return {
     event_id: id, source, at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
     zones: zonesOf(series), rule: orNull(series.rule), score, event: JSON.parse(body) as StoredEvent['event'],

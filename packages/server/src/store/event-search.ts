@@ -4,6 +4,7 @@ import { RuthError } from '@ruth/protocol/base';
 import type { Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type EventSeries, type SeriesFilter } from './event-series.ts';
+import { seenBefore } from './seen-events.ts';
 import type { EventHoursTable, EventSource, EventsTable } from './tables.ts';
 
 export interface TimeRange {
@@ -19,6 +20,8 @@ export interface EventSearch extends SeriesFilter, TimeRange {
   /** Those after this one, in the order of the answer. */
   readonly cursor: EventCursor | null;
   readonly limit: number;
+  /** Only what this person has not seen. */
+  readonly unseenBy?: number | null;
 }
 
 /** Place of an event in the order of time, then of storing: it stays when others are stored or deleted. */
@@ -47,8 +50,9 @@ export class EventReader {
 
   constructor(database: Database) { this.#database = database; }
 
-  async search(search: EventSearch): Promise<FoundEvents> {
+  async search(asked: EventSearch): Promise<FoundEvents> {
     await this.#series.refresh(this.#database);
+    const search = typeof asked.unseenBy === 'number' ? { ...asked, startUs: Math.max(asked.startUs, await seenBefore(this.#database, asked.unseenBy)) } : asked;
     const series = this.#series.matching(search);
     const wanted = search.limit + 1;
     const places = series === null && search.minScore === null ? await this.#newest(search, wanted) : await this.#among(search, series, wanted);
@@ -76,9 +80,9 @@ export class EventReader {
   }
 
   /** Of whatever series. */
-  #newest({ startUs, endUs, cursor }: EventSearch, wanted: number): Promise<Place[]> {
+  #newest({ startUs, endUs, cursor, unseenBy = null }: EventSearch, wanted: number): Promise<Place[]> {
     const before = cursor ?? NEWEST;
-    return this.#database.selectFrom('events').select(['id', 'at_us']).where('at_us', '>=', startUs).where('at_us', '<', endUs)
+    return this.#places(unseenBy).where('at_us', '>=', startUs).where('at_us', '<', endUs)
       .where((row) => row(row.refTuple('at_us', 'id'), '<', row.tuple(before.atUs, before.id))).orderBy('at_us', 'desc').orderBy('id', 'desc').limit(wanted).execute();
   }
 
@@ -124,8 +128,14 @@ export class EventReader {
     }
   }
 
-  #within({ fromHour, toHour, series }: Span, { startUs, endUs, cursor, minScore }: EventSearch, wanted: number): Promise<Place[]> {
-    let query = this.#database.selectFrom('events').select(['id', 'at_us']).where('series_id', 'in', [...series])
+  #places(unseenBy: number | null) {
+    const query = this.#database.selectFrom('events').select(['id', 'at_us']);
+    if (unseenBy === null) return query;
+    return query.where((row) => row.not(row.exists(row.selectFrom('seen_events').select('event_id').whereRef('seen_events.event_id', '=', 'events.id').where('seen_events.user_id', '=', unseenBy))));
+  }
+
+  #within({ fromHour, toHour, series }: Span, { startUs, endUs, cursor, minScore, unseenBy = null }: EventSearch, wanted: number): Promise<Place[]> {
+    let query = this.#places(unseenBy).where('series_id', 'in', [...series])
       .where('at_us', '>=', Math.max(startUs, fromHour * HOUR_US)).where('at_us', '<', Math.min(endUs, (toHour + 1) * HOUR_US));
     if (cursor) query = query.where('at_us', '<=', cursor.atUs).where((row) => row(row.refTuple('at_us', 'id'), '<', row.tuple(cursor.atUs, cursor.id)));
     if (minScore !== null) query = query.where('score', '>=', minScore);

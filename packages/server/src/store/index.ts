@@ -4,6 +4,7 @@ export { cursorText, HOUR_US, parseCursor, type EventCursor, type EventSearch, t
 export type { EventSeries, SeriesFilter, SeriesKey } from './event-series.ts';
 export type { EventBatch, EventRow, StreamPosition } from './event-writer.ts';
 export type { AuditRow, FoundSession, FoundToken, FoundUser } from './people.ts';
+export type { SeenEvents } from './seen-events.ts';
 export { openStore, type Store } from './store.ts';
 export type { EventSource, TracksTable } from './tables.ts';
 export type { FoundTrack, TrackSearch } from './track-search.ts';

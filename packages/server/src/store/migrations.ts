@@ -60,6 +60,13 @@ const STEPS: Readonly<Record<string, Step>> = {
     await audit.modifyEnd(strict(kind)).execute();
     await database.schema.createIndex('audit_by_time').on('audit').columns(['at_us']).execute();
   },
+  async '003-seen'(database, kind) {
+    const big = bigInteger(kind);
+    await database.schema.alterTable('users').addColumn('seen_before_us', big, (column) => column.notNull().defaultTo(0)).execute();
+    await database.schema.createTable('seen_events').addColumn('event_id', big, (column) => column.notNull().references('events.id').onDelete('cascade'))
+      .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addPrimaryKeyConstraint('seen_events_key', ['event_id', 'user_id'] as never).modifyEnd(strict(kind, 'strict, without rowid')).execute();
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

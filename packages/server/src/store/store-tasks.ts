@@ -6,6 +6,7 @@ import { EventReader, type EventSearch, type TimeRange } from './event-search.ts
 import type { SeriesFilter } from './event-series.ts';
 import { EventWriter, positionOf, type EventBatch } from './event-writer.ts';
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
+import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
 import type { EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
@@ -31,6 +32,10 @@ export class StoreTasks {
   searchEvents(search: EventSearch) { return this.#reader.search(search); }
   event(id: number) { return this.#reader.get(id); }
   countEvents(filter: SeriesFilter & TimeRange) { return this.#reader.counts(filter); }
+  seenAmong(userId: number, ids: readonly number[]) { return seenAmong(this.#database, userId, ids); }
+  markSeen(userId: number, ids: readonly number[]) { return markSeen(this.#database, userId, ids); }
+  markSeenBefore(userId: number, beforeUs: number) { return markSeenBefore(this.#database, userId, beforeUs); }
+  unmarkSeen(userId: number, id: number) { return unmarkSeen(this.#database, userId, id); }
   searchTracks(search: TrackSearch) { return searchTracks(this.#database, search); }
   oldestHours() { return oldestHours(this.#database); }
   hoursOf(camera: string, fromHour: number, beforeHour: number) { return hoursOf(this.#database, camera, fromHour, beforeHour); }

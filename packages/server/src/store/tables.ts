@@ -9,6 +9,7 @@ export interface Tables {
   event_hours: EventHoursTable;
   tracks: TracksTable;
   users: UsersTable;
+  seen_events: SeenEventsTable;
   sessions: SessionsTable;
   tokens: TokensTable;
   audit: AuditTable;
@@ -86,6 +87,14 @@ export interface UsersTable {
   cameras: string | null;
   active: number;
   created_us: number;
+  /** Events before this count as seen by them. */
+  seen_before_us: Generated<number>;
+}
+
+/** Somebody has seen this event. */
+export interface SeenEventsTable {
+  event_id: number;
+  user_id: number;
 }
 
 /** Secrets are there as their SHA-256 alone. */

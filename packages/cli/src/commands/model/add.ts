@@ -22,11 +22,11 @@ export function addAddCommand(model: Command): void {
       const pictures = await samplePictures(options.samples);
       const added = await addModel(given, {
         modelsDirectory: settings.modelsDirectory, pictures, id: options.id, format: options.format, names: options.names, source: sourceOptions(options, signal), limits: limitsOf(options, signal),
-        measureMs: options.measure * 1000, ...steps(options.json),
+        measureMs: options.measure * 1000, ...steps(options),
       });
       const isRunning = await settings.add(added.id);
       console.log(options.json ? JSON.stringify(addedJson(added, isRunning)) : addedText(added, isRunning, options.config));
-    })));
+    }), { asJson: options.progress }));
 }
 
 export function addedJson({ id, folder, manifest, recognition, speed, device, sessions, peakBytes, seen, picture }: AddedModel, isRunning: boolean): object {

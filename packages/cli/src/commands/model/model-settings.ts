@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { BUILT_IN_DETECTOR, BUILT_IN_POSE, RuthError, SupervisedModel, supervisorSocketPath, validator, type Settings } from '@ruth/protocol';
 import { loadSettings } from '@ruth/transport';
 import { SettingsFile } from '../../settings/settings-file.ts';
-import { resolveSettings } from '../../settings/resolve-settings.ts';
+import { BUILT_IN_MODELS_DIRECTORY, resolveSettings } from '../../settings/resolve-settings.ts';
 import { ask } from '../../supervisor/running-node.ts';
 
 const supervisedModel = validator(SupervisedModel);
@@ -28,7 +28,8 @@ export class ModelSettings {
   /** Folder of a model that ruth.yaml names or that lies in the models directory. Throws `not_found`. */
   folderOf(id: string): string {
     const named = this.settings.models.find((model) => model.id === id)?.folder ?? join(this.modelsDirectory, id);
-    if (existsSync(join(named, 'model.yaml'))) return named;
+    // A node that was started without a file has the built-in ones where they always are.
+    for (const folder of [named, join(BUILT_IN_MODELS_DIRECTORY, id)]) if (existsSync(join(folder, 'model.yaml'))) return folder;
     throw new RuthError('not_found', `there is no model ${id}: ${join(named, 'model.yaml')} is not there`);
   }
 
@@ -39,7 +40,7 @@ export class ModelSettings {
 
   /** The file is changed by the node where one runs, and here where none does. True where a node runs. */
   async add(id: string): Promise<boolean> {
-    return this.#tell('POST', '/v1/models', { model_id: id }, (file) => file.putModel({ id, active: undefined } as never, this.#unlessNamed(id)));
+    return this.#tell('POST', '/v1/models', { model_id: id, folder: resolve(this.modelsDirectory, id) }, (file) => file.putModel({ id, active: undefined } as never, this.#unlessNamed(id)));
   }
 
   async replace(id: string, folder: string): Promise<boolean> {

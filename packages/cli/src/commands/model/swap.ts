@@ -24,7 +24,7 @@ export function addSwapCommands(model: Command): void {
     .option('--shadow', 'swap nothing: ask both about the same pictures and say how they differ', false)
     .option('--for <s>', 'how long to compare', Number, 60)
     .option('--picture <file>', 'where --shadow draws the worst disagreements', 'model-shadow.jpg')
-    .action((id: string, given: string, options: SwapOptions) => oneShot(() => interruptible((signal) => swap(id, given, options, signal))));
+    .action((id: string, given: string, options: SwapOptions) => oneShot(() => interruptible((signal) => swap(id, given, options, signal)), { asJson: options.progress }));
 
   model.command('rollback <id>')
     .description('put the version of a model back that served before')
@@ -43,7 +43,7 @@ async function swap(id: string, given: string, options: SwapOptions, signal: Abo
   const pictures = await samplePictures(options.samples);
   const added = await addModel(given, {
     modelsDirectory: settings.modelsDirectory, pictures, id, format: options.format, names: options.names, source: sourceOptions(options, signal), limits: limitsOf(options, signal), measureMs: options.measure * 1000,
-    versionFolder: () => nextVersion(id, settings.modelsDirectory), ...steps(options.json),
+    versionFolder: () => nextVersion(id, settings.modelsDirectory), ...steps(options),
   });
   const discard = (): void => rmSync(added.folder, { recursive: true, force: true });
   if (options.shadow) {
@@ -70,6 +70,7 @@ async function swap(id: string, given: string, options: SwapOptions, signal: Abo
 async function shadow(before: string, after: string, pictures: readonly SamplePicture[], options: SwapOptions, signal: AbortSignal): Promise<void> {
   using rings = new PictureRings(pictures);
   const limits = { ...limitsOf(options, signal), timeMs: (options.timeLimit + options.for) * 1000 };
+  const comparing = steps(options).step('compare');
   await using one = await startTrial(before, rings.directory, limits);
   await using other = await startTrial(after, rings.directory, limits);
   const tally = new ComparisonTally();
@@ -78,9 +79,11 @@ async function shadow(before: string, after: string, pictures: readonly SamplePi
   for (let turn = 0; turn < frames.length || performance.now() < until; turn++) {
     signal.throwIfAborted();
     const { picture, frame, path } = frames[turn % frames.length]!;
+    comparing.say(`${turn} pictures, ${Math.max(0, Math.round((until - performance.now()) / 1000))} s to go`);
     await tally.look(() => one.look(path, frame), () => other.look(path, frame), () => (frame === 0 && turn < frames.length ? picture : null));
   }
   const result = tally.result();
+  comparing.done(`${result.detections.before} detections before, ${result.detections.after} after, ${result.matched} the same`);
   writeFileSync(options.picture, await encodeSheet(disagreements(result), options.picture));
   const { worst, ...figures } = result;
   if (options.json) console.log(JSON.stringify({ ...figures, worst: worst.map(({ name, disagreement }) => ({ name, disagreement })), picture: resolve(options.picture) }));

@@ -19,7 +19,7 @@ export function addTestCommands(model: Command): void {
     .option('--picture <file>', 'where to draw it (.jpg or .png)', 'model-test.jpg')
     .action((target: string, options: TrialOptions & { picture: string }) => oneShot(() => interruptible(async (signal) => {
       const folder = folderOf(target, options.config);
-      const { step } = steps(options.json);
+      const { step } = steps(options);
       const pictures = await samplePictures(options.samples);
       using rings = new PictureRings(pictures);
       const loading = step('load');

@@ -4,9 +4,10 @@ import { RuthError } from '@ruth/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ChildLimits } from '../../onboarding/guarded-child.ts';
 import type { SourceOptions } from '../../onboarding/model-source.ts';
+import { progressLine } from './steps.ts';
 
 export interface TrialOptions { config: string; samples?: string; timeLimit: number; memoryLimit: number; measure: number; json: boolean }
-export interface FetchOptions { sha256?: string; sizeLimit: number; acceptLicense: boolean }
+export interface FetchOptions { sha256?: string; sizeLimit: number; acceptLicense: boolean; progress: boolean }
 
 export function withTrialOptions(command: Command): Command {
   return command
@@ -22,18 +23,20 @@ export function withFetchOptions(command: Command): Command {
   return command
     .option('--sha256 <hash>', 'of the weights, as their author states it; "none" where there is none')
     .option('--size-limit <MB>', 'of what is fetched', positive, 1000)
-    .option('--accept-license', 'the licence that is shown is accepted (for scripts)', false);
+    .option('--accept-license', 'the licence that is shown is accepted (for scripts)', false)
+    .option('--progress', 'how far it is, and what went wrong, as JSON lines on standard error', false);
 }
 
 export function limitsOf({ timeLimit, memoryLimit }: TrialOptions, signal: AbortSignal): ChildLimits {
   return { timeMs: timeLimit * 1000, memoryBytes: memoryLimit * 1e9, signal };
 }
 
-export function sourceOptions({ sha256, sizeLimit, acceptLicense, timeLimit }: FetchOptions & TrialOptions, signal: AbortSignal): SourceOptions {
+export function sourceOptions({ sha256, sizeLimit, acceptLicense, timeLimit, progress }: FetchOptions & TrialOptions, signal: AbortSignal): SourceOptions {
   return {
     sha256, mostBytes: sizeLimit * 1e6, timeMs: Math.max(timeLimit, 600) * 1000, signal, report: () => undefined,
     async acceptLicense(of, license, note) {
-      process.stderr.write(`\n  ${of}\n  Licence: ${license}${note === undefined ? '' : `\n  ${note}`}\n`);
+      if (progress) progressLine({ license: { of, license, note: note ?? null } });
+      else process.stderr.write(`\n  ${of}\n  Licence: ${license}${note === undefined ? '' : `\n  ${note}`}\n`);
       if (acceptLicense) return;
       if (!process.stdin.isTTY) throw new RuthError('cancelled', `the licence of ${of} was not accepted; read it, and give --accept-license`);
       if (!/^y(es)?$/i.test(await question('  Fetch it under this licence? [y/N] ', signal))) throw new RuthError('cancelled', 'the licence was not accepted: nothing was fetched');

@@ -34,7 +34,7 @@ export function addRulesTestCommand(rules: Command): void {
 async function test(clip: string, file: string, options: Options, signal: AbortSignal): Promise<void> {
   const settings = loadSettings(file);
   const cameraId = cameraOf(settings, options.camera, file);
-  const { step } = steps(options.json);
+  const { step } = steps(options);
   const looking = step(isLooksFile(clip) ? 'judge' : 'look');
   const run = await (isLooksFile(clip) ? runOnLooks : runOnClip)(clip, {
     settings, cameraId, signal, beginsAt: options.at ?? Date.now() / 1000,

@@ -1,0 +1,55 @@
+// Contract 4, models that are tried while a node runs: a job fetches one, tries it as it will be served, and takes it in; at the
+// supervisor (POST|GET /v1/model-jobs, GET|DELETE /v1/model-jobs/:id) and through the server.
+import Type, { type Static } from 'typebox';
+import { ID_PATTERN } from './ids.ts';
+
+const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const UtcSeconds = Type.Number({ description: 'UTC, seconds' });
+
+/** `add`: a new model. `swap`: another version takes the place of one that runs. `shadow`: both look at the same pictures, nothing is swapped. */
+export const MODEL_JOB_KINDS = ['add', 'swap', 'shadow'] as const;
+
+export const ModelJobRequest = Type.Object({
+  kind: Type.Enum([...MODEL_JOB_KINDS]),
+  source: Type.String({
+    pattern: '^(https://\\S+|npm:\\S+|[A-Za-z0-9][A-Za-z0-9._-]{0,62})$', maxLength: 2048,
+    description: 'A recipe, an https:// address of an ONNX file, or npm:package[@version][/file]. Files of the machine itself are added on it: ruth model add',
+  }),
+  model_id: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared' })),
+  format: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,40}$', description: 'How its outputs are read, where that cannot be told from them' })),
+  sha256: Type.Optional(Type.String({ pattern: '^([0-9a-f]{64}|none)$', description: 'Of the weights, as their author states it; "none" where there is none' })),
+  accept_license: Type.Optional(Type.Boolean({ description: 'The licence was read and is accepted. Without it nothing is fetched that has one: the job fails with `license`' })),
+  compare_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'How long a shadow compares; 60 unless told' })),
+}, { additionalProperties: false });
+export type ModelJobRequest = Static<typeof ModelJobRequest>;
+
+export const ModelJobStep = Type.Object({ title: Type.String(), text: Type.String(), done: Type.Boolean(), seconds: Type.Number({ minimum: 0 }) });
+export type ModelJobStep = Static<typeof ModelJobStep>;
+
+export const ModelLicense = Type.Object({ of: Type.String(), license: Type.String(), note: Nullable(Type.String()) });
+export type ModelLicense = Static<typeof ModelLicense>;
+
+export const MODEL_JOB_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
+export const ModelJob = Type.Object({
+  job_id: Type.String(), kind: Type.Enum([...MODEL_JOB_KINDS]), source: Type.String(), model_id: Nullable(Type.String()),
+  state: Type.Enum([...MODEL_JOB_STATES]), began_at: UtcSeconds, ended_at: Nullable(UtcSeconds),
+  steps: Type.Array(ModelJobStep),
+  license: Nullable(ModelLicense),
+  result: Nullable(Type.Record(Type.String(), Type.Unknown(), { description: 'As `ruth model add --json` and `ruth model swap --json` print it' })),
+  error: Nullable(Type.String()), error_code: Nullable(Type.String()),
+  has_picture: Type.Boolean({ description: 'What it saw, or where both disagree most, can be had as a picture' }),
+});
+export type ModelJob = Static<typeof ModelJob>;
+
+/** A line of a command that runs with --progress, on standard error. */
+export const ProgressLine = Type.Union([
+  Type.Object({ step: ModelJobStep }), Type.Object({ license: ModelLicense }), Type.Object({ error: Type.String(), error_code: Type.String() }),
+]);
+export type ProgressLine = Static<typeof ProgressLine>;
+
+/** A model that is one job away. */
+export const OfferedModel = Type.Object({
+  recipe: Type.String(), model_id: Type.String(), model_name: Type.String(), license: Type.String(), license_note: Nullable(Type.String()), author: Type.String(), description: Type.String(),
+  expect: Type.String({ description: 'What is to be expected of it' }), published: Type.Boolean({ description: 'false: nobody publishes it as ONNX; the job says which commands make it' }),
+});
+export type OfferedModel = Static<typeof OfferedModel>;
