@@ -29,6 +29,7 @@ export type SignInRequest = Static<typeof SignInRequest>;
 export const SessionInfo = Type.Object({
   name: Type.String(), kind: Type.Enum(['person', 'token']), permissions: Type.Array(Type.Enum([...PERMISSIONS])), cameras: Nullable(Type.Array(Type.String())),
   must_change_password: Type.Boolean({ description: 'Nothing else may be done before' }),
+  one_time_password: Type.Optional(Type.Boolean({ description: 'True while none was chosen in the place of the one that works once' })),
 });
 export type SessionInfo = Static<typeof SessionInfo>;
 

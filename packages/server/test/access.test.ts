@@ -19,7 +19,7 @@ test('the first admin signs in with a password that works once, must choose anot
   assert.equal(await access.makeFirstAdmin(), null);
   const signedIn = await at.signIn('admin', first.password);
   assert.equal(signedIn.status, 200, signedIn.text);
-  assert.deepEqual(JSON.parse(signedIn.text), { name: 'admin', kind: 'person', permissions: [], cameras: null, must_change_password: true } satisfies SessionInfo);
+  assert.deepEqual(JSON.parse(signedIn.text), { name: 'admin', kind: 'person', permissions: [], cameras: null, must_change_password: true, one_time_password: true } satisfies SessionInfo);
   const [cookie] = signedIn.headers.getSetCookie();
   assert.match(cookie!, /^ruth_session=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/);
   const session = cookieOf(signedIn, at.url);

@@ -9,11 +9,13 @@ import { NoCameras } from './shell/no-cameras.tsx';
 import { Unknown, Waiting } from './shell/states.tsx';
 import { ViewBoundary } from './shell/view-boundary.tsx';
 import type { System, SystemStore } from './system/system-store.ts';
-import { useView, type View } from './view-address.ts';
+import { useSession } from './session.ts';
+import { addressOf, useView, type View } from './view-address.ts';
 
 const RecordingsView = lazy(async () => ({ default: (await import('./recordings/recordings-view.tsx')).RecordingsView }));
 const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
 const CamerasView = lazy(async () => ({ default: (await import('./cameras/cameras-view.tsx')).CamerasView }));
+const WelcomeView = lazy(async () => ({ default: (await import('./welcome/welcome-view.tsx')).WelcomeView }));
 const ModelsView = lazy(async () => ({ default: (await import('./models/models-view.tsx')).ModelsView }));
 const SystemView = lazy(async () => ({ default: (await import('./system/system-view.tsx')).SystemView }));
 
@@ -21,7 +23,7 @@ export function App({ store }: { store: SystemStore }) {
   const system = useSyncExternalStore(store.subscribe, store.snapshot);
   const view = useView();
   const content = useRef<HTMLDivElement>(null);
-  useEffect(() => { document.title = `${VIEWS.find(({ name }) => name === view.name)!.title} \u00b7 Ruth`; }, [view.name]);
+  useEffect(() => { document.title = `${VIEWS.find(({ name }) => name === view.name)?.title ?? 'Welcome'} \u00b7 Ruth`; }, [view.name]);
   return (
     // The server's Content-Security-Policy forbids styles that are written into the page.
     <CSPProvider disableStyleElements>
@@ -30,6 +32,7 @@ export function App({ store }: { store: SystemStore }) {
         <Navigation view={view} />
         <div className="content" ref={content} tabIndex={-1}>
           <Notice system={system} />
+          <FirstRunNotice view={view} />
           <ViewBoundary key={view.name}><Content view={view} system={system} store={store} /></ViewBoundary>
         </div>
       </div>
@@ -39,6 +42,7 @@ export function App({ store }: { store: SystemStore }) {
 
 function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
   if (view.name === 'models') return <ModelsView system={system} />;
+  if (view.name === 'welcome') return <WelcomeView system={system} store={store} />;
   if (view.name === 'cameras') return <CamerasView view={view} system={system} store={store} />;
   if (view.name === 'system') return <SystemView system={system} />;
   const { value: cameras, failure } = system.cameras;
@@ -49,6 +53,13 @@ function Content({ view, system, store }: { view: View; system: System; store: S
   const camera = cameras.find(({ camera_id }) => camera_id === view.cameraId);
   if (camera) return <CameraFocus key={camera.camera_id} camera={camera} system={system} store={store} />;
   return <CameraGrid cameras={cameras} system={system} store={store} />;
+}
+
+/** While the password is still the one that was printed. */
+function FirstRunNotice({ view }: { view: View }) {
+  const session = useSession();
+  if (!session?.one_time_password || view.name === 'welcome') return null;
+  return <p className="notice first-run">You have no password of your own yet. <a href={addressOf({ name: 'welcome' })}>Set up this node</a></p>;
 }
 
 /** What is wrong with the whole, in one line; what is wrong with one camera or model stands on its tile. */

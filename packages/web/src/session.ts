@@ -23,6 +23,9 @@ const subscribe = (listener: () => void): (() => void) => {
   return () => listeners.delete(listener);
 };
 
+/** Something about it was changed from this page. */
+export function refreshSession(): void { void look(); }
+
 export const useSession = (): SessionInfo | null => useSyncExternalStore(subscribe, () => session);
 
 export const useMay = (permission: Permission): boolean => useSession()?.permissions.includes(permission) ?? false;

@@ -12,6 +12,7 @@ export type View =
   | { readonly name: 'events'; readonly filter: EventFilter; readonly eventId: number | null }
   /** `cameraId` null: all, or a new one. */
   | { readonly name: 'cameras'; readonly cameraId: null; readonly page: 'list' | 'add' } | { readonly name: 'cameras'; readonly cameraId: string; readonly page: CameraPageName }
+  | { readonly name: 'welcome' }
   | { readonly name: 'models' }
   | { readonly name: 'system' };
 export type ViewName = View['name'];
@@ -23,14 +24,14 @@ const idRegExp = new RegExp(ID_PATTERN);
 
 /**
  * `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/events/<event>?<filter>`,
- * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`; whatever else is said is the live view.
+ * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`, `#/welcome` (the first run); whatever else is said is the live view.
  */
 export function parseView(hash: string): View {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
   const [, name, id, page] = path.split('/');
   const cameraId = id && idRegExp.test(id) ? id : null;
   if (name === 'events') return { name, filter: parseEventFilter(new URLSearchParams(query)), eventId: /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : null };
-  if (name === 'models' || name === 'system') return { name };
+  if (name === 'models' || name === 'system' || name === 'welcome') return { name };
   if (name === 'cameras') return cameraId === null ? { name, cameraId, page: id === '+' ? 'add' : 'list' } : { name, cameraId, page: CAMERA_PAGES.find((each) => each === page) ?? 'scene' };
   if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
@@ -38,7 +39,7 @@ export function parseView(hash: string): View {
 }
 
 export function addressOf(view: View): string {
-  if (view.name === 'models' || view.name === 'system') return `#/${view.name}`;
+  if (view.name === 'models' || view.name === 'system' || view.name === 'welcome') return `#/${view.name}`;
   if (view.name === 'events') {
     const query = eventFilterQuery(view.filter).toString();
     return `#/events${view.eventId === null ? '' : `/${view.eventId}`}${query === '' ? '' : `?${query}`}`;

@@ -123,6 +123,6 @@ describe('the page', { skip: browserMissing() }, () => {
     await using system = await startSystem(built.directory);
     system.cameras.length = 0;
     await using opened = await open(system.url);
-    await opened.page.getByRole('link', { name: 'Add a camera' }).waitFor();
+    await opened.page.getByRole('link', { name: 'Set up this node' }).waitFor();
   });
 });

@@ -129,7 +129,7 @@ export class Access {
       if (!session || session.user.active !== 1 || session.createdUs < nowUs - SESSION_US || session.seenUs < nowUs - SESSION_IDLE_US) throw new RuthError('unauthorized', 'the session has ended');
       if (session.seenUs < nowUs - SEEN_EVERY_US) void this.#store.write('sawSession', hash, nowUs).catch(() => undefined);
       const { user, mustChange } = session;
-      return { name: user.name, kind: 'person', userId: user.id, permissions: mustChange ? new Set() : new Set(permissionsOf(user)), cameras: camerasOf(user.cameras), mustChange, sessionHash: hash };
+      return { name: user.name, kind: 'person', userId: user.id, permissions: mustChange ? new Set() : new Set(permissionsOf(user)), cameras: camerasOf(user.cameras), mustChange, hasOneTimePassword: user.is_one_time === 1, sessionHash: hash };
     });
   }
 

@@ -12,6 +12,8 @@ export interface Identity {
   readonly cameras: ReadonlySet<string> | null;
   /** A new password must be chosen first; until then there are no permissions. */
   readonly mustChange: boolean;
+  /** No password of their own was chosen yet. */
+  readonly hasOneTimePassword?: boolean;
   /** Of the session, where there is one. */
   readonly sessionHash: string | null;
 }

@@ -39,8 +39,8 @@ export function addSessions(app: FastifyInstance, access: Access, audit: Audit):
   });
 }
 
-function infoOf({ name, kind, permissions, cameras, mustChange }: Identity): SessionInfo {
-  return { name, kind, permissions: [...permissions], cameras: cameras && [...cameras], must_change_password: mustChange };
+function infoOf({ name, kind, permissions, cameras, mustChange, hasOneTimePassword = false }: Identity): SessionInfo {
+  return { name, kind, permissions: [...permissions], cameras: cameras && [...cameras], must_change_password: mustChange, ...(hasOneTimePassword ? { one_time_password: true } : {}) };
 }
 
 /** `Strict`: no other site's page can bring it along. Only over TLS where it was given over TLS, be it by a proxy in front. */

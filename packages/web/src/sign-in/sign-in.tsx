@@ -1,7 +1,8 @@
 // Signs in with a name and a password, or by the link that Ruth printed; then lets a password that works once be replaced.
 import type { SessionInfo } from '@ruth/protocol';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { send, type Failure } from '../system/api.ts';
+import { failureText, send } from '../system/api.ts';
+import { PasswordForm } from './password-form.tsx';
 
 type Step = 'looking' | 'name' | 'new password';
 
@@ -28,7 +29,7 @@ export function SignIn() {
       <h1>{step === 'new password' ? 'Choose a password' : 'Sign in to Ruth'}</h1>
       {step === 'looking' && <p className="hint" role="status">One moment</p>}
       {step === 'name' && <NameForm onDone={goOn} onFailure={setFailure} />}
-      {step === 'new password' && <NewPasswordForm onDone={() => location.replace(destination())} onFailure={setFailure} />}
+      {step === 'new password' && <PasswordForm asksCurrent={false} hint="The password that you signed in with worked once. This one is for the next time: at least 10 characters." onDone={() => location.replace(destination())} onFailure={setFailure} />}
       <p className="failure" role="alert">{failure}</p>
     </main>
   );
@@ -45,7 +46,7 @@ function NameForm({ onDone, onFailure }: FormProps<SessionInfo>) {
     onFailure(null);
     const { value, failure } = await send<SessionInfo>('POST', 'session', { name: form.get('name'), password: form.get('password') });
     setBusy(false);
-    if (failure) onFailure(textOf(failure));
+    if (failure) onFailure(failureText(failure));
     else onDone(value);
   };
   return (
@@ -58,32 +59,6 @@ function NameForm({ onDone, onFailure }: FormProps<SessionInfo>) {
   );
 }
 
-function NewPasswordForm({ onDone, onFailure }: FormProps<null>) {
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    if (form.get('next') !== form.get('again')) {
-      onFailure('The two are not the same.');
-      return;
-    }
-    setBusy(true);
-    onFailure(null);
-    const { failure } = await send<null>('PUT', 'session/password', { next: form.get('next') });
-    setBusy(false);
-    if (failure) onFailure(textOf(failure));
-    else onDone(null);
-  };
-  return (
-    <form onSubmit={(event) => void submit(event)}>
-      <p className="hint">The password that you signed in with worked once. This one is for the next time: at least 10 characters.</p>
-      <label>New password<input name="next" type="password" autoComplete="new-password" required minLength={10} maxLength={256} autoFocus /></label>
-      <label>The same again<input name="again" type="password" autoComplete="new-password" required minLength={10} maxLength={256} /></label>
-      <button className="button primary" type="submit" disabled={isBusy}>{isBusy ? 'Saving' : 'Save and go on'}</button>
-    </form>
-  );
-}
-
 /** By the link, or by the session that there is already. */
 async function look(): Promise<{ session: SessionInfo | null; problem: string | null }> {
   const link = location.hash.slice(1);
@@ -91,10 +66,10 @@ async function look(): Promise<{ session: SessionInfo | null; problem: string | 
   if (link !== '') history.replaceState(null, '', location.pathname + location.search);
   const { value, failure } = link === '' ? await send<SessionInfo>('GET', 'session') : await send<SessionInfo>('POST', 'session', { link });
   if (value) return { session: value, problem: null };
-  if (link === '') return { session: null, problem: failure.code === 'unauthorized' ? null : textOf(failure) };
+  if (link === '') return { session: null, problem: failure.code === 'unauthorized' ? null : failureText(failure) };
   // A link that was used already, by this very browser.
   const { value: known } = await send<SessionInfo>('GET', 'session');
-  return { session: known, problem: known ? null : textOf(failure) };
+  return { session: known, problem: known ? null : failureText(failure) };
 }
 
 /** Where the person wanted to go: a path of this page, and nothing else. */
@@ -102,9 +77,4 @@ function destination(): string {
   const wanted = new URLSearchParams(location.search).get('to') ?? '/';
   const url = URL.canParse(wanted, location.origin) ? new URL(wanted, location.origin) : null;
   return url?.origin === location.origin && url.pathname === '/' ? url.pathname + url.search + url.hash : '/';
-}
-
-function textOf({ code, message, advice }: Failure): string {
-  const text = code === 'rate_limited' || advice === null ? message : code === 'unauthorized' ? message : `${message}. ${advice}`;
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

@@ -5,6 +5,12 @@ import type { ErrorBody } from '@ruth/protocol';
 export interface Failure { readonly code: string; readonly message: string; readonly advice: string | null; readonly problems?: readonly { readonly pointer: string; readonly message: string }[] }
 export type Answer<T> = { readonly value: T; readonly failure: null } | { readonly value: null; readonly failure: Failure };
 
+/** In a sentence, with what can be done. */
+export function failureText({ code, message, advice }: Failure): string {
+  const text = advice === null || code === 'rate_limited' || code === 'unauthorized' ? message : `${message}. ${advice}`;
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 export const SERVER_UNREACHABLE = 'server_unreachable';
 const ANSWER_TIMEOUT_MS = 8000;
 
