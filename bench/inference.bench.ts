@@ -16,7 +16,7 @@ import type { Bench } from './runner.ts';
 const ROOT = join(import.meta.dirname, '..');
 const CAMERAS = 8;
 const FRAME_MS = 40;
-const ROUNDS = 4;
+const ROUNDS = 6;
 const ROUND_MS = 2200;
 const PREPROCESS_RUNS = 150;
 const SIZE = { width: 1920, height: 1080 } as const;
@@ -58,13 +58,15 @@ async function throughput(model: LoadedModel, report: (line: string) => void): P
       report(`${model.manifest.model_id}, round ${round + 1}: served ${rates.served.at(-1)!.toFixed(1)}/s, raw ${rates.raw.map((each, index) => `${settings[index]!.sessions}x${settings[index]!.threads} ${each.at(-1)!.toFixed(1)}/s`).join(', ')}, preprocessing ${rates.preprocessMs.at(-1)!.toFixed(2)} ms`);
     }
     for (const loop of raw) await loop.end();
-    const best = Math.max(...rates.raw.map(median));
-    const leastCpu = Math.min(...cpu.raw.map(median));
+    const best = rates.raw.reduce((a, b) => (median(b) > median(a) ? b : a));
+    const leastCpu = cpu.raw.reduce((a, b) => (median(b) < median(a) ? b : a));
+    /** Of each round by itself: a machine whose speed drifts does so between rounds more than within one. */
+    const ratio = (served: readonly number[], raw: readonly number[]): number => rounded(median(served.map((value, round) => value / raw[round]!)));
     return {
-      throughput_over_raw: rounded(median(rates.served) / best), preprocess_ms: rounded(median(rates.preprocessMs)), model: model.manifest.model_id,
+      throughput_over_raw: ratio(rates.served, best), preprocess_ms: rounded(median(rates.preprocessMs)), model: model.manifest.model_id,
       served_per_s: rounded(median(rates.served)),
       raw_per_s: Object.fromEntries(settings.map(({ sessions, threads }, index) => [`${sessions} sessions of ${threads} threads`, rounded(median(rates.raw[index]!))])),
-      cpu_over_raw: rounded(median(cpu.served) / leastCpu), cpu_ms_per_inference: rounded(median(cpu.served)), ...await overload(load, median(rates.served)),
+      cpu_over_raw: ratio(cpu.served, leastCpu), cpu_ms_per_inference: rounded(median(cpu.served)), ...await overload(load, median(rates.served)),
     };
   } finally {
     rmSync(ringDirectory, { recursive: true, force: true });

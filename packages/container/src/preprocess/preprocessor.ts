@@ -32,15 +32,17 @@ export class Preprocessor implements Disposable {
   readonly #scalers = new BoundedCache<Scaler>(MAX_SCALERS, (scaler) => scaler[Symbol.dispose]());
   /** For red, green, blue: which channel of the tensor it is. */
   readonly #channels: Triple;
-  /** Integers are cut off, so half is added to round them. */
-  readonly #rounding: number;
+  /** For each channel of the tensor: what becomes of 0..255. */
+  readonly #values: readonly TensorData[];
   #filledFor = '';
 
   constructor(format: InputFormat) {
     this.#format = format;
     this.tensor = new ARRAYS[format.dtype](format.size.width * format.size.height * 3);
     this.#channels = format.channels === 'bgr' ? [2, 1, 0] : [0, 1, 2];
-    this.#rounding = format.dtype === 'float32' ? 0 : 0.5;
+    // Integers are cut off, so half is added to round them.
+    const rounding = format.dtype === 'float32' ? 0 : 0.5;
+    this.#values = [0, 1, 2].map((channel) => ARRAYS[format.dtype].from({ length: 256 }, (_, value) => (value - format.mean[channel]!) / format.std[channel]! + rounding));
   }
 
   /**
@@ -74,7 +76,7 @@ export class Preprocessor implements Disposable {
     if (place !== '' && this.#filledFor === place) return;
     this.#filledFor = place;
     for (let channel = 0; channel < 3; channel++) {
-      const value = (this.#format.fill - this.#format.mean[channel]!) / this.#format.std[channel]! + this.#rounding;
+      const value = this.#values[channel]![this.#format.fill]!;
       const { offset, step } = this.#channel(channel);
       if (step === 1) this.tensor.fill(value, offset, offset + this.tensor.length / 3);
       else for (let at = offset; at < this.tensor.length; at += step) this.tensor[at] = value;
@@ -85,18 +87,8 @@ export class Preprocessor implements Disposable {
     for (const [colour, plane] of planes.entries()) {
       const channel = this.#channels[colour]!;
       const { offset, step } = this.#channel(channel);
-      const gain = 255 / this.#format.std[channel]!;
-      const bias = this.#rounding - this.#format.mean[channel]! / this.#format.std[channel]!;
-      const verbatim = step === 1 && gain === 1 && bias === 0;
-      // A picture as wide as the tensor, without padding, is one long row.
-      const whole = placed.width === this.#format.size.width && placed.width === stride;
-      const [rows, width] = whole ? [1, placed.width * placed.height] : [placed.height, placed.width];
-      for (let row = 0; row < rows; row++) {
-        const from = row * stride;
-        const to = offset + ((placed.y + row) * this.#format.size.width + placed.x) * step;
-        // A plain copy costs a tenth of a loop.
-        if (verbatim) this.tensor.set(plane.subarray(from, from + width), to);
-        else placeRow(plane, from, width, this.tensor, to, step, gain, bias);
+      for (let row = 0; row < placed.height; row++) {
+        placeRow(plane, row * stride, placed.width, this.#values[channel]!, this.tensor, offset + ((placed.y + row) * this.#format.size.width + placed.x) * step, step);
       }
     }
   }
@@ -106,7 +98,17 @@ export class Preprocessor implements Disposable {
   }
 }
 
-/** The inner loop, by itself, so that it is compiled for what it does. */
-function placeRow(plane: Float32Array, from: number, width: number, tensor: TensorData, to: number, step: number, gain: number, bias: number): void {
-  for (let index = from, end = from + width; index < end; index++, to += step) tensor[to] = plane[index]! * gain + bias;
+/** The inner loop, by itself, so that it is compiled for what it does. Four pixels are read at once: byte by byte takes four times as long. */
+function placeRow(plane: Int32Array, from: number, width: number, values: TensorData, tensor: TensorData, to: number, step: number): void {
+  const whole = width >> 2;
+  let at = to;
+  for (let index = from, end = from + whole; index < end; index++, at += 4 * step) {
+    const four = plane[index]!;
+    tensor[at] = values[four & 255]!;
+    tensor[at + step] = values[(four >> 8) & 255]!;
+    tensor[at + 2 * step] = values[(four >> 16) & 255]!;
+    tensor[at + 3 * step] = values[four >>> 24]!;
+  }
+  // Rows are padded, so that the last number is there.
+  for (let rest = 0; rest < (width & 3); rest++, at += step) tensor[at] = values[(plane[from + whole]! >> (8 * rest)) & 255]!;
 }

@@ -1,7 +1,7 @@
 // Turns one kind of picture (size, pixel format, colour) into planes of red, green and blue at one size, by swscale.
 // swscale takes matrix and range only from its own frames, so the pixels are first copied out of the ring (0.1 to
 // 0.2 ms for 1080p); that also shortens the time in which the kernel can overtake the reader.
-import { AV_PIX_FMT_GBRPF32LE, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P, AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_RGB, SWS_AREA } from 'node-av/constants';
+import { AV_PIX_FMT_GBRP, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P, AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG, AVCOL_SPC_RGB, SWS_AREA } from 'node-av/constants';
 import type { AVColorRange, AVColorSpace, AVPixelFormat } from 'node-av/constants';
 import { Frame, SoftwareScaleContext } from 'node-av/lib';
 import { COLOUR_MATRIX, COLOUR_RANGE, RuthError, type PixelFormat } from '@ruth/protocol/base';
@@ -17,12 +17,9 @@ export interface SourceFrame extends Size {
 }
 
 export interface ScaledPlanes {
-  /**
-   * Red, green, blue, 0..1. swscale reckons in 256ths here: white is 255/256, so a value is at most one step of 8 bits
-   * too dark, which is the error that 8 bit RGB has by rounding.
-   */
-  readonly planes: readonly [Float32Array, Float32Array, Float32Array];
-  /** Floats from one row to the next. */
+  /** Red, green, blue, 0..255: four pixels in each number, the first in its lowest byte. Rows begin with a number of their own. */
+  readonly planes: readonly [Int32Array, Int32Array, Int32Array];
+  /** Numbers from one row to the next. */
   readonly stride: number;
 }
 
@@ -41,9 +38,9 @@ export class Scaler implements Disposable {
     this.#format = frame.format;
     this.#source = picture(crop, frame.format === 'NV12' ? AV_PIX_FMT_NV12 : AV_PIX_FMT_YUV420P, knownMatrix(frame),
       frame.colourRange === COLOUR_RANGE.full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG);
-    this.#target = picture(placed, AV_PIX_FMT_GBRPF32LE, AVCOL_SPC_RGB, AVCOL_RANGE_JPEG);
+    this.#target = picture(placed, AV_PIX_FMT_GBRP, AVCOL_SPC_RGB, AVCOL_RANGE_JPEG);
     this.#sourcePlanes = this.#source.data!;
-    const [green, blue, red] = this.#target.data!.map((plane) => new Float32Array(plane.buffer, plane.byteOffset, plane.byteLength / 4)) as [Float32Array, Float32Array, Float32Array];
+    const [green, blue, red] = this.#target.data!.map((plane) => new Int32Array(plane.buffer, plane.byteOffset, plane.byteLength >> 2)) as [Int32Array, Int32Array, Int32Array];
     this.#scaled = { planes: [red, green, blue], stride: this.#target.linesize[0]! / 4 };
     this.#context.allocContext();
     this.#context.setOption('sws_flags', SWS_AREA);
