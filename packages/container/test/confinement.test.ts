@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -46,6 +47,24 @@ test('The container itself runs confined: without new privileges, filtered, with
   assert.match(status, /^Seccomp:\s+2$/m);
   child.kill('SIGTERM');
   assert.deepEqual(await exit, [0, null]);
+});
+
+test('The process that recognises a model runs confined before it opens it', async (t) => {
+  const folder = freshFolder(t);
+  const weights = join(folder, 'weights.onnx');
+  // Who opens a pipe waits until somebody writes.
+  assert.equal(spawnSync('mkfifo', [weights]).status, 0);
+  const child = spawn(process.execPath, [new URL('../src/recognition/recognition-main.ts', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  child.stdin.end(JSON.stringify({ weights, ring_directory: folder, pictures: [], file_name: 'weights.onnx', limit_ms: 60_000 }));
+  const said = text(child.stdout);
+  const pipe = await open(weights, 'w');
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  assert.match(status, /^Seccomp:\s+2$/m);
+  assert.match(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8'), /confined-recognition-main/);
+  await pipe.close();
+  assert.match(await said, /"error_code":"model_invalid"/);
 });
 
 test('What is compiled of a container is kept by a process that sees no model, once; the container reads it and cannot write it', async (t) => {

@@ -35,11 +35,11 @@ function lying({ settings, modelsDirectory }: ModelSettings): SupervisedModel[] 
   const named = new Map(settings.models.map(({ id, folder }) => [id, folder]));
   for (const entry of readdirIfThere(modelsDirectory)) if (!named.has(entry)) named.set(entry, join(modelsDirectory, entry));
   return [...named].map(([id, folder]) => {
-    const state = settings.models.some((one) => one.id === id) ? 'starting' : 'available';
+    const isNamed = settings.models.some((one) => one.id === id);
     const base = { model_id: id, folder, pid: null, model_name: null, model_version: null, license: null };
     try {
       const { model_name, model_version, license } = assertModelFolder(id, folder);
-      return { ...base, model_name, model_version, license: license ?? null, state, reason: state === 'starting' ? 'starts with the node' : 'not named in ruth.yaml' };
+      return { ...base, model_name, model_version, license: license ?? null, state: 'available', reason: isNamed ? 'starts with the node, and none runs' : 'not named in ruth.yaml' };
     } catch (cause) {
       return { ...base, state: 'broken', reason: (cause as Error).message };
     }
