@@ -42,7 +42,7 @@ export class Preprocessor implements Disposable {
     this.#channels = format.channels === 'bgr' ? [2, 1, 0] : [0, 1, 2];
     // Integers are cut off, so half is added to round them.
     const rounding = format.dtype === 'float32' ? 0 : 0.5;
-    this.#values = [0, 1, 2].map((channel) => ARRAYS[format.dtype].from({ length: 256 }, (_, value) => (value - format.mean[channel]!) / format.std[channel]! + rounding));
+    this.#values = [0, 1, 2].map((channel) => new ARRAYS[format.dtype](Array.from({ length: 256 }, (_, value) => (value - format.mean[channel]!) / format.std[channel]! + rounding)));
   }
 
   /**
