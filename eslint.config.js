@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.cache/**', 'packages/protocol/src/compiled/**'] },
+  { ignores: ['**/dist/**', '**/node_modules/**', '.cache/**', 'packages/protocol/src/compiled/**', 'packages/client/generated/**'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],

@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ['protocol', 'transport'],
   web: ['protocol'],
   cli: ['protocol', 'transport'],
+  client: [],
 };
 
 const sources = globSync('packages/*/src/**/*.{ts,tsx}', { cwd: root }).map((file) => {

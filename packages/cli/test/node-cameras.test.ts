@@ -45,7 +45,8 @@ test('a camera is added, changed and removed in the file, and kernel and core ar
   assert.deepEqual((told[1]!.body!.subscriptions as { model: string }[]).map(({ model }) => model), ['centernet-coco', 'movenet-lightning']);
 
   assert.equal((await node.change('yard', { name: null, note: 'by the gate' })).config.name, 'yard');
-  assert.match(readFileSync(file, 'utf8'), /geheim[^]*note: by the gate/, 'what was not named stays');
+  assert.match(readFileSync(file, 'utf8'), /sealed:v1[^]*note: by the gate/, 'what was not named stays');
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /geheim/);
   await assert.rejects(node.change('yard', { url: added.config.url }), { code: 'bad_request', problems: [{ pointer: '/url', message: 'is as it is shown, without user and password; give it whole, or leave it out to keep it' }] });
   await assert.rejects(node.add({ id: 'yard', url: 'rtsp://h/3' }), { code: 'conflict' });
   await assert.rejects(node.add({ id: 'x', url: 'http://h/3' }), { code: 'bad_request', message: /begins with http/ });

@@ -23,7 +23,7 @@ http: { port: 9000 }   # behind the proxy
 cameras:
   # the front door
   - id: door
-    url: "rtsp://u:p%40x@h/1"   # main stream
+    url: "rtsp://h/p%40x/1"   # main stream
     frames: { slots: 4 }
 
   # the yard

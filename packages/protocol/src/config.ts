@@ -1,6 +1,7 @@
 // The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
+import { MqttConfig, NotificationsConfig } from './outward-config.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
@@ -80,6 +81,7 @@ export const RuthConfig = Type.Object({
     ring_directory: Type.Optional(Type.String({ pattern: '^/', description: 'Shared memory for frames; /dev/shm unless told' })),
     models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of model folders, relative to this file; models unless told' })),
     data_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of what Ruth itself must remember, relative to this file; made when there is something to remember; ruth-data unless told' })),
+    key_file: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: 'File of the key that opens sealed credentials, relative to this file, e.g. one that systemd passes on; ruth.key of the data directory, made when it is needed, unless told' })),
   }, { ...strict, description: 'Where sockets, frames, models and what is remembered are' })),
   log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'The least that is logged; info unless told' })),
   recording: Type.Optional(RecordingConfig),
@@ -97,5 +99,7 @@ export const RuthConfig = Type.Object({
   })),
   time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin, in which rules tell times of day; that of the machine unless told' })),
   rules: Type.Optional(Type.Array(RuleConfig, { maxItems: 4096, description: 'What raises an alert' })),
+  mqtt: Type.Optional(MqttConfig),
+  notifications: Type.Optional(NotificationsConfig),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;

@@ -28,6 +28,7 @@ const kind = {
 /** GET /api/v1/events */
 export const EventQuery = Type.Object({
   ...kind, min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })), ...time, ...page,
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'An event_id: what was stored after it, in the order of storing, oldest first; goes with limit alone. For whoever was away' })),
   unseen: Type.Optional(Type.Boolean({ description: 'true: only what whoever asks has not seen' })),
 }, { additionalProperties: false });
 export type EventQuery = Static<typeof EventQuery>;
@@ -44,7 +45,10 @@ export const StoredEvent = Type.Object({
 export type StoredEvent = Static<typeof StoredEvent>;
 
 /** Newest first. */
-export const EventPage = Type.Object({ events: Type.Array(StoredEvent), next_cursor: Nullable(Type.String()) });
+export const EventPage = Type.Object({
+  events: Type.Array(StoredEvent), next_cursor: Nullable(Type.String()),
+  last_event_id: Type.Optional(Type.Integer({ minimum: 0, description: 'Where `after` was asked for: go on after this, until it is what it was' })),
+});
 export type EventPage = Static<typeof EventPage>;
 
 /** POST /api/v1/events/seen: these, or all up to an instant. */
@@ -53,6 +57,17 @@ export const SeenMarks = Type.Object({
   before: Type.Optional(Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC seconds: all events before it count as seen from now on' })),
 }, { additionalProperties: false, minProperties: 1 });
 export type SeenMarks = Static<typeof SeenMarks>;
+
+/** GET /api/v1/deliveries: how a target of notifications is doing, since the server started. */
+export const DeliveryStatus = Type.Object({
+  target: Type.String({ description: 'Its kind and id' }), delivered: Count, unheard: Type.Integer({ minimum: 0, description: 'Events that it does not hear of' }),
+  quiet: Type.Integer({ minimum: 0, description: 'Events in its quiet time, or of what it had heard a moment ago' }), failed: Type.Integer({ minimum: 0, description: 'Tries that failed' }), dead_letters: Count, last_error: Nullable(Type.String()),
+});
+export type DeliveryStatus = Static<typeof DeliveryStatus>;
+
+/** GET /api/v1/dead-letters: what could not be delivered after many tries. */
+export const DeadLetterInfo = Type.Object({ letter_id: Count, target: Type.String(), event_id: Count, at: Time, attempts: Count, error: Type.String() });
+export type DeadLetterInfo = Static<typeof DeadLetterInfo>;
 
 export const EVENT_DIMENSIONS = ['camera', 'model', 'class', 'type', 'zone', 'rule'] as const;
 /** GET /api/v1/events/counts */

@@ -14,6 +14,7 @@ export * from './ids.ts';
 export * from './inference.ts';
 export * from './intent.ts';
 export * from './manifest.ts';
+export * from './outward-config.ts';
 export * from './plane-geometry.ts';
 export * from './model-jobs.ts';
 export * from './model-recipe.ts';

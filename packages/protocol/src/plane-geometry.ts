@@ -5,6 +5,8 @@ import type { Point } from './scene.ts';
 const SAME = 1e-6;
 /** Share of the picture's area: less is no area. */
 const LEAST_AREA = 1e-6;
+/** Far below what a step of a millionth of the picture makes of a triangle, far above what is lost of 64 bits. */
+const ROUNDING = 1e-13;
 
 type Segment = readonly [from: Point, to: Point];
 
@@ -13,9 +15,15 @@ export function turn(a: Point, b: Point, c: Point): number {
   return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
 }
 
+/** `turn`, and 0 where the three lie on one line but for what rounding makes of it. */
+function side(a: Point, b: Point, c: Point): number {
+  const twice = turn(a, b, c);
+  return Math.abs(twice) < ROUNDING ? 0 : twice;
+}
+
 /** Whether two segments have a point in common. */
 export function segmentsMeet([a, b]: Segment, [c, d]: Segment): boolean {
-  const [c1, c2, a1, a2] = [turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b)];
+  const [c1, c2, a1, a2] = [side(a, b, c), side(a, b, d), side(c, d, a), side(c, d, b)];
   if (c1 * c2 < 0 && a1 * a2 < 0) return true;
   return (c1 === 0 && within(a, b, c)) || (c2 === 0 && within(a, b, d)) || (a1 === 0 && within(c, d, a)) || (a2 === 0 && within(c, d, b));
 }

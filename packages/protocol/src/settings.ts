@@ -2,6 +2,7 @@
 import { cameraUrlProblem } from './camera-url.ts';
 import { RuthConfig, type CameraConfig } from './config.ts';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
+import type { MqttConfig, NotificationsConfig } from './outward-config.ts';
 import type { RuleConfig } from './rules.ts';
 import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
 import type { SceneConfig } from './scene.ts';
@@ -63,6 +64,8 @@ export interface Settings {
   readonly modelsDirectory: string;
   /** Of what Ruth itself must remember; perhaps not there yet. */
   readonly dataDirectory: string;
+  /** Null: `ruth.key` of the data directory. */
+  readonly keyFile: string | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Null: nothing is recorded. */
   readonly recording: RecordingSettings | null;
@@ -80,6 +83,9 @@ export interface Settings {
   readonly timeZone: string | null;
   /** One per camera and rule: `*` is resolved. */
   readonly rules: readonly RuleConfig[];
+  /** Null: no broker is told anything. */
+  readonly mqtt: MqttConfig | null;
+  readonly notifications: NotificationsConfig;
 }
 
 /** Beside `ruth.yaml`. */
@@ -104,7 +110,7 @@ export function parseSettings(text: string, file: string): Settings {
     http: { host, port: config.http?.port ?? 8080 },
     socketDirectory: config.paths?.socket_directory ?? DEFAULT_SOCKET_DIRECTORY,
     ringDirectory: config.paths?.ring_directory ?? DEFAULT_RING_DIRECTORY,
-    modelsDirectory, dataDirectory: config.paths?.data_directory ?? DEFAULT_DATA_DIRECTORY, logLevel: config.log_level ?? 'info',
+    modelsDirectory, dataDirectory: config.paths?.data_directory ?? DEFAULT_DATA_DIRECTORY, keyFile: config.paths?.key_file ?? null, logLevel: config.log_level ?? 'info',
     recording: config.recording === undefined ? null : {
       directory: config.recording.directory, segmentS: config.recording.segment_s ?? 10, ...retentionOf(config.recording),
       minFreeBytes: (config.recording.min_free_gb ?? 2) * BYTES_PER_GB,
@@ -113,6 +119,7 @@ export function parseSettings(text: string, file: string): Settings {
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
+    mqtt: config.mqtt ?? null, notifications: notificationsOf(document),
   };
 }
 
@@ -157,6 +164,16 @@ function liveOf(document: YamlDocument<RuthConfig>, httpHost: string): LiveSetti
       credentials: rtsp.user === undefined || rtsp.password === undefined ? null : { user: rtsp.user, password: rtsp.password },
     },
   };
+}
+
+function notificationsOf(document: YamlDocument<RuthConfig>): NotificationsConfig {
+  const { notifications = {} } = document.value;
+  for (const kind of ['webhooks', 'ntfy', 'email'] as const) {
+    for (const [index, { id }] of (notifications[kind] ?? []).entries()) {
+      if (notifications[kind]!.findIndex((other) => other.id === id) !== index) throw document.errorAt(['notifications', kind, index, 'id'], `${id} is taken by one above; choose another id`);
+    }
+  }
+  return notifications;
 }
 
 function modelsOf(document: YamlDocument<RuthConfig>, modelsDirectory: string): Settings['models'] {

@@ -3,8 +3,8 @@
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, ID_PATTERN, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
-  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type ProcessHealth,
+  CameraStatus, CoreEvent, ErrorBody, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
+  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -17,6 +17,11 @@ import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { addEvents } from './events/event-routes.ts';
 import { LiveHub } from './events/live-hub.ts';
+import { addOpenApi } from './openapi/openapi.ts';
+import { LatestQuery } from './openapi/operations.ts';
+import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
+import { addNotifications, Notifications } from './outward/notifications.ts';
+import { secretReader } from './outward/secret.ts';
 import { proxyLive } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
@@ -43,6 +48,13 @@ export interface ServerOptions {
   /** Of events that no recording belongs to; null: kept for ever. */
   readonly eventMaxAgeDays?: number | null;
   readonly logger: Logger;
+  /** A broker that is told what happens. */
+  readonly mqtt?: MqttConfig | null;
+  readonly notifications?: NotificationsConfig;
+  /** Of the process, for secrets that the settings name in it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** IANA name in which quiet times are meant; null for that of the machine. */
+  readonly timeZone?: string | null;
   /** RUTH_ADMIN_TOKEN: who sends it may do everything. */
   readonly adminToken?: string | null;
   /** Takes the place of sessions and tokens; for tests of other things. */
@@ -64,17 +76,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const hub = new LiveHub();
   const store = await openStore(options.store);
   logger.info(`the store is ${describeAddress(options.store)}`);
+  const readSecret = secretReader(options.environment ?? {});
+  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, logger, version: packageJson.version, readSecret }) : null;
+  const notifications = new Notifications({ config: options.notifications ?? {}, store, kernel, logger, timeZone: options.timeZone ?? null, readSecret });
+  const onEvent = (event: CoreEvent | KernelEvent): void => {
+    mqtt?.take(event);
+    if (event.type !== 'detection' && event.type !== 'track.updated') notifications.poke();
+  };
   const intakes = await Promise.all([
-    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger }),
-    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger }),
+    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent }),
+    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, utcMs: Date.now });
-  const counters = { hub, keeper, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const counters = { hub, keeper, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();
   access.onChange(() => connections.check());
-  const app = await buildApp(options, { kernel, core, counters, store, access, audit, connections });
+  const app = await buildApp(options, { kernel, core, counters, store, access, audit, connections, notifications });
   const stop = new AbortController();
   let url: string;
   try {
@@ -87,7 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
   }
-  const following = Promise.all([...intakes, keeper].map((task) => task.run(stop.signal)));
+  const following = Promise.all([...intakes, keeper, notifications, ...(mqtt ? [mqtt] : [])].map((task) => task.run(stop.signal)));
   return {
     url, hub, access,
     async [Symbol.asyncDispose]() {
@@ -112,10 +131,11 @@ interface Parts {
   readonly access: Access;
   readonly audit: Audit;
   readonly connections: OpenConnections;
+  readonly notifications: Notifications;
 }
 
 async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyInstance> {
-  const { kernel, core, counters, store, access, audit, connections } = parts;
+  const { kernel, core, counters, store, access, audit, connections, notifications } = parts;
   const identify = options.identify ?? ((request) => access.identify(request));
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app: FastifyInstance = fastify({
@@ -138,10 +158,12 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
   await app.register(fastifyCookie);
   guardRequests(app, options.host);
   guardRoutes(app, { identify, audit, kernel });
+  addOpenApi(app);
   addSessions(app, access, audit);
   addPeople(app, store, access, audit);
   addApi(app, options, kernel, core);
   addEvents(app, store);
+  addNotifications(app, store, notifications, audit);
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
@@ -185,8 +207,7 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
     (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
   ));
   app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
-  const querystring = Type.Object({ camera: Type.String({ pattern: ID_PATTERN }) });
-  app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring, ...answers(Looks) } }, (request) => (
+  app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (
     core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)
   ));
 }

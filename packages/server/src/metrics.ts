@@ -7,6 +7,8 @@ import Type from 'typebox';
 import type { EventKeeper } from './events/event-keeper.ts';
 import type { EventRecorder } from './events/event-recorder.ts';
 import type { LiveHub } from './events/live-hub.ts';
+import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
+import type { Courier } from './outward/notify/courier.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
@@ -65,12 +67,17 @@ export interface ServerCounters {
   readonly hub: LiveHub;
   readonly recorders: readonly { readonly source: string; readonly recorder: EventRecorder }[];
   readonly keeper: EventKeeper;
+  readonly mqtt: MqttBridge | null;
+  readonly couriers: readonly Courier[];
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
 const ofRecorders = (type: 'gauge' | 'counter', name: string, help: string, of: (recorder: EventRecorder) => number): Metric<ServerCounters> => ({
   name, type, help, labels: ['source'], values: ({ recorders }) => recorders.map(({ source, recorder }) => [{ source }, of(recorder)]),
 });
+
+const ofMqtt = (type: 'gauge' | 'counter', name: string, help: string, of: (mqtt: MqttBridge) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ mqtt }) => (mqtt ? [[{}, of(mqtt)]] : []) });
+const ofCouriers = (name: string, help: string, of: (state: Courier['state']) => number): Metric<ServerCounters> => ({ name, type: 'counter', help, labels: ['target'], values: ({ couriers }) => couriers.map(({ name: target, state }) => [{ target }, of(state)]) });
 
 export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
@@ -82,6 +89,13 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofRecorders('gauge', 'events_waiting', 'Events that wait for the store', (recorder) => recorder.waiting),
   ofRecorders('counter', 'store_failures_total', 'Batches that the store did not take; they are tried again', ({ counters }) => counters.failures),
   ofRecorders('counter', 'store_behind_total', 'Times that too many events waited, so that they were fetched again later', ({ counters }) => counters.lettingGo),
+  ofMqtt('gauge', 'mqtt_connected', '1 while the MQTT broker is there', (mqtt) => Number(mqtt.connected)),
+  ofMqtt('counter', 'mqtt_published_total', 'Messages that the MQTT broker took', ({ counters }) => counters.published),
+  ofMqtt('counter', 'mqtt_dropped_total', 'Messages let go because the MQTT broker was away for long', ({ counters }) => counters.dropped),
+  ofMqtt('gauge', 'mqtt_waiting', 'Messages that wait for the MQTT broker', (mqtt) => mqtt.waiting),
+  ofCouriers('notifications_delivered_total', 'Events delivered to a target', ({ delivered }) => delivered),
+  ofCouriers('notifications_failed_total', 'Tries to deliver that failed', ({ failed }) => failed),
+  ofCouriers('notifications_dead_total', 'Events that could not be delivered', ({ deadLetters }) => deadLetters),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 

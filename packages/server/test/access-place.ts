@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fastifyWebsocket from '@fastify/websocket';
 import { kernelSocketPath, type ExportStatus, type NewUser, type UserInfo } from '@ruth/protocol';
+import type { StoreAddress } from '@ruth/server';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
 import { camera, look, startCore, startPlace, subscription, type StandInWithEvents, type Place } from './stand-ins.ts';
@@ -30,9 +31,10 @@ export interface AccessPlace extends AsyncDisposable {
 export const admin: Headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
 export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie: headers.getSetCookie()[0]!.split(';')[0]!, origin: url });
 
-export async function startAccessPlace(): Promise<AccessPlace> {
+/** `store`: a file of its own unless given. */
+export async function startAccessPlace(store?: StoreAddress): Promise<AccessPlace> {
   const stack = new AsyncDisposableStack();
-  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN }));
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }) }));
   const kernel = await startEverythingKernel(place.directory);
   stack.defer(() => kernel.close());
   const core = stack.use(await startCore(place.directory, {

@@ -2,16 +2,27 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { AuditEntry, CreatedToken, ErrorBody, SessionInfo, TokenInfo } from '@ruth/protocol';
 import { hashPassword, isPassword, SignInAttempts } from '@ruth/server/parts';
+import type { StoreAddress } from '@ruth/server';
 import { admin, cookieOf, startAccessPlace } from './access-place.ts';
+import { postgresPrograms, startPostgres, type RunningPostgres } from './postgres.ts';
 import { until } from './stand-ins.ts';
 
 const codeOf = ({ text }: { text: string }): string => (JSON.parse(text) as ErrorBody).error_code;
 
-test('the first admin signs in with a password that works once, must choose another, and signs in with that', async () => {
-  await using at = await startAccessPlace();
+/** People, sessions and tokens are the same in both databases: the tests that touch all of them run over each. */
+const programs = postgresPrograms();
+let postgres: RunningPostgres | null = null;
+after(() => postgres?.[Symbol.asyncDispose]());
+const DATABASES = [
+  { name: 'SQLite', skip: false, store: async (): Promise<StoreAddress | undefined> => undefined },
+  { name: 'PostgreSQL', skip: programs === null && 'PostgreSQL is not installed (apt-get install postgresql)', store: async (): Promise<StoreAddress | undefined> => ({ kind: 'postgres', url: (postgres ??= await startPostgres(programs!)).url }) },
+] as const;
+
+for (const { name, skip, store } of DATABASES) test(`the first admin signs in with a password that works once, must choose another, and signs in with that (${name})`, { skip }, async () => {
+  await using at = await startAccessPlace(await store());
   const { access } = at.place.server;
   const first = (await access.makeFirstAdmin())!;
   assert.equal(first.name, 'admin');
@@ -106,8 +117,8 @@ test('waiting after failures doubles, ends, is forgotten, and one address cannot
   assert.equal(wait('someone', 'one'), 0);
 });
 
-test('a token is shown once, does no more than its owner may now, expires, and is gone at once when it is removed', async () => {
-  await using at = await startAccessPlace();
+for (const { name, skip, store } of DATABASES) test(`a token is shown once, does no more than its owner may now, expires, and is gone at once when it is removed (${name})`, { skip }, async () => {
+  await using at = await startAccessPlace(await store());
   const anna = await at.add({ name: 'anna', role: 'operator', cameras: ['yard'] });
   const make = (body: object) => at.ask('POST', '/api/v1/tokens', anna, body);
   assert.equal((await make({ name: 'too much', scopes: ['administer'] })).status, 403);
@@ -119,7 +130,7 @@ test('a token is shown once, does no more than its owner may now, expires, and i
   const listed = await at.ask('GET', '/api/v1/tokens', anna);
   assert.doesNotMatch(listed.text, new RegExp(token));
   assert.deepEqual((JSON.parse(listed.text) as TokenInfo[]).map(({ name, owner }) => [name, owner]), [['script', 'anna']]);
-  for (const file of ['ruth.sqlite', 'ruth.sqlite-wal']) assert.ok(!readFileSync(`${at.place.directory}/${file}`).includes(token), `${file} holds the token`);
+  for (const file of name === 'SQLite' ? ['ruth.sqlite', 'ruth.sqlite-wal'] : []) assert.ok(!readFileSync(`${at.place.directory}/${file}`).includes(token), `${file} holds the token`);
   // Its owner may less now, and so does it.
   assert.equal((await at.ask('PATCH', '/api/v1/users/anna', admin, { role: 'viewer' })).status, 200);
   assert.deepEqual([(await at.ask('PUT', '/api/v1/cameras/yard/kept', bearer, { start: 1, end: 2 })).status, (await at.ask('GET', '/api/v1/cameras', bearer)).status], [403, 200]);

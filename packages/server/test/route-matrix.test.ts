@@ -10,7 +10,7 @@ import { everyone, until } from './stand-ins.ts';
 
 const SESSION = '00000000-0000-4000-8000-000000000000';
 const OPEN = ['GET /', 'GET /sign-in', 'GET /favicon.svg', 'GET /assets/*', 'GET /api/v1/health', 'POST /api/v1/session'];
-const ANYBODY_KNOWN = ['GET /api/v1/session', 'PUT /api/v1/session/password', 'DELETE /api/v1/session'];
+const ANYBODY_KNOWN = ['GET /api/v1/openapi.json', 'GET /api/v1/session', 'PUT /api/v1/session/password', 'DELETE /api/v1/session'];
 const LOOK_AT_A_CAMERA = [
   'GET /api/v1/cameras/:id/scene', 'GET /api/v1/detections/latest', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'POST /api/v1/cameras/:id/whep', 'OPTIONS /api/v1/cameras/:id/whep',
   'PATCH /api/v1/cameras/:id/whep/:session', 'DELETE /api/v1/cameras/:id/whep/:session', 'GET /api/v1/cameras/:id/timeline', 'GET /api/v1/cameras/:id/keyframes', 'GET /api/v1/cameras/:id/snapshot.jpg',
@@ -29,7 +29,8 @@ const LOOK_AT_THE_NODE = [
 const METRICS = ['GET /metrics'];
 const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover',
   'POST /api/v1/models/:id/enable', 'POST /api/v1/models/:id/disable', 'POST /api/v1/models/:id/rollback', 'DELETE /api/v1/models/:id',
-  'GET /api/v1/model-jobs', 'POST /api/v1/model-jobs', 'GET /api/v1/model-jobs/:id', 'DELETE /api/v1/model-jobs/:id', 'GET /api/v1/model-jobs/:id/picture.jpg'];
+  'GET /api/v1/model-jobs', 'POST /api/v1/model-jobs', 'GET /api/v1/model-jobs/:id', 'DELETE /api/v1/model-jobs/:id', 'GET /api/v1/model-jobs/:id/picture.jpg',
+  'GET /api/v1/deliveries', 'GET /api/v1/dead-letters', 'POST /api/v1/dead-letters/:id/retry', 'DELETE /api/v1/dead-letters/:id'];
 const WEBSOCKETS = ['GET /api/v1/live', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc'];
 
 type Outcome = 'passed' | 'who?' | 'no';
@@ -132,7 +133,7 @@ describe('every route', () => {
 
 async function attempt(at: AccessPlace, route: string, id: string, headers: Headers): Promise<Outcome> {
   const [method, pattern] = route.split(' ') as [string, string];
-  const path = pattern.replace(':session', SESSION).replace('/users/:name', '/users/nobody-like-this').replace('/events/:id', '/events/999').replace('/tokens/:id', '/tokens/999').replace('/models/:id', '/models/none').replace('/model-jobs/:id', '/model-jobs/none').replace(':id', id)
+  const path = pattern.replace(':session', SESSION).replace('/users/:name', '/users/nobody-like-this').replace('/events/:id', '/events/999').replace('/tokens/:id', '/tokens/999').replace('/dead-letters/:id', '/dead-letters/999').replace('/models/:id', '/models/none').replace('/model-jobs/:id', '/model-jobs/none').replace(':id', id)
     .replace(':file/:name', `${'a'.repeat(8)}.mp4/init.mp4`).replace(':name', '1.mp4').replace('*', 'a.js') + (pattern.endsWith('latest') ? `?camera=${id}` : '') + (pattern.endsWith('counts') ? '?start=0&end=1' : '');
   if (WEBSOCKETS.includes(route)) {
     const { answer, socket } = await at.upgrade(path, headers);

@@ -6,4 +6,5 @@ export * from './ipc/index.ts';
 export * from './process/index.ts';
 export * from './process/load-settings.ts';
 export * from './process/metrics.ts';
+export * from './process/sealed.ts';
 export * from './ring/index.ts';

@@ -1,10 +1,11 @@
 // Runs a node in the foreground: starts its processes, prints the page's address, waits for Ctrl-C, and leaves nothing behind.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, supervisorSocketPath, type Settings } from '@ruth/protocol';
 import { claimSocketPath, type Logger, sweepEventStore, sweepOrphanRings } from '@ruth/transport';
 import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
 import { settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
+import { SettingsFile } from '../settings/settings-file.ts';
 import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { ModelFolders } from '../supervisor/model-folders.ts';
@@ -37,6 +38,7 @@ export interface NodeRun {
 export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervisor(run)): Promise<void> {
   const { logger, signal } = run;
   const settings = await withFixedPort(run.settings);
+  sealCredentials(run);
   await refuseTakenSockets(settings);
   try {
     const stdin = followingFile(settings, run.source, logger);
@@ -72,6 +74,17 @@ async function serveControl({ logger, source }: NodeRun, settings: Settings, sup
       await Promise.all([control.close(), watching, jobs?.[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** What people wrote into the file in plain is sealed from now on, where the file may be written. */
+function sealCredentials({ source, logger }: NodeRun): void {
+  const path = settingsFileOf(source);
+  if (path === undefined || !existsSync(path)) return;
+  try {
+    if (SettingsFile.read(path).sealPlain()) logger.info(`${path}: credentials of cameras are sealed now; the key that opens them is in the data directory, and belongs into backups of its own`);
+  } catch (cause) {
+    logger.warn(`${path}: credentials of cameras stay as they are: ${RuthError.from(cause).message}`);
+  }
 }
 
 /** Another Ruth on the same sockets is said at once, before anything is started. */

@@ -2,9 +2,10 @@
 // before anything is written, and takes the place of the file in one step.
 import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
+import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_DATA_DIRECTORY, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, redactUrls, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
+import { isSealed, isSealedUrl, keyFileOf, openSettings, Seal } from '@ruth/transport';
 import { Document, isMap, isNode, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 
 /** It holds passwords: a new one is its owner's alone. */
@@ -29,7 +30,8 @@ export class SettingsFile {
     return new SettingsFile(path, text);
   }
 
-  get settings(): Settings { return parseSettings(this.#document.toString(), this.path); }
+  /** With sealed credentials opened. */
+  get settings(): Settings { return this.#opened(parseSettings(this.#document.toString(), this.path)); }
 
   has(cameraId: string): boolean { return this.#indexOf(cameraId) >= 0; }
 
@@ -193,12 +195,52 @@ export class SettingsFile {
 
   /** Throws `invalid_config` where it would be wrong, and `invalid_state` where somebody else wrote it meanwhile; the file then is as it was. */
   write(): Settings {
+    this.#sealAll();
     const text = this.#document.toString({ lineWidth: 0 });
-    const settings = parseSettings(text, this.path);
+    const settings = this.#opened(parseSettings(text, this.path));
     if (readIfThere(this.path) !== this.#text) throw new RuthError('invalid_state', `${this.path} was changed meanwhile; nothing is written, try again`);
     replaceFile(this.path, text, this.#text !== null);
     return settings;
   }
+
+  /** Seals what stands there plain. False where there is nothing to seal; the file is as it was then. Throws what `write` throws. */
+  sealPlain(): boolean {
+    if (!this.#sealAll()) return false;
+    this.write();
+    return true;
+  }
+
+  /** True where something was plain. The key is made where there is something to seal. */
+  #sealAll(): boolean {
+    let seal: Seal | null = null;
+    let hasSealed = false;
+    const replace = (map: unknown, key: string, sealed: (text: string, seal: Seal) => string): void => {
+      const text = isMap(map) ? map.get(key) : undefined;
+      if (typeof text !== 'string') return;
+      seal ??= mayHoldCredentials(text, key) ? Seal.findOrMake(this.#keyFile) : null;
+      const after = seal === null ? text : sealed(text, seal);
+      if (after === text) return;
+      (map as YAMLMap).set(key, after);
+      hasSealed = true;
+    };
+    for (const camera of this.#cameras()?.items ?? []) {
+      for (const key of ['url', 'detect_url']) replace(camera, key, (text, one) => one.sealUrl(text));
+      const onvif = isMap(camera) ? camera.get('onvif') : undefined;
+      replace(onvif, 'password', (text, one) => (isSealed(text) ? text : one.seal(text, String((onvif as YAMLMap).get('url')))));
+    }
+    replace(this.#document.getIn(['live', 'rtsp']), 'password', (text, one) => (isSealed(text) ? text : one.seal(text, 'live.rtsp')));
+    return hasSealed;
+  }
+
+  get #keyFile(): string {
+    const named = (key: string): string | undefined => {
+      const value = this.#document.getIn(['paths', key]);
+      return typeof value === 'string' ? value : undefined;
+    };
+    return resolve(dirname(this.path), keyFileOf({ keyFile: named('key_file') ?? null, dataDirectory: named('data_directory') ?? DEFAULT_DATA_DIRECTORY }));
+  }
+
+  #opened(settings: Settings): Settings { return openSettings(settings, this.#keyFile); }
 
   #cameras(): YAMLSeq | null { return this.#list('cameras'); }
 
@@ -219,6 +261,9 @@ export class SettingsFile {
     } else node.set(key, this.#document.createNode(value));
   }
 }
+
+/** A key is made for what needs one alone. */
+function mayHoldCredentials(text: string, key: string): boolean { return key === 'password' ? !isSealed(text) : !isSealedUrl(text) && redactUrls(text) !== text; }
 
 /** A comment at the end of the last line stays at the end of the line that is last then. */
 function deleteKey(map: YAMLMap, key: string): void {

@@ -7,7 +7,7 @@ const BYTES_PER_GB = 1e9;
 export function settingsText(settings: Settings): string {
   const config: RuthConfig = {
     http: settings.http,
-    paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory, data_directory: settings.dataDirectory },
+    paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory, data_directory: settings.dataDirectory, ...(settings.keyFile === null ? {} : { key_file: settings.keyFile }) },
     log_level: settings.logLevel,
     ...(settings.recording === null ? {} : {
       recording: {
@@ -20,6 +20,7 @@ export function settingsText(settings: Settings): string {
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),
     subscriptions: [...settings.subscriptions],
     ...(settings.timeZone === null ? {} : { time_zone: settings.timeZone }), rules: [...settings.rules],
+    ...(settings.mqtt === null ? {} : { mqtt: settings.mqtt }), notifications: settings.notifications,
   };
   return JSON.stringify(config);
 }

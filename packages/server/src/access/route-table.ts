@@ -23,7 +23,7 @@ const ADMINISTER: RouteRule = { needs: 'administer' };
 export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   // The page without anything in it, and the way to sign in.
   'GET /': OPEN, 'GET /sign-in': OPEN, 'GET /favicon.svg': OPEN, 'GET /assets/*': OPEN,
-  'GET /api/v1/health': OPEN,
+  'GET /api/v1/health': OPEN, 'GET /api/v1/openapi.json': KNOWN,
   'POST /api/v1/session': OPEN, 'GET /api/v1/session': KNOWN, 'DELETE /api/v1/session': KNOWN, 'PUT /api/v1/session/password': KNOWN,
   // What the node is and does.
   'GET /api/v1/cameras': { needs: 'view', camera: 'each' },
@@ -63,6 +63,8 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
   'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },
   'GET /api/v1/audit': ADMINISTER,
+  // Who is told of what.
+  'GET /api/v1/deliveries': ADMINISTER, 'GET /api/v1/dead-letters': ADMINISTER, 'POST /api/v1/dead-letters/:id/retry': ADMINISTER, 'DELETE /api/v1/dead-letters/:id': ADMINISTER,
 };
 
 /** What answers GET answers HEAD. */

@@ -17,6 +17,8 @@ export interface EventIntakeOptions<E> {
   readonly store: Store;
   readonly hub: LiveHub;
   readonly logger: Logger;
+  /** Each event, once, as it comes. */
+  readonly onEvent?: (event: E) => void;
 }
 
 export class EventIntake<E extends CoreEvent | KernelEvent> {
@@ -24,11 +26,13 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
   readonly recorder: EventRecorder;
   readonly #follower: EventFollower<E>;
   readonly #hub: LiveHub;
+  readonly #onEvent: ((event: E) => void) | undefined;
   #publishedId = -1;
 
-  private constructor({ source, socketPath, event, store, hub, logger }: EventIntakeOptions<E>, position: EventRecorder['position']) {
+  private constructor({ source, socketPath, event, store, hub, logger, onEvent }: EventIntakeOptions<E>, position: EventRecorder['position']) {
     this.source = source;
     this.#hub = hub;
+    this.#onEvent = onEvent;
     this.recorder = new EventRecorder({ source, store, logger, position, resume: () => this.#follower.restart() });
     this.#follower = new EventFollower<E>({
       name: source, socketPath, logger, event,
@@ -55,5 +59,6 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
     this.#publishedId = event.id;
     if (isSuperseded(event) && event.at < Date.now() / 1000 - LIVE_WITHIN_S) return;
     this.#hub.publish(event, text);
+    this.#onEvent?.(event);
   }
 }

@@ -15,6 +15,7 @@ export function addEvents(app: FastifyInstance, store: Store): void {
   app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async (request): Promise<EventPage> => {
     const { query } = request;
     const identity = identityOf(request);
+    if (query.after !== undefined) return eventsAfter(store, identity, query);
     const { events, next } = await store.read('searchEvents', {
       ...seriesFilter(query, identity), unseenBy: query.unseen === true ? personOf(identity) : null, ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
     });
@@ -50,6 +51,14 @@ export function addEvents(app: FastifyInstance, store: Store): void {
     });
     return { tracks: tracks.map(storedTrack), next_cursor: next && Buffer.from(JSON.stringify([next.firstUs, next.camera, next.model, next.trackId])).toString('base64url') };
   });
+}
+
+/** As many as are asked for are looked at, and those that may be seen are told: so it costs the same for everybody. Throws `bad_request`. */
+async function eventsAfter(store: Store, identity: Identity, { after = 0, limit = 50, ...rest }: EventQuery): Promise<EventPage> {
+  if (Object.keys(rest).length > 0) throw new RuthError('bad_request', `"after" goes with "limit" alone, not with ${Object.keys(rest).join(', ')}`);
+  const events = await store.read('eventsAfter', after, limit);
+  const visible = events.filter(({ series: { camera } }) => camera === '' || maySee(identity, camera));
+  return { events: await withSeen(store, identity, visible), next_cursor: null, last_event_id: events.at(-1)?.id ?? after };
 }
 
 interface OfEvent { Params: { id: number } }
@@ -89,7 +98,7 @@ function personOf({ userId }: Identity): number {
 
 async function withSeen(store: Store, { userId }: Identity, events: readonly FoundEvent[]): Promise<StoredEvent[]> {
   const seen = userId === null ? null : await store.read('seenAmong', userId, events.map(({ id }) => id));
-  return events.map((event) => ({ ...storedEvent(event), seen: seen && (event.atUs < seen.beforeUs || seen.ids.has(event.id)) }));
+  return events.map((event) => ({ ...asStoredEvent(event), seen: seen && (event.atUs < seen.beforeUs || seen.ids.has(event.id)) }));
 }
 
 const list = (value: string | string[] | undefined): string[] | null => (value === undefined ? null : Array.isArray(value) ? value : [value]);
@@ -112,7 +121,8 @@ function timeRange({ start = 0, end = 1e10 }: { start?: number; end?: number }):
   return { startUs: Math.round(start * 1e6), endUs: Math.round(end * 1e6) };
 }
 
-function storedEvent({ id, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
+/** As it is told to others; whether somebody has seen it is theirs. */
+export function asStoredEvent({ id, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
   return {
     event_id: id, source, at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
     zones: zonesOf(series), rule: orNull(series.rule), score, event: JSON.parse(body) as StoredEvent['event'],

@@ -66,6 +66,13 @@ export class EventReader {
     return (await this.#events([{ id, at_us: 0 }]))[0] ?? null;
   }
 
+  /** In the order of storing. */
+  async after(id: number, limit: number): Promise<FoundEvent[]> {
+    await this.#series.refresh(this.#database);
+    const places = await this.#database.selectFrom('events').select(['id', 'at_us']).where('id', '>', id).orderBy('id').limit(limit).execute();
+    return this.#events(places);
+  }
+
   /** By hour and series, in whole hours; those without events are not there. */
   async counts(filter: SeriesFilter & TimeRange): Promise<{ counts: HourCount[]; series: EventSeries[] }> {
     await this.#series.refresh(this.#database);

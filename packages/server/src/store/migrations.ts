@@ -67,6 +67,13 @@ const STEPS: Readonly<Record<string, Step>> = {
       .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
       .addPrimaryKeyConstraint('seen_events_key', ['event_id', 'user_id'] as never).modifyEnd(strict(kind, 'strict, without rowid')).execute();
   },
+  async '004-couriers'(database, kind) {
+    const big = bigInteger(kind);
+    await database.schema.createTable('couriers').addColumn('target', 'text', (column) => column.primaryKey()).addColumn('last_event_id', big, (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+    await database.schema.createTable('dead_letters').addColumn('id', 'integer', (column) => (kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey().generatedAlwaysAsIdentity()))
+      .addColumn('target', 'text', (column) => column.notNull()).addColumn('event_id', big, (column) => column.notNull()).addColumn('at_us', big, (column) => column.notNull())
+      .addColumn('attempts', 'integer', (column) => column.notNull()).addColumn('error', 'text', (column) => column.notNull()).modifyEnd(strict(kind)).execute();
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

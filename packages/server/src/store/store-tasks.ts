@@ -1,4 +1,5 @@
 // What the store can be asked, run where the database is: in a thread of its own (store-thread.ts).
+import { buryEvent, courierPosition, deadLetter, deadLetters, moveCourier, removeDeadLetter, type DeadLetter } from './couriers.ts';
 import type { Database, StoreAccess, StoreAddress } from './database.ts';
 import { openDatabase } from './database.ts';
 import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
@@ -36,6 +37,13 @@ export class StoreTasks {
   markSeen(userId: number, ids: readonly number[]) { return markSeen(this.#database, userId, ids); }
   markSeenBefore(userId: number, beforeUs: number) { return markSeenBefore(this.#database, userId, beforeUs); }
   unmarkSeen(userId: number, id: number) { return unmarkSeen(this.#database, userId, id); }
+  eventsAfter(id: number, limit: number) { return this.#reader.after(id, limit); }
+  courierPosition(target: string) { return courierPosition(this.#database, target); }
+  moveCourier(target: string, eventId: number) { return moveCourier(this.#database, target, eventId); }
+  buryEvent(letter: Omit<DeadLetter, 'id'>) { return buryEvent(this.#database, letter); }
+  deadLetters(limit: number) { return deadLetters(this.#database, limit); }
+  deadLetter(id: number) { return deadLetter(this.#database, id); }
+  removeDeadLetter(id: number) { return removeDeadLetter(this.#database, id); }
   searchTracks(search: TrackSearch) { return searchTracks(this.#database, search); }
   oldestHours() { return oldestHours(this.#database); }
   hoursOf(camera: string, fromHour: number, beforeHour: number) { return hoursOf(this.#database, camera, fromHour, beforeHour); }

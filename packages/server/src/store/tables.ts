@@ -10,6 +10,8 @@ export interface Tables {
   tracks: TracksTable;
   users: UsersTable;
   seen_events: SeenEventsTable;
+  couriers: CouriersTable;
+  dead_letters: DeadLettersTable;
   sessions: SessionsTable;
   tokens: TokensTable;
   audit: AuditTable;
@@ -95,6 +97,22 @@ export interface UsersTable {
 export interface SeenEventsTable {
   event_id: number;
   user_id: number;
+}
+
+/** How far a target of notifications has come. */
+export interface CouriersTable {
+  target: string;
+  last_event_id: number;
+}
+
+/** An event that could not be delivered to a target. */
+export interface DeadLettersTable {
+  id: Generated<number>;
+  target: string;
+  event_id: number;
+  at_us: number;
+  attempts: number;
+  error: string;
 }
 
 /** Secrets are there as their SHA-256 alone. */

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseSettings, RuthError, type Settings } from '@ruth/protocol';
+import { keyFileOf, openSettings } from './sealed.ts';
 
-/** Settings from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder. */
+/** Settings, with sealed credentials opened, from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder. */
 export function loadSettings(file: string | undefined): Settings {
   if (file === undefined) return parseSettings('', '(defaults)');
   if (file === '-') return parseSettings(readFileSync(0, 'utf8'), '(standard input)');
@@ -13,11 +14,21 @@ export function loadSettings(file: string | undefined): Settings {
   } catch (cause) {
     throw new RuthError('invalid_config', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  const settings = parseSettings(text, file);
   const base = dirname(resolve(file));
+  const written = parseSettings(text, file);
+  const settings = openSettings(written, resolve(base, keyFileOf(written)));
   return {
-    ...settings, modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
+    ...settings, keyFile: settings.keyFile && resolve(base, settings.keyFile), modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
+    mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
   };
+}
+
+/** Paths of files that hold secrets, `{file: path}` anywhere in it, made absolute. */
+function withSecretFiles<T>(value: T, base: string): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => withSecretFiles(item, base)) as T;
+  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => [key, key === 'file' && typeof inner === 'string' ? resolve(base, inner) : withSecretFiles(inner, base)]);
+  return Object.fromEntries(entries) as T;
 }

@@ -1,0 +1,4402 @@
+// Made from openapi.json by: npm run -s client. Changes are made in packages/server/src/openapi and packages/protocol/src.
+export interface paths {
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description
+         * @description For whoever is signed in.
+         */
+        get: operations["getOpenapiJson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How each part of the node is
+         * @description Open to all.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who asks
+         * @description For whoever is signed in.
+         */
+        get: operations["getSession"];
+        put?: never;
+        /**
+         * Signs in: by name and password, or by a link that works once
+         * @description Open to all.
+         */
+        post: operations["postSession"];
+        /**
+         * Signs out
+         * @description For whoever is signed in.
+         */
+        delete: operations["deleteSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets one's own password
+         * @description For whoever is signed in.
+         */
+        put: operations["putSessionPassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How each camera is
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getCameras"];
+        put?: never;
+        /**
+         * Adds a camera
+         * @description Needs the permission administer.
+         */
+        post: operations["postCameras"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a camera; what it recorded stays
+         * @description Needs the permission administer, and that the camera may be seen.
+         */
+        delete: operations["deleteCamerasId"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a camera: what is given is set, null takes a key away
+         * @description Needs the permission administer, and that the camera may be seen.
+         */
+        patch: operations["patchCamerasId"];
+        trace?: never;
+    };
+    "/api/v1/camera-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Settings of each camera, and what shall be at it
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getCameraSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Settings of a camera, and what shall be at it
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/intent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Sets scene, rules or subscriptions of a camera, each whole
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        patch: operations["patchCamerasIdIntent"];
+        trace?: never;
+    };
+    "/api/v1/cameras/probe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads a camera for some seconds and says what it sends, with advice
+         * @description Needs the permission administer.
+         */
+        post: operations["postCamerasProbe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finds ONVIF cameras in the network
+         * @description Needs the permission administer.
+         */
+        post: operations["postCamerasDiscover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/scene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Zones, lines and masks of a camera, as core has them
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdScene"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models that core knows: tasks, classes, state
+         * @description Needs the permission view.
+         */
+        get: operations["getModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/installed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models that lie on the node: what runs, what is broken and why
+         * @description Needs the permission view.
+         */
+        get: operations["getModelsInstalled"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/offered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models that are one job away
+         * @description Needs the permission view.
+         */
+        get: operations["getModelsOffered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/preview.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a model saw when it was tried
+         * @description Needs the permission view.
+         */
+        get: operations["getModelsIdPreviewJpg"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switches a model on
+         * @description Needs the permission administer.
+         */
+        post: operations["postModelsIdEnable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switches a model off
+         * @description Needs the permission administer.
+         */
+        post: operations["postModelsIdDisable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts the version back that served before
+         * @description Needs the permission administer.
+         */
+        post: operations["postModelsIdRollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes a model out of the node; its folder stays
+         * @description Needs the permission administer.
+         */
+        delete: operations["deleteModelsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models that are, or were lately, tried
+         * @description Needs the permission administer.
+         */
+        get: operations["getModelJobs"];
+        put?: never;
+        /**
+         * Tries a model: adds it, swaps it, or compares it
+         * @description Needs the permission administer.
+         */
+        post: operations["postModelJobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a job is, and what came of it
+         * @description Needs the permission administer.
+         */
+        get: operations["getModelJobsId"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancels a job, or forgets one that has ended
+         * @description Needs the permission administer.
+         */
+        delete: operations["deleteModelJobsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-jobs/{id}/picture.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the model saw, or where both disagree most
+         * @description Needs the permission administer.
+         */
+        get: operations["getModelJobsIdPictureJpg"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which model looks at which camera: desired and achieved rate, latency, drops by cause
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getSubscriptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/processes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Processes of the node: state, restarts, why they ended
+         * @description Needs the permission view.
+         */
+        get: operations["getProcesses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the disk of the recordings is
+         * @description Needs the permission view.
+         */
+        get: operations["getStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detections/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest look of each model at a camera
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getDetectionsLatest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Looks and events as they come
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stored events, newest first, in pages that do not shift
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many events there were, by hour
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getEventsCounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A stored event
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getEventsId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Marks an event as seen by who asks
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        put: operations["putEventsIdSeen"];
+        post?: never;
+        /**
+         * Takes that mark back
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        delete: operations["deleteEventsIdSeen"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Marks several events as seen, or all up to an instant
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        post: operations["postEventsSeen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stored tracks, newest first
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getTracks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live video as fragmented MP4
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/webrtc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signalling of the console's WebRTC
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdWebrtc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/whep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Live video over WebRTC: a WHEP offer
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        post: operations["postCamerasIdWhep"];
+        delete?: never;
+        /**
+         * What WHEP takes
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        options: operations["optionsCamerasIdWhep"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/whep/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends a WHEP session
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        delete: operations["deleteCamerasIdWhepSession"];
+        options?: never;
+        head?: never;
+        /**
+         * Candidates of a WHEP session
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        patch: operations["patchCamerasIdWhepSession"];
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What of a span is recorded, and why the rest is not
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/keyframes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a player can begin, nearest to an instant
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdKeyframes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/snapshot.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture of now, or of a recorded instant
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdSnapshotJpg"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/hls/index.m3u8": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A span as HLS
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdHlsIndexM3u8"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/hls/{file}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an HLS playlist names
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdHlsFileName"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/segments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A recorded file
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdSegmentsName"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/kept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keeps a span from retention
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        put: operations["putCamerasIdKept"];
+        post?: never;
+        /**
+         * Lets a span go that was kept
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        delete: operations["deleteCamerasIdKept"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A span as one MP4
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        post: operations["postExports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What was and will be seen around an instant, as one MP4
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        post: operations["postClips"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an export is
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        get: operations["getExportsId"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancels or deletes an export
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        delete: operations["deleteExportsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of an export
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        get: operations["getExportsIdFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People
+         * @description Needs the permission administer.
+         */
+        get: operations["getUsers"];
+        put?: never;
+        /**
+         * Adds somebody, with a password that works once
+         * @description Needs the permission administer.
+         */
+        post: operations["postUsers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes somebody
+         * @description Needs the permission administer.
+         */
+        delete: operations["deleteUsersName"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes somebody
+         * @description Needs the permission administer.
+         */
+        patch: operations["patchUsersName"];
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * API tokens: one's own, or all for who administers
+         * @description Needs the permission view.
+         */
+        get: operations["getTokens"];
+        put?: never;
+        /**
+         * Makes an API token, which is shown this once
+         * @description Needs the permission view.
+         */
+        post: operations["postTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes an API token
+         * @description Needs the permission view.
+         */
+        delete: operations["deleteTokensId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who saw, changed and exported what
+         * @description Needs the permission administer.
+         */
+        get: operations["getAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How each target of notifications is doing
+         * @description Needs the permission administer.
+         */
+        get: operations["getDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events that could not be delivered
+         * @description Needs the permission administer.
+         */
+        get: operations["getDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends one again, at once
+         * @description Needs the permission administer.
+         */
+        post: operations["postDeadLettersIdRetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forgets one
+         * @description Needs the permission administer.
+         */
+        delete: operations["deleteDeadLettersId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        AlertClearedEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @description The same in raised and cleared */
+            alert_id: string;
+            rule: string;
+            rule_name: string;
+            event: string;
+            /** @enum {unknown} */
+            severity: "info" | "low" | "medium" | "high" | "critical";
+            tracks: components["schemas"]["TrackState"][];
+            bbox: components["schemas"]["Box"] | null;
+            /** @constant */
+            type: "alert.cleared";
+            /** @description UTC, seconds */
+            raised_at: number;
+            lasted_s: number;
+            /** @enum {unknown} */
+            reason: "no_longer" | "track_ended" | "could_not_look" | "rule_changed";
+        };
+        AlertRaisedEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @description The same in raised and cleared */
+            alert_id: string;
+            rule: string;
+            rule_name: string;
+            event: string;
+            /** @enum {unknown} */
+            severity: "info" | "low" | "medium" | "high" | "critical";
+            tracks: components["schemas"]["TrackState"][];
+            bbox: components["schemas"]["Box"] | null;
+            /** @constant */
+            type: "alert.raised";
+            conditions: components["schemas"]["HeldCondition"][];
+            lasting: boolean;
+        };
+        AuditEntry: {
+            entry_id: number;
+            /** @description UTC, seconds */
+            at: number;
+            /** @description Name of a person, or "token <name>" */
+            actor: string;
+            action: string;
+            camera_id: string | null;
+            detail: string;
+            address: string;
+        };
+        Box: [
+            number,
+            number,
+            number,
+            number
+        ];
+        /** @description A change of a camera */
+        CameraChange: {
+            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
+            url?: string;
+            name?: string | null;
+            detect_url?: string | null;
+            transport?: ("tcp" | "udp") | null;
+            stall_timeout_ms?: number | null;
+            frames?: {
+                /** @description Frames the ring holds; 8 unless told */
+                slots?: number;
+            } | null;
+            audio?: boolean | null;
+            recording?: {
+                /** @description false records nothing of this camera; true unless told, where there is a recording section */
+                active?: boolean;
+                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
+                max_age_days?: number;
+                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
+                max_size_gb?: number;
+            } | null;
+            note?: string | null;
+            onvif?: {
+                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
+                url: string;
+                /** @description That of the camera's url unless told */
+                user?: string;
+                /** @description That of the camera's url unless told */
+                password?: string;
+            } | null;
+        };
+        /** @description A camera */
+        CameraConfig: {
+            /** @description Name of the camera in paths, messages and events; letters, digits, '.', '_' and '-' */
+            id: string;
+            /** @description Shown on the page; the id unless told */
+            name?: string;
+            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
+            url: string;
+            /** @description A second, smaller stream of the same camera that is decoded for models; url is recorded and shown. url unless told */
+            detect_url?: string;
+            /**
+             * @description How RTP travels; tcp unless told
+             * @enum {unknown}
+             */
+            transport?: "tcp" | "udp";
+            /** @description Milliseconds of silence after which the camera counts as stalled; 5000 unless told */
+            stall_timeout_ms?: number;
+            /** @description Decoded frames in shared memory */
+            frames?: {
+                /** @description Frames the ring holds; 8 unless told */
+                slots?: number;
+            };
+            /** @description Keep the sound of the camera where it has one; true unless told */
+            audio?: boolean;
+            /** @description How this camera is recorded */
+            recording?: {
+                /** @description false records nothing of this camera; true unless told, where there is a recording section */
+                active?: boolean;
+                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
+                max_age_days?: number;
+                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
+                max_size_gb?: number;
+            };
+            /** @description Shown on the page beside the camera */
+            note?: string;
+            /** @description Where the camera can be turned (PTZ) */
+            onvif?: {
+                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
+                url: string;
+                /** @description That of the camera's url unless told */
+                user?: string;
+                /** @description That of the camera's url unless told */
+                password?: string;
+            };
+        };
+        CameraEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @enum {unknown} */
+            type: "camera.up" | "camera.down";
+            camera_id: string;
+            reason: string | null;
+        };
+        /** @description What shall be at a camera from now on */
+        CameraIntentChange: {
+            /** @description Which models look at the camera, each at most once; none: nobody looks */
+            subscriptions?: components["schemas"]["CameraSubscription"][];
+            /** @description What the picture of a camera means */
+            scene?: {
+                /** @description Areas of the picture */
+                zones?: components["schemas"]["ZoneConfig"][];
+                /** @description Lines that are crossed */
+                lines?: components["schemas"]["LineConfig"][];
+                /** @description Areas where nothing counts */
+                masks?: components["schemas"]["MaskConfig"][];
+                /** @description How the ground lies in the picture: speeds are then in metres */
+                ground_plane?: {
+                    /** @description Four or more points of the ground, not three in a line, as wide apart as can be */
+                    points: {
+                        image: components["schemas"]["Point"];
+                        /** @description Where that is on the ground: x, y in metres from any origin */
+                        ground: [
+                            number,
+                            number
+                        ];
+                    }[];
+                };
+                /** @description Tells of objects that are left behind and removed; without this section only where a rule asks for it */
+                left_objects?: {
+                    /** @description What can be left behind; backpack, handbag and suitcase unless told */
+                    classes?: string[];
+                    /** @description Who can leave it; person unless told */
+                    owners?: string[];
+                    /** @description Seconds it must lie still, with nobody near; 30 unless told */
+                    after_s?: number;
+                    /** @description What "near" is, in heights of the one who is near; 1 unless told */
+                    near?: number;
+                    /** @description Seconds of looks without what lay still for after_s, until it counts as removed; 5 unless told */
+                    gone_s?: number;
+                };
+            };
+            /** @description What raises an alert at this camera; nothing unless told */
+            rules?: components["schemas"]["CameraRule"][];
+        };
+        /** @description url or camera_id */
+        CameraProbe: {
+            url?: string;
+            camera_id?: string;
+            /** @enum {unknown} */
+            transport?: "tcp" | "udp";
+            /** @description 5 unless told; longer where keyframes are rare */
+            seconds?: number;
+        };
+        /** @description Raises an alert when all of its conditions hold */
+        CameraRule: {
+            /** @description Name of the rule in alerts */
+            id: string;
+            /** @description Shown on the page; the id unless told */
+            name?: string;
+            /** @description false keeps the rule without running it; true unless told */
+            active?: boolean;
+            /** @description Only what this model saw; what any saw unless told */
+            model?: string;
+            /** @description Classes of the objects that the rule speaks of, as the model names them; any unless told */
+            objects?: string | string[];
+            /** @description All of these conditions at once; as a list, or as a sentence: person in zone "door" for 10 s between 22:00 and 06:00 then event "loitering" severity high */
+            when: string | components["schemas"]["Condition"][];
+            /** @description When the rule applies; always unless told */
+            during?: {
+                /** @description From and to, e.g. ["22:00", "06:00"]; past midnight where the second is the earlier */
+                between?: [
+                    string,
+                    string
+                ];
+                /** @description A night belongs to the day on which it begins; all unless told */
+                days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            };
+            /** @description IANA name, e.g. Europe/Berlin; that of the node unless told */
+            time_zone?: string;
+            /** @description What the alert is called; the id of the rule unless told */
+            event?: string;
+            /**
+             * @description medium unless told
+             * @enum {unknown}
+             */
+            severity?: "info" | "low" | "medium" | "high" | "critical";
+            /** @description After an alert of this rule none for so many seconds at this camera; 0 unless told */
+            cooldown_s?: number;
+        };
+        CameraSearch: {
+            /** @description How long to wait for answers; 3 unless told */
+            timeout_s?: number;
+            user?: string;
+            password?: string;
+        };
+        CameraStatus: {
+            camera_id: string;
+            name: string;
+            note: string | null;
+            url: string;
+            /** @enum {unknown} */
+            state: "connecting" | "streaming" | "stalled" | "down";
+            last_error: components["schemas"]["LastError"] | null;
+            codec: string | null;
+            width: number | null;
+            height: number | null;
+            fps: number | null;
+            /** @enum {unknown} */
+            decode_level: "none" | "keyframes" | "reference" | "all";
+            leased_fps: number;
+            frame_reference: string | null;
+            viewers: number;
+            counters: {
+                packets: number;
+                keyframes: number;
+                bytes: number;
+                decoded: number;
+                published: number;
+                reconnects: number;
+                decode_errors: number;
+                restarts: number;
+            };
+            drops: {
+                [key: string]: number;
+            };
+            pid: number | null;
+            bitrate_bps: number | null;
+            keyframe_interval_s: number | null;
+            packets_lost: number;
+            audio_codec: string | null;
+            decoder: string | null;
+            detect: {
+                /** @enum {unknown} */
+                state: "connecting" | "streaming" | "stalled" | "down" | "idle";
+                width: number | null;
+                height: number | null;
+                fps: number | null;
+                last_error: components["schemas"]["LastError"] | null;
+            } | null;
+            recording: components["schemas"]["RecordingStatus"];
+            live: {
+                mse_viewers: number;
+                webrtc_viewers: number;
+                rtsp_clients: number;
+            };
+        };
+        /** @description A model looks at a camera */
+        CameraSubscription: {
+            /** @description Model id; letters, digits, '.', '_' and '-' */
+            model: string;
+            /** @description Looks per second; never more, and fewer only where frames are dropped and counted */
+            desired_fps: number;
+            /** @description false keeps the line without running it; true unless told */
+            active?: boolean;
+            /** @description When it looks; always unless told */
+            schedule?: {
+                /** @description From and to, e.g. ["22:00", "06:00"]; past midnight where the second is the earlier */
+                between?: [
+                    string,
+                    string
+                ];
+                /** @description A night belongs to the day on which it begins; all unless told */
+                days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                /** @description IANA name, e.g. Europe/Berlin; that of the node unless told */
+                time_zone?: string;
+            };
+            /** @description Only what stands in this zone of the camera counts; the whole picture unless told. Where the model looks at regions, only at those */
+            zone?: string;
+            /** @description Looks only while something moves; masks of the camera that hide motion do not count. {} takes the defaults; without this key every due frame is looked at */
+            motion?: {
+                /** @description How small a change counts as motion: 0 strong ones alone, 100 the faintest; 50 unless told */
+                sensitivity?: number;
+                /** @description For so many seconds every look is made, while the background is learnt; 5 unless told */
+                warm_up_s?: number;
+                /** @description Looks go on for so many seconds after the last motion; 2 unless told */
+                hold_s?: number;
+                /** @description A look is made at least so often, motion or not; 10 unless told. While something is seen, every second */
+                forced_look_s?: number;
+            };
+            /** @description Whose looks are cut last where the model cannot serve all: 20 points more double the share; 50 unless told */
+            priority?: number;
+            /** @description What to look for; the defaults are those of the model */
+            config?: {
+                /** @description Detections less sure than this are left out */
+                confidence_threshold?: number;
+                /** @description Of two boxes of one class that overlap more than this, the surer one stays */
+                iou_threshold?: number;
+                /** @description Only these classes */
+                classes?: string[];
+                /** @description At most so many, the surest first */
+                max_detections?: number;
+                /** @description Look only here: x_min, y_min, x_max, y_max, 0..1 of the whole frame */
+                roi?: [
+                    number,
+                    number,
+                    number,
+                    number
+                ];
+                /** @description After so many milliseconds nobody wants the answer */
+                deadline_ms?: number;
+            };
+            /** @description Look only where another model saw something, at each place by itself */
+            regions?: {
+                /** @description Model whose detections are the regions */
+                model: string;
+                /** @description Only detections of these classes; all unless told */
+                classes?: string[];
+                /** @description Only detections at least this sure */
+                min_confidence?: number;
+                /** @description Only boxes at least so high, as a share of the picture */
+                min_height?: number;
+                /** @description Only boxes at most so high, as a share of the picture */
+                max_height?: number;
+                /** @description Look at each track at most once in so many seconds; what belongs to no track is not looked at. Whenever it is seen, unless told */
+                once_per_track_s?: number;
+                /** @description Added around each box, as a share of it; 0.15 unless told */
+                margin?: number;
+                /** @description Most regions per frame, largest score first; 8 unless told */
+                max_regions?: number;
+            };
+        };
+        ClipRequest: {
+            camera_id: string;
+            /** @description UTC, seconds */
+            at: number;
+            /** @description Seconds before */
+            pre_s: number;
+            /** @description Seconds after */
+            post_s: number;
+        };
+        Condition: {
+            /** @description It is in this zone */
+            in_zone: string;
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /** @description It is not in this zone */
+            outside_zone: string;
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /** @description It comes into this zone */
+            enters_zone: string;
+            /** @description It counts for so many seconds after it happened, for other conditions to join it; only in that instant unless told */
+            within_s?: number;
+        } | {
+            /** @description It goes out of this zone, seen to do so */
+            leaves_zone: string;
+            /** @description It counts for so many seconds after it happened, for other conditions to join it; only in that instant unless told */
+            within_s?: number;
+        } | {
+            /** @description It crosses this line */
+            crosses_line: string;
+            /**
+             * @description Either way unless told
+             * @enum {unknown}
+             */
+            direction?: "in" | "out";
+            /** @description It counts for so many seconds after it happened, for other conditions to join it; only in that instant unless told */
+            within_s?: number;
+        } | {
+            /** @description It moves faster, in the unit beside */
+            faster_than: number;
+            /**
+             * @description m/s and km/h need a ground_plane of the camera; frames/s are heights of the picture a second
+             * @enum {unknown}
+             */
+            unit: "m/s" | "km/h" | "frames/s";
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /** @description It moves slower, in the unit beside */
+            slower_than: number;
+            /**
+             * @description m/s and km/h need a ground_plane of the camera; frames/s are heights of the picture a second
+             * @enum {unknown}
+             */
+            unit: "m/s" | "km/h" | "frames/s";
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /** @description It moves this way on the screen: up, right, down, left, or degrees clockwise from up */
+            heads: ("up" | "right" | "down" | "left") | number;
+            /** @description How far to either side; 45 unless told */
+            within_degrees?: number;
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /**
+             * @description Its state
+             * @enum {unknown}
+             */
+            is: "moving" | "stationary" | "standing" | "sitting" | "crouching" | "lying" | "fallen" | "left" | "removed";
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        } | {
+            /** @description How many objects of these classes there are; "any" counts all */
+            count: string | string[];
+            /** @description In this zone; in the whole picture unless told */
+            zone?: string;
+            /** @description So many or more */
+            at_least?: number;
+            /** @description So many or fewer; 0 for none */
+            at_most?: number;
+            /** @description It must have held without a break for so many seconds; at once unless told */
+            for_s?: number;
+        };
+        CreatedToken: {
+            token_id: number;
+            name: string;
+            owner: string;
+            scopes: ("view" | "operate" | "administer" | "metrics")[];
+            cameras: string[] | null;
+            /** @description UTC, seconds */
+            created_at: number;
+            expires_at: number | null;
+            last_used_at: number | null;
+            token: string;
+        };
+        DeadLetterInfo: {
+            letter_id: number;
+            target: string;
+            event_id: number;
+            /** @description UTC, seconds */
+            at: number;
+            attempts: number;
+            error: string;
+        };
+        DeliveryStatus: {
+            /** @description Its kind and id */
+            target: string;
+            delivered: number;
+            /** @description Events that it does not hear of */
+            unheard: number;
+            /** @description Events in its quiet time, or of what it had heard a moment ago */
+            quiet: number;
+            /** @description Tries that failed */
+            failed: number;
+            dead_letters: number;
+            last_error: string | null;
+        };
+        Detection: {
+            class_id: number;
+            class_name: string;
+            confidence: number;
+            bbox: components["schemas"]["Box"];
+            keypoints?: components["schemas"]["Keypoint"][];
+            track_id?: number | null;
+            /** @description Track of the model that was followed, in whose region this was found; told by core */
+            of_track?: number;
+            embedding?: number[];
+            mask?: unknown;
+            attributes?: {
+                [key: string]: unknown;
+            };
+        };
+        DetectionEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @constant */
+            type: "detection";
+            look: components["schemas"]["Look"];
+        };
+        DiscoveredDevice: {
+            address: string;
+            onvif_url: string;
+            name: string | null;
+            hardware: string | null;
+            location: string | null;
+            streams: components["schemas"]["DiscoveredStream"][] | null;
+            error: string | null;
+        };
+        DiscoveredStream: {
+            profile: string;
+            url: string;
+            codec: string | null;
+            width: number | null;
+            height: number | null;
+            fps: number | null;
+            ptz: boolean;
+        };
+        DwellEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "dwell";
+            zone: string;
+            track: components["schemas"]["TrackState"];
+            stay_s: number;
+        };
+        ErrorBody: {
+            error: string;
+            error_code: string;
+            advice?: string;
+            /** @description Where several things may be wrong: each, with its place */
+            problems?: {
+                /** @description JSON pointer into the body of the request, e.g. /scene/zones/0/polygon */
+                pointer: string;
+                message: string;
+            }[];
+        };
+        EventCounts: {
+            counts: {
+                /** @description UTC seconds, its beginning */
+                hour: number;
+                value: string | null;
+                events: number;
+            }[];
+        };
+        EventPage: {
+            events: components["schemas"]["StoredEvent"][];
+            next_cursor: string | null;
+            /** @description Where `after` was asked for: go on after this, until it is what it was */
+            last_event_id?: number;
+        };
+        ExportRequest: {
+            camera_id: string;
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+        };
+        ExportStatus: {
+            export_id: string;
+            camera_id: string;
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+            /** @enum {unknown} */
+            state: "running" | "done" | "failed" | "cancelled";
+            progress: number;
+            bytes: number;
+            gaps: components["schemas"]["RecordingGap"][];
+            error: string | null;
+        };
+        FallEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "fall";
+            track: components["schemas"]["TrackState"];
+            /** @description UTC, seconds */
+            began_at: number;
+            lying_s: number;
+        };
+        GapEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @constant */
+            type: "gap";
+            asked_after: number;
+            oldest: number;
+        };
+        HeldCondition: {
+            /** @description The condition as a sentence of a rule says it */
+            text: string;
+            /** @description For how long it had held; null for what happens in an instant */
+            held_s: number | null;
+            /** @description What was measured, where there is a number: a count, a speed in the unit of the condition */
+            value?: number;
+        };
+        KeepRequest: {
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+        };
+        Keyframes: {
+            camera_id: string;
+            /** @description UTC, seconds */
+            at: number;
+            before: number | null;
+            after: number | null;
+        };
+        Keypoint: [
+            number,
+            number,
+            number
+        ];
+        LastError: {
+            code: string;
+            message: string;
+            /** @description UTC, seconds */
+            at: number;
+        };
+        /** @description A line that is crossed in one direction or the other */
+        LineConfig: {
+            /** @description Name of the line in rules and events; letters, digits, '.', '_' and '-' */
+            id: string;
+            /** @description Shown on the page; the id unless told */
+            name?: string;
+            /**
+             * @description Which point of an object's box tells where it is: the middle of its lower edge, where it stands (unless told), or the centre, for cameras that look straight down
+             * @enum {unknown}
+             */
+            anchor?: "base" | "centre";
+            /** @description Only objects of these classes count; all unless told */
+            classes?: string[];
+            /** @description From first to last, each [x, y]. Who stands on the first point and looks along the line has "in" to the right: crossing a line drawn from left to right, "in" is downwards */
+            points: components["schemas"]["Point"][];
+        };
+        LineCrossedEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "line.crossed";
+            line: string;
+            /** @enum {unknown} */
+            direction: "in" | "out";
+            track: components["schemas"]["TrackState"];
+        };
+        Look: {
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            pts_us: number;
+            epoch: number;
+            width: number;
+            height: number;
+            detections: components["schemas"]["Detection"][];
+            metadata: {
+                inference_time_ms?: number;
+                queue_ms?: number;
+                preprocess_ms?: number;
+                postprocess_ms?: number;
+                batch_size?: number;
+                device?: string;
+            };
+            error: string | null;
+            error_code: string | null;
+        };
+        LookStagesMs: {
+            published: {
+                p50: number;
+                p95: number;
+            };
+            due: {
+                p50: number;
+                p95: number;
+            };
+            dispatched: {
+                p50: number;
+                p95: number;
+            };
+            queued: {
+                p50: number;
+                p95: number;
+            };
+            preprocessed: {
+                p50: number;
+                p95: number;
+            };
+            inferred: {
+                p50: number;
+                p95: number;
+            };
+            answered: {
+                p50: number;
+                p95: number;
+            };
+            tracked: {
+                p50: number;
+                p95: number;
+            };
+            emitted: {
+                p50: number;
+                p95: number;
+            };
+        };
+        /** @description An area where nothing counts */
+        MaskConfig: {
+            /** @description Name of the mask; letters, digits, '.', '_' and '-' */
+            id?: string;
+            /** @description The corners in order around the area, each [x, y], 0..1 of the picture, origin top left */
+            polygon: components["schemas"]["Point"][];
+            /** @description What does not count here: motion (trees, a clock in the picture), objects that stand here (a statue); both unless told */
+            hides?: ("motion" | "objects")[];
+            /** @description Only objects of these classes are hidden; all unless told */
+            classes?: string[];
+        };
+        ModelEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @enum {unknown} */
+            type: "model.up" | "model.down";
+            model_id: string;
+            reason: string | null;
+        };
+        ModelHealth: {
+            model_id: string;
+            /** @enum {unknown} */
+            state: "up" | "down";
+            error: string | null;
+        };
+        ModelJob: {
+            job_id: string;
+            /** @enum {unknown} */
+            kind: "add" | "swap" | "shadow";
+            source: string;
+            model_id: string | null;
+            /** @enum {unknown} */
+            state: "running" | "done" | "failed" | "cancelled";
+            /** @description UTC, seconds */
+            began_at: number;
+            ended_at: number | null;
+            steps: components["schemas"]["ModelJobStep"][];
+            license: components["schemas"]["ModelLicense"] | null;
+            result: {
+                [key: string]: unknown;
+            } | null;
+            error: string | null;
+            error_code: string | null;
+            /** @description What it saw, or where both disagree most, can be had as a picture */
+            has_picture: boolean;
+        };
+        ModelJobRequest: {
+            /** @enum {unknown} */
+            kind: "add" | "swap" | "shadow";
+            /** @description A recipe, an https:// address of an ONNX file, or npm:package[@version][/file]. Files of the machine itself are added on it: ruth model add */
+            source: string;
+            /** @description Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared */
+            model_id?: string;
+            /** @description How its outputs are read, where that cannot be told from them */
+            format?: string;
+            /** @description Of the weights, as their author states it; "none" where there is none */
+            sha256?: string;
+            /** @description The licence was read and is accepted. Without it nothing is fetched that has one: the job fails with `license` */
+            accept_license?: boolean;
+            /** @description How long a shadow compares; 60 unless told */
+            compare_s?: number;
+        };
+        ModelJobStep: {
+            title: string;
+            text: string;
+            done: boolean;
+            seconds: number;
+        };
+        ModelLicense: {
+            of: string;
+            license: string;
+            note: string | null;
+        };
+        ModelStatus: {
+            model_id: string;
+            model_name: string | null;
+            /** @enum {unknown} */
+            state: "up" | "down";
+            supported_tasks: string[];
+            classes: string[];
+            keypoint_names: string[];
+            skeleton: [
+                number,
+                number
+            ][];
+            device: string | null;
+            license: string | null;
+            last_error: components["schemas"]["LastError"] | null;
+            dispatch?: {
+                /** @description Requests that are in flight at most; 0 while the model is down */
+                places: number;
+                in_flight: number;
+                /** @description Subscriptions whose turn has not come */
+                waiting: number;
+                /**
+                 * @description open: it failed many times in a row and is not asked; half_open: one look is on trial
+                 * @enum {unknown}
+                 */
+                circuit: "closed" | "open" | "half_open";
+            };
+        };
+        NewToken: {
+            name: string;
+            scopes: ("view" | "operate" | "administer" | "metrics")[];
+            cameras?: string[] | null;
+            expires_in_days?: number | null;
+        };
+        NewUser: {
+            /** @description 1 to 63 letters, digits, dot, underscore or dash */
+            name: string;
+            /** @enum {unknown} */
+            role: "viewer" | "operator" | "admin";
+            cameras?: string[] | null;
+            /** @description At least 10 characters */
+            password: string;
+        };
+        NodeCamera: {
+            /** @description Its settings; URLs without credentials, no password */
+            config: {
+                /** @description Name of the camera in paths, messages and events; letters, digits, '.', '_' and '-' */
+                id: string;
+                /** @description Shown on the page; the id unless told */
+                name?: string;
+                /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
+                url: string;
+                /** @description A second, smaller stream of the same camera that is decoded for models; url is recorded and shown. url unless told */
+                detect_url?: string;
+                /**
+                 * @description How RTP travels; tcp unless told
+                 * @enum {unknown}
+                 */
+                transport?: "tcp" | "udp";
+                /** @description Milliseconds of silence after which the camera counts as stalled; 5000 unless told */
+                stall_timeout_ms?: number;
+                /** @description Decoded frames in shared memory */
+                frames?: {
+                    /** @description Frames the ring holds; 8 unless told */
+                    slots?: number;
+                };
+                /** @description Keep the sound of the camera where it has one; true unless told */
+                audio?: boolean;
+                /** @description How this camera is recorded */
+                recording?: {
+                    /** @description false records nothing of this camera; true unless told, where there is a recording section */
+                    active?: boolean;
+                    /** @description Older recordings are deleted, but for what is kept; no limit unless told */
+                    max_age_days?: number;
+                    /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
+                    max_size_gb?: number;
+                };
+                /** @description Shown on the page beside the camera */
+                note?: string;
+                /** @description Where the camera can be turned (PTZ) */
+                onvif?: {
+                    /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
+                    url: string;
+                    /** @description That of the camera's url unless told */
+                    user?: string;
+                    /** @description That of the camera's url unless told */
+                    password?: string;
+                };
+            };
+            /** @description Its URL has a user or a password */
+            has_credentials: boolean;
+            managed: boolean;
+            subscriptions: components["schemas"]["CameraSubscription"][];
+            scene: components["schemas"]["SceneConfig"];
+            /** @description Of this camera alone */
+            rules: components["schemas"]["CameraRule"][];
+            /** @description Of every camera that has what they name: they stand in ruth.yaml under "*", and are changed there */
+            shared_rules: components["schemas"]["CameraRule"][];
+        };
+        ObjectEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @enum {unknown} */
+            type: "object.left" | "object.removed";
+            track: components["schemas"]["TrackState"];
+            zones: string[];
+            /** @description UTC, seconds */
+            since: number;
+            owner_track_id: number | null;
+        };
+        OccupancyEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "occupancy";
+            zone: string;
+            count: number | null;
+            by_class: {
+                [key: string]: number;
+            };
+        };
+        OfferedModel: {
+            recipe: string;
+            model_id: string;
+            model_name: string;
+            license: string;
+            license_note: string | null;
+            author: string;
+            description: string;
+            /** @description What is to be expected of it */
+            expect: string;
+            /** @description false: nobody publishes it as ONNX; the job says which commands make it */
+            published: boolean;
+        };
+        PartHealth: {
+            /** @enum {unknown} */
+            status: "starting" | "ready" | "degraded" | "stopping" | "unreachable";
+            version: string | null;
+            error: string | null;
+        };
+        PasswordChange: {
+            current?: string;
+            /** @description At least 10 characters */
+            next: string;
+        };
+        /** @description x, y: 0..1 of the picture, origin top left */
+        Point: [
+            number,
+            number
+        ];
+        PostureEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "posture";
+            track: components["schemas"]["TrackState"];
+            /** @enum {unknown} */
+            posture: "standing" | "sitting" | "crouching" | "lying";
+            /** @description UTC, seconds */
+            since: number;
+            before: ("standing" | "sitting" | "crouching" | "lying") | null;
+        };
+        ProbeReport: {
+            url: string;
+            /** @enum {unknown} */
+            transport: "tcp" | "udp";
+            refused_transports: {
+                [key: string]: string;
+            };
+            measured_s: number;
+            connect_ms: number;
+            first_picture_ms: number | null;
+            codec: string;
+            profile: string | null;
+            width: number | null;
+            height: number | null;
+            stated_fps: number | null;
+            fps: number | null;
+            fps_jitter: number | null;
+            keyframe_interval_s: number | null;
+            pictures_per_keyframe: number | null;
+            b_frames: boolean | null;
+            bitrate_bps: number;
+            packets_lost: number | null;
+            /** @enum {unknown} */
+            parameter_sets: "stream" | "description" | "both" | "missing";
+            audio_codec: string | null;
+            clock_drift_ppm: number | null;
+            sender_reports: boolean | null;
+            clock_offset_s: number | null;
+            advice: {
+                /** @enum {unknown} */
+                level: "good" | "note" | "problem";
+                text: string;
+            }[];
+        };
+        ProcessHealth: {
+            process: string;
+            /** @enum {unknown} */
+            status: "starting" | "ready" | "degraded" | "stopping";
+            version: string;
+            pid: number;
+            uptime_ms: number;
+        };
+        RecordedSpan: {
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+            /** @description Never deleted by age or size */
+            kept: boolean;
+            bytes: number;
+        };
+        RecordingGap: {
+            /** @description UTC, seconds */
+            start: number;
+            end: number | null;
+            /** @enum {unknown} */
+            cause: "camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "stopped" | "clock" | "damaged" | "unknown";
+            message: string | null;
+        };
+        RecordingGapEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @constant */
+            type: "recording.gap";
+            camera_id: string;
+            gap: components["schemas"]["RecordingGap"];
+        };
+        RecordingStatus: {
+            /** @enum {unknown} */
+            state: "off" | "waiting" | "recording" | "paused";
+            cause: ("camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "stopped" | "clock" | "damaged" | "unknown") | null;
+            bytes_written: number;
+            segments: number;
+            drops: {
+                [key: string]: number;
+            };
+        };
+        /** @description What the picture of a camera means */
+        SceneConfig: {
+            /** @description Areas of the picture */
+            zones?: components["schemas"]["ZoneConfig"][];
+            /** @description Lines that are crossed */
+            lines?: components["schemas"]["LineConfig"][];
+            /** @description Areas where nothing counts */
+            masks?: components["schemas"]["MaskConfig"][];
+            /** @description How the ground lies in the picture: speeds are then in metres */
+            ground_plane?: {
+                /** @description Four or more points of the ground, not three in a line, as wide apart as can be */
+                points: {
+                    image: components["schemas"]["Point"];
+                    /** @description Where that is on the ground: x, y in metres from any origin */
+                    ground: [
+                        number,
+                        number
+                    ];
+                }[];
+            };
+            /** @description Tells of objects that are left behind and removed; without this section only where a rule asks for it */
+            left_objects?: {
+                /** @description What can be left behind; backpack, handbag and suitcase unless told */
+                classes?: string[];
+                /** @description Who can leave it; person unless told */
+                owners?: string[];
+                /** @description Seconds it must lie still, with nobody near; 30 unless told */
+                after_s?: number;
+                /** @description What "near" is, in heights of the one who is near; 1 unless told */
+                near?: number;
+                /** @description Seconds of looks without what lay still for after_s, until it counts as removed; 5 unless told */
+                gone_s?: number;
+            };
+        };
+        SeenMarks: {
+            event_ids?: number[];
+            /** @description UTC seconds: all events before it count as seen from now on */
+            before?: number;
+        };
+        SessionInfo: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "person" | "token";
+            permissions: ("view" | "operate" | "administer" | "metrics")[];
+            cameras: string[] | null;
+            /** @description Nothing else may be done before */
+            must_change_password: boolean;
+        };
+        Shortfall: {
+            /**
+             * @description What cost most
+             * @enum {unknown}
+             */
+            cause: "busy" | "overwritten" | "no_container" | "overloaded" | "deadline" | "error" | "no_regions" | "stopped" | "circuit_open" | "no_motion" | "failed" | "too_few_frames";
+            /** @description Looks a second that it cost */
+            fps: number;
+            message: string;
+        };
+        SignInRequest: {
+            name: string;
+            password: string;
+        } | {
+            link: string;
+        };
+        StorageEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @constant */
+            type: "recording.storage";
+            /** @enum {unknown} */
+            state: "off" | "ok" | "nearly_full" | "full" | "failing";
+            message: string;
+        };
+        StorageStatus: {
+            directory: string | null;
+            bytes: number;
+            segments: number;
+            free_bytes: number | null;
+            total_bytes: number | null;
+            /** @enum {unknown} */
+            state: "off" | "ok" | "nearly_full" | "full" | "failing";
+            message: string | null;
+            repaired: {
+                [key: string]: number;
+            } | null;
+        };
+        StoredEvent: {
+            /** @description Given when it was stored */
+            event_id: number;
+            /**
+             * @description Whose `event.id` it is
+             * @enum {unknown}
+             */
+            source: "core" | "kernel";
+            /** @description UTC, seconds: when what it tells was seen, or happened */
+            at: number;
+            type: string;
+            camera_id: string | null;
+            model_id: string | null;
+            class_name: string | null;
+            zones: string[];
+            rule: string | null;
+            score: number | null;
+            seen: boolean | null;
+            /** @description As it was emitted */
+            event: components["schemas"]["DetectionEvent"] | components["schemas"]["ModelEvent"] | components["schemas"]["CameraEvent"] | components["schemas"]["TrackEvent"] | components["schemas"]["ZoneEnteredEvent"] | components["schemas"]["ZoneLeftEvent"] | components["schemas"]["LineCrossedEvent"] | components["schemas"]["DwellEvent"] | components["schemas"]["OccupancyEvent"] | components["schemas"]["ObjectEvent"] | components["schemas"]["PostureEvent"] | components["schemas"]["FallEvent"] | components["schemas"]["AlertRaisedEvent"] | components["schemas"]["AlertClearedEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["RecordingGapEvent"] | components["schemas"]["StorageEvent"] | components["schemas"]["GapEvent"];
+        };
+        StoredTrack: {
+            camera_id: string;
+            model_id: string;
+            track_id: number;
+            /** @description UTC, seconds */
+            first_seen: number;
+            /** @description UTC, seconds */
+            last_seen: number;
+            class_name: string;
+            score: number;
+            end_reason: string | null;
+            event: components["schemas"]["TrackEvent"];
+        };
+        SubscriptionStatus: {
+            camera_id: string;
+            model_id: string;
+            /** @enum {unknown} */
+            state: "created" | "running" | "paused" | "stopped";
+            desired_fps: number;
+            achieved_fps: number;
+            due: number;
+            sent: number;
+            answered: number;
+            failed: number;
+            drops: {
+                busy?: number;
+                overwritten?: number;
+                no_container?: number;
+                overloaded?: number;
+                deadline?: number;
+                error?: number;
+                no_regions?: number;
+                stopped?: number;
+                circuit_open?: number;
+                no_motion?: number;
+            };
+            latency_ms: {
+                p50: number;
+                p95: number;
+            } | null;
+            last_error: components["schemas"]["LastError"] | null;
+            priority?: number;
+            /** @description Frames that were not its turn; no part of due */
+            not_due?: number;
+            stages_ms?: components["schemas"]["LookStagesMs"] | null;
+            shortfall?: components["schemas"]["Shortfall"] | null;
+        };
+        SupervisedModel: {
+            model_id: string;
+            /** @enum {unknown} */
+            state: "starting" | "running" | "broken" | "disabled" | "available";
+            reason: string | null;
+            folder: string;
+            model_name: string | null;
+            model_version: string | null;
+            license: string | null;
+            pid: number | null;
+        };
+        SupervisedProcessStatus: {
+            name: string;
+            /** @enum {unknown} */
+            state: "starting" | "ready" | "waiting" | "crash_loop" | "stopped" | "replacing" | "not_replaced";
+            pid: number | null;
+            /** @description UTC, seconds */
+            since: number;
+            reason: string | null;
+            restarts: number;
+            ends: {
+                /** @description UTC, seconds */
+                at: number;
+                reason: string;
+            }[];
+            resident_bytes: number | null;
+            cpu_s: number | null;
+        };
+        SystemHealth: {
+            /** @enum {unknown} */
+            status: "ok" | "degraded";
+            server: components["schemas"]["ProcessHealth"];
+            kernel: components["schemas"]["PartHealth"];
+            core: components["schemas"]["PartHealth"];
+            models: components["schemas"]["ModelHealth"][] | null;
+        };
+        Timeline: {
+            camera_id: string;
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+            spans: components["schemas"]["RecordedSpan"][];
+            gaps: components["schemas"]["RecordingGap"][];
+            oldest: number | null;
+            newest: number | null;
+        };
+        TokenInfo: {
+            token_id: number;
+            name: string;
+            owner: string;
+            scopes: ("view" | "operate" | "administer" | "metrics")[];
+            cameras: string[] | null;
+            /** @description UTC, seconds */
+            created_at: number;
+            expires_at: number | null;
+            last_used_at: number | null;
+        };
+        TrackEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            /** @enum {unknown} */
+            type: "track.started" | "track.updated" | "track.ended";
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            track: components["schemas"]["TrackState"];
+            best?: {
+                frame_id: number;
+                /** @description UTC, seconds */
+                captured_at: number;
+                /** @description UTC, seconds; the instant of the recording that shows it: snapshot.jpg?at= */
+                recording_at: number;
+                bbox: components["schemas"]["Box"];
+                confidence: number;
+                sharpness: number | null;
+            };
+            /** @description Of an ended track: [UTC seconds, x, y] of its base point, simplified */
+            trajectory?: [
+                number,
+                number,
+                number
+            ][];
+            /**
+             * @description Why it ended
+             * @enum {unknown}
+             */
+            reason?: "gone" | "could_not_look" | "camera_gone";
+        };
+        TrackPage: {
+            tracks: components["schemas"]["StoredTrack"][];
+            next_cursor: string | null;
+        };
+        TrackState: {
+            /** @description Stable while the track lives, within one camera, model and run of core */
+            id: number;
+            class_id: number;
+            class_name: string;
+            confidence: number;
+            bbox: components["schemas"]["Box"];
+            /** @description UTC, seconds */
+            first_seen: number;
+            /** @description UTC, seconds */
+            last_seen: number;
+            /** @description It has not moved for some seconds; told at once when that changes */
+            stationary?: boolean;
+            /** @description Zones it is in */
+            zones?: string[];
+            speed?: {
+                /** @description Heights of the picture in a second */
+                frames_per_s: number;
+                metres_per_s: number | null;
+                heading_degrees: number | null;
+            };
+        };
+        UserChange: {
+            /** @enum {unknown} */
+            role?: "viewer" | "operator" | "admin";
+            cameras?: string[] | null;
+            active?: boolean;
+            /** @description At least 10 characters */
+            password?: string;
+        };
+        UserInfo: {
+            name: string;
+            /** @enum {unknown} */
+            role: "viewer" | "operator" | "admin";
+            cameras: string[] | null;
+            active: boolean;
+            /** @description UTC, seconds */
+            created_at: number;
+        };
+        /** @description An area of the picture */
+        ZoneConfig: {
+            /** @description Name of the zone in rules and events; letters, digits, '.', '_' and '-' */
+            id: string;
+            /** @description Shown on the page; the id unless told */
+            name?: string;
+            /** @description The corners in order around the area, each [x, y], 0..1 of the picture, origin top left */
+            polygon: components["schemas"]["Point"][];
+            /**
+             * @description Which point of an object's box tells where it is: the middle of its lower edge, where it stands (unless told), or the centre, for cameras that look straight down
+             * @enum {unknown}
+             */
+            anchor?: "base" | "centre";
+            /** @description Only objects of these classes count; all unless told */
+            classes?: string[];
+            /** @description An event "dwell" tells once of each object that stays so many seconds; none unless told */
+            dwell_s?: number;
+        };
+        ZoneEnteredEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "zone.entered";
+            zone: string;
+            track: components["schemas"]["TrackState"];
+        };
+        ZoneLeftEvent: {
+            id: number;
+            /** @constant */
+            version: 1;
+            /** @description UTC, seconds, when it was emitted */
+            at: number;
+            camera_id: string;
+            model_id: string;
+            frame_id: number;
+            /** @description UTC, seconds */
+            captured_at: number;
+            /** @description UTC, seconds */
+            recording_at: number;
+            /** @constant */
+            type: "zone.left";
+            zone: string;
+            track: components["schemas"]["TrackState"];
+            stay_s: number;
+            /** @enum {unknown} */
+            reason: "left" | "lost";
+        };
+    };
+    responses: {
+        /** @description What was wrong, and what would be right */
+        Error: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    getOpenapiJson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This description */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How each part of the node is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemHealth"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Signs in: by name and password, or by a link that works once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signs out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putSessionPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Sets one's own password */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How each camera is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraConfig"];
+            };
+        };
+        responses: {
+            /** @description Adds a camera */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCamera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCamerasId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removes a camera; what it recorded stays */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    patchCamerasId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraChange"];
+            };
+        };
+        responses: {
+            /** @description Changes a camera: what is given is set, null takes a key away */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCamera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCameraSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings of each camera, and what shall be at it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCamera"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings of a camera, and what shall be at it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCamera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    patchCamerasIdIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraIntentChange"];
+            };
+        };
+        responses: {
+            /** @description Sets scene, rules or subscriptions of a camera, each whole */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCamera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postCamerasProbe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraProbe"];
+            };
+        };
+        responses: {
+            /** @description Reads a camera for some seconds and says what it sends, with advice */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeReport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postCamerasDiscover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraSearch"];
+            };
+        };
+        responses: {
+            /** @description Finds ONVIF cameras in the network */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveredDevice"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdScene: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Zones, lines and masks of a camera, as core has them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneConfig"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Models that core knows: tasks, classes, state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelsInstalled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Models that lie on the node: what runs, what is broken and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupervisedModel"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelsOffered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Models that are one job away */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferedModel"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelsIdPreviewJpg: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a model saw when it was tried */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postModelsIdEnable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switches a model on */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postModelsIdDisable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switches a model off */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postModelsIdRollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Puts the version back that served before */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteModelsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Takes a model out of the node; its folder stays */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Models that are, or were lately, tried */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelJob"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postModelJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelJobRequest"];
+            };
+        };
+        responses: {
+            /** @description Tries a model: adds it, swaps it, or compares it */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelJob"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelJobsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far a job is, and what came of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelJob"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteModelJobsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancels a job, or forgets one that has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getModelJobsIdPictureJpg: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the model saw, or where both disagree most */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Which model looks at which camera: desired and achieved rate, latency, drops by cause */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getProcesses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Processes of the node: state, restarts, why they ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupervisedProcessStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the disk of the recordings is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDetectionsLatest: {
+        parameters: {
+            query: {
+                camera: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest look of each model at a camera */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Look"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Looks and events as they come */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getEvents: {
+        parameters: {
+            query?: {
+                /** @description Of these cameras */
+                camera?: string | string[];
+                /** @description Of what these models saw */
+                model?: string | string[];
+                /** @description Of objects of these classes */
+                class?: string | string[];
+                /** @description Of these types, e.g. line.crossed */
+                type?: string | string[];
+                /** @description In these zones, or over these lines */
+                zone?: string | string[];
+                /** @description Of alerts of these rules */
+                rule?: string | string[];
+                min_score?: number;
+                /** @description UTC seconds, included; the beginning unless told */
+                start?: number;
+                /** @description UTC seconds, not included; no end unless told */
+                end?: number;
+                /** @description 50 unless told */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description An event_id: what was stored after it, in the order of storing, oldest first; goes with limit alone. For whoever was away */
+                after?: number;
+                /** @description true: only what whoever asks has not seen */
+                unseen?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stored events, newest first, in pages that do not shift */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getEventsCounts: {
+        parameters: {
+            query: {
+                /** @description Of these cameras */
+                camera?: string | string[];
+                /** @description Of what these models saw */
+                model?: string | string[];
+                /** @description Of objects of these classes */
+                class?: string | string[];
+                /** @description Of these types, e.g. line.crossed */
+                type?: string | string[];
+                /** @description In these zones, or over these lines */
+                zone?: string | string[];
+                /** @description Of alerts of these rules */
+                rule?: string | string[];
+                /** @description UTC seconds; the hour it lies in is the first */
+                start: number;
+                /** @description UTC seconds; not included */
+                end: number;
+                /** @description One count for each of these; all together unless told */
+                by?: "camera" | "model" | "class" | "type" | "zone" | "rule";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many events there were, by hour */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventCounts"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getEventsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stored event */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredEvent"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putEventsIdSeen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Marks an event as seen by who asks */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteEventsIdSeen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Takes that mark back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postEventsSeen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenMarks"];
+            };
+        };
+        responses: {
+            /** @description Marks several events as seen, or all up to an instant */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTracks: {
+        parameters: {
+            query?: {
+                /** @description Of these cameras */
+                camera?: string | string[];
+                /** @description Of what these models saw */
+                model?: string | string[];
+                /** @description Of objects of these classes */
+                class?: string | string[];
+                min_score?: number;
+                /** @description UTC seconds, included; the beginning unless told */
+                start?: number;
+                /** @description UTC seconds, not included; no end unless told */
+                end?: number;
+                /** @description 50 unless told */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stored tracks, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackPage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Live video as fragmented MP4 */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdWebrtc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signalling of the console's WebRTC */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postCamerasIdWhep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Live video over WebRTC: a WHEP offer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    optionsCamerasIdWhep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What WHEP takes */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCamerasIdWhepSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ends a WHEP session */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    patchCamerasIdWhepSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Candidates of a WHEP session */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdTimeline: {
+        parameters: {
+            query: {
+                /** @description UTC, seconds */
+                start: number;
+                /** @description UTC, seconds */
+                end: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What of a span is recorded, and why the rest is not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdKeyframes: {
+        parameters: {
+            query: {
+                /** @description UTC, seconds */
+                at: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where a player can begin, nearest to an instant */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keyframes"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdSnapshotJpg: {
+        parameters: {
+            query?: {
+                /** @description UTC, seconds */
+                at?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture of now, or of a recorded instant */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdHlsIndexM3u8: {
+        parameters: {
+            query: {
+                /** @description UTC, seconds */
+                start: number;
+                /** @description UTC, seconds */
+                end: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A span as HLS */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apple.mpegurl": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdHlsFileName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                file: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What an HLS playlist names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdSegmentsName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A recorded file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putCamerasIdKept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepRequest"];
+            };
+        };
+        responses: {
+            /** @description Keeps a span from retention */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCamerasIdKept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepRequest"];
+            };
+        };
+        responses: {
+            /** @description Lets a span go that was kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postExports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description A span as one MP4 */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postClips: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClipRequest"];
+            };
+        };
+        responses: {
+            /** @description What was and will be seen around an instant, as one MP4 */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getExportsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far an export is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportStatus"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteExportsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancels or deletes an export */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getExportsIdFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file of an export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description People */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Adds somebody, with a password that works once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteUsersName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removes somebody */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    patchUsersName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Changes somebody */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description API tokens: one's own, or all for who administers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenInfo"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Makes an API token, which is shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteTokensId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removes an API token */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getAudit: {
+        parameters: {
+            query?: {
+                actor?: string;
+                action?: string;
+                camera?: string;
+                /** @description entry_id of the last of the page before */
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who saw, changed and exported what */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How each target of notifications is doing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events that could not be delivered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterInfo"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postDeadLettersIdRetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sends one again, at once */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDeadLettersId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgets one */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+}

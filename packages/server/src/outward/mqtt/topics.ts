@@ -1,0 +1,101 @@
+// What the broker is told: the state of each camera as retained topics, and events as they happen. Pure: events in, messages out.
+import type { CoreEvent, KernelEvent, TrackEvent } from '@ruth/protocol';
+
+export interface MqttMessage { readonly topic: string; readonly payload: string | Buffer; readonly retain: boolean }
+
+/** Counts that cannot be known; Home Assistant reads it so. */
+export const UNKNOWN = 'None';
+
+interface Followed { readonly model: string; readonly className: string; readonly moving: boolean }
+
+/** Of names that may hold anything, in a topic. */
+export const topicPart = (text: string): string => text.replaceAll(/[^A-Za-z0-9_-]/g, '_');
+
+/** What is known of one camera, and what of it was said already. */
+export class CameraTopics {
+  readonly cameraId: string;
+  readonly #base: string;
+  readonly #tracks = new Map<string, Followed>();
+  readonly #said = new Map<string, string>();
+  /** Classes, zones and rules that there is something to say of. */
+  readonly classes = new Set<string>(['person']);
+  readonly zones = new Set<string>();
+  readonly rules = new Set<string>();
+
+  constructor(prefix: string, cameraId: string) {
+    this.cameraId = cameraId;
+    this.#base = `${prefix}/cameras/${cameraId}`;
+  }
+
+  topic(name: string): string { return `${this.#base}/${name}`; }
+
+  /** What there is to say now that this happened: nothing twice. */
+  take(event: CoreEvent | KernelEvent): MqttMessage[] {
+    switch (event.type) {
+      case 'track.started': case 'track.updated': this.#follow(event); break;
+      case 'track.ended': this.#tracks.delete(keyOf(event)); break;
+      case 'camera.up': return [...this.#changed([['status', 'online']]), this.#event(event)];
+      case 'camera.down':
+        // Nobody looks: what was seen last is not what there is.
+        this.#tracks.clear();
+        return [...this.#changed([['status', 'offline'], ...this.#unknown()]), this.#event(event)];
+      case 'occupancy':
+        this.zones.add(event.zone);
+        return this.#changed([[`zones/${topicPart(event.zone)}`, event.count === null ? UNKNOWN : String(event.count)]]);
+      case 'alert.raised': case 'alert.cleared':
+        this.rules.add(event.rule);
+        return [...this.#changed([[`rules/${topicPart(event.rule)}`, event.type === 'alert.raised' && event.lasting ? 'ON' : 'OFF']]), this.#event(event)];
+      case 'detection': return [];
+      default: return [this.#event(event)];
+    }
+    return [...this.#changed(this.#counts()), ...(event.type === 'track.updated' ? [] : [this.#event(event)])];
+  }
+
+  /** A model is away: what it saw last is not what there is. */
+  forgetModel(model: string): MqttMessage[] {
+    const before = this.#tracks.size;
+    for (const [key, track] of this.#tracks) if (track.model === model) this.#tracks.delete(key);
+    return before === this.#tracks.size ? [] : this.#changed(this.#counts());
+  }
+
+  status(online: boolean): MqttMessage[] { return this.#changed([['status', online ? 'online' : 'offline']]); }
+
+  /** All that stands, for a broker that knows nothing. */
+  standing(): MqttMessage[] { return [...this.#said].map(([name, payload]) => ({ topic: this.topic(name), payload, retain: true })); }
+
+  /** Taken back, for a camera that is gone. */
+  cleared(): MqttMessage[] { return [...this.#said.keys(), 'snapshot'].map((name) => ({ topic: this.topic(name), payload: '', retain: true })); }
+
+  #follow(event: TrackEvent): void {
+    const { track, model_id: model } = event;
+    this.classes.add(track.class_name);
+    this.#tracks.set(keyOf(event), { model, className: track.class_name, moving: track.stationary !== true });
+  }
+
+  /** Two models may see the same: of each class the one counts that sees most. */
+  #counts(): [name: string, payload: string][] {
+    const byClass = new Map<string, Map<string, number>>([...this.classes].map((name) => [name, new Map()]));
+    let moving = false;
+    for (const track of this.#tracks.values()) {
+      const byModel = byClass.get(track.className)!;
+      byModel.set(track.model, (byModel.get(track.model) ?? 0) + 1);
+      moving ||= track.moving;
+    }
+    return [...[...byClass].map(([name, byModel]): [string, string] => [`objects/${topicPart(name)}`, String(Math.max(0, ...byModel.values()))]), ['motion', moving ? 'ON' : 'OFF']];
+  }
+
+  #unknown(): [string, string][] { return [...[...this.classes].map((name): [string, string] => [`objects/${topicPart(name)}`, UNKNOWN]), ...[...this.zones].map((zone): [string, string] => [`zones/${topicPart(zone)}`, UNKNOWN]), ['motion', 'OFF']]; }
+
+  #changed(values: readonly (readonly [name: string, payload: string])[]): MqttMessage[] {
+    return values.filter(([name, payload]) => this.#said.get(name) !== payload).map(([name, payload]) => {
+      this.#said.set(name, payload);
+      return { topic: this.topic(name), payload, retain: true };
+    });
+  }
+
+  #event(event: CoreEvent | KernelEvent): MqttMessage {
+    return { topic: this.topic('events'), payload: JSON.stringify({ event_type: event.type, ...event }), retain: false };
+  }
+}
+
+const keyOf = ({ model_id, track: { id } }: TrackEvent): string => `${model_id} ${id}`;

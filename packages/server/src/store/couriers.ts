@@ -1,0 +1,44 @@
+// How far each target of notifications has come, and what could not be delivered to it. A target that is new begins with what comes now.
+import type { Insertable, Selectable } from 'kysely';
+import type { Database } from './database.ts';
+import type { DeadLettersTable } from './tables.ts';
+
+export type DeadLetter = Selectable<DeadLettersTable>;
+const MOST_DEAD_LETTERS = 10_000;
+
+/** Id of the last event that is done with. */
+export async function courierPosition(database: Database, target: string): Promise<number> {
+  const known = await database.selectFrom('couriers').select('last_event_id').where('target', '=', target).executeTakeFirst();
+  if (known) return known.last_event_id;
+  const { newest } = await database.selectFrom('events').select(({ fn }) => fn.max('id').as('newest')).executeTakeFirstOrThrow();
+  const last_event_id = newest ?? 0;
+  await database.insertInto('couriers').values({ target, last_event_id }).onConflict((conflict) => conflict.doNothing()).execute();
+  return last_event_id;
+}
+
+export async function moveCourier(database: Database, target: string, eventId: number): Promise<void> {
+  await database.updateTable('couriers').set({ last_event_id: eventId }).where('target', '=', target).where('last_event_id', '<', eventId).execute();
+}
+
+/** A dead letter; its target goes on with the next event. */
+export async function buryEvent(database: Database, letter: Insertable<DeadLettersTable>): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    await transaction.insertInto('dead_letters').values(letter).execute();
+    await moveCourier(transaction, letter.target, letter.event_id);
+    const { oldest } = await transaction.selectFrom('dead_letters').select(({ fn }) => fn.max('id').as('oldest')).executeTakeFirstOrThrow();
+    await transaction.deleteFrom('dead_letters').where('id', '<=', (oldest ?? 0) - MOST_DEAD_LETTERS).execute();
+  });
+}
+
+/** Newest first. */
+export function deadLetters(database: Database, limit: number): Promise<DeadLetter[]> {
+  return database.selectFrom('dead_letters').selectAll().orderBy('id', 'desc').limit(limit).execute();
+}
+
+export async function deadLetter(database: Database, id: number): Promise<DeadLetter | null> {
+  return await database.selectFrom('dead_letters').selectAll().where('id', '=', id).executeTakeFirst() ?? null;
+}
+
+export async function removeDeadLetter(database: Database, id: number): Promise<boolean> {
+  return (await database.deleteFrom('dead_letters').where('id', '=', id).executeTakeFirst()).numDeletedRows === 1n;
+}

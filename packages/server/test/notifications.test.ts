@@ -1,0 +1,190 @@
+// Who is told of what, over real connections: signed webhooks that are tried again and at last put aside, ntfy, e-mail; and what is never reached.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { kernelSocketPath, type HearingConfig, type NotificationsConfig, type StoredEvent } from '@ruth/protocol';
+import { AddressPolicy, Cooldown, hearingOf, isQuiet, Notifications, secretReader, signatureOf, Upstream } from '@ruth/server/parts';
+import { openStore, type EventRow, type FoundEvent, type Store } from '@ruth/server/store';
+import { createLogger } from '@ruth/transport';
+import { fastify } from 'fastify';
+import { until } from './stand-ins.ts';
+
+const SECRET = 'a secret of webhooks';
+
+interface Asked { readonly method: string; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+
+async function place(t: TestContext, config: (url: string, directory: string) => NotificationsConfig, retriesMs = [20, 20]) {
+  const directory = mkdtempSync(join(tmpdir(), 'ruth-notify-'));
+  writeFileSync(join(directory, 'secret'), `${SECRET}\n`);
+  const asked: Asked[] = [];
+  const answers: number[] = [];
+  const server = createServer((request, response) => {
+    void request.toArray().then((chunks) => {
+      asked.push({ method: request.method!, headers: request.headers, body: Buffer.concat(chunks as Buffer[]) });
+      response.writeHead(answers.shift() ?? 200).end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const kernel = fastify({ forceCloseConnections: true });
+  kernel.get('/v1/cameras/:id/snapshot.jpg', (_request, reply) => reply.type('image/jpeg').send(Buffer.from('a picture')));
+  await kernel.listen({ path: kernelSocketPath(directory) });
+  const store = await openStore({ kind: 'sqlite', file: join(directory, 'ruth.sqlite') });
+  const upstream = new Upstream('kernel', kernelSocketPath(directory));
+  const start = () => {
+    const notifications = new Notifications({ config: config(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, directory), store, kernel: upstream, logger: createLogger('test', 'silent'), timeZone: 'UTC', retriesMs, readSecret: secretReader({ RUTH_TEST_NTFY: 'tk_test' }) });
+    const stop = new AbortController();
+    const running = notifications.run(stop.signal);
+    return { notifications, end: async () => { stop.abort(); await running; } };
+  };
+  let running = start();
+  t.after(async () => {
+    await running.end();
+    await store[Symbol.asyncDispose]();
+    await upstream[Symbol.asyncDispose]();
+    await kernel.close();
+    server.close().closeAllConnections();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    asked, answers, store, get notifications() { return running.notifications; },
+    /** As if the server had been killed and started again. */
+    async again() { await running.end(); running = start(); },
+    async stop() { await running.end(); },
+    async settled() { for (const { name } of running.notifications.couriers) await store.write('courierPosition', name); },
+  };
+}
+
+let lastId = 0;
+const row = (over: Partial<EventRow['series']> = {}, body: object = {}): EventRow => ({
+  sourceId: ++lastId, atUs: 1_700_000_000e6 + lastId * 1e6, score: 0.9, series: { type: 'alert.raised', camera: 'front', model: 'detector', class_name: 'person', zones: 'mat', rule: 'loitering', ...over },
+  body: JSON.stringify({ id: lastId, type: 'alert.raised', severity: 'high', event: 'loitering', recording_at: 5, tracks: [{ id: 1 }], ...body }),
+});
+async function append(store: Store, events: readonly EventRow[]): Promise<void> {
+  await store.write('append', { source: 'core', after: await store.write('positionOf', 'core'), position: { epoch: 0, lastId: events.at(-1)!.sourceId }, events, tracks: [] });
+}
+
+describe('notifications', () => {
+  test('a webhook gets each event signed, again until it is taken, also over a restart, and nothing that it does not hear of', async (t) => {
+    const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'crm', url: `${url}/hook`, secret: { file: join(directory, 'secret') }, hears: [{ types: ['alert.raised'] }] }], allow_addresses: ['127.0.0.1'] }));
+    await at.settled();
+    at.answers.push(500, 503);
+    await append(at.store, [row(), row({ type: 'zone.entered' }), row()]);
+    at.notifications.poke();
+    await until(() => at.asked.length === 4, 'two failures, then both');
+    const events = at.asked.map(({ body }) => JSON.parse(body.toString()) as StoredEvent);
+    assert.deepEqual(events.map(({ event_id }) => event_id), [1, 1, 1, 3]);
+    assert.deepEqual([events[3]!.camera_id, events[3]!.type, 'seen' in events[3]!], ['front', 'alert.raised', false]);
+    const { headers, body } = at.asked[3]!;
+    const [, atS] = /^t=(\d+),v1=[0-9a-f]{64}$/.exec(String(headers['ruth-signature']))!;
+    assert.equal(headers['ruth-signature'], signatureOf(body.toString(), SECRET, Number(atS)));
+    assert.notEqual(headers['ruth-signature'], signatureOf(body.toString(), 'another', Number(atS)));
+    await until(async () => await at.store.write('courierPosition', 'webhook crm') === 3, 'it is known how far it came');
+    assert.deepEqual(at.notifications.couriers[0]!.state, { delivered: 2, unheard: 1, quiet: 0, failed: 2, deadLetters: 0, lastError: null });
+
+    await at.stop();
+    await append(at.store, [row()]);
+    await at.again();
+    await until(() => at.asked.length === 5, 'what came meanwhile is brought');
+    assert.equal((JSON.parse(at.asked[4]!.body.toString()) as StoredEvent).event_id, 4);
+  });
+
+  test('what cannot be delivered becomes a dead letter that can be sent again, and the next event is brought', async (t) => {
+    const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'crm', url, secret: { file: join(directory, 'secret') }, hears: [{}] }], allow_addresses: ['127.0.0.0/8'] }));
+    await at.settled();
+    at.answers.push(500, 500, 500);
+    await append(at.store, [row(), row()]);
+    at.notifications.poke();
+    await until(() => at.asked.length === 4, 'three tries, then the next');
+    const [letter, ...more] = await at.store.read('deadLetters', 10);
+    assert.deepEqual([letter!.target, letter!.event_id, letter!.attempts, more], ['webhook crm', 1, 3, []]);
+    assert.match(letter!.error, /answered 500/);
+  });
+
+  test('ntfy and e-mail come with words and the picture', async (t) => {
+    const mails: string[] = [];
+    const smtp = createTcpServer((socket) => {
+      let data: string | null = null;
+      const say = (line: string): void => { socket.write(`${line}\r\n`); };
+      say('220 test');
+      let rest = '';
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        rest += chunk;
+        for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
+          const line = rest.slice(0, end);
+          rest = rest.slice(end + 2);
+          if (data !== null) {
+            if (line === '.') { mails.push(data); data = null; say('250 ok'); } else data += `${line}\n`;
+          } else if (line === 'DATA') { data = ''; say('354 go'); } else if (line === 'QUIT') { say('221 bye'); socket.end(); } else say('250 ok');
+        }
+      });
+      socket.on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(smtp, 'listening');
+    t.after(() => { smtp.close(); });
+    const hears = [{ min_severity: 'high' as const }];
+    const at = await place(t, (url) => ({
+      ntfy: [{ id: 'phone', url: `${url}/topic`, token: { env: 'RUTH_TEST_NTFY' }, hears }], email: [{ id: 'office', smtp: `smtp://127.0.0.1:${(smtp.address() as AddressInfo).port}`, from: 'Ruth <ruth@example.org>', to: ['anna@example.org'], hears }],
+      allow_addresses: ['127.0.0.1'],
+    }));
+    await at.settled();
+    await append(at.store, [row({}, { severity: 'low' }), row()]);
+    at.notifications.poke();
+    await until(() => at.asked.length === 1 && mails.length === 1, 'both are told, once');
+    const [{ method, headers, body }] = at.asked as [Asked];
+    assert.deepEqual([method, headers.title, headers.priority, headers.authorization, body.toString()], ['PUT', 'loitering at front, mat', 'high', 'Bearer tk_test', 'a picture']);
+    assert.match(mails[0]!, /Subject: loitering at front, mat/);
+    assert.match(mails[0]!, new RegExp(`filename=event-2\\.jpg[^]*${Buffer.from('a picture').toString('base64')}`));
+  });
+
+  test('addresses of this machine, link-local ones and those of a cloud\'s secrets are not reached, by whatever name', async (t) => {
+    const policy = new AddressPolicy(['10.0.0.0/8', '::1']);
+    for (const address of ['127.0.0.1', '127.1.2.3', '0.0.0.0', '169.254.169.254', 'fe80::1', '::', '::ffff:127.0.0.1', 'fd00:ec2::254', '224.0.0.1', 'not an address']) assert.equal(policy.mayReach(address), false, address);
+    for (const address of ['192.168.1.20', '93.184.216.34', '10.1.1.1', '2001:db8::1', '::1']) assert.equal(policy.mayReach(address), true, address);
+    assert.throws(() => new AddressPolicy(['10.0.0.0/33']), { code: 'invalid_config' });
+    assert.throws(() => new AddressPolicy().assertUrl('http://2130706433/'), { code: 'forbidden' }, 'a number is an address too');
+    assert.throws(() => new AddressPolicy().assertUrl('http://[::1]/'), { code: 'forbidden' });
+    // A name that leads to loopback is judged by where it leads.
+    const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'inner', url: url.replace('127.0.0.1', 'localhost'), secret: { file: join(directory, 'secret') }, hears: [{}] }] }));
+    await at.settled();
+    await append(at.store, [row()]);
+    at.notifications.poke();
+    await until(async () => (await at.store.read('deadLetters', 1)).length === 1, 'it is given up');
+    assert.match((await at.store.read('deadLetters', 1))[0]!.error, /localhost \([^)]+\) is an address of this machine/);
+    assert.equal(at.asked.length, 0);
+  });
+});
+
+const found = (over: Partial<EventRow['series']> = {}, body: object = {}, atUs = 1): FoundEvent => {
+  const { series, body: text, score } = row(over, body);
+  return { id: 1, source: 'core', atUs, score, series: { id: 1, ...series }, body: text };
+};
+
+test('an event is heard where it fits all of one list', () => {
+  const heard = (hearing: HearingConfig, event = found()): boolean => hearingOf([hearing], event) !== null;
+  for (const hearing of [{}, { types: ['alert.raised'] }, { cameras: ['front'], classes: ['person'], rules: ['loitering'], zones: ['mat'], min_severity: 'medium', min_score: 0.9 }] as HearingConfig[]) assert.ok(heard(hearing), JSON.stringify(hearing));
+  for (const hearing of [{ types: ['fall'] }, { cameras: ['yard'] }, { classes: ['dog'] }, { zones: ['lawn'] }, { rules: ['x'] }, { min_severity: 'critical' }, { min_score: 0.95 }] as HearingConfig[]) assert.ok(!heard(hearing), JSON.stringify(hearing));
+  assert.ok(heard({ zones: ['lawn'] }, found({ zones: 'lawn,mat' })));
+  assert.ok(!heard({ min_severity: 'info' }, found({}, { severity: undefined })), 'what has no severity is less than any');
+});
+
+test('quiet hours go past midnight and belong to the day on which they begin', () => {
+  const at = (text: string): number => Date.parse(`${text}Z`);
+  const night: HearingConfig = { quiet: { between: ['22:00', '06:00'], days: ['fri'] } };
+  // 2026-11-27 is a Friday.
+  for (const [text, quiet] of [['2026-11-27T21:59:00', false], ['2026-11-27T22:00:00', true], ['2026-11-28T05:59:00', true], ['2026-11-28T06:00:00', false], ['2026-11-28T23:00:00', false], ['2026-11-27T01:00:00', false]] as const) assert.equal(isQuiet(night, at(text), 'UTC'), quiet, text);
+  assert.equal(isQuiet({ quiet: { days: ['fri'] } }, at('2026-11-27T12:00:00'), 'UTC'), true);
+  assert.equal(isQuiet({ quiet: { between: ['22:00', '06:00'] } }, at('2026-07-01T20:30:00'), 'Europe/Berlin'), true, 'in the time zone of the node');
+  assert.equal(isQuiet({}, at('2026-11-27T12:00:00'), 'UTC'), false);
+});
+
+test('after an event of a track no other of its type for a while, and of another track it is told', () => {
+  const cooldown = new Cooldown();
+  const hearing = { cooldown_s: 60 };
+  const holds = (trackId: number, seconds: number, type = 'zone.entered'): boolean => cooldown.holds(hearing, found({ type }, { track: { id: trackId } }, seconds * 1e6));
+  assert.deepEqual([holds(1, 0), holds(1, 59), holds(2, 59), holds(1, 59, 'fall'), holds(1, 60), holds(1, 119)], [false, true, false, false, false, true]);
+});
