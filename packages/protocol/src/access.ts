@@ -25,6 +25,10 @@ export const SignInRequest = Type.Union([
 ]);
 export type SignInRequest = Static<typeof SignInRequest>;
 
+/** GET /api/v1/session/ways: how people can sign in. */
+export const SignInWays = Type.Object({ password: Type.Boolean(), oidc: Nullable(Type.Object({ title: Type.String(), url: Type.String() })) });
+export type SignInWays = Static<typeof SignInWays>;
+
 /** GET /api/v1/session: who asks. */
 export const SessionInfo = Type.Object({
   name: Type.String(), kind: Type.Enum(['person', 'token']), permissions: Type.Array(Type.Enum([...PERMISSIONS])), cameras: Nullable(Type.Array(Type.String())),

@@ -1,7 +1,7 @@
 // The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { MqttConfig, NotificationsConfig } from './outward-config.ts';
+import { MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
@@ -99,6 +99,7 @@ export const RuthConfig = Type.Object({
   })),
   time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin, in which rules tell times of day; that of the machine unless told' })),
   rules: Type.Optional(Type.Array(RuleConfig, { maxItems: 4096, description: 'What raises an alert' })),
+  oidc: Type.Optional(OidcConfig),
   mqtt: Type.Optional(MqttConfig),
   notifications: Type.Optional(NotificationsConfig),
 }, strict);

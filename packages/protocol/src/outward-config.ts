@@ -1,6 +1,7 @@
 // The part of `ruth.yaml` that says who outside of Ruth hears of what: an MQTT broker, webhooks, ntfy, e-mail. No secret stands in it:
 // each is named by an environment variable or a file.
 import Type, { type Static } from 'typebox';
+import { ROLES } from './access.ts';
 import { ID_PATTERN } from './ids.ts';
 import { SEVERITIES, TIMES_OF_WEEK } from './rules.ts';
 
@@ -13,6 +14,18 @@ export const SecretConfig = Type.Union([
   Type.Object({ file: Type.String({ minLength: 1, maxLength: 4096, description: 'A file that holds it and nothing else, relative to this one' }) }, strict),
 ], { description: 'Where a secret is: {env: NAME} or {file: path}' });
 export type SecretConfig = Static<typeof SecretConfig>;
+
+/** Where people sign in who have no password here. */
+export const OidcConfig = Type.Object({
+  issuer: Type.String({ pattern: '^(https://[^\\s@]+|http://(127\\.0\\.0\\.1|localhost)(:\\d+)?(/[^\\s@]*)?)$', maxLength: 512, description: 'Of the provider, over https (plain http on this machine alone)' }),
+  client_id: Type.String({ minLength: 1, maxLength: 256, description: 'As the provider knows Ruth' }), client_secret: Type.Optional(SecretConfig),
+  title: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'What the button of the sign-in page says' })),
+  scopes: Type.Optional(Type.String({ minLength: 6, maxLength: 256, description: '"openid profile email" unless told' })),
+  name_claim: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Which claim names the person; preferred_username unless told' })),
+  roles_claim: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Which claim tells the groups; groups unless told' })),
+  roles: Type.Array(Type.Object({ group: Type.String({ minLength: 1, maxLength: 256, description: '"*" for anybody whom the provider signs in' }), role: Type.Enum([...ROLES], { description: 'What they may do' }) }, strict), { minItems: 1, maxItems: 64, description: 'The first that fits decides; who fits none is not let in' }),
+}, { ...strict, description: 'Signing in through OpenID Connect; its callback is https://<host>/api/v1/session/oidc/callback' });
+export type OidcConfig = Static<typeof OidcConfig>;
 
 export const MqttConfig = Type.Object({
   url: Type.String({ pattern: '^mqtts?://[^\\s@/]+/?$', maxLength: 512, description: 'mqtt://host[:1883], or mqtts://host[:8883] over TLS; without credentials' }),

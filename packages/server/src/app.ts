@@ -4,7 +4,7 @@ import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
   CameraStatus, CoreEvent, ErrorBody, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
-  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type ProcessHealth,
+  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -51,6 +51,8 @@ export interface ServerOptions {
   /** A broker that is told what happens. */
   readonly mqtt?: MqttConfig | null;
   readonly notifications?: NotificationsConfig;
+  /** Where people sign in who have no password here. */
+  readonly oidc?: OidcConfig | null;
   /** Of the process, for secrets that the settings name in it. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** IANA name in which quiet times are meant; null for that of the machine. */
@@ -159,7 +161,9 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
   guardRequests(app, options.host);
   guardRoutes(app, { identify, audit, kernel });
   addOpenApi(app);
-  addSessions(app, access, audit);
+  addSessions(app, access, audit, options.oidc ?? null);
+  // Its library is loaded where it is wanted.
+  if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
   addApi(app, options, kernel, core);
   addEvents(app, store);

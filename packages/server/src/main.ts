@@ -18,7 +18,7 @@ await runProcess('server', async (context) => {
   if (adminToken !== undefined && adminToken.length < SHORTEST_TOKEN) throw new RuthError('invalid_config', `RUTH_ADMIN_TOKEN is too short: give at least ${SHORTEST_TOKEN} characters, e.g. from: openssl rand -base64 33`);
   await using server = await startServer({
     host, port, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
-    environment: process.env, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone,
+    environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),

@@ -9,7 +9,7 @@ import { admin, CAMERAS, startAccessPlace, type AccessPlace, type Headers } from
 import { everyone, until } from './stand-ins.ts';
 
 const SESSION = '00000000-0000-4000-8000-000000000000';
-const OPEN = ['GET /', 'GET /sign-in', 'GET /favicon.svg', 'GET /assets/*', 'GET /api/v1/health', 'POST /api/v1/session'];
+const OPEN = ['GET /', 'GET /sign-in', 'GET /favicon.svg', 'GET /assets/*', 'GET /api/v1/health', 'POST /api/v1/session', 'GET /api/v1/session/ways', 'GET /api/v1/session/oidc', 'GET /api/v1/session/oidc/callback'];
 const ANYBODY_KNOWN = ['GET /api/v1/openapi.json', 'GET /api/v1/session', 'PUT /api/v1/session/password', 'DELETE /api/v1/session'];
 const LOOK_AT_A_CAMERA = [
   'GET /api/v1/cameras/:id/scene', 'GET /api/v1/detections/latest', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'POST /api/v1/cameras/:id/whep', 'OPTIONS /api/v1/cameras/:id/whep',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type ModelStatus, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
+  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type ModelStatus, type OidcConfig, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type Identify, type Identity, type RunningServer, type StoreAddress } from '@ruth/server';
@@ -129,11 +129,11 @@ export const everyone: Identity = { name: 'everyone', kind: 'person', userId: nu
 export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
 
 /** A server on a free port over an empty socket directory; disposing it removes both. */
-export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress } = {}): Promise<Place> {
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string> } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
     host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, store: over.store ?? { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'),
-    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }),
+    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }), ...(over.oidc === undefined ? {} : { oidc: over.oidc }), ...(over.environment === undefined ? {} : { environment: over.environment }),
   });
   return {
     directory, server, url: server.url,

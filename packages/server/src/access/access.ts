@@ -83,6 +83,15 @@ export class Access {
     return this.#beginSession(admin, false);
   }
 
+  /** Somebody whom an OpenID Connect provider knows. Throws `conflict` where somebody else has the name, `forbidden` where they were switched off. */
+  async signInFromProvider({ subject, name, role }: { readonly subject: string; readonly name: string; readonly role: Role }): Promise<string> {
+    const user = await this.#store.write('personFromProvider', { subject, name, role, nowUs: Date.now() * 1000 });
+    if (user === 'conflict') throw new RuthError('conflict', `there is somebody else named ${name} here; an administrator can rename one of the two`);
+    if (user.active !== 1) throw new RuthError('forbidden', `${name} was switched off`);
+    this.changed();
+    return this.#beginSession(user, false);
+  }
+
   async signOut({ sessionHash }: Identity): Promise<void> {
     if (sessionHash !== null) await this.#store.write('removeSession', sessionHash);
     this.changed();

@@ -24,6 +24,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   // The page without anything in it, and the way to sign in.
   'GET /': OPEN, 'GET /sign-in': OPEN, 'GET /favicon.svg': OPEN, 'GET /assets/*': OPEN,
   'GET /api/v1/health': OPEN, 'GET /api/v1/openapi.json': KNOWN,
+  'GET /api/v1/session/ways': OPEN, 'GET /api/v1/session/oidc': OPEN, 'GET /api/v1/session/oidc/callback': OPEN,
   'POST /api/v1/session': OPEN, 'GET /api/v1/session': KNOWN, 'DELETE /api/v1/session': KNOWN, 'PUT /api/v1/session/password': KNOWN,
   // What the node is and does.
   'GET /api/v1/cameras': { needs: 'view', camera: 'each' },

@@ -1,18 +1,19 @@
 // Signing in and out, and one's own password.
-import { ErrorBody, PasswordChange, SessionInfo, SignInRequest } from '@ruth/protocol';
+import { ErrorBody, PasswordChange, SessionInfo, SignInRequest, SignInWays, type OidcConfig } from '@ruth/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SESSION_COOKIE, SESSION_US, type Access } from './access.ts';
 import type { Audit } from './audit.ts';
 import { identityOf } from './route-guard.ts';
 import type { Identity } from './identity.ts';
 
-export function addSessions(app: FastifyInstance, access: Access, audit: Audit): void {
+export function addSessions(app: FastifyInstance, access: Access, audit: Audit, oidc: OidcConfig | null): void {
+  app.get('/api/v1/session/ways', { schema: { response: { 200: SignInWays, default: ErrorBody } } }, () => ({ password: true, oidc: oidc && { title: oidc.title ?? new URL(oidc.issuer).hostname, url: '/api/v1/session/oidc' } }));
   app.post<{ Body: SignInRequest }>('/api/v1/session', { schema: { body: SignInRequest, response: { 200: SessionInfo, default: ErrorBody } } }, async (request, reply) => {
     const { body, ip: address } = request;
     const name = 'link' in body ? 'the link' : body.name;
     try {
       const secret = 'link' in body ? await access.signInByLink(body.link, address) : await access.signIn(body.name, body.password, address);
-      setCookie(request, reply, secret, SESSION_US / 1e6);
+      setSessionCookie(request, reply, secret);
       request.cookies[SESSION_COOKIE] = secret;
       delete request.headers.authorization;
       const identity = (await access.identify(request))!;
@@ -42,6 +43,8 @@ export function addSessions(app: FastifyInstance, access: Access, audit: Audit):
 function infoOf({ name, kind, permissions, cameras, mustChange, hasOneTimePassword = false }: Identity): SessionInfo {
   return { name, kind, permissions: [...permissions], cameras: cameras && [...cameras], must_change_password: mustChange, ...(hasOneTimePassword ? { one_time_password: true } : {}) };
 }
+
+export const setSessionCookie = (request: FastifyRequest, reply: FastifyReply, secret: string): void => setCookie(request, reply, secret, SESSION_US / 1e6);
 
 /** `Strict`: no other site's page can bring it along. Only over TLS where it was given over TLS, be it by a proxy in front. */
 function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number): void {

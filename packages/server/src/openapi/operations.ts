@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -30,6 +30,9 @@ export const LatestQuery = Type.Object({ camera: Type.String({ pattern: ID_PATTE
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/openapi.json': { summary: 'This description', answer: Type.Unknown() },
   'GET /api/v1/health': { summary: 'How each part of the node is', answer: SystemHealth },
+  'GET /api/v1/session/ways': { summary: 'How people can sign in', answer: SignInWays },
+  'GET /api/v1/session/oidc': { summary: 'Sends a browser to the OpenID Connect provider', answer: null, status: 302 },
+  'GET /api/v1/session/oidc/callback': { summary: 'Where the provider sends it back', answer: 'text/html' },
   'POST /api/v1/session': { summary: 'Signs in: by name and password, or by a link that works once', body: SignInRequest, answer: SessionInfo },
   'GET /api/v1/session': { summary: 'Who asks', answer: SessionInfo },
   'DELETE /api/v1/session': { summary: 'Signs out', answer: null },

@@ -74,6 +74,10 @@ const STEPS: Readonly<Record<string, Step>> = {
       .addColumn('target', 'text', (column) => column.notNull()).addColumn('event_id', big, (column) => column.notNull()).addColumn('at_us', big, (column) => column.notNull())
       .addColumn('attempts', 'integer', (column) => column.notNull()).addColumn('error', 'text', (column) => column.notNull()).modifyEnd(strict(kind)).execute();
   },
+  async '005-oidc'(database) {
+    await database.schema.alterTable('users').addColumn('subject', 'text').execute();
+    await database.schema.createIndex('users_by_subject').unique().on('users').columns(['subject']).execute();
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

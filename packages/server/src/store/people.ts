@@ -26,6 +26,21 @@ export class People {
     return (await this.#database.insertInto('users').values(user).onConflict((conflict) => conflict.doNothing()).executeTakeFirst()).numInsertedOrUpdatedRows === 1n;
   }
 
+  /** Who has this subject, with this role from now on; made where there is none. `conflict`: somebody else has the name. */
+  async personFromProvider({ subject, name, role, nowUs }: { subject: string; name: string; role: string; nowUs: number }): Promise<FoundUser | 'conflict'> {
+    return this.#database.transaction().execute(async (transaction) => {
+      const known = await transaction.selectFrom('users').selectAll().where('subject', '=', subject).executeTakeFirst();
+      if (known) {
+        if (known.role === role) return known;
+        await transaction.updateTable('users').set({ role }).where('id', '=', known.id).execute();
+        await transaction.deleteFrom('sessions').where('user_id', '=', known.id).execute();
+        return { ...known, role };
+      }
+      const made = await transaction.insertInto('users').values({ name, subject, role, password: '', is_one_time: 0, cameras: null, active: 1, created_us: nowUs }).onConflict((conflict) => conflict.doNothing()).returningAll().executeTakeFirst();
+      return made ?? 'conflict';
+    });
+  }
+
   /** Ends the sessions of the user: whoever goes on signs in anew. Null where there is none; `last_admin` where nobody would be left who administers. */
   async changeUser(name: string, change: UserUpdate): Promise<FoundUser | 'last_admin' | null> {
     return this.#database.transaction().execute(async (transaction) => {

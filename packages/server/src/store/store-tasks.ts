@@ -53,6 +53,7 @@ export class StoreTasks {
   addUser(user: NewUserRow) { return this.#people.addUser(user); }
   changeUser(name: string, change: UserUpdate) { return this.#people.changeUser(name, change); }
   removeUser(name: string) { return this.#people.removeUser(name); }
+  personFromProvider(person: { subject: string; name: string; role: string; nowUs: number }) { return this.#people.personFromProvider(person); }
   addSession(hash: string, userId: number, mustChange: boolean, nowUs: number) { return this.#people.addSession(hash, userId, mustChange, nowUs); }
   session(hash: string) { return this.#people.session(hash); }
   sawSession(hash: string, nowUs: number) { return this.#people.sawSession(hash, nowUs); }

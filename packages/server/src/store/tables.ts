@@ -89,6 +89,8 @@ export interface UsersTable {
   cameras: string | null;
   active: number;
   created_us: number;
+  /** Issuer and subject of who signs in through OpenID Connect; null for who has a password here. */
+  subject: Generated<string | null>;
   /** Events before this count as seen by them. */
   seen_before_us: Generated<number>;
 }

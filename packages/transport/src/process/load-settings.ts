@@ -21,7 +21,7 @@ export function loadSettings(file: string | undefined): Settings {
     ...settings, keyFile: settings.keyFile && resolve(base, settings.keyFile), modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
-    mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
+    oidc: settings.oidc && withSecretFiles(settings.oidc, base), mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
   };
 }
 

@@ -1,5 +1,5 @@
-// Signs in with a name and a password, or by the link that Ruth printed; then lets a password that works once be replaced.
-import type { SessionInfo } from '@ruth/protocol';
+// Signs in with a name and a password, through a provider where there is one, or by the link that Ruth printed; then lets a password that works once be replaced.
+import type { SessionInfo, SignInWays } from '@ruth/protocol';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { failureText, send } from '../system/api.ts';
 import { PasswordForm } from './password-form.tsx';
@@ -29,6 +29,7 @@ export function SignIn() {
       <h1>{step === 'new password' ? 'Choose a password' : 'Sign in to Ruth'}</h1>
       {step === 'looking' && <p className="hint" role="status">One moment</p>}
       {step === 'name' && <NameForm onDone={goOn} onFailure={setFailure} />}
+      {step === 'name' && <ProviderLink />}
       {step === 'new password' && <PasswordForm asksCurrent={false} hint="The password that you signed in with worked once. This one is for the next time: at least 10 characters." onDone={() => location.replace(destination())} onFailure={setFailure} />}
       <p className="failure" role="alert">{failure}</p>
     </main>
@@ -57,6 +58,13 @@ function NameForm({ onDone, onFailure }: FormProps<SessionInfo>) {
       <p className="hint">Ruth printed the first user's password, and a link that works once, where it was started. Start it again for a new link.</p>
     </form>
   );
+}
+
+/** To the OpenID Connect provider, where people may sign in through one. */
+function ProviderLink() {
+  const [ways, setWays] = useState<SignInWays | null>(null);
+  useEffect(() => { void send<SignInWays>('GET', 'session/ways').then(({ value }) => setWays(value)); }, []);
+  return ways?.oidc ? <p><a className="button" href={ways.oidc.url}>Sign in with {ways.oidc.title}</a></p> : null;
 }
 
 /** By the link, or by the session that there is already. */
