@@ -174,6 +174,23 @@ for (const database of databases) {
       assert.equal((await store.read('searchEvents', { ...WHOLE, unseenBy: id })).events.length, all.length);
     });
 
+    it('knows how far each target of notifications came, which begins with what comes, and keeps what could not be delivered', async () => {
+      const all = (await store.read('eventsAfter', 0, 5000)).map(({ id }) => id);
+      assert.deepEqual(all, all.toSorted((a, b) => a - b));
+      const newest = all.at(-1)!;
+      assert.equal(await store.write('courierPosition', 'webhook crm'), newest);
+      assert.deepEqual(await store.read('eventsAfter', newest, 10), []);
+      assert.deepEqual((await store.read('eventsAfter', all.at(-3)!, 1)).map(({ id }) => id), [all.at(-2)]);
+      // The position moves with the letter, and never back.
+      await store.write('buryEvent', { target: 'webhook crm', event_id: newest + 1, at_us: T0_US, attempts: 8, error: 'it answered 500' });
+      await store.write('moveCourier', 'webhook crm', newest);
+      assert.equal(await store.write('courierPosition', 'webhook crm'), newest + 1);
+      const [letter, ...more] = await store.read('deadLetters', 10);
+      assert.deepEqual([letter!.event_id, letter!.at_us, letter!.error, more], [newest + 1, T0_US, 'it answered 500', []]);
+      assert.deepEqual(await store.read('deadLetter', letter!.id), letter);
+      assert.deepEqual([await store.write('removeDeadLetter', letter!.id), await store.write('removeDeadLetter', letter!.id)], [true, false]);
+    });
+
     it('goes on where it was when it is opened again', async () => {
       const before = [await store.read('positionOf', 'core'), await idsOf(store, {})];
       await store[Symbol.asyncDispose]();
