@@ -10,7 +10,9 @@ const pictures = join(import.meta.dirname, '../../../.cache/screenshots');
 
 test('a person signs in with the first password, chooses another, lands where they wanted to go; a link signs in once', { skip: browserMissing() }, async () => {
   const built = await buildPage();
-  await using place = await startPlace({ identify: null, pageDirectory: built.directory });
+  await using place = await startPlace({
+    identify: null, pageDirectory: built.directory, oidc: { issuer: 'http://127.0.0.1:9', client_id: 'ruth', title: 'Our house', roles: [{ group: '*', role: 'viewer' }] },
+  });
   await using _kernel = await startKernel(place.directory, () => []);
   const { password } = (await place.server.access.makeFirstAdmin())!;
   mkdirSync(pictures, { recursive: true });
@@ -25,6 +27,7 @@ test('a person signs in with the first password, chooses another, lands where th
       await page.getByLabel('Password').fill('wrong');
       await page.keyboard.press('Enter');
       await page.getByRole('alert').filter({ hasText: 'Name or password is wrong' }).waitFor();
+      assert.equal(await page.getByRole('link', { name: 'Sign in with Our house' }).getAttribute('href'), '/api/v1/session/oidc');
       await page.screenshot({ path: join(pictures, 'sign-in.png') });
       assert.deepEqual(await accessibilityProblems(page), []);
       await page.getByLabel('Password').fill(password);
