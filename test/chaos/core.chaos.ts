@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PROCESS_FLAGS } from '@ruth/cli';
 import { coreEventsPath, modelSocketPath, type CameraStatus, type InferRequest } from '@ruth/protocol';
 import { EventStore, IpcServer } from '@ruth/transport';
 import WebSocket from 'ws';
@@ -103,7 +104,10 @@ export const bench: Bench = async (report) => {
 };
 
 async function startCore(socketDirectory: string, ringDirectory: string): Promise<ChildProcess> {
-  const core = spawn(process.execPath, [join(import.meta.dirname, '../../packages/core/src/main.ts'), '-c', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // As `ruth up` starts it: what one start has compiled serves the next.
+  const core = spawn(process.execPath, [...PROCESS_FLAGS, join(import.meta.dirname, '../../packages/core/src/main.ts'), '-c', '-'], {
+    stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_COMPILE_CACHE: join(socketDirectory, 'compiled') },
+  });
   core.stdin.on('error', () => undefined).end(JSON.stringify({
     paths: { socket_directory: socketDirectory, ring_directory: ringDirectory, data_directory: join(socketDirectory, 'data') }, log_level: 'info',
     cameras: CAMERAS.map((id) => ({ id, url: 'rtsp://127.0.0.1/1' })), models: [{ id: MODEL }], subscriptions: [{ camera: '*', model: MODEL, desired_fps: 12 }],

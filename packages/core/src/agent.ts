@@ -1,12 +1,13 @@
 // The agent of one camera: holds the lease, follows the ring, and offers every frame to the camera's subscriptions. What it
 // runs can change while it runs: only what differs is touched. created -> running -> stopped; any other step is an error.
 import { isDeepStrictEqual } from 'node:util';
-import { RuthError, type CameraEvent, type LeaseGrant, type Look } from '@ruth/protocol';
+import { RuthError, type Box, type CameraEvent, type LeaseGrant, type Look } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
 import type { ModelAccess } from './dispatch/model-access.ts';
+import type { Stillness } from './dispatch/stillness.ts';
 import { Subscription } from './dispatch/subscription.ts';
 import { FrameSource } from './frame-source.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
@@ -22,6 +23,8 @@ export interface StreamAgentOptions {
   readonly timer: PollTimer;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Nothing stands still unless told. */
+  readonly stillness?: Stillness;
   /** The way to a model. */
   access(modelId: string): ModelAccess;
   /** Returns the look as it is told: with the ids of tracks. */
@@ -77,6 +80,9 @@ export class StreamAgent implements AsyncDisposable {
     return supply.cameraState === 'streaming' ? { state: 'flowing' } : { state: 'awaited', reason: `the camera is ${supply.cameraState}` };
   }
 
+  /** How sharp a frame of its ring is in a box; null where it is gone. */
+  sharpness(frameId: number, box: Box): number | null { return this.#supply?.source?.sharpness(frameId, box) ?? null; }
+
   async start(): Promise<void> {
     if (this.#state !== 'created') throw this.#invalidStep('start');
     this.#state = 'running';
@@ -87,13 +93,13 @@ export class StreamAgent implements AsyncDisposable {
   async apply(planned: readonly PlannedSubscription[]): Promise<void> {
     if (this.#state === 'stopped') throw this.#invalidStep('change');
     const before = this.#subscriptions;
-    const { clock } = this.#options;
+    const { clock, stillness } = this.#options;
     this.#planned = planned;
     this.#subscriptions = new Map(planned.map(({ settings, zone, masks }) => {
       const present = before.get(settings.model);
       const same = present !== undefined && isDeepStrictEqual([present.settings, present.zone, present.masks], [settings, zone, masks]);
       return [settings.model, same ? present : new Subscription(settings, {
-        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, masks, onLook: (look, frame, budget) => this.#receive(look, frame, budget),
+        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, masks, ...(stillness ? { stillness } : {}), onLook: (look, frame, budget) => this.#receive(look, frame, budget),
       })];
     }));
     const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);

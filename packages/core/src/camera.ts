@@ -5,10 +5,11 @@ import type { CameraReality, CoreEvent, IntentState, Look, SubscriptionReality }
 import type { EventContent } from '@ruth/transport';
 import { StreamAgent, type StreamAgentOptions } from './agent.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
+import type { Stillness } from './dispatch/stillness.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
 import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
-export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera'> {
+export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera' | 'stillness'> {
   /** Why the model's container does not serve, or null while it does. */
   whyDown(modelId: string): string | null;
   /** Whether the model says that it detects. */
@@ -28,11 +29,13 @@ export class Camera implements AsyncDisposable {
   /** By model. */
   readonly #latest = new Map<string, Look>();
   readonly #understanding: Understanding;
+  /** By model: whether all that its newest look told stands still. */
+  readonly #atRest = new Map<string, boolean>();
 
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
-    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), confidenceThreshold: (id) => this.#threshold(id) }, { scene: {}, rules: [] });
+    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), confidenceThreshold: (id) => this.#threshold(id), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
@@ -48,7 +51,7 @@ export class Camera implements AsyncDisposable {
     this.#planned = planned;
     if (planned.length === 0) await this.#endAgent();
     else {
-      this.#agent ??= new StreamAgent({ ...this.#options, onLook: (look, budget) => this.#publish(look, budget), onCamera: (event) => this.#tell(event) });
+      this.#agent ??= new StreamAgent({ ...this.#options, stillness: this.#stillness(), onLook: (look, budget) => this.#publish(look, budget), onCamera: (event) => this.#tell(event) });
       await this.#agent.apply(planned);
       if (this.#agent.state === 'created') await this.#agent.start();
     }
@@ -56,6 +59,7 @@ export class Camera implements AsyncDisposable {
       const now = planned.find((plan) => plan.settings.model === settings.model);
       if (now?.verdict === 'runs') continue;
       this.#emit(this.#understanding.end('could_not_look', settings.model));
+      this.#atRest.delete(settings.model);
       if (!now) this.#latest.delete(settings.model);
     }
   }
@@ -104,6 +108,13 @@ export class Camera implements AsyncDisposable {
     await agent?.[Symbol.asyncDispose]();
   }
 
+  #stillness(): Stillness {
+    return {
+      isStationary: (modelId, trackId) => this.#understanding.isStationary(modelId, trackId), isAtRest: (modelId) => this.#atRest.get(modelId) ?? false,
+      onStill: (modelId, frame) => this.#emit(this.#understanding.hold(modelId, { frame_id: frame.frameId, captured_at: frame.capturedAtUs / 1e6, pts_us: frame.ptsUs, epoch: frame.epoch })),
+    };
+  }
+
   #tell(event: EventContent<CoreEvent>): void {
     this.#options.onEvent(event);
     // What comes after it is a new stream.
@@ -114,6 +125,7 @@ export class Camera implements AsyncDisposable {
     const { look: told, events } = this.#understanding.follow(look);
     budget?.tracked();
     this.#latest.set(look.model_id, told);
+    this.#atRest.set(look.model_id, told.error === null && told.detections.every(({ track_id }) => track_id != null && this.#understanding.isStationary(look.model_id, track_id)));
     this.#options.onEvent({ type: 'detection', look: told });
     this.#emit(events);
     budget?.emitted();

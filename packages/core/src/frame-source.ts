@@ -1,10 +1,10 @@
 // Follows one camera's ring: notices each new frame by its head, maps the ring anew when it comes, goes or is replaced.
 // Polled, because nothing can wait on a mapping; a poll without news is two loads of memory.
-import { RuthError } from '@ruth/protocol';
+import { RuthError, type Box } from '@ruth/protocol';
 import { RingReader, type RingFrame } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
-import { LumaGrid } from './motion/luma-grid.ts';
+import { RingLuma } from './motion/ring-luma.ts';
 import { NextFrame } from './next-frame.ts';
 
 /** Between attempts to map a ring that is not there. */
@@ -30,7 +30,7 @@ export class FrameSource implements Disposable {
   #nextFrameId = 0;
   readonly #next: NextFrame;
   #saidError = false;
-  #luma: { readonly grid: LumaGrid; readonly width: number; readonly height: number; of: RingFrame | null; isWhole: boolean } | null = null;
+  readonly #luma = new RingLuma();
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
@@ -60,6 +60,12 @@ export class FrameSource implements Disposable {
     }
   }
 
+  /** How sharp that frame is in the box (motion/sharpness.ts); null where it is gone. */
+  sharpness(frameId: number, box: Box): number | null {
+    const read = this.#reader?.read(frameId);
+    return read?.status === 'frame' ? this.#luma.sharpness(read.frame, box) : null;
+  }
+
   [Symbol.dispose](): void {
     this.#reader?.close();
     this.#reader = null;
@@ -84,19 +90,6 @@ export class FrameSource implements Disposable {
     this.#options.onFrame(frame);
   }
 
-  /** Read once for all who ask. */
-  #lumaGrid(frame: RingFrame): LumaGrid | null {
-    const { width, height } = frame;
-    if (this.#luma?.width !== width || this.#luma.height !== height) this.#luma = { grid: new LumaGrid(width, height), width, height, of: null, isWhole: false };
-    const luma = this.#luma;
-    if (luma.of !== frame) {
-      luma.grid.read(frame.planes[0]!, frame.strides[0]!);
-      luma.of = frame;
-      luma.isWhole = frame.intact();
-    }
-    return luma.isWhole ? luma.grid : null;
-  }
-
   #cameraFrame(frame: RingFrame, reader: RingReader): CameraFrame {
     const { frameId, ptsUs, capturedAtUs, publishedAtUs, epoch, width, height, format } = frame;
     const { cameraId, frameReference, clock } = this.#options;
@@ -104,7 +97,7 @@ export class FrameSource implements Disposable {
     return {
       cameraId, frameReference, frameId, ptsUs, capturedAtUs, epoch, width, height, format,
       publishedMs: publishedAtUs === 0 ? NaN : clock.monotonicMs() - Math.max(0, Number(process.hrtime.bigint()) / 1000 - publishedAtUs) / 1000,
-      lumaGrid: () => this.#lumaGrid(frame), isOfCurrentRing, isStillThere: () => isOfCurrentRing() && reader.framesPublished() - frameId <= reader.layout.slotCount,
+      lumaGrid: () => this.#luma.grid(frame), isOfCurrentRing, isStillThere: () => isOfCurrentRing() && reader.framesPublished() - frameId <= reader.layout.slotCount,
     };
   }
 }

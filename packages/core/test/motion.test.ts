@@ -5,29 +5,10 @@ import { subscriptionProblem, type MaskConfig, type MotionConfig } from '@ruth/p
 import { FrameSource, LumaGrid, ModelAccess, MotionGate, Subscription, systemClock, type CameraFrame, type MotionVerdict } from '../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { answerTo, frameOf, MockEndpoint, person, settled } from './mock-endpoint.ts';
+import { HEIGHT, publishPicture, Scene, WIDTH } from './painted-scene.ts';
 import { Place, ringOf } from './stand-ins.ts';
 
-const [WIDTH, HEIGHT, FPS] = [320, 180, 5];
-
-/** A still scene with noise; a grey square where it is told. */
-class Scene {
-  readonly luma = new Uint8Array(WIDTH * HEIGHT);
-  readonly #base = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, index) => 60 + (index % WIDTH) / 4 + 30 * Math.sin(index / 4500));
-  #seed = 7;
-
-  /** `darker`: by so many levels the square is darker than what is behind it; black unless told. */
-  paint({ square, light = 0, noise = 3, darker = 255 }: { square?: readonly [x: number, y: number, size: number]; light?: number; noise?: number; darker?: number } = {}): void {
-    for (let index = 0; index < this.luma.length; index++) {
-      this.#seed = (this.#seed * 48_271) % 2_147_483_647;
-      this.luma[index] = Math.max(0, Math.min(255, this.#base[index]! + light + (this.#seed / 2_147_483_647 - 0.5) * 2 * noise));
-    }
-    if (!square) return;
-    const [left, top, size] = square;
-    for (let y = top; y < top + size; y++) {
-      for (let at = y * WIDTH + left; at < y * WIDTH + left + size; at++) this.luma[at] = Math.max(0, this.luma[at]! - darker);
-    }
-  }
-}
+const FPS = 5;
 
 function watched(config: MotionConfig = {}, masks: readonly MaskConfig[] = []) {
   const [scene, grid, gate] = [new Scene(), new LumaGrid(WIDTH, HEIGHT), new MotionGate(config, masks)];
@@ -97,6 +78,20 @@ test('while something is seen it is looked at every second, though it stands', (
   assert.ok(forced! >= 25 && forced! <= 30, `${forced}`);
 });
 
+test('while all that is seen stands still it is looked at as often as is told, or as where nothing is seen', () => {
+  for (const [config, most] of [[{}, 4], [{ stationary_look_s: 5 }, 7], [{ stationary_look_s: 30 }, 2]] as const) {
+    const [scene, grid, gate] = [new Scene(), new LumaGrid(WIDTH, HEIGHT), new MotionGate(config)];
+    gate.saw(true);
+    const verdicts = Array.from({ length: 35 * FPS }, (_, index) => {
+      scene.paint();
+      grid.read(scene.luma, WIDTH);
+      return gate.judge(grid, index / FPS, true);
+    });
+    const { forced = 0 } = counted(verdicts);
+    assert.ok(forced >= most - 2 && forced <= most, `${forced} looks in half a minute with ${JSON.stringify(config)}`);
+  }
+});
+
 test('another size of the picture, and a stream that begins anew, are learnt anew', () => {
   const { gate } = watched();
   const small = new LumaGrid(320, 180);
@@ -130,9 +125,7 @@ test('a subscription looks only while something moves, and counts the rest; the 
   const show = async (seconds: number, paint: (second: number) => void = () => scene.paint()): Promise<void> => {
     for (let index = 0; index < seconds * FPS; index++) {
       paint(index / FPS);
-      const { planes: [luma], strides: [stride] } = ring.begin();
-      for (let row = 0; row < HEIGHT; row++) luma!.set(scene.luma.subarray(row * WIDTH, (row + 1) * WIDTH), row * stride!);
-      ring.publish({ ptsUs: frame++ * 200_000, capturedAtUs: Date.now() * 1000, colourMatrix: 1, colourRange: 1, epoch: 0 });
+      publishPicture(ring, scene, frame++ * 200_000);
       source.poll();
       await settled();
     }

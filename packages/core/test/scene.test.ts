@@ -53,6 +53,14 @@ test('who wavers on the edge neither comes nor goes again and again, and crosses
   assert.deepEqual(watch.of('line.crossed').map(({ direction }) => direction), ['in']);
 });
 
+test('who goes to and fro over a line is counted once each way, or each time where that is asked for', () => {
+  const restless: Walker = (timeS) => ({ x: 0.5 + 0.25 * Math.sin(timeS - 1.5), y: 0.7 });
+  for (const [counts, expected] of [[undefined, ['in', 'out']], ['tracks', ['in', 'out']], ['crossings', ['in', 'out', 'in', 'out']]] as const) {
+    const watch = watched({ lines: [{ ...door.lines![0]!, ...(counts ? { counts } : {}) }] }, every(0.2, 12.5), [restless]);
+    assert.deepEqual(watch.of('line.crossed').map(({ direction }) => direction), expected, counts);
+  }
+});
+
 test('who turns back on the line has not crossed it, and who walks around its end has not, either', () => {
   const turning = watched(door, every(0.1, 20), [and([5, walk([0.2, 0.7], [0.505, 0.7], 0, 4)], [99, walk([0.505, 0.7], [0.2, 0.7], 5, 8)])]);
   assert.deepEqual(turning.of('line.crossed'), []);

@@ -26,6 +26,7 @@ export type ZoneConfig = Static<typeof ZoneConfig>;
 
 export const LineConfig = Type.Object({
   id: id('Name of the line in rules and events'), name, anchor, classes: classes('count'),
+  counts: Type.Optional(Type.Enum(['tracks', 'crossings'], { description: 'tracks: who crosses it is told once each way, however often it goes to and fro; crossings: each time. tracks unless told' })),
   points: Type.Array(Point, {
     minItems: 2, maxItems: 16,
     description: 'From first to last, each [x, y]. Who stands on the first point and looks along the line has "in" to the right: crossing a line drawn from left to right, "in" is downwards',

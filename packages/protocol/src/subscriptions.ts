@@ -15,6 +15,7 @@ export const RegionsConfig = Type.Object({
   min_height: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only boxes at least so high, as a share of the picture' })),
   max_height: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only boxes at most so high, as a share of the picture' })),
   once_per_track_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400, description: 'Look at each track at most once in so many seconds; what belongs to no track is not looked at. Whenever it is seen, unless told' })),
+  once_per_stationary_track_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400, description: 'Look at a track that stands still once in so many seconds of the stream; as at any other unless told' })),
   margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told' })),
   max_regions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most regions per frame, largest score first; 8 unless told' })),
 }, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
@@ -24,7 +25,8 @@ export const MotionConfig = Type.Object({
   sensitivity: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'How small a change counts as motion: 0 strong ones alone, 100 the faintest; 50 unless told' })),
   warm_up_s: Type.Optional(Type.Number({ minimum: 0, maximum: 600, description: 'For so many seconds every look is made, while the background is learnt; 5 unless told' })),
   hold_s: Type.Optional(Type.Number({ minimum: 0, maximum: 600, description: 'Looks go on for so many seconds after the last motion; 2 unless told' })),
-  forced_look_s: Type.Optional(Type.Number({ minimum: 0.2, maximum: 3600, description: 'A look is made at least so often, motion or not; 10 unless told. While something is seen, every second' })),
+  forced_look_s: Type.Optional(Type.Number({ minimum: 0.2, maximum: 3600, description: 'A look is made at least so often, motion or not; 10 unless told. While something is seen that may move, every second' })),
+  stationary_look_s: Type.Optional(Type.Number({ minimum: 0.2, maximum: 3600, description: 'While all that is seen stands still and nothing moves, a look is made so often; as forced_look_s unless told' })),
 }, { ...strict, description: 'Looks only while something moves; masks of the camera that hide motion do not count. {} takes the defaults; without this key every due frame is looked at' });
 export type MotionConfig = Static<typeof MotionConfig>;
 

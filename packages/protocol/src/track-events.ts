@@ -26,7 +26,7 @@ export const BestSight = Type.Object({
   frame_id: Count, captured_at: Time,
   recording_at: Type.Number({ description: 'UTC, seconds; the instant of the recording that shows it: snapshot.jpg?at=' }),
   bbox: Box, confidence: Type.Number({ minimum: 0, maximum: 1 }),
-  sharpness: Nullable(Type.Number({ minimum: 0, description: 'Contrast of neighbouring pixels inside the box; null where the frame was gone' })),
+  sharpness: Nullable(Type.Number({ minimum: 0, description: 'Variance of the Laplacian of luma inside the box, squared levels: blur lowers it; null where the frame was gone' })),
 });
 export type BestSight = Static<typeof BestSight>;
 

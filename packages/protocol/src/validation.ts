@@ -26,22 +26,23 @@ export interface Validator<T> {
 
 interface SchemaError { keyword: string; schemaPath: string; instancePath: string; message: string; params: Record<string, unknown> }
 
-/** Compiles a schema. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
+/** Checks against a schema, which is compiled when it is first needed: a process knows more of them than it uses. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
-  const compiled = Compile(schema);
+  let compiled: ReturnType<typeof Compile<S>> | null = null;
+  const compile = (): ReturnType<typeof Compile<S>> => compiled ??= Compile(schema);
   const violations = (value: unknown): Violation[] => {
-    if (compiled.Check(value)) return [];
+    if (compile().Check(value)) return [];
     const cut: string[] = [];
     const looked = firstItems(value, '', cut);
-    const errors = compiled.Errors(looked);
+    const errors = compile().Errors(looked);
     if (errors.length > 0) return describe(errors, looked);
     return cut.map((pointer) => ({ pointer, message: `has too many items, or a wrong one after its first ${EXPLAINED_ITEMS}` }));
   };
   return {
-    check: (value): value is Static<S> => compiled.Check(value),
+    check: (value): value is Static<S> => compile().Check(value),
     violations,
     parse(value, code = 'bad_request') {
-      if (compiled.Check(value)) return value;
+      if (compile().Check(value)) return value;
       const text = violations(value).slice(0, 5).map((v) => `${pointerPath(v.pointer).join('.') || 'message'} ${v.message}`);
       throw new RuthError(code, text.join('; '));
     },

@@ -28,22 +28,34 @@ export function regionsOf(detections: readonly Detection[], config: RegionsConfi
     });
 }
 
-/** Remembers which tracks were looked at, so that each is looked at once in `intervalS` seconds of the stream. */
+/** Remembers which tracks were looked at, so that each is looked at once in so many seconds of the stream, those that stand still in others. */
 export class TrackTurns {
-  readonly #intervalUs: number;
+  /** Null: each track whenever it is seen, and what is no track. */
+  readonly #everyUs: number | null;
+  readonly #stationaryUs: number;
   /** When each was looked at last, microseconds of the stream. */
   readonly #lookedUs = new Map<number, number>();
   #epoch: number | null = null;
 
-  constructor(intervalS: number) {
-    this.#intervalUs = intervalS * 1e6;
+  private constructor(everyS: number | undefined, stationaryS: number | undefined) {
+    this.#everyUs = everyS === undefined ? null : everyS * 1e6;
+    this.#stationaryUs = Math.max(everyS ?? 0, stationaryS ?? 0) * 1e6;
   }
 
-  isDue(trackId: number | null | undefined, { ptsUs, epoch }: CameraFrame): boolean {
+  /** Null where they are looked at whenever they are seen. */
+  static of({ once_per_track_s: everyS, once_per_stationary_track_s: stationaryS }: RegionsConfig): TrackTurns | null {
+    return everyS === undefined && stationaryS === undefined ? null : new TrackTurns(everyS, stationaryS);
+  }
+
+  /** A track that was looked at just now is not looked at again, whatever it does. */
+  get hasEachOnce(): boolean { return this.#everyUs !== null; }
+
+  isDue(trackId: number | null | undefined, { ptsUs, epoch }: CameraFrame, isStationary: (trackId: number) => boolean): boolean {
     if (epoch !== this.#epoch) this.#lookedUs.clear();
     this.#epoch = epoch;
-    if (trackId === null || trackId === undefined) return false;
-    return ptsUs - (this.#lookedUs.get(trackId) ?? -Infinity) >= this.#intervalUs;
+    if (trackId === null || trackId === undefined) return this.#everyUs === null;
+    const sinceUs = ptsUs - (this.#lookedUs.get(trackId) ?? -Infinity);
+    return sinceUs >= this.#stationaryUs || (sinceUs >= (this.#everyUs ?? 0) && !isStationary(trackId));
   }
 
   /** The regions were looked at in that frame. */
@@ -51,7 +63,7 @@ export class TrackTurns {
     if (epoch !== this.#epoch) return;
     for (const { trackId } of regions) if (trackId !== null) this.#lookedUs.set(trackId, ptsUs);
     if (this.#lookedUs.size <= MAX_TRACKS) return;
-    for (const [trackId, lookedUs] of this.#lookedUs) if (ptsUs - lookedUs >= this.#intervalUs) this.#lookedUs.delete(trackId);
+    for (const [trackId, lookedUs] of this.#lookedUs) if (ptsUs - lookedUs >= this.#stationaryUs) this.#lookedUs.delete(trackId);
   }
 }
 

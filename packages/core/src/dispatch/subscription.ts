@@ -10,6 +10,7 @@ import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome 
 import { LookCounters } from './look-counters.ts';
 import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
 import { regionsOf, TrackTurns, ZoneFilter, type Region } from './regions.ts';
+import type { Stillness } from './stillness.ts';
 import { withDoubtful } from '../tracking/doubtful.ts';
 
 const LEAST_DEADLINE_MS = 1000;
@@ -25,6 +26,8 @@ export interface SubscriptionOptions {
   readonly zone?: ZoneConfig | null;
   /** Where motion does not count; nowhere unless told. */
   readonly masks?: readonly MaskConfig[];
+  /** Nothing stands still unless told. */
+  readonly stillness?: Stillness;
   /** Every look that was made or attempted, in order. Of one that was answered, `budget` is to be told what becomes of it. */
   onLook(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void;
   /** How long a look may take where the subscription's `config.deadline_ms` does not say; max(1 s, two periods) unless told. */
@@ -80,7 +83,7 @@ export class Subscription implements AsyncDisposable {
     this.masks = options.masks ?? [];
     this.#motion = settings.motion === undefined ? null : new MotionGate(settings.motion, this.masks);
     this.#zone = options.zone ? new ZoneFilter(options.zone) : null;
-    this.#trackTurns = settings.regions?.once_per_track_s === undefined ? null : new TrackTurns(settings.regions.once_per_track_s);
+    this.#trackTurns = settings.regions === undefined ? null : TrackTurns.of(settings.regions);
     this.#claim = new Claim(settings.priority ?? DEFAULT_PRIORITY, () => this.#begin());
   }
 
@@ -117,7 +120,7 @@ export class Subscription implements AsyncDisposable {
     if (!this.#gate.isDue(frame)) return this.#counters.notDue();
     if (this.#motion && !this.#isMoving(this.#motion, frame)) return this.#counters.dropped('no_motion');
     const regions = this.#regionsIn(found, frame);
-    if (regions?.length === 0) return this.#withoutRegions(frame);
+    if (regions?.length === 0) return this.#withoutRegions(frame, found);
     if (this.#waiting) this.#counters.dropped(this.#inFlight ? 'busy' : 'overloaded');
     this.#waiting = { frame, regions, dueMs: this.#options.clock.monotonicMs() };
     if (!this.#inFlight) this.#options.access.enter(this.#claim);
@@ -140,19 +143,25 @@ export class Subscription implements AsyncDisposable {
     if (!regions) return null;
     const zone = this.#zone;
     const turns = this.#trackTurns;
-    return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame) ?? true)), regions);
+    const isStationary = (trackId: number): boolean => this.#options.stillness?.isStationary(regions.model, trackId) ?? false;
+    return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame, isStationary) ?? true)), regions);
   }
 
   /** A frame that is gone is judged by nobody: its look tells what became of it. */
   #isMoving(motion: MotionGate, frame: CameraFrame): boolean {
     const grid = frame.lumaGrid();
-    return grid === null || motion.judge(grid, frame.ptsUs / 1e6) !== 'still';
+    const { stillness } = this.#options;
+    const isAtRest = stillness?.isAtRest(this.modelId) ?? false;
+    if (grid === null || motion.judge(grid, frame.ptsUs / 1e6, isAtRest) !== 'still') return true;
+    // A look that is under way tells of an earlier frame.
+    if (isAtRest && !this.#inFlight && !this.#waiting) stillness!.onStill(this.modelId, frame);
+    return false;
   }
 
-  #withoutRegions(frame: CameraFrame): void {
+  #withoutRegions(frame: CameraFrame, found: readonly Detection[]): void {
     this.#counters.dropped('no_regions');
-    // No region, so nothing in one: a true answer, which also takes older ones off the screen. Where each track has its turn, it is none.
-    if (!this.#trackTurns) this.#emit(frame, NOTHING, null);
+    // No region, so nothing in one: a true answer, which also takes older ones off the screen. Where some only have not their turn, it is none.
+    if (!this.#trackTurns || (!this.#trackTurns.hasEachOnce && regionsOf(found.filter((detection) => this.#zone?.has(detection) ?? true), this.settings.regions!).length === 0)) this.#emit(frame, NOTHING, null);
   }
 
   /** Its turn: looks at what waits, where that is still worth it. */

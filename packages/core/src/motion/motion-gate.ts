@@ -21,7 +21,7 @@ const MOST_GAIN = 4;
 const RATIO_STEPS = 512;
 /** Adjacent blocks that must move together. */
 const LEAST_BLOCKS = 2;
-/** While something is there it is looked at so often, whether it moves or not, or it would be lost. */
+/** While something is there that may move it is looked at so often, or it would be lost. */
 const PRESENT_LOOK_S = 1;
 /** Most of the picture changed at once: the camera turned, or a light went on. */
 const SCENE_CHANGE_SHARE = 0.6;
@@ -33,6 +33,7 @@ export class MotionGate {
   readonly #warmUpS: number;
   readonly #holdS: number;
   readonly #forcedLookS: number;
+  readonly #stationaryLookS: number;
   readonly #masks: readonly (readonly Point[])[];
   #grid: { readonly columns: number; readonly rows: number } | null = null;
   #counts: Uint8Array = new Uint8Array(0);
@@ -52,20 +53,26 @@ export class MotionGate {
     this.#warmUpS = warmUpS;
     this.#holdS = holdS;
     this.#forcedLookS = forcedLookS;
+    this.#stationaryLookS = config.stationary_look_s ?? forcedLookS;
     this.#masks = masks.filter(({ hides }) => hides?.includes('motion') ?? true).map(({ polygon }) => polygon);
   }
 
-  /** To be asked with each due frame, in order. `nowS`: seconds of the stream. Everything but `still` is to be looked at. */
-  judge(grid: LumaGrid, nowS: number): MotionVerdict {
+  /** To be asked with each due frame, in order. `nowS`: seconds of the stream; `isAtRest`: all that the last look saw stands still. Everything but `still` is to be looked at. */
+  judge(grid: LumaGrid, nowS: number, isAtRest = false): MotionVerdict {
     if (grid.columns !== this.#grid?.columns || grid.rows !== this.#grid.rows || nowS < this.#lastS) this.#begin(grid, nowS);
     const sinceS = nowS - this.#lastS;
     this.#lastS = nowS;
     const moves = this.#compare(grid.sums, sinceS);
     if (moves) this.#movedS = nowS;
     const verdict = nowS - this.#startedS < this.#warmUpS ? 'warm_up' : moves ? 'motion' : nowS - this.#movedS <= this.#holdS ? 'hold'
-      : nowS - this.#lookedS >= (this.#isPresent ? Math.min(PRESENT_LOOK_S, this.#forcedLookS) : this.#forcedLookS) ? 'forced' : 'still';
+      : nowS - this.#lookedS >= this.#mostS(isAtRest) ? 'forced' : 'still';
     if (verdict !== 'still') this.#lookedS = nowS;
     return verdict;
+  }
+
+  #mostS(isAtRest: boolean): number {
+    if (!this.#isPresent) return this.#forcedLookS;
+    return isAtRest ? this.#stationaryLookS : Math.min(PRESENT_LOOK_S, this.#forcedLookS);
   }
 
   /** Whether the last look saw anything. */

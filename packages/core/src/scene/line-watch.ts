@@ -1,5 +1,5 @@
 // One line: who crosses it, and which way. The steps over it are summed with their direction until the object is clear of the line:
-// who turns back on it has not crossed, who wavers over it crosses once, who walks around its ends does not.
+// who turns back on it has not crossed, who wavers over it crosses once, who walks around its ends does not. A track counts once each way, or each time.
 import type { LineConfig, Point } from '@ruth/protocol';
 import type { Happening } from './happenings.ts';
 import type { SceneObject } from './scene-object.ts';
@@ -18,6 +18,9 @@ interface Passage {
   overS: number;
   /** It crossed without having been clear of the line since. */
   isSettled: boolean;
+  /** The ways in which its crossing was told. */
+  toldIn: boolean;
+  toldOut: boolean;
 }
 
 export class LineWatch {
@@ -40,7 +43,7 @@ export class LineWatch {
     const point = object.place(anchor, this.#aspect);
     const passage = this.#passages.get(object.id);
     if (!passage) {
-      this.#passages.set(object.id, { last: point, net: 0, overS: nowS, isSettled: false });
+      this.#passages.set(object.id, { last: point, net: 0, overS: nowS, isSettled: false, toldIn: false, toldOut: false });
       return [];
     }
     const over = this.#course.crossings(passage.last, point);
@@ -63,6 +66,11 @@ export class LineWatch {
   #take(object: SceneObject, passage: Passage): Happening[] {
     const { net } = passage;
     passage.net = 0;
-    return net === 0 ? [] : [{ type: 'line.crossed', object, line: this.config.id, direction: net > 0 ? 'in' : 'out' }];
+    if (net === 0) return [];
+    const isIn = net > 0;
+    const isAgain = isIn ? passage.toldIn : passage.toldOut;
+    if (isIn) passage.toldIn = true;
+    else passage.toldOut = true;
+    return isAgain && this.config.counts !== 'crossings' ? [] : [{ type: 'line.crossed', object, line: this.config.id, direction: isIn ? 'in' : 'out' }];
   }
 }

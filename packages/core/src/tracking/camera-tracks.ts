@@ -21,6 +21,9 @@ export interface FollowedTrack {
 /** Which look it was. `recording_at`: the instant of the recording that shows it, UTC, seconds. */
 export interface Sight { readonly frame_id: number; readonly captured_at: number; readonly recording_at: number }
 
+/** A frame that was not looked at. */
+export type HeldFrame = Pick<Look, 'frame_id' | 'captured_at' | 'pts_us' | 'epoch'>;
+
 export interface EndedTrack { readonly track: FollowedTrack; readonly reason: TrackEndReason }
 
 export interface Following {
@@ -69,6 +72,16 @@ export class CameraTracks {
     this.#lastS = nowS;
     const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null })).filter(({ confidence }) => confidence >= confident);
     return { look: { ...look, detections }, nowS, sight, tracks: [...tracks.values()], ended };
+  }
+
+  /** Nothing moved in that frame: what the last look saw is where it was, for longer. Null where the frame is none of this stream, or no later one. */
+  hold({ frame_id, captured_at, pts_us, epoch }: HeldFrame, recordingAt: number): Pick<Following, 'nowS' | 'sight' | 'tracks'> | null {
+    const nowS = pts_us / 1e6;
+    if (epoch !== this.#epoch || !(nowS > this.#lastS)) return null;
+    this.#tracker.hold(nowS);
+    this.#lastS = nowS;
+    for (const [id, track] of this.#known) if (track.isSeen) this.#known.set(id, { ...track, seenAtS: nowS });
+    return { nowS, sight: { frame_id, captured_at, recording_at: recordingAt }, tracks: [...this.#known.values()] };
   }
 
   /** Ends all tracks; ids go on. */

@@ -12,6 +12,10 @@ const BETTER = 1.1;
 /** What touches the edge of the picture is cut by it. */
 const EDGE = 0.004;
 const CUT = 0.5;
+/** Of each track. */
+const READ_INTERVAL_S = 1;
+/** However much sharper: that counts as so much larger at most. */
+const MOST_SHARPER = 2;
 
 interface Life {
   /** Seconds of the stream at its last event. */
@@ -19,13 +23,15 @@ interface Life {
   toldStationary: boolean;
   best: BestSight | null;
   bestWorth: number;
+  /** When its sharpness was read last. */
+  readS: number;
   readonly trajectory: Trajectory;
 }
 
 export interface JournalOptions {
   readonly cameraId: string;
   readonly modelId: string;
-  /** Contrast of neighbouring pixels inside the box, where the frame is still there. */
+  /** How sharp the frame is inside the box (motion/sharpness.ts), where it is still there. */
   sharpness?(frameId: number, box: Box): number | null;
 }
 
@@ -40,11 +46,11 @@ export class TrackJournal {
   /** To be called for each track that is seen in a look, with its state as events tell it. */
   see({ sight, seenAtS }: FollowedTrack, state: TrackState): TrackEventContent[] {
     const known = this.#lives.get(state.id);
-    const life = known ?? { toldS: seenAtS, toldStationary: false, best: null, bestWorth: 0, trajectory: new Trajectory() };
+    const life = known ?? { toldS: seenAtS, toldStationary: false, best: null, bestWorth: 0, readS: -Infinity, trajectory: new Trajectory() };
     this.#lives.set(state.id, life);
     const [left, , right, bottom] = state.bbox;
     life.trajectory.add(sight.captured_at, (left + right) / 2, bottom);
-    this.#judge(life, sight, state);
+    this.#judge(life, sight, state, seenAtS);
     const stationary = state.stationary ?? false;
     const turned = known !== undefined && stationary !== life.toldStationary;
     if (known && !turned && (stationary || seenAtS - life.toldS < UPDATE_INTERVAL_S)) return [];
@@ -60,15 +66,17 @@ export class TrackJournal {
   }
 
   /** Large, confident, sharp, not cut by the edge. */
-  #judge(life: Life, sight: Sight, { bbox, confidence }: TrackState): void {
+  #judge(life: Life, sight: Sight, { bbox, confidence }: TrackState, nowS: number): void {
     const [left, top, right, bottom] = bbox;
     const isCut = left <= EDGE || top <= EDGE || right >= 1 - EDGE || bottom >= 1 - EDGE;
     const worth = Math.sqrt((right - left) * (bottom - top)) * confidence * (isCut ? CUT : 1);
-    // Pixels are read only where it may become the best.
-    if (worth <= life.bestWorth * (life.best?.sharpness == null ? BETTER : 1 / BETTER)) return;
+    // Pixels are read only where it may become the best; by being sharper alone, now and then.
+    const isLarger = worth > life.bestWorth * BETTER;
+    if (!isLarger && (life.best?.sharpness == null || worth <= life.bestWorth / BETTER || nowS - life.readS < READ_INTERVAL_S)) return;
+    life.readS = nowS;
     const sharpness = this.#options.sharpness?.(sight.frame_id, bbox) ?? null;
     const bestSharpness = life.best?.sharpness ?? null;
-    const sharper = sharpness !== null && bestSharpness !== null ? Math.sqrt((sharpness + 1) / (bestSharpness + 1)) : 1;
+    const sharper = sharpness !== null && bestSharpness !== null ? Math.min(Math.max(Math.sqrt((sharpness + 1) / (bestSharpness + 1)), 1 / MOST_SHARPER), MOST_SHARPER) : 1;
     if (life.best && worth * sharper <= life.bestWorth * BETTER) return;
     life.best = { ...sight, bbox, confidence, sharpness };
     life.bestWorth = worth;

@@ -107,6 +107,14 @@ export class Tracker {
     return this.#tracks.flatMap((track) => track.snapshot());
   }
 
+  /** Nothing moved until `timeS`: what was seen in the last look has not aged, nor gone anywhere; what was not is unseen for longer. */
+  hold(timeS: number): void {
+    const elapsedS = timeS - this.#timeS;
+    if (!(elapsedS > 0 && Number.isFinite(elapsedS))) return;
+    this.#timeS = timeS;
+    for (const track of this.#tracks) if (track.detectionIndex === null) track.unseenS += elapsedS;
+  }
+
   /** Ends all tracks: what comes next has nothing to do with what came before. Ids go on. */
   reset(): void {
     this.#tracks = [];

@@ -9,7 +9,7 @@ import type { Happening } from '../scene/happenings.ts';
 import { ObjectMasks } from '../scene/object-masks.ts';
 import type { SceneObject } from '../scene/scene-object.ts';
 import { Scene } from '../scene/scene.ts';
-import { CameraTracks, type EndedTrack, type Sight } from '../tracking/camera-tracks.ts';
+import { CameraTracks, type EndedTrack, type HeldFrame, type Sight } from '../tracking/camera-tracks.ts';
 import { TrackJournal, type JournalOptions } from '../tracking/track-journal.ts';
 import { alertEvent, happeningEvent, occupancyEvent, type EventPlace } from './scene-event.ts';
 import { objectAt, SeenFrames } from './seen-frames.ts';
@@ -90,6 +90,25 @@ export class ModelView {
     ];
     return { look: told, events };
   }
+
+  /** In that frame nothing moves and all that was seen stands still: it is all where it was, for longer. */
+  hold(frame: HeldFrame, recordingAt: number): Content[] {
+    const held = this.#last && !this.#isBlind ? this.#tracks.hold(frame, recordingAt) : null;
+    if (held === null) return [];
+    const { nowS, sight, tracks } = held;
+    const { aspect } = this.#last!;
+    this.#last = { ...this.#last!, sight, nowS };
+    const { happened, occupancies } = this.#scene.follow({ nowS, aspect, tracks });
+    this.#frames.add(frame.frame_id, nowS, this.#scene.objects.values());
+    const place = this.#place(sight);
+    return [
+      ...happened.map((happening) => happeningEvent(happening, this.#placeOf(happening, place), nowS)),
+      ...[...occupancies].map(([zone, occupancy]) => occupancyEvent(zone, occupancy, place)),
+      ...this.#judge(happened),
+    ];
+  }
+
+  isStationary(trackId: number): boolean { return this.#scene.objects.get(trackId)?.isStationary ?? false; }
 
   /** Bodies that another model read in a frame which this one has looked at: they are those of its objects. */
   readBodies(look: Look, keypointNames: readonly string[]): Content[] {

@@ -3,6 +3,7 @@
 import { resolveRule, type CoreEvent, type Look, type RuleConfig, type SceneConfig, type TrackEndReason } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import type { Cooldown } from '../rules/rule-watch.ts';
+import type { HeldFrame } from '../tracking/camera-tracks.ts';
 import type { JournalOptions } from '../tracking/track-journal.ts';
 import { ModelView, type ViewSettings } from './model-view.ts';
 import { RecordingTime } from './recording-time.ts';
@@ -50,6 +51,14 @@ export class Understanding {
     const source = [...this.#views.values()].find((view) => view.hasSeen(look.frame_id));
     return { look, events: source?.readBodies(look, names) ?? [] };
   }
+
+  /** In that frame, which the model has not looked at, nothing moves, and all that it saw stands still: time goes on for it. Returns what is to be told of that. */
+  hold(modelId: string, frame: HeldFrame): Content[] {
+    return this.#views.get(modelId)?.hold(frame, this.#recordingTime.at(frame)) ?? [];
+  }
+
+  /** Whether the model's track stands still. */
+  isStationary(modelId: string, trackId: number): boolean { return this.#views.get(modelId)?.isStationary(trackId) ?? false; }
 
   /** To be called now and then. `at`: UTC, seconds. */
   tick(at: number): Content[] {
