@@ -2,18 +2,15 @@
 // runs for a user. CPU time of kernel, ingest, core and container, less what the container's threads spend inside ONNX
 // Runtime (their own CPU clocks say it, see inference-cpu.ts), over FFmpeg decoding the same clip to nothing in real time, side by side
 // in the same seconds. Beside it the same over decoding as fast as it goes (`..._unpaced_...`), which finds its caches warm. The camera is not counted.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { coreSocketPath, DEFAULT_RING_DIRECTORY, kernelSocketPath, type CameraStatus, type SubscriptionStatus } from '@ruth/protocol';
-import { PROCESS_FLAGS } from '@ruth/cli';
-import { Agent, request } from 'undici';
 import { CLIP_FPS, hdClip } from './hd-clip.ts';
 import { inferenceCpu } from './inference-cpu.ts';
+import { get, Processes } from './processes.ts';
 import type { Bench } from './runner.ts';
 
 const DETECTOR_FPS = 5;
@@ -122,50 +119,4 @@ async function decodeFloorMs(clip: string): Promise<number> {
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_SECOND;
-}
-
-async function get<T>(socketPath: string, path: string): Promise<T> {
-  const dispatcher = new Agent({ connect: { socketPath } });
-  try {
-    return await (await request(`http://ruth${path}`, { dispatcher })).body.json() as T;
-  } finally {
-    await dispatcher.close();
-  }
-}
-
-interface Started { readonly pid: number; readonly details: Record<string, unknown> }
-
-/** Ruth's processes, ended together. */
-class Processes implements AsyncDisposable {
-  readonly #children: ChildProcess[] = [];
-
-  /** Resolves when the process says that it is ready. */
-  async start(main: string, args: string[], { nodeOptions = [], env = {} }: { nodeOptions?: string[]; env?: Record<string, string> } = {}): Promise<Started> {
-    const child = spawn(process.execPath, [...PROCESS_FLAGS, ...nodeOptions, join(ROOT, main), ...args], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
-    this.#children.push(child);
-    for await (const line of createInterface(child.stdout)) {
-      const entry = JSON.parse(line) as Record<string, unknown>;
-      if (entry.msg === 'ready') {
-        child.stdout.resume();
-        return { pid: child.pid!, details: entry };
-      }
-      if (Number(entry.level) >= 50) throw new Error(`${main}: ${String(entry.msg)}`);
-    }
-    throw new Error(`${main} ended before it was ready`);
-  }
-
-  adopt(child: ChildProcess): void {
-    this.#children.push(child);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#children.splice(0).reverse().map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      await Promise.race([exit, delay(5000, undefined, { ref: false })]);
-      child.kill('SIGKILL');
-      await exit;
-    }));
-  }
 }

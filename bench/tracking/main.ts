@@ -1,5 +1,6 @@
 // `npm run -s tracking -- --mot <folder> --json`: how well tracks follow the people of a MOTChallenge sequence, with its
-// public detections and with yolov8n's, at the full rate and at 5 fps, with one configuration for all.
+// public detections and with yolov8n's, at the full rate and at 5 fps, with one configuration for all. `--system`: the clip of the sequence
+// through camera, kernel, container and core as they run for a user, at 5 fps, with each detector at hand.
 import { parseArgs } from 'node:util';
 import { Tracker, type TrackableDetection } from '@ruth/core';
 import { clearMetrics } from './clear.ts';
@@ -8,17 +9,22 @@ import { GreedyFloor } from './greedy-floor.ts';
 import { hotaMetrics } from './hota.ts';
 import { identityMetrics } from './identity.ts';
 import { readSequence, type IdentifiedBox, type Sequence } from './sequence.ts';
+import { throughSystem } from './system.ts';
 
 interface Row { mota: number; idf1: number; hota: number; id_switches: number }
 type Follow = (detections: readonly TrackableDetection[], timeS: number) => IdentifiedBox[];
 
-const USAGE = 'usage: npm run -s tracking -- --mot <folder with seqinfo.ini, gt/ and det/> [--json]';
+const USAGE = 'usage: npm run -s tracking -- --mot <folder with seqinfo.ini, gt/ and det/> [--system] [--json]';
 const LOW_FPS = 5;
 
 try {
-  const { values: { mot, json } } = parseArgs({ options: { mot: { type: 'string' }, json: { type: 'boolean', default: false } } });
+  const { values: { mot, json, system } } = parseArgs({ options: { mot: { type: 'string' }, system: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } });
   if (mot === undefined) throw new Error(USAGE);
   const sequence = readSequence(mot);
+  if (system) {
+    print(await systemRows(sequence, mot), json);
+    process.exit(0);
+  }
   const time = { spentMs: 0, frames: 0 };
   const rows = rowsOf(sequence, () => timed(byTracker(), time));
   const floor = rowsOf(sequence, () => { const greedy = new GreedyFloor(); return (detections, timeS) => greedy.update(detections, timeS); });
@@ -31,6 +37,26 @@ try {
 } catch (cause) {
   console.error((cause as Error).message);
   process.exitCode = 1;
+}
+
+function print(rows: Record<string, Row>, json: boolean): void {
+  if (json) console.log(JSON.stringify(rows));
+  else console.table(rows);
+}
+
+/** Judged on the frames that were looked at. */
+async function systemRows(sequence: Sequence, folder: string): Promise<Record<string, Row & { looks: number; failed: number }>> {
+  const playings = await throughSystem(sequence, folder, (line) => console.error(line));
+  return Object.fromEntries(Object.entries(playings).map(([model, { frames, tracked, failed }]) => {
+    const { mota, idf1, hota, id_switches } = rowOf(frames.map((frame) => sequence.truth[frame]!), tracked);
+    return [model, { mota: rounded(mota), idf1: rounded(idf1), hota: rounded(hota), id_switches, looks: frames.length, failed }];
+  }));
+}
+
+function rowOf(truth: readonly (readonly IdentifiedBox[])[], tracked: readonly (readonly IdentifiedBox[])[]): Row {
+  const comparison = compare(truth, tracked);
+  const { mota, idSwitches } = clearMetrics(comparison);
+  return { mota, idf1: identityMetrics(comparison).idf1, hota: hotaMetrics(comparison).hota, id_switches: idSwitches };
 }
 
 function rowsOf(sequence: Sequence, follower: () => Follow): Record<'public30' | 'public5' | 'yolo30' | 'yolo5', Row> {
@@ -50,12 +76,8 @@ function meanOfPhases(sequence: Sequence, detections: readonly (readonly Trackab
   for (let phase = 0; phase < stride; phase++) {
     const follow = follower();
     const looked = sequence.truth.map((_, frame) => frame).filter((frame) => frame % stride === phase);
-    const comparison = compare(looked.map((frame) => sequence.truth[frame]!), looked.map((frame) => follow(detections[frame]!, frame / sequence.framesPerSecond)));
-    const { mota, idSwitches } = clearMetrics(comparison);
-    total.mota += mota / stride;
-    total.idf1 += identityMetrics(comparison).idf1 / stride;
-    total.hota += hotaMetrics(comparison).hota / stride;
-    total.id_switches += idSwitches / stride;
+    const row = rowOf(looked.map((frame) => sequence.truth[frame]!), looked.map((frame) => follow(detections[frame]!, frame / sequence.framesPerSecond)));
+    for (const key of ['mota', 'idf1', 'hota', 'id_switches'] as const) total[key] += row[key] / stride;
   }
   return { mota: rounded(total.mota), idf1: rounded(total.idf1), hota: rounded(total.hota), id_switches: rounded(total.id_switches) };
 }

@@ -18,6 +18,9 @@ export interface DetectedBox {
 export interface Sequence {
   readonly name: string;
   readonly framesPerSecond: number;
+  /** Pixels, as its boxes are in. */
+  readonly width: number;
+  readonly height: number;
   /** By frame, the first of the sequence at 0. */
   readonly truth: readonly (readonly IdentifiedBox[])[];
   readonly publicDetections: readonly (readonly DetectedBox[])[];
@@ -31,7 +34,7 @@ const PEDESTRIAN = 1;
 const CLIP_WIDTH = 960;
 const CLIP_NAME = /_(\d+)x\d+\.mp4$/;
 
-/** Throws where a file is missing or has no `frameRate`, `seqLength` or `imWidth`. */
+/** Throws where a file is missing or has no `frameRate`, `seqLength`, `imWidth` or `imHeight`. */
 export function readSequence(folder: string): Sequence {
   const info = new Map(readFileSync(join(folder, 'seqinfo.ini'), 'utf8').split('\n').map((line) => line.trim().split('=') as [string, string]));
   const number = (key: string): number => {
@@ -53,7 +56,7 @@ export function readSequence(folder: string): Sequence {
   const clipWidth = readdirSync(folder).map((name) => Number(CLIP_NAME.exec(name)?.[1])).find((width) => width > 0) ?? Math.min(CLIP_WIDTH, number('imWidth'));
   const yoloScale = number('imWidth') / clipWidth;
   return {
-    name: info.get('name') ?? folder, framesPerSecond: number('frameRate'),
+    name: info.get('name') ?? folder, framesPerSecond: number('frameRate'), width: number('imWidth'), height: number('imHeight'),
     // MOT15 names no class (-1); later challenges do, and mark what is not to be considered.
     truth: byFrame('gt/gt.txt', (row) => (row[6] === 1 && (row[7] === -1 || row[7] === PEDESTRIAN) ? { id: row[1]!, box: boxOf(row, 1) } : null)),
     publicDetections: byFrame('det/det.txt', (row) => ({ score: Math.min(Math.max(row[6]! / PUBLIC_SCORE_SCALE, 0), 1), box: boxOf(row, 1) })),
