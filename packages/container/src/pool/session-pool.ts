@@ -108,6 +108,7 @@ export class SessionPool {
       return Promise.reject(new RuthError('overloaded', `${this.#queue.size} requests are waiting for ${this.#options.sessions} sessions; ${limit} may`));
     }
     const answer = Promise.withResolvers<PoolResult>();
+    const unneeded = this.#unneeded(deadlineMs, signal);
     const leave = (error: RuthError): void => {
       this.#queue.delete(waiting);
       waiting.release();
@@ -120,7 +121,7 @@ export class SessionPool {
     const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
     signal?.addEventListener('abort', cancel, { once: true });
     const waiting: Waiting = {
-      job, answer, queuedAt: performance.now(), unneeded: this.#unneeded(deadlineMs, signal),
+      job, answer, queuedAt: performance.now(), unneeded,
       release() {
         clearTimeout(timer);
         signal?.removeEventListener('abort', cancel);
@@ -171,7 +172,7 @@ export class SessionPool {
   /** ONNX Runtime cannot be interrupted; a model of one's own may listen. */
   #unneeded(deadlineMs: number | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
     if (this.#setup.model.manifest.model_type !== 'custom') return undefined;
-    return AbortSignal.any([...(signal ? [signal] : []), ...(deadlineMs === undefined ? [] : [AbortSignal.timeout(deadlineMs)])]);
+    return AbortSignal.any([...(signal ? [signal] : []), ...(deadlineMs === undefined ? [] : [AbortSignal.timeout(Math.max(0, Math.ceil(deadlineMs)))])]);
   }
 
   async #serve(worker: SessionWorker, { job, queuedAt, answer, unneeded }: Waiting): Promise<void> {
