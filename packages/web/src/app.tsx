@@ -16,6 +16,7 @@ const RecordingsView = lazy(async () => ({ default: (await import('./recordings/
 const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
 const CamerasView = lazy(async () => ({ default: (await import('./cameras/cameras-view.tsx')).CamerasView }));
 const WelcomeView = lazy(async () => ({ default: (await import('./welcome/welcome-view.tsx')).WelcomeView }));
+const PeopleView = lazy(async () => ({ default: (await import('./people/people-view.tsx')).PeopleView }));
 const ModelsView = lazy(async () => ({ default: (await import('./models/models-view.tsx')).ModelsView }));
 const SystemView = lazy(async () => ({ default: (await import('./system/system-view.tsx')).SystemView }));
 
@@ -23,7 +24,7 @@ export function App({ store }: { store: SystemStore }) {
   const system = useSyncExternalStore(store.subscribe, store.snapshot);
   const view = useView();
   const content = useRef<HTMLDivElement>(null);
-  useEffect(() => { document.title = `${VIEWS.find(({ name }) => name === view.name)?.title ?? 'Welcome'} \u00b7 Ruth`; }, [view.name]);
+  useEffect(() => { document.title = `${VIEWS.find(({ name }) => name === view.name)?.title ?? (view.name === 'people' ? 'People' : 'Welcome')} \u00b7 Ruth`; }, [view.name]);
   return (
     // The server's Content-Security-Policy forbids styles that are written into the page.
     <CSPProvider disableStyleElements>
@@ -42,6 +43,7 @@ export function App({ store }: { store: SystemStore }) {
 
 function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
   if (view.name === 'models') return <ModelsView system={system} />;
+  if (view.name === 'people') return <PeopleView page={view.page} cameraIds={(system.cameras.value ?? []).map(({ camera_id }) => camera_id)} />;
   if (view.name === 'welcome') return <WelcomeView system={system} store={store} />;
   if (view.name === 'cameras') return <CamerasView view={view} system={system} store={store} />;
   if (view.name === 'system') return <SystemView system={system} />;
@@ -59,7 +61,7 @@ function Content({ view, system, store }: { view: View; system: System; store: S
 function FirstRunNotice({ view }: { view: View }) {
   const session = useSession();
   if (!session?.one_time_password || view.name === 'welcome') return null;
-  return <p className="notice first-run">You have no password of your own yet. <a href={addressOf({ name: 'welcome' })}>Set up this node</a></p>;
+  return <aside className="notice first-run" aria-label="First run">You have no password of your own yet. <a href={addressOf({ name: 'welcome' })}>Set up this node</a></aside>;
 }
 
 /** What is wrong with the whole, in one line; what is wrong with one camera or model stands on its tile. */

@@ -13,6 +13,7 @@ export { eventWords } from './events/event-words.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';
+export { neighbourEvent } from './recordings/timeline-events.ts';
 export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type TimeWindow } from './recordings/time-window.ts';
 export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';

@@ -13,9 +13,12 @@ export type View =
   /** `cameraId` null: all, or a new one. */
   | { readonly name: 'cameras'; readonly cameraId: null; readonly page: 'list' | 'add' } | { readonly name: 'cameras'; readonly cameraId: string; readonly page: CameraPageName }
   | { readonly name: 'welcome' }
+  | { readonly name: 'people'; readonly page: PeoplePageName }
   | { readonly name: 'models' }
   | { readonly name: 'system' };
 export type ViewName = View['name'];
+export const PEOPLE_PAGES = ['account', 'people', 'tokens', 'audit'] as const;
+export type PeoplePageName = (typeof PEOPLE_PAGES)[number];
 export const CAMERA_PAGES = ['scene', 'rules', 'settings'] as const;
 export type CameraPageName = (typeof CAMERA_PAGES)[number];
 
@@ -24,7 +27,7 @@ const idRegExp = new RegExp(ID_PATTERN);
 
 /**
  * `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/events/<event>?<filter>`,
- * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`, `#/welcome` (the first run); whatever else is said is the live view.
+ * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`, `#/people/<page>`, `#/welcome` (the first run); whatever else is said is the live view.
  */
 export function parseView(hash: string): View {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?');
@@ -32,6 +35,7 @@ export function parseView(hash: string): View {
   const cameraId = id && idRegExp.test(id) ? id : null;
   if (name === 'events') return { name, filter: parseEventFilter(new URLSearchParams(query)), eventId: /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : null };
   if (name === 'models' || name === 'system' || name === 'welcome') return { name };
+  if (name === 'people') return { name, page: PEOPLE_PAGES.find((each) => each === id) ?? 'account' };
   if (name === 'cameras') return cameraId === null ? { name, cameraId, page: id === '+' ? 'add' : 'list' } : { name, cameraId, page: CAMERA_PAGES.find((each) => each === page) ?? 'scene' };
   if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
@@ -44,6 +48,7 @@ export function addressOf(view: View): string {
     const query = eventFilterQuery(view.filter).toString();
     return `#/events${view.eventId === null ? '' : `/${view.eventId}`}${query === '' ? '' : `?${query}`}`;
   }
+  if (view.name === 'people') return `#/people/${view.page}`;
   if (view.name === 'cameras') return view.cameraId === null ? `#/cameras${view.page === 'add' ? '/+' : ''}` : `#/cameras/${view.cameraId}/${view.page}`;
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
   if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SystemHealth } from '@ruth/protocol';
-import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows } from '@ruth/web';
+import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, neighbourEvent } from '@ruth/web';
 import { camera, subscription } from '../../server/test/stand-ins.ts';
 
 describe('the grid', () => {
@@ -34,6 +34,14 @@ describe('an event in words', () => {
     const ended = { id: 1, version: 1, at: 70, type: 'track.ended', camera_id: 'front', model_id: 'detector', frame_id: 5, captured_at: 70, track } as const;
     assert.equal(eventWords({ ...ended, reason: 'gone' }).title, 'car #3 is gone, after 1 min');
     assert.equal(eventWords({ ...ended, reason: 'could_not_look' }).title, 'car #3 was lost: could not look, after 1 min');
+  });
+});
+
+describe('the events on a timeline', () => {
+  it('are jumped to so that is seen how they came about, from what is shown and never to it again', () => {
+    const events = [{ at: 100 }, { at: 110 }, { at: 110.2 }, { at: 150 }];
+    assert.deepEqual([neighbourEvent(events, 0, 1), neighbourEvent(events, 98, 1), neighbourEvent(events, 108, 1), neighbourEvent(events, 148, 1)], [98, 108, 148, null]);
+    assert.deepEqual([neighbourEvent(events, 148, -1), neighbourEvent(events, 108, -1), neighbourEvent(events, 98, -1)], [108.2, 98, null]);
   });
 });
 

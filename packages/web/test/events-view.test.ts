@@ -5,7 +5,7 @@ import type { Box, EventPage } from '@ruth/protocol';
 import { until } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
-import { pageSuite, WAIT } from './page-suite.ts';
+import { pageSuite, picture, WAIT } from './page-suite.ts';
 
 
 describe('the view of events', { skip: browserMissing() }, () => {
@@ -62,6 +62,21 @@ describe('the view of events', { skip: browserMissing() }, () => {
     await other.page.getByRole('heading', { name: 'No events' }).waitFor(WAIT);
     await other.page.goBack();
     await other.page.locator('.queue-event').waitFor(WAIT);
+  });
+
+  it('draws them on the timeline of the recordings, and jumps from one to the next', async () => {
+    suite.system.recorded.timeline = { camera_id: 'square', start: atS - 600, end: atS + 60, spans: [{ start: atS - 600, end: atS + 60, kept: false, bytes: 1e6 }], gaps: [], oldest: atS - 600, newest: atS + 60 };
+    await using opened = await suite.open(`#/recordings/square?at=${atS - 300}`);
+    const { page, problems } = opened;
+    await page.locator('.event-mark').nth(2).waitFor(WAIT);
+    await page.waitForFunction((from) => Number(/at=([\d.]+)/.exec(location.hash)?.[1]) === from, atS - 300);
+    const next = page.getByRole('button', { name: 'To the next event (N)' });
+    // Without a picture there is no instant that is shown, and nothing to jump from.
+    assert.ok(await next.isDisabled());
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'timeline-events');
+    assert.deepEqual(problems, []);
+    suite.system.recorded.timeline = null;
   });
 
   it('says that newer events have come, and moves nothing by itself', async () => {

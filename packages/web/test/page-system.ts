@@ -1,5 +1,5 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
-import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus } from '@ruth/protocol';
+import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus, Timeline } from '@ruth/protocol';
 import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
 import { StandInNode } from './stand-in-node.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
@@ -45,7 +45,9 @@ export async function startSystem(pageDirectory: string) {
       core.publish({ id: ++id, version: 1, at: Date.now() / 1000, type: 'detection', look: lookAt(frame, epoch, modelId, seeing, failure) });
     }
   }, LOOK_LATENCY_MS)));
-  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket)));
+  /** What is recorded of every camera; null: nothing is. */
+  const recorded: { timeline: Timeline | null } = { timeline: null };
+  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket), () => recorded.timeline ?? 'recording_off'));
   const processes: SupervisedProcessStatus[] = ['kernel', `container ${DETECTOR}`, 'core', 'server'].map((name, index) => (
     { name, state: 'ready', pid: 100 + index, since: Date.now() / 1000 - 5000, reason: null, restarts: 0, ends: [], resident_bytes: 120e6 + index * 1e6, cpu_s: 12.5 * index }
   ));
@@ -53,6 +55,6 @@ export async function startSystem(pageDirectory: string) {
   stack.use(await startSupervisor(place.directory, () => processes, (app) => node.serve(app)));
   /** As core would tell it, now. */
   const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 });
-  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, node, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, node, recorded, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

@@ -63,7 +63,7 @@ export function SelectField<T extends string>({ label, hint, problem, value, cho
 const SHOWN_AT_ONCE = 12;
 
 /** None chosen: all. A class that no model names may be typed. */
-export function ClassChoice({ label, chosen, classes, onChange }: { label: string; chosen: readonly string[]; classes: readonly string[]; onChange: (chosen: readonly string[]) => void }) {
+export function ClassChoice({ label, empty = 'everything', chosen, classes, onChange }: { label: string; /** What it means that none is chosen. */ empty?: string; chosen: readonly string[]; classes: readonly string[]; onChange: (chosen: readonly string[]) => void }) {
   const [typed, setTyped] = useState('');
   const listId = useId();
   const shown = [...new Set([...chosen, ...classes])].slice(0, Math.max(SHOWN_AT_ONCE, chosen.length));
@@ -74,7 +74,7 @@ export function ClassChoice({ label, chosen, classes, onChange }: { label: strin
   };
   return (
     <fieldset className="class-choice">
-      <legend>{label}{chosen.length === 0 && <span className="hint"> everything</span>}</legend>
+      <legend>{label}{chosen.length === 0 && <span className="hint"> {empty}</span>}</legend>
       <div className="chips">
         {shown.map((name) => (
           <button key={name} type="button" className="chip" aria-pressed={chosen.includes(name)} onClick={() => onChange(chosen.includes(name) ? chosen.filter((each) => each !== name) : [...chosen, name])}>{name}</button>

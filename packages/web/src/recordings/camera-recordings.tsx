@@ -13,6 +13,7 @@ import { RecordingPlayer, type PlaybackState } from './recording-player.ts';
 import { RecordingsToolbar } from './recordings-toolbar.tsx';
 import { RecordingStage } from './recording-stage.tsx';
 import { Timeline } from './timeline.tsx';
+import { neighbourEvent, useTimelineEvents } from './timeline-events.ts';
 import { gapAt, neighbourGap, playableFrom, TimelineStore } from './timeline-store.ts';
 import type { MarkedSpan } from './timeline-track.tsx';
 import { dayWindow, including, LONGEST_SPAN_S, recentWindow, SHORTEST_SPAN_S, withinReach, zoomed, type TimeWindow } from './time-window.ts';
@@ -44,6 +45,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
   const { timeline, failure } = useObservable(store);
   const state = useObservable<PlaybackState>(player ?? IDLE);
   const { status, shownAtS } = state;
+  const { events, cut } = useTimelineEvents(cameraId, window);
 
   // Anew in every mount, also in React's trial one.
   useEffect(() => {
@@ -98,7 +100,13 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
     if (gap) show(gap.end);
     else setNotice(direction === 1 ? 'No gap follows on the days that are shown.' : 'No gap lies before this on the days that are shown.');
   };
+  const onEvent = (direction: 1 | -1): void => {
+    const fromS = neighbourEvent(events, shownAtS!, direction);
+    if (fromS !== null) show(fromS);
+    else setNotice(direction === 1 ? 'No event follows in the time that the timeline shows.' : `No event lies before this in the time that the timeline shows${cut ? ', as far as events are drawn' : ''}.`);
+  };
   useShortcuts({
+    n: () => { if (shownAtS !== null) onEvent(1); }, b: () => { if (shownAtS !== null) onEvent(-1); },
     ' ': () => player?.toggle(), ',': () => player?.step(-1), '.': () => player?.step(1),
     i: () => { if (shownAtS !== null) setMarked(markStart(marked, shownAtS)); },
     o: () => { if (shownAtS !== null) setMarked(markEnd(marked, shownAtS)); },
@@ -118,12 +126,12 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
           <RecordingStage camera={camera} video={video} state={state} notice={notice} onToggle={() => player?.toggle()} />
           <PlaybackBar
             cameraId={cameraId} state={state} hasSound={camera.audio_codec !== null}
-            onToggle={() => player?.toggle()} onStep={(direction) => player?.step(direction)} onGap={shownAtS !== null && timeline ? onGap : null}
+            onToggle={() => player?.toggle()} onStep={(direction) => player?.step(direction)} onGap={shownAtS !== null && timeline ? onGap : null} onEvent={shownAtS !== null ? onEvent : null}
             onRate={(rate) => player?.setRate(rate)} onMuted={(muted) => player?.setMuted(muted)} onLive={() => { location.hash = addressOf(LIVE); }}
           />
           <div className="timeline-frame">
             <Timeline
-              cameraId={cameraId} timeline={timeline} window={window} shownAtS={shownAtS} marked={marked} nowS={nowS}
+              cameraId={cameraId} timeline={timeline} events={events} window={window} shownAtS={shownAtS} marked={marked} nowS={nowS}
               onWindow={(next) => setWindow(withinReach(next, timeline?.oldest ?? null, nowS))} onChoose={show} onMark={setMarked}
             />
             <div className="zoom" role="group" aria-label="Zoom of the timeline">

@@ -1,6 +1,7 @@
 // What a timeline draws: the axis, what is recorded and kept, gaps in the colour of their cause, and the marked span.
 import { memo } from 'react';
-import type { RecordingGap, Timeline } from '@ruth/protocol';
+import type { RecordingGap, StoredEvent, Timeline } from '@ruth/protocol';
+import { eventWords, type ToldEvent } from '../events/event-words.ts';
 import { clockText } from '../wall-clock.ts';
 import { gapFamily, type GapFamily } from './gap-cause.ts';
 import { shareOf, ticksOf, type TimeWindow } from './time-window.ts';
@@ -16,12 +17,13 @@ const NARROWEST_PX = 2.5;
 
 export interface TimelineTrackProps {
   readonly timeline: Timeline | null;
+  readonly events: readonly StoredEvent[];
   readonly window: TimeWindow;
   readonly widthPx: number;
   readonly nowS: number;
 }
 
-export const TimelineTrack = memo(function TimelineTrack({ timeline, window, widthPx, nowS }: TimelineTrackProps) {
+export const TimelineTrack = memo(function TimelineTrack({ timeline, events, window, widthPx, nowS }: TimelineTrackProps) {
   const x = (atS: number): number => Math.max(-2, Math.min(widthPx + 2, shareOf(window, atS) * widthPx));
   const bar = (startS: number, endS: number): { x: number; width: number } | null => {
     if (endS < window.startS || startS > window.startS + window.spanS) return null;
@@ -54,6 +56,10 @@ export const TimelineTrack = memo(function TimelineTrack({ timeline, window, wid
         return place && <GapBar key={gap.start} gap={gap} {...place} />;
       })}
       {bar(nowS, Infinity) && <rect className="future" y={TRACK.top} height={TRACK.height} {...bar(nowS, Infinity)!} />}
+      {events.map(({ event_id: id, at, event }) => {
+        const { title, tone } = eventWords(event as ToldEvent);
+        return at >= window.startS && at <= window.startS + window.spanS && <rect key={id} className="event-mark" data-event-tone={tone} x={x(at) - 1.5} y={TRACK.top + TRACK.height - 11} width="3" height="11"><title>{title}</title></rect>;
+      })}
       {ticks.map(({ atS, labelled }) => (
         <g key={atS}>
           <line className={labelled ? 'tick labelled' : 'tick'} x1={x(atS)} x2={x(atS)} y1={labelled ? 16 : 20} y2={TRACK.top} />

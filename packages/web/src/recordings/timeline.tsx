@@ -1,7 +1,7 @@
 // The timeline of a camera: click or Enter plays from there, a drag pans, the wheel zooms, Shift and a drag marks a span.
 // With the keyboard it is a slider over time.
 import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
-import type { Timeline as TimelineAnswer } from '@ruth/protocol';
+import type { StoredEvent, Timeline as TimelineAnswer } from '@ruth/protocol';
 import { clockText, dateText } from '../wall-clock.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 import { TimelinePreview } from './timeline-preview.tsx';
@@ -12,6 +12,7 @@ import { LONGEST_SPAN_S, panned, shareOf, timeAt, zoomed, type TimeWindow } from
 export interface TimelineProps {
   readonly cameraId: string;
   readonly timeline: TimelineAnswer | null;
+  readonly events: readonly StoredEvent[];
   readonly window: TimeWindow;
   readonly shownAtS: number | null;
   readonly marked: MarkedSpan | null;
@@ -106,7 +107,7 @@ export function Timeline(props: TimelineProps) {
       onPointerLeave={() => setHoverX(null)} onKeyDown={press}
     >
       <svg width={widthPx} height={TRACK.whole} viewBox={`0 0 ${widthPx} ${TRACK.whole}`}>
-        <TimelineTrack timeline={timeline} window={window} widthPx={widthPx} nowS={nowS} />
+        <TimelineTrack timeline={timeline} events={props.events} window={window} widthPx={widthPx} nowS={nowS} />
         {marked && <MarkedBar marked={marked} window={window} widthPx={widthPx} onGrab={begin} />}
         {hoverX !== null && <line className="hover-line" x1={hoverX} x2={hoverX} y1={TRACK.top} y2={TRACK.top + TRACK.height} />}
         {playheadX !== null && playheadX >= 0 && playheadX <= widthPx && (

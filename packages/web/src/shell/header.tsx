@@ -1,8 +1,10 @@
 // The header: name, health, and the choice of theme.
 import { useEffect } from 'react';
 import { SignOutButton } from '../sign-in/sign-out-button.tsx';
+import { useSession } from '../session.ts';
 import { useStoredChoice } from '../stored-choice.ts';
 import type { System } from '../system/system-store.ts';
+import { addressOf } from '../view-address.ts';
 import { HealthSummary } from './health-summary.tsx';
 
 /** `onSkip`: whoever goes by keyboard may leave out what stands before the view. */
@@ -16,8 +18,18 @@ export function Header({ system, onSkip }: { system: System; onSkip: () => void 
       </h1>
       <HealthSummary system={system} />
       <ThemeToggle />
+      <AccountLink />
       <SignOutButton />
     </header>
+  );
+}
+
+function AccountLink() {
+  const name = useSession()?.name;
+  return (
+    <a className="icon-button" href={addressOf({ name: 'people', page: 'account' })} aria-label={name ? `Account of ${name}, people and tokens` : 'Account, people and tokens'} title={name ?? 'Account'}>
+      <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4.5 20.5c.8-4 3.8-6 7.5-6s6.700 2 7.500 6" /></svg>
+    </a>
   );
 }
 
