@@ -2,7 +2,7 @@
 // are taken in the page, from its own video elements, whichever path feeds them.
 import type { Browser, Page } from 'playwright-core';
 import type { RunningRuth } from '../test/end-to-end/running-ruth.ts';
-import { STAMP } from './stamp.ts';
+import { STAMP } from './models/stamp-reader/stamp.ts';
 
 export type Path = 'webrtc' | 'mse';
 

@@ -3,19 +3,16 @@
 // is presented (`expectedDisplayTime`). All on one machine, so one clock. Drawing, encoding, decoding and the browser count.
 // `first_picture_ms`: from the console's own beginning to play until a picture is on the screen, of a viewer who comes in the
 // middle of a group of pictures while another watches; `..._navigation_...` from the beginning of navigation.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launchBrowser } from '../packages/web/test/browser.ts';
 import { RunningRuth } from '../test/end-to-end/running-ruth.ts';
 import { LiveViewer, type Path } from './live-viewer.ts';
+import { quantile } from './quantile.ts';
 import type { Bench } from './runner.ts';
-import { STAMP } from './stamp.ts';
+import { GOP_PICTURES, StampedCamera } from './running-stamped-camera.ts';
+import { STAMP } from './models/stamp-reader/stamp.ts';
 
 const CAMERA = 'stamped';
-const GOP_PICTURES = 2 * STAMP.fps;
 /** What a player still adjusts when it begins is not what its viewer sees. */
 const SETTLE_MS = 4000;
 const WATCH_MS = 10_000;
@@ -64,36 +61,3 @@ export const bench: Bench = async (report) => {
     await browser.close();
   }
 };
-
-function quantile(values: readonly number[], share: number): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
-  return value === undefined ? null : Number(value.toFixed(1));
-}
-
-class StampedCamera implements AsyncDisposable {
-  readonly url: string;
-  /** From drawing to sending, of each picture. */
-  readonly encodeMs: number[] = [];
-  readonly #process: ReturnType<typeof spawn>;
-
-  private constructor(url: string, process: ReturnType<typeof spawn>) {
-    this.url = url;
-    this.#process = process;
-  }
-
-  static async start(): Promise<StampedCamera> {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'stamped-camera.ts'), String(GOP_PICTURES)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const lines = createInterface(child.stdout);
-    const [first] = await once(lines, 'line') as [string];
-    const camera = new StampedCamera((JSON.parse(first) as { url: string }).url, child);
-    lines.on('line', (line) => camera.encodeMs.push(...(JSON.parse(line) as { encode_ms: number[] }).encode_ms));
-    return camera;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const gone = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await gone;
-  }
-}

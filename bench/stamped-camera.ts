@@ -8,7 +8,7 @@ import { Codec, CodecContext, Dictionary, Frame, Log, Packet, Rational } from 'n
 import { setTimeout as delay } from 'node:timers/promises';
 import { LiveSource, RtspServer } from '../packages/kernel/src/live/rtsp/index.ts';
 import { isParameterSet, splitByteStream } from '../packages/kernel/src/media/nal-units.ts';
-import { STAMP, stampBits } from './stamp.ts';
+import { STAMP, stampBits } from './models/stamp-reader/stamp.ts';
 
 const [gop = '50'] = process.argv.slice(2);
 const { width, height, fps, blockPixels, rows } = STAMP;

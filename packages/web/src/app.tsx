@@ -42,7 +42,7 @@ export function App({ store }: { store: SystemStore }) {
 }
 
 function Content({ view, system, store }: { view: View; system: System; store: SystemStore }) {
-  if (view.name === 'models') return <ModelsView system={system} />;
+  if (view.name === 'models') return <ModelsView system={system} store={store} />;
   if (view.name === 'people') return <PeopleView page={view.page} cameraIds={(system.cameras.value ?? []).map(({ camera_id }) => camera_id)} />;
   if (view.name === 'welcome') return <WelcomeView system={system} store={store} />;
   if (view.name === 'cameras') return <CamerasView view={view} system={system} store={store} />;

@@ -5,7 +5,7 @@ import { LOOK_STAGES, type LookStagesMs } from '@ruth/protocol';
 import { camera, model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR, POSE } from './page-system.ts';
-import { pageSuite, WAIT } from './page-suite.ts';
+import { pageSuite, picture, WAIT } from './page-suite.ts';
 
 
 describe('the views of models and system', { skip: browserMissing() }, () => {
@@ -28,6 +28,33 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     assert.deepEqual(await accessibilityProblems(page), []);
     suite.system.models[1] = model(POSE, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.card[data-model-id="${POSE}"][data-tone="bad"]`).getByText('container is gone').waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
+  it('lets a model look elsewhere, at another rate, be switched off, and be fetched, licence first, with progress that can be cancelled', async () => {
+    await using opened = await suite.open('#/models');
+    const { page, problems } = opened;
+    await page.getByRole('row', { name: 'Back door' }).getByRole('button', { name: 'does not look' }).first().click(WAIT);
+    const form = page.getByRole('form', { name: 'How often it shall look' });
+    await form.getByLabel('Looks a second').fill('2');
+    await form.getByLabel('Priority, 0 to 100').fill('200');
+    await form.getByText('A number from 0 to 100').waitFor(WAIT);
+    await form.getByLabel('Priority, 0 to 100').fill('70');
+    await form.getByRole('button', { name: 'Let it look' }).click();
+    await form.getByRole('button', { name: 'Look no more' }).waitFor(WAIT);
+    assert.deepEqual(suite.system.node.of('back').subscriptions, [{ model: DETECTOR, desired_fps: 2, priority: 70 }]);
+    await page.getByRole('button', { name: `Switch off ${DETECTOR}` }).click();
+    await page.getByRole('button', { name: `Switch on ${DETECTOR}` }).waitFor(WAIT);
+    const add = page.getByRole('form', { name: 'Add a model' });
+    await add.getByLabel('Model', { exact: true }).selectOption('yolox-nano');
+    await add.getByText('About .26 mAP50-95 on COCO.').waitFor(WAIT);
+    await add.getByRole('button', { name: 'Fetch and try it' }).click();
+    await page.getByRole('button', { name: 'I have read the licence and accept it' }).click(WAIT);
+    await page.locator('[data-job-state="running"]').getByText('half of 3.6 MB').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'models');
+    await page.locator('[data-job-state="running"]').getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('[data-job-state="cancelled"]').waitFor(WAIT);
     assert.deepEqual(problems, []);
   });
 

@@ -1,5 +1,5 @@
 // The part of a supervisor that keeps cameras, in memory: what was added, changed and removed through the page.
-import type { CameraChange, CameraConfig, CameraIntentChange, CameraStatus, DiscoveredDevice, NodeCamera, ProbeReport } from '@ruth/protocol';
+import type { CameraChange, CameraConfig, CameraIntentChange, CameraStatus, DiscoveredDevice, ModelJob, ModelJobRequest, NodeCamera, OfferedModel, ProbeReport, SupervisedModel } from '@ruth/protocol';
 import type { FastifyInstance } from 'fastify';
 import { camera } from '../../server/test/stand-ins.ts';
 
@@ -11,6 +11,8 @@ export class StandInNode {
   readonly settings = new Map<string, NodeCamera>();
   /** What probes and searches were told. */
   readonly asked: unknown[] = [];
+  readonly models: SupervisedModel[] = [{ model_id: 'square-finder', state: 'running', reason: null, folder: '/models/square-finder', model_name: 'Square finder', model_version: '2', license: 'MIT', pid: 7 }];
+  readonly jobs: ModelJob[] = [];
   readonly #statuses: CameraStatus[];
 
   constructor(statuses: CameraStatus[]) {
@@ -46,6 +48,25 @@ export class StandInNode {
     app.delete<OfCamera>('/v1/cameras/:id', ({ params: { id } }, reply) => {
       this.settings.delete(id);
       this.#statuses.splice(this.#statuses.findIndex(({ camera_id }) => camera_id === id), 1);
+      return reply.code(204).send();
+    });
+    app.get('/v1/models', () => this.models);
+    app.post<OfCamera>('/v1/models/:id/:change', ({ params, url }, reply) => {
+      const model = this.models.find(({ model_id }) => model_id === params.id)!;
+      model.state = url.endsWith('/disable') ? 'disabled' : 'running';
+      return reply.code(204).send();
+    });
+    app.get('/v1/offered-models', (): OfferedModel[] => [{ recipe: 'yolox-nano', model_id: 'yolox-nano', model_name: 'YOLOX nano', license: 'Apache-2.0', license_note: null, author: 'Megvii', description: 'A small detector.', expect: 'About .26 mAP50-95 on COCO.', published: true }]);
+    app.get('/v1/model-jobs', () => this.jobs);
+    app.post<{ Body: ModelJobRequest }>('/v1/model-jobs', ({ body: { kind, source, model_id: id, accept_license: accepted = false } }) => {
+      const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'license', has_picture: false };
+      this.jobs.unshift(job);
+      return job;
+    });
+    app.delete<OfCamera>('/v1/model-jobs/:id', ({ params }, reply) => {
+      const index = this.jobs.findIndex(({ job_id }) => job_id === params.id);
+      if (this.jobs[index]?.state === 'running') this.jobs[index] = { ...this.jobs[index], state: 'cancelled' };
+      else this.jobs.splice(index, 1);
       return reply.code(204).send();
     });
     app.post('/v1/probe', ({ body }, reply) => {

@@ -8,10 +8,12 @@ export interface ModelMatrixProps {
   readonly models: readonly ModelStatus[];
   readonly subscriptions: readonly SubscriptionStatus[];
   readonly chosen: string | null;
+  /** Whether a model that does not look may be told to. */
+  readonly mayChange: boolean;
   readonly onChoose: (key: string) => void;
 }
 
-export function ModelMatrix({ cameras, models, subscriptions, chosen, onChoose }: ModelMatrixProps) {
+export function ModelMatrix({ cameras, models, subscriptions, chosen, mayChange, onChoose }: ModelMatrixProps) {
   const byKey = new Map(subscriptions.map((subscription) => [keyOf(subscription), subscription]));
   return (
     <div className="table-frame" tabIndex={0} role="group" aria-label="Table of cameras and models">
@@ -22,8 +24,9 @@ export function ModelMatrix({ cameras, models, subscriptions, chosen, onChoose }
             <tr key={camera.camera_id}>
               <th scope="row"><a href={addressOf({ name: 'live', cameraId: camera.camera_id })}>{camera.name}</a></th>
               {models.map((model) => {
-                const subscription = byKey.get(keyOf({ camera_id: camera.camera_id, model_id: model.model_id }));
-                return <td key={model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : <span className="none">does not look</span>}</td>;
+                const key = keyOf({ camera_id: camera.camera_id, model_id: model.model_id });
+                const subscription = byKey.get(key);
+                return <td key={model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : mayChange ? <button type="button" className="matrix-cell none" aria-pressed={key === chosen} onClick={() => onChoose(key)}>does not look</button> : <span className="none">does not look</span>}</td>;
               })}
             </tr>
           ))}

@@ -1,18 +1,29 @@
 // The models: what each is and how it does, and which looks at which camera how often.
 import { useState } from 'react';
-import type { SubscriptionStatus } from '@ruth/protocol';
+import type { SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
 import { Empty, Unknown, Waiting } from '../shell/states.tsx';
-import type { System } from '../system/system-store.ts';
+import { useMay } from '../session.ts';
+import type { System, SystemStore } from '../system/system-store.ts';
+import { usePolled } from '../system/use-polled.ts';
+import { InstalledModels } from './installed-models.tsx';
 import { ModelCard } from './model-card.tsx';
+import { ModelJobs } from './model-jobs.tsx';
 import { ModelMatrix } from './model-matrix.tsx';
+import { SubscriptionForm } from './subscription-form.tsx';
 import { SubscriptionPanel } from './subscription-panel.tsx';
 import '../styles/tables.css';
+import '../styles/forms.css';
+
+const INSTALLED_EVERY_MS = 3000;
 
 export const keyOf = ({ camera_id, model_id }: Pick<SubscriptionStatus, 'camera_id' | 'model_id'>): string => `${camera_id} ${model_id}`;
 
-export function ModelsView({ system }: { system: System }) {
+export function ModelsView({ system, store }: { system: System; store: SystemStore }) {
   const [chosen, setChosen] = useState<string | null>(null);
   const { models, subscriptions, cameras } = system;
+  const mayOperate = useMay('operate');
+  const mayAdminister = useMay('administer');
+  const installed = usePolled<SupervisedModel[]>(mayAdminister ? 'models/installed' : null, INSTALLED_EVERY_MS);
   if (models.value === null) return models.failure ? <Unknown what="The models are not known yet" failure={models.failure} /> : <Waiting words="Loading" />;
   const subscription = subscriptions.value?.find((each) => keyOf(each) === chosen) ?? null;
   return (
@@ -21,8 +32,7 @@ export function ModelsView({ system }: { system: System }) {
       {models.failure && <p className="problem" role="status">The AI core does not answer. What you see is what it said last.</p>}
       {models.value.length === 0 && (
         <Empty title="No model runs on this node">
-          <p>Add one of the models directory, an ONNX file or an npm package:</p>
-          <pre>npx ruth model add</pre>
+          <p>{mayAdminister ? 'Switch one on, or add one, below.' : 'Whoever administers this node can add one.'}</p>
         </Empty>
       )}
       <ul className="cards" aria-label="Models">
@@ -32,11 +42,28 @@ export function ModelsView({ system }: { system: System }) {
         <section className="panel" aria-label="Which model looks at which camera">
           <h3>Looks a second, of those asked for</h3>
           {(cameras.value ?? []).length === 0 ? <p className="hint">No camera is known.</p> : (
-            <ModelMatrix cameras={cameras.value!} models={models.value} subscriptions={subscriptions.value ?? []} chosen={chosen} onChoose={(key) => setChosen(key === chosen ? null : key)} />
+            <ModelMatrix cameras={cameras.value!} models={models.value} subscriptions={subscriptions.value ?? []} chosen={chosen} mayChange={mayOperate} onChoose={(key) => setChosen(key === chosen ? null : key)} />
           )}
         </section>
       )}
       {subscription && <SubscriptionPanel subscription={subscription} system={system} />}
+      {chosen !== null && mayOperate && <ChosenForm key={chosen} chosen={chosen} onChanged={() => store.refresh()} />}
+      {mayAdminister && (
+        <>
+          <InstalledModels known={installed} />
+          <ModelJobs installed={installed.value ?? []} />
+        </>
+      )}
     </main>
+  );
+}
+
+function ChosenForm({ chosen, onChanged }: { chosen: string; onChanged: () => void }) {
+  const [cameraId, modelId] = chosen.split(' ') as [string, string];
+  return (
+    <section className="panel" aria-label={`How often ${modelId} shall look at ${cameraId}`}>
+      <h3>How often {modelId} shall look at {cameraId}</h3>
+      <SubscriptionForm cameraId={cameraId} modelId={modelId} onChanged={onChanged} />
+    </section>
   );
 }

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { SessionInfo } from '@ruth/protocol';
 import { refreshSession } from '../session.ts';
+import { signOut } from '../sign-in/sign-out-button.tsx';
 import { PasswordForm } from '../sign-in/password-form.tsx';
 import '../styles/welcome.css';
 
@@ -13,6 +14,7 @@ export function OwnAccount({ session: { name, permissions, cameras, one_time_pas
       <section className="panel" aria-label="Account">
         <h3>{name}</h3>
         <dl className="facts-list"><div><dt>May</dt><dd>{permissions.join(', ')}</dd></div><div><dt>Cameras</dt><dd>{cameras === null ? 'all' : cameras.join(', ') || 'none'}</dd></div></dl>
+        <div className="actions"><button type="button" className="button" onClick={() => void signOut()}>Sign out here</button></div>
       </section>
       <section className="panel" aria-label="Password">
         <h3>Password</h3>

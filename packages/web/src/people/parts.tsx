@@ -1,4 +1,4 @@
-// What the pages of people share: a list from the server, the choice of cameras, and a button that asks twice.
+// What the pages of people share: a list from the server, and the choice of cameras.
 import { useCallback, useEffect, useState } from 'react';
 import { ClassChoice } from '../controls/fields.tsx';
 import { ask, type Failure } from '../system/api.ts';
@@ -25,17 +25,4 @@ export function CamerasField({ chosen, cameraIds, onChange }: { chosen: readonly
       {chosen !== null && <ClassChoice label="Only these cameras" empty="none" chosen={chosen} classes={cameraIds} onChange={(names) => onChange([...names])} />}
     </div>
   );
-}
-
-const ASKS_MS = 4000;
-
-/** Asks once more before it does what cannot be taken back. */
-export function ConfirmButton({ words, onConfirm }: { words: string; onConfirm: () => void }) {
-  const [asks, setAsks] = useState(false);
-  useEffect(() => {
-    if (!asks) return;
-    const timer = setTimeout(() => setAsks(false), ASKS_MS);
-    return () => clearTimeout(timer);
-  }, [asks]);
-  return <button type="button" className="text-button danger" aria-label={asks ? `${words}: sure?` : words} onClick={() => { if (asks) onConfirm(); setAsks(!asks); }}>{asks ? 'Sure?' : 'Remove'}</button>;
 }

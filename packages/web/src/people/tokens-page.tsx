@@ -1,10 +1,11 @@
 // API tokens: one's own, for administrators those of all. A new one is shown this once.
 import { useState, type FormEvent } from 'react';
 import type { CreatedToken, Permission, SessionInfo, TokenInfo } from '@ruth/protocol';
+import { ConfirmButton } from '../controls/confirm-button.tsx';
 import { SelectField, TextField } from '../controls/fields.tsx';
 import { failureText, send, type Failure } from '../system/api.ts';
 import { clockText, dateText } from '../wall-clock.ts';
-import { CamerasField, ConfirmButton, useList } from './parts.tsx';
+import { CamerasField, useList } from './parts.tsx';
 
 const DAYS = [['1', 'a day'], ['30', '30 days'], ['90', '90 days'], ['365', 'a year'], ['never', 'for ever']] as const;
 

@@ -1,12 +1,13 @@
 // The people: added, their role and cameras changed, put out, removed. A password that is set here works once.
 import { useState, type FormEvent } from 'react';
 import { ROLES, type Role, type UserChange, type UserInfo } from '@ruth/protocol';
+import { ConfirmButton } from '../controls/confirm-button.tsx';
 import { SelectField, TextField } from '../controls/fields.tsx';
 import { failureText, send, type Failure } from '../system/api.ts';
 import { dateText } from '../wall-clock.ts';
-import { CamerasField, ConfirmButton, useList } from './parts.tsx';
+import { CamerasField, useList } from './parts.tsx';
 
-const ROLE_WORDS: Record<Role, string> = { viewer: 'Viewer: sees', operator: 'Operator: sees, keeps, exports, draws, writes rules', admin: 'Admin: everything' };
+const ROLE_WORDS: Record<Role, string> = { viewer: 'Viewer: sees', operator: 'Operator: exports, writes rules', admin: 'Admin: everything' };
 const ROLE_CHOICES = ROLES.map((role) => [role, ROLE_WORDS[role]] as const);
 
 export function UsersPage({ own, cameraIds }: { own: string; cameraIds: readonly string[] }) {

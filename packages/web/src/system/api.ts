@@ -7,7 +7,7 @@ export type Answer<T> = { readonly value: T; readonly failure: null } | { readon
 
 /** In a sentence, with what can be done. */
 export function failureText({ code, message, advice }: Failure): string {
-  const text = advice === null || code === 'rate_limited' || code === 'unauthorized' ? message : `${message}. ${advice}`;
+  const text = advice === null || code === 'rate_limited' || code === 'unauthorized' || code === 'forbidden' ? message : `${message}. ${advice}`;
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
