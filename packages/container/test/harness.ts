@@ -106,9 +106,9 @@ export interface Bench {
 }
 
 /** A container of the probe model on a socket of its own, and a client. */
-export async function serveProbe(t: TestContext, { slow, brittle, hanging, manifest, ...options }: ServeOptions & ProbeBehaviour & { manifest?: string } = {}): Promise<Bench> {
+export async function serveProbe(t: TestContext, { slow, brittle, hanging, manifest, weights, ...options }: ServeOptions & ProbeBehaviour & { manifest?: string; weights?: Buffer } = {}): Promise<Bench> {
   const ringDirectory = freshFolder(t, '/dev/shm');
-  const folder = modelFolder(t, { weights: probeModel({ ...(slow !== undefined && { slow }), ...(brittle !== undefined && { brittle }), ...(hanging !== undefined && { hanging }) }), ...(manifest !== undefined && { manifest }) });
+  const folder = modelFolder(t, { weights: weights ?? probeModel({ ...(slow !== undefined && { slow }), ...(brittle !== undefined && { brittle }), ...(hanging !== undefined && { hanging }) }), ...(manifest !== undefined && { manifest }) });
   const container = await serveModel(await loadModel(folder), { ringDirectory, socketDirectory: freshFolder(t), sessions: 1, ...options });
   const client = new IpcClient(container.socketPath, { maxConnections: 32 });
   t.after(async () => {

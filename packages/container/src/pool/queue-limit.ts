@@ -4,6 +4,8 @@
 
 export interface QueueLimitOptions {
   readonly sessions: number;
+  /** Frames that a session looks at in one inference; 1 unless told. */
+  readonly batch?: number;
   /** Of a burst. */
   readonly burst: number;
   readonly nowMs?: () => number;
@@ -22,9 +24,9 @@ export class QueueLimit {
   #foundFree = 0;
   #stands = false;
 
-  constructor({ sessions, burst, nowMs = () => performance.now() }: QueueLimitOptions) {
+  constructor({ sessions, batch = 1, burst, nowMs = () => performance.now() }: QueueLimitOptions) {
     this.#burst = burst;
-    this.#standing = Math.min(burst, Math.ceil(sessions / 2));
+    this.#standing = Math.min(burst, Math.ceil(sessions / 2) * batch);
     // More than chance brings while too much is asked.
     this.#flowing = 2 * sessions + 2;
     this.#nowMs = nowMs;

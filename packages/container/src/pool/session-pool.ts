@@ -2,7 +2,8 @@
 // its deadline, is told so at once; a session that dies, hangs or fails its canary is replaced.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol/base';
-import type { InferJob, InferResult, WorkerSetup } from '../session/protocol.ts';
+import { failedJob, type InferJob, type InferResult, type WorkerSetup } from '../session/protocol.ts';
+import { Batching } from './batching.ts';
 import { QueueLimit } from './queue-limit.ts';
 import { SessionWorker } from './session-worker.ts';
 
@@ -10,6 +11,8 @@ export interface PoolOptions {
   readonly sessions: number;
   /** Requests that may wait; one more is answered `overloaded`. Fewer where the queue stands: see `QueueLimit`. */
   readonly queueLimit: number;
+  /** How long a request may wait for others, to be looked at in one inference of `WorkerSetup.maxBatch` frames at most; 0 unless told. */
+  readonly batchDelayMs?: number;
   /** For one inference; past it the session counts as hung. 20 times what its first one took, 4 s at least, unless told. */
   readonly inferenceLimitMs?: number;
   /** For loading the model and its first inference. */
@@ -29,7 +32,9 @@ export interface RunOptions {
 
 interface Waiting {
   readonly job: InferJob | 'canary';
+  readonly source: string;
   readonly queuedAt: number;
+  readonly deadlineAt: number;
   readonly answer: PromiseWithResolvers<PoolResult>;
   /** Aborts when the client is gone or its deadline has passed. */
   readonly unneeded: AbortSignal | undefined;
@@ -37,7 +42,7 @@ interface Waiting {
   release(): void;
 }
 
-export type PoolResult = InferResult & { readonly queueMs: number };
+export type PoolResult = InferResult & { readonly queueMs: number; readonly batchSize: number };
 
 const RESTART_DELAY_MS = { first: 100, most: 30_000 } as const;
 /** A hang is seen within five seconds, but a machine that is busy with others is not taken for one. */
@@ -55,6 +60,10 @@ export class SessionPool {
   /** Goes before the queue. */
   #canary: Waiting | null = null;
   readonly #queueLimit: QueueLimit;
+  readonly #batching: Batching;
+  #batchTimer: NodeJS.Timeout | undefined;
+  /** What the last inference took. */
+  #expectedMs = 0;
   readonly #stopped = new AbortController();
   #device = '';
   #deviceReason = '';
@@ -65,7 +74,8 @@ export class SessionPool {
     this.#setup = setup;
     this.#options = options;
     this.#inferenceLimitMs = options.inferenceLimitMs ?? HANG.leastMs;
-    this.#queueLimit = new QueueLimit({ sessions: options.sessions, burst: options.queueLimit });
+    this.#queueLimit = new QueueLimit({ sessions: options.sessions, batch: setup.maxBatch ?? 1, burst: options.queueLimit });
+    this.#batching = new Batching({ most: setup.maxBatch ?? 1, delayMs: options.batchDelayMs ?? 0 });
   }
 
   /** Starts all sessions; throws what the first that fails throws. */
@@ -94,7 +104,7 @@ export class SessionPool {
    */
   canary(): Promise<PoolResult> {
     if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
-    const canary = this.#canary ??= { job: 'canary', queuedAt: performance.now(), answer: Promise.withResolvers(), unneeded: undefined, release: () => undefined };
+    const canary = this.#canary ??= { job: 'canary', source: '', queuedAt: performance.now(), deadlineAt: Infinity, answer: Promise.withResolvers(), unneeded: undefined, release: () => undefined };
     this.#next();
     return canary.answer.promise;
   }
@@ -121,7 +131,7 @@ export class SessionPool {
     const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
     signal?.addEventListener('abort', cancel, { once: true });
     const waiting: Waiting = {
-      job, answer, queuedAt: performance.now(), unneeded,
+      job, answer, source: job.frameReference, queuedAt: performance.now(), deadlineAt: performance.now() + (deadlineMs ?? Infinity), unneeded,
       release() {
         clearTimeout(timer);
         signal?.removeEventListener('abort', cancel);
@@ -138,6 +148,7 @@ export class SessionPool {
    */
   async close({ graceMs }: { graceMs: number }): Promise<boolean> {
     this.#stopped.abort();
+    clearTimeout(this.#batchTimer);
     for (const waiting of this.#waiting()) {
       waiting.release();
       waiting.answer.reject(shuttingDown());
@@ -157,15 +168,23 @@ export class SessionPool {
   #waiting(): Waiting[] { return this.#canary ? [this.#canary, ...this.#queue] : [...this.#queue]; }
 
   #next(): void {
+    clearTimeout(this.#batchTimer);
     while (this.#idle.length > 0) {
-      const waiting = this.#canary ?? this.#queue.values().next().value;
-      if (!waiting) return;
+      const canary = this.#canary;
+      const next = canary ? { batch: [canary] } : this.#batching.next(this.#queue, performance.now(), this.#expectedMs);
+      if ('waitMs' in next) {
+        this.#batchTimer = setTimeout(() => this.#next(), next.waitMs);
+        return;
+      }
+      if (next.batch.length === 0) return;
       // The session used last has its memory in the caches; a canary looks at the one that nobody has used for long.
-      const worker = waiting === this.#canary ? this.#idle.shift()! : this.#idle.pop()!;
-      if (waiting === this.#canary) this.#canary = null;
-      this.#queue.delete(waiting);
-      waiting.release();
-      void this.#serve(worker, waiting);
+      const worker = canary ? this.#idle.shift()! : this.#idle.pop()!;
+      if (canary) this.#canary = null;
+      for (const waiting of next.batch) {
+        this.#queue.delete(waiting);
+        waiting.release();
+      }
+      void this.#serve(worker, next.batch);
     }
   }
 
@@ -175,16 +194,24 @@ export class SessionPool {
     return AbortSignal.any([...(signal ? [signal] : []), ...(deadlineMs === undefined ? [] : [AbortSignal.timeout(Math.max(0, Math.ceil(deadlineMs)))])]);
   }
 
-  async #serve(worker: SessionWorker, { job, queuedAt, answer, unneeded }: Waiting): Promise<void> {
-    const queueMs = performance.now() - queuedAt;
+  async #serve(worker: SessionWorker, batch: readonly Waiting[]): Promise<void> {
+    const begun = performance.now();
+    const [{ job, unneeded }] = batch as [Waiting];
     try {
-      answer.resolve({ ...await worker.run(job, this.#inferenceLimitMs, unneeded), queueMs });
+      const results = await worker.run(job === 'canary' ? job : batch.map((waiting) => waiting.job as InferJob), this.#inferenceLimitMs * batch.length, unneeded);
+      const batchSize = results.filter((result) => !failedJob(result)).length;
+      for (const [index, { answer, queuedAt }] of batch.entries()) {
+        const result = results[index]!;
+        if (failedJob(result)) answer.reject(new RuthError(result.code, result.message));
+        else answer.resolve({ ...result, queueMs: begun - queuedAt, batchSize });
+      }
+      this.#expectedMs = performance.now() - begun;
     } catch (cause) {
       // A model that listened and gave up has not failed.
       const error = unneeded?.aborted ? new RuthError('deadline_exceeded', 'the deadline passed while the model looked', { cause }) : RuthError.from(cause, 'inference_failed');
       // Where a server elsewhere is away, another session would not find it either.
       if (job === 'canary' && error.code === 'inference_failed' && worker.usable) worker.giveUp(error);
-      answer.reject(error);
+      for (const { answer } of batch) answer.reject(error);
     }
     if (this.#stopped.signal.aborted) return;
     if (worker.usable) {

@@ -6,11 +6,11 @@
 import { constants, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RuthError } from '@ruth/protocol/base';
-import type { InferJob, InferResult, SessionStart, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
+import type { InferJob, JobResult, SessionStart, WorkerRequest, WorkerResponse, WorkerSetup } from '../session/protocol.ts';
 
 interface Pending {
   readonly id: number;
-  readonly resolve: (result: InferResult) => void;
+  readonly resolve: (results: readonly JobResult[]) => void;
   readonly reject: (error: RuthError) => void;
 }
 
@@ -51,18 +51,18 @@ export class SessionWorker {
   get usable(): boolean { return this.#failure === null; }
 
   /**
-   * One at a time. Throws `inference_failed` where the thread crashed or the limit passed: it is then no longer usable. A model that
+   * One call at a time, of which each job is answered by itself. Throws `inference_failed` where the thread crashed or the limit passed: it is then no longer usable. A model that
    * listens hears when `unneeded` aborts.
    */
-  async run(job: InferJob | 'canary', limitMs: number, unneeded?: AbortSignal): Promise<InferResult> {
+  async run(jobs: readonly InferJob[] | 'canary', limitMs: number, unneeded?: AbortSignal): Promise<readonly JobResult[]> {
     if (this.#failure) throw this.#failure;
-    const { promise, resolve, reject } = Promise.withResolvers<InferResult>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly JobResult[]>();
     const id = ++this.#lastId;
     this.#pending = { id, resolve, reject };
     const timer = setTimeout(() => this.giveUp(new RuthError('inference_failed', `the model gave no answer within ${limitMs} ms`)), limitMs);
     const cancel = (): void => this.#tell({ type: 'cancel', id });
     unneeded?.addEventListener('abort', cancel, { once: true });
-    this.#tell({ type: 'run', id, job });
+    this.#tell({ type: 'run', id, jobs });
     try {
       return await promise;
     } finally {
@@ -96,7 +96,7 @@ export class SessionWorker {
       this.#started.resolve(response);
     } else if (response.type === 'failed') this.#fail(new RuthError(response.code, response.message));
     else if (response.id !== this.#pending?.id) return;
-    else if (response.type === 'result') this.#pending.resolve(response.result);
+    else if (response.type === 'result') this.#pending.resolve(response.results);
     else this.#pending.reject(new RuthError(response.code, response.message));
   }
 

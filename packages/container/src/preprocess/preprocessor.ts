@@ -29,16 +29,20 @@ export class Preprocessor implements Disposable {
   /** The input tensor's content, overwritten by each call. */
   readonly tensor: TensorData;
   readonly #format: InputFormat;
+  readonly #slotLength: number;
   readonly #scalers = new BoundedCache<Scaler>(MAX_SCALERS, (scaler) => scaler[Symbol.dispose]());
   /** For red, green, blue: which channel of the tensor it is. */
   readonly #channels: Triple;
   /** For each channel of the tensor: what becomes of 0..255. */
   readonly #values: readonly TensorData[];
-  #filledFor = '';
+  /** Of each slot: the place of the picture that the fill is around. */
+  readonly #filledFor: string[] = [];
 
-  constructor(format: InputFormat) {
+  /** `slots`: pictures that the tensor holds, one after the other. */
+  constructor(format: InputFormat, slots = 1) {
     this.#format = format;
-    this.tensor = new ARRAYS[format.dtype](format.size.width * format.size.height * 3);
+    this.#slotLength = format.size.width * format.size.height * 3;
+    this.tensor = new ARRAYS[format.dtype](slots * this.#slotLength);
     this.#channels = format.channels === 'bgr' ? [2, 1, 0] : [0, 1, 2];
     // Integers are cut off, so half is added to round them.
     const rounding = format.dtype === 'float32' ? 0 : 0.5;
@@ -46,24 +50,24 @@ export class Preprocessor implements Disposable {
   }
 
   /**
-   * Fills `tensor` from the frame, or from the part that `roi` names. `taken` is called as soon as the frame's pixels
+   * Fills `tensor`, or one slot of it, from the frame, or from the part that `roi` names. `taken` is called as soon as the frame's pixels
    * are no longer needed, and may throw. Throws `bad_request` (a roi without area), `inference_failed`.
    */
-  fillFrom(frame: SourceFrame, roi: Box | undefined, taken: () => void): Geometry {
+  fillFrom(frame: SourceFrame, roi: Box | undefined, taken: () => void, slot = 0): Geometry {
     const geometry = geometryOf(frame, this.#format.size, this.#format.letterbox, roi);
     const scaler = this.#scalers.get(Scaler.key(frame, geometry), () => new Scaler(frame, geometry));
     scaler.take(frame, geometry.crop);
     taken();
     const scaled = scaler.scale();
     const { placed } = geometry;
-    if (placed.width < this.#format.size.width || placed.height < this.#format.size.height) this.#fill(`${placed.x},${placed.y} ${placed.width}x${placed.height}`);
-    this.#place(scaled, placed);
+    if (placed.width < this.#format.size.width || placed.height < this.#format.size.height) this.#fill(slot, `${placed.x},${placed.y} ${placed.width}x${placed.height}`);
+    this.#place(slot, scaled, placed);
     return geometry;
   }
 
-  /** Fills `tensor` with the fill colour: the picture of nothing. */
-  fillBlank(): Geometry {
-    this.#fill('');
+  /** Fills a slot of `tensor` with the fill colour: the picture of nothing. */
+  fillBlank(slot = 0): Geometry {
+    this.#fill(slot, '');
     return geometryOf(this.#format.size, this.#format.size, 'stretch');
   }
 
@@ -72,29 +76,30 @@ export class Preprocessor implements Disposable {
   }
 
   /** The fill around the picture stays as long as the picture's place does. */
-  #fill(place: string): void {
-    if (place !== '' && this.#filledFor === place) return;
-    this.#filledFor = place;
+  #fill(slot: number, place: string): void {
+    if (place !== '' && this.#filledFor[slot] === place) return;
+    this.#filledFor[slot] = place;
     for (let channel = 0; channel < 3; channel++) {
       const value = this.#values[channel]![this.#format.fill]!;
-      const { offset, step } = this.#channel(channel);
-      if (step === 1) this.tensor.fill(value, offset, offset + this.tensor.length / 3);
-      else for (let at = offset; at < this.tensor.length; at += step) this.tensor[at] = value;
+      const { offset, step } = this.#channel(slot, channel);
+      if (step === 1) this.tensor.fill(value, offset, offset + this.#slotLength / 3);
+      else for (let at = offset; at < (slot + 1) * this.#slotLength; at += step) this.tensor[at] = value;
     }
   }
 
-  #place({ planes, stride }: ScaledPlanes, placed: Geometry['placed']): void {
+  #place(slot: number, { planes, stride }: ScaledPlanes, placed: Geometry['placed']): void {
     for (const [colour, plane] of planes.entries()) {
       const channel = this.#channels[colour]!;
-      const { offset, step } = this.#channel(channel);
+      const { offset, step } = this.#channel(slot, channel);
       for (let row = 0; row < placed.height; row++) {
         placeRow(plane, row * stride, placed.width, this.#values[channel]!, this.tensor, offset + ((placed.y + row) * this.#format.size.width + placed.x) * step, step);
       }
     }
   }
 
-  #channel(channel: number): { offset: number; step: number } {
-    return this.#format.layout === 'nchw' ? { offset: channel * (this.tensor.length / 3), step: 1 } : { offset: channel, step: 3 };
+  #channel(slot: number, channel: number): { offset: number; step: number } {
+    const begin = slot * this.#slotLength;
+    return this.#format.layout === 'nchw' ? { offset: begin + channel * (this.#slotLength / 3), step: 1 } : { offset: begin + channel, step: 3 };
   }
 }
 

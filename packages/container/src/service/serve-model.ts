@@ -60,15 +60,17 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const resources = manifest.resource_requirements ?? {};
   const custom = manifest.model_type === 'custom';
   const { sessions, threads } = concurrency(options.sessions ?? resources.sessions ?? (custom ? 1 : undefined), resources.threads);
+  // What a server elsewhere and code of one's own can do together is theirs to do.
+  const maxBatch = manifest.model_type === 'onnx' ? resources.max_batch ?? 1 : 1;
   const inferenceLimitMs = options.inferenceLimitMs ?? (manifest.remote && lookLimitMs(manifest.remote));
   const startedAt = performance.now();
   const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
   let stopping = false;
 
   const pool = await SessionPool.start(
-    { model, threads, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
+    { model, threads, maxBatch, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
     {
-      sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8), startLimitMs: START_LIMIT_MS,
+      sessions, queueLimit: options.queueLimit ?? Math.max(16, sessions * 8 * maxBatch), batchDelayMs: resources.max_batch_delay_ms ?? 0, startLimitMs: START_LIMIT_MS,
       ...(inferenceLimitMs !== undefined && { inferenceLimitMs }),
       onTrouble: (error) => options.logger?.error({ code: error.code }, error.message),
       onStuck: () => options.recycle?.('a session hangs, and its thread cannot be ended'),
@@ -94,7 +96,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     classes: [...model.classes], keypoint_names: [...model.keypointNames], skeleton: model.skeleton.map(([from, to]) => [from, to]),
     input: { ...manifest.expected_resolution }, device: pool.device, device_choice: { asked: wantedDevice, reason: pool.deviceReason },
     versions: { protocol: '1', onnxruntime: onnxRuntimeVersion(), node: process.versions.node },
-    limits: { max_concurrency: sessions, max_batch: 1 },
+    limits: { max_concurrency: sessions, max_batch: maxBatch },
     ...(manifest.confidence_threshold === undefined ? {} : { confidence_threshold: manifest.confidence_threshold }),
     ...(manifest.description !== undefined && { description: manifest.description }),
     ...(manifest.author !== undefined && { author: manifest.author }),

@@ -21,17 +21,19 @@ export class OnnxSession implements TensorEngine {
   readonly #pictureName: string;
   /** Inputs beside the picture, which never change. */
   readonly #side: Readonly<Record<string, ort.Tensor>>;
-  #feeds: Record<string, ort.Tensor> = {};
+  /** By the number of pictures. */
+  #feeds: readonly Record<string, ort.Tensor>[] = [];
   /** Where the shape is fixed the same memory is filled each time. */
   readonly #fetches: Record<string, ort.Tensor | null>;
 
-  private constructor(session: ort.InferenceSession, { device, reason }: DeviceChoice, model: LoadedModel) {
+  private constructor(session: ort.InferenceSession, { device, reason }: DeviceChoice, model: LoadedModel, maxBatch: number) {
     this.#session = session;
     this.device = device;
     this.deviceReason = reason;
     const { picture, others } = pictureInput(session.inputMetadata.map(portOf), model.weightsPath);
     this.input = inputFormat(picture, model.manifest, model.weightsPath);
     this.#pictureName = picture.name;
+    if (maxBatch > 1) assertBatches(picture, others, model.weightsPath);
     this.#side = Object.fromEntries(sideInputs(others, this.input.size, model.weightsPath).map(({ name, type, data, dims }) => [name, new ort.Tensor(type, data, dims)]));
     const wanted = model.manifest.output_schema.output;
     if (wanted !== undefined && !session.outputNames.includes(wanted)) {
@@ -42,31 +44,35 @@ export class OnnxSession implements TensorEngine {
   }
 
   /** Throws `model_invalid` where ONNX Runtime or the manifest cannot agree with the weights, `device_unavailable`. */
-  static async create(model: LoadedModel, threads: number): Promise<OnnxSession> {
+  static async create(model: LoadedModel, threads: number, maxBatch = 1): Promise<OnnxSession> {
     const { device = 'auto', gpu_required = false, cpu_fallback_allowed = !gpu_required } = model.manifest.resource_requirements ?? {};
     if (device === 'auto' || device === 'cpu') {
       if (gpu_required) throw new RuthError('device_unavailable', `gpu_required is set; name the device in resource_requirements.device: cuda or webgpu`);
       const reason = device === 'cpu' ? 'as asked' : 'auto takes the CPU; a GPU is used where it is named: cuda or webgpu';
-      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model);
+      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model, maxBatch);
     }
     try {
-      return new OnnxSession(await open(model, device, threads), { device, reason: 'as asked' }, model);
+      return new OnnxSession(await open(model, device, threads), { device, reason: 'as asked' }, model, maxBatch);
     } catch (cause) {
       // ONNX Runtime does not fall back by itself.
       const reason = `${device} cannot be used here: ${(cause as Error).message}`;
       if (!cpu_fallback_allowed) throw new RuthError('device_unavailable', reason, { cause });
-      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model);
+      return new OnnxSession(await open(model, 'cpu', threads), { device: 'cpu', reason }, model, maxBatch);
     }
   }
 
   bind(tensor: TensorData): void {
-    this.#feeds = { ...this.#side, [this.#pictureName]: new ort.Tensor(this.input.dtype, tensor, inputDims(this.input)) };
+    const [, ...dims] = inputDims(this.input);
+    const length = dims.reduce((product, size) => product * size, 1);
+    this.#feeds = Array.from({ length: tensor.length / length }, (_, index) => ({
+      ...this.#side, [this.#pictureName]: new ort.Tensor(this.input.dtype, tensor.subarray(0, (index + 1) * length), [index + 1, ...dims]),
+    }));
   }
 
-  async run(): Promise<Record<string, OutputTensor>> {
+  async run(pictures = 1): Promise<Record<string, OutputTensor>> {
     let results: ort.InferenceSession.OnnxValueMapType;
     try {
-      results = await this.#session.run(this.#feeds, this.#fetches);
+      results = await this.#session.run(this.#feeds[pictures - 1]!, this.#fetches);
     } catch (cause) {
       throw new RuthError('inference_failed', `ONNX Runtime: ${(cause as Error).message}`, { cause });
     }
@@ -100,6 +106,14 @@ async function open(model: LoadedModel, device: Device, threads: number): Promis
   } catch (cause) {
     throw new RuthError('model_invalid', `${model.weightsPath} cannot be loaded on ${device}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Throws `model_invalid` where several pictures cannot be looked at in one inference. */
+function assertBatches({ name, shape }: TensorPort, others: readonly TensorPort[], origin: string): void {
+  const wrong = (why: string): RuthError => new RuthError('model_invalid', `${origin}: resource_requirements.max_batch is more than 1, but ${why}`);
+  const [first] = shape;
+  if (typeof first === 'number' && first > 0) throw wrong(`input ${name} takes ${first} picture at a time ([${shape.join(', ')}]); export the model with a dynamic batch dimension`);
+  if (others.length > 0) throw wrong(`inputs beside the picture (${others.map((other) => other.name).join(', ')}) are given for one picture alone`);
 }
 
 /** What is no tensor can be given nothing. */

@@ -6,6 +6,8 @@ import type { LoadedModel } from '../model/load-model.ts';
 export interface WorkerSetup {
   readonly model: LoadedModel;
   readonly threads: number;
+  /** Most frames in one inference; 1 unless told. */
+  readonly maxBatch?: number;
   readonly ringDirectory: string;
 }
 
@@ -30,15 +32,23 @@ export interface InferResult {
   readonly postprocessMs: number;
 }
 
+/** Of one look among those of one inference: one that fails leaves the others as they are. */
+export type JobResult = InferResult | FailedJob;
+export interface FailedJob { readonly code: ErrorCode; readonly message: string }
+
+export const failedJob = (result: JobResult): result is FailedJob => 'code' in result;
+
 /** One loaded copy of a model, in its thread. One call at a time. */
 export interface Session extends AsyncDisposable, SessionStart {
   infer(job: InferJob, signal: AbortSignal): Promise<InferResult>;
+  /** Looks at several frames in one inference, as many as `WorkerSetup.maxBatch` at most. */
+  inferTogether?(jobs: readonly InferJob[]): Promise<JobResult[]>;
   /** Looks at a blank picture, without a ring: only the model can fail. */
   canary(): Promise<InferResult>;
 }
 
 export type WorkerRequest =
-  | { readonly type: 'run'; readonly id: number; readonly job: InferJob | 'canary' }
+  | { readonly type: 'run'; readonly id: number; readonly jobs: readonly InferJob[] | 'canary' }
   /** Nobody needs the answer any more; it is given all the same. */
   | { readonly type: 'cancel'; readonly id: number }
   /** Ends the thread once what came before is answered. */
@@ -50,5 +60,5 @@ export interface SessionStart { readonly device: string; readonly deviceReason: 
 export type WorkerResponse =
   | ({ readonly type: 'ready'; readonly systemThreadId: number | null } & SessionStart)
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
-  | { readonly type: 'result'; readonly id: number; readonly result: InferResult }
+  | { readonly type: 'result'; readonly id: number; readonly results: readonly JobResult[] }
   | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string };

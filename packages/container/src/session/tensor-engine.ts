@@ -7,16 +7,16 @@ export interface TensorEngine extends AsyncDisposable {
   readonly device: string;
   readonly deviceReason: string;
   readonly input: InputFormat;
-  /** Says which memory holds the input from now on. */
+  /** Says which memory holds the input from now on: of one picture, or of as many as the largest batch has. */
   bind(tensor: TensorData): void;
-  /** Runs the model on the bound input. The outputs may be overwritten by the next run. Throws `inference_failed`; of a server elsewhere also `unreachable`, `timeout`. */
-  run(): Promise<Record<string, OutputTensor>>;
+  /** Runs the model on the first `pictures` of the bound input, 1 unless told; each output has them one after the other. The outputs may be overwritten by the next run. Throws `inference_failed`; of a server elsewhere also `unreachable`, `timeout`. */
+  run(pictures?: number): Promise<Record<string, OutputTensor>>;
   /** Throws `unreachable` or `timeout` where a server elsewhere is not ready. */
   assertReady?(): Promise<void>;
 }
 
 /** Throws `model_invalid`, `device_unavailable`, and of a server elsewhere `unreachable` and `timeout`. */
-export async function openEngine(model: LoadedModel, threads: number): Promise<TensorEngine> {
+export async function openEngine(model: LoadedModel, threads: number, maxBatch = 1): Promise<TensorEngine> {
   if (model.manifest.model_type === 'remote') return (await import('../remote/remote-engine.ts')).RemoteEngine.connect(model);
-  return (await import('./onnx-session.ts')).OnnxSession.create(model, threads);
+  return (await import('./onnx-session.ts')).OnnxSession.create(model, threads, maxBatch);
 }

@@ -2,7 +2,7 @@
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { RuthError } from '@ruth/protocol/base';
-import type { Session, WorkerRequest, WorkerResponse, WorkerSetup } from './protocol.ts';
+import type { InferJob, JobResult, Session, WorkerRequest, WorkerResponse, WorkerSetup } from './protocol.ts';
 
 if (parentPort) await serve(parentPort, workerData as WorkerSetup);
 
@@ -17,11 +17,11 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
         port.close();
         return;
       }
-      const { id, job } = request;
+      const { id, jobs } = request;
       const cancel = new AbortController();
       current = { id, cancel };
       try {
-        say({ type: 'result', id, result: job === 'canary' ? await session.canary() : await session.infer(job, cancel.signal) });
+        say({ type: 'result', id, results: await looked(session, jobs, cancel.signal) });
       } catch (cause) {
         const { code, message } = RuthError.from(cause, 'inference_failed');
         say({ type: 'error', id, code, message });
@@ -37,6 +37,11 @@ async function serve(port: MessagePort, setup: WorkerSetup): Promise<void> {
     const { code, message } = RuthError.from(cause, 'model_invalid');
     say({ type: 'failed', code, message });
   }
+}
+
+async function looked(session: Session, jobs: readonly InferJob[] | 'canary', signal: AbortSignal): Promise<readonly JobResult[]> {
+  if (jobs === 'canary') return [await session.canary()];
+  return jobs.length > 1 && session.inferTogether ? session.inferTogether(jobs) : [await session.infer(jobs[0]!, signal)];
 }
 
 /** Of two kinds of sessions only the one that is wanted is loaded. */

@@ -1,0 +1,51 @@
+// Which of the requests that wait look together, in one inference, and whether it is worth waiting for more: no longer than the model's
+// manifest allows, and never so long that one would miss its deadline.
+
+export interface Batchable {
+  /** Whose frame it is: cameras take turns. */
+  readonly source: string;
+  /** As `performance.now()` counts; so is the deadline, which may be Infinity. */
+  readonly queuedAt: number;
+  readonly deadlineAt: number;
+}
+
+export interface BatchingOptions {
+  /** Most frames in one inference. */
+  readonly most: number;
+  /** For how long the first of them may wait for others. */
+  readonly delayMs: number;
+}
+
+export class Batching {
+  readonly #options: BatchingOptions;
+
+  constructor(options: BatchingOptions) {
+    this.#options = options;
+  }
+
+  /** `waiting` in the order in which they came; `expectedMs`: what an inference takes. Those that go now, or after how many milliseconds to ask again. */
+  next<T extends Batchable>(waiting: Iterable<T>, nowMs: number, expectedMs: number): { readonly batch: readonly T[] } | { readonly waitMs: number } {
+    const { most, delayMs } = this.#options;
+    const batch = inTurns(waiting, most);
+    if (batch.length === 0 || batch.length === most || delayMs === 0) return { batch };
+    const until = Math.min(...batch.map(({ queuedAt, deadlineAt }) => Math.min(queuedAt + delayMs, deadlineAt - expectedMs)));
+    return until <= nowMs ? { batch } : { waitMs: until - nowMs };
+  }
+}
+
+/** One of each source, the one that waits longest first; then a second one of each, and so on. */
+function inTurns<T extends Batchable>(waiting: Iterable<T>, most: number): T[] {
+  if (most === 1) {
+    for (const first of waiting) return [first];
+    return [];
+  }
+  const turns: T[][] = [];
+  const seen = new Map<string, number>();
+  for (const one of waiting) {
+    const turn = seen.get(one.source) ?? 0;
+    seen.set(one.source, turn + 1);
+    (turns[turn] ??= []).push(one);
+    if (turns[0]!.length === most) break;
+  }
+  return turns.flat().slice(0, most);
+}

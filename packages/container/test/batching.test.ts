@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RuthError, type InferResponse } from '@ruth/protocol';
+import { loadModel, serveModel } from '../src/index.ts';
+import { Batching, type Batchable } from '../src/pool/batching.ts';
+import { freshFolder, MANIFEST, modelFolder, publishGrey, serveProbe } from './harness.ts';
+import { onnxFile } from './onnx-writer.ts';
+
+const waiting = (source: string, queuedAt = 0, deadlineAt = Infinity): Batchable => ({ source, queuedAt, deadlineAt });
+
+test('Cameras take turns: one that asks much is looked at once before any is looked at twice', () => {
+  const batching = new Batching({ most: 3, delayMs: 10 });
+  const [first, again, more, other, third] = [waiting('a', 0), waiting('a', 1), waiting('a', 2), waiting('b', 3), waiting('c', 4)];
+  assert.deepEqual(batching.next([first, again, more, other, third], 5, 0), { batch: [first, other, third] });
+  assert.deepEqual(batching.next([first, again, other], 5, 0), { batch: [first, other, again] });
+});
+
+test('A batch that is not full waits as long as its first may, and no longer than each deadline leaves time for the inference', () => {
+  const batching = new Batching({ most: 4, delayMs: 10 });
+  assert.deepEqual(batching.next([], 0, 0), { batch: [] });
+  assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4)], 4, 20), { waitMs: 6 });
+  assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4, 28)], 4, 20), { waitMs: 4 });
+  const late = [waiting('a', 0), waiting('b', 4, 28)];
+  assert.deepEqual(batching.next(late, 8, 20), { batch: late });
+  assert.deepEqual(new Batching({ most: 4, delayMs: 0 }).next(late, 4, 20), { batch: late });
+});
+
+/** Its one row is as sure as the picture is bright. */
+function brightnessModel(pictures: number | string = 'N', perPicture = true): Buffer {
+  return onnxFile({
+    inputs: [{ name: 'image', type: 'float32', dims: [pictures, 3, 64, 64] }],
+    nodes: [
+      { op: 'ReduceMean', inputs: ['image'], output: 'brightness', attributes: { axes: perPicture ? [1, 2, 3] : [0, 1, 2, 3], keepdims: 1 } },
+      { op: 'Reshape', inputs: ['brightness', 'shape'], output: 'cells' }, { op: 'Mul', inputs: ['cells', 'ofScore'], output: 'scores' }, { op: 'Add', inputs: ['scores', 'box'], output: 'rows' },
+    ],
+    constants: { shape: BigInt64Array.of(-1n, 1n, 1n), ofScore: Float32Array.of(0, 0, 0, 0, 1, 0), box: Float32Array.of(8, 16, 24, 48, 0, 0) },
+    constantDims: { ofScore: [1, 1, 6], box: [1, 1, 6] },
+    outputs: [{ name: 'rows', type: 'float32', dims: [pictures, 1, 6] }],
+  });
+}
+
+const TOGETHER = `${MANIFEST}resource_requirements: { device: cpu, max_batch: 4, max_batch_delay_ms: 1000 }\n`;
+
+test('Frames of several cameras are looked at in one inference, each answered as if it were alone; one that is gone costs the others nothing', async (t) => {
+  const { container, client, ring, request } = await serveProbe(t, { weights: brightnessModel(), manifest: TOGETHER });
+  const ask = async (camera: string, brightness: number, frameId?: number): Promise<InferResponse> => {
+    const frames = ring({ cameraId: camera });
+    const published = publishGrey(frames, brightness);
+    return client.request(request(frames, frameId ?? published), { timeoutMs: 60_000 }) as Promise<InferResponse>;
+  };
+  const answers = await Promise.all([ask('a', 255), ask('b', 102), ask('c', 204), ask('d', 153, 7)]);
+  assert.deepEqual(answers.map(({ error_code }) => error_code), [undefined, undefined, undefined, 'frame_not_found']);
+  const sure = answers.map(({ detections: [first] }) => Math.round((first?.confidence ?? NaN) * 100) / 100);
+  assert.deepEqual(sure, [1, 0.4, 0.8, NaN]);
+  assert.deepEqual(answers.slice(0, 3).map(({ metadata }) => metadata.batch_size), [3, 3, 3]);
+  // Nobody else comes: it waits no longer than it may.
+  const alone = await ask('e', 255);
+  assert.equal(alone.metadata.batch_size, 1);
+  assert.equal(Math.round(alone.detections[0]!.confidence * 100) / 100, 1);
+  // A deadline that is nearer than the wait is kept.
+  const soon = ring({ cameraId: 'f' });
+  const hasty = await client.request(request(soon, publishGrey(soon, 255), { deadline_ms: 500 }), { timeoutMs: 60_000 }) as InferResponse;
+  assert.equal(hasty.error, null);
+  const { limits } = await client.request({ type: 'describe' }, { timeoutMs: 60_000 }) as { limits: object };
+  assert.deepEqual(limits, { max_concurrency: 1, max_batch: 4 });
+  assert.equal(container.sessions, 1);
+});
+
+test('A model that cannot look at several pictures is refused where its manifest asks for that', async (t) => {
+  const refused = async (weights: Buffer, why: RegExp): Promise<void> => {
+    const model = await loadModel(modelFolder(t, { weights, manifest: TOGETHER }));
+    await assert.rejects(serveModel(model, { socketDirectory: freshFolder(t), sessions: 1 }), (error) => error instanceof RuthError && error.code === 'model_invalid' && why.test(error.message));
+  };
+  await refused(brightnessModel(1), /input image takes 1 picture at a time \(\[1, 3, 64, 64\]\); export the model with a dynamic batch dimension/);
+  await refused(brightnessModel('N', false), /output rows of two pictures is \[1, 1, 6\]; its first dimension must be the picture/);
+});
