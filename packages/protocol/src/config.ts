@@ -75,6 +75,10 @@ export const RuthConfig = Type.Object({
   http: Type.Optional(Type.Object({
     host: Type.Optional(Type.String({ minLength: 1, description: 'Address to listen on; 127.0.0.1 unless told' })),
     port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: '8080 unless told; 0 picks a free one' })),
+    tls: Type.Optional(Type.Object({
+      certificate: Type.String({ minLength: 1, description: 'File with the certificate and its chain, PEM, relative to this file' }),
+      key: Type.String({ minLength: 1, description: 'File with its private key, PEM without a passphrase, relative to this file' }),
+    }, { ...strict, description: 'HTTPS by a certificate of your own, read again when it is renewed; HTTP without this section' })),
   }, { ...strict, description: 'Where the page and the API are served' })),
   paths: Type.Optional(Type.Object({
     socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes; /tmp unless told' })),

@@ -44,6 +44,13 @@ export const StoredEvent = Type.Object({
 });
 export type StoredEvent = Static<typeof StoredEvent>;
 
+/** WS /api/v1/live: a client that comes back says what it had, and gets what came since, as far as it is kept. */
+export const LiveQuery = Type.Object({
+  core_after: Type.Optional(Type.Integer({ minimum: 0, description: 'Id of the last event of core that it had' })),
+  kernel_after: Type.Optional(Type.Integer({ minimum: 0, description: 'Id of the last event of the kernel (`recording.`) that it had' })),
+}, { additionalProperties: false });
+export type LiveQuery = Static<typeof LiveQuery>;
+
 /** Newest first. */
 export const EventPage = Type.Object({
   events: Type.Array(StoredEvent), next_cursor: Nullable(Type.String()),

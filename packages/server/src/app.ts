@@ -1,10 +1,11 @@
 // The server: the API under /api/v1, its two WebSockets, and the page. Kernel and core may come and go; what needs one
 // that is away answers 503, everything else goes on.
+import type { Server as HttpsServer } from 'node:https';
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, KernelEvent, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
-  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth,
+  CameraStatus, CoreEvent, ErrorBody, KernelEvent, LiveQuery, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
+  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth, type TlsSettings,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -32,6 +33,7 @@ import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
 import { lookAtSystem, withoutReasons } from './system-health.ts';
+import { followRenewal, readCertificate, type Certificate } from './tls.ts';
 import { Upstream } from './upstream.ts';
 import { addWhep } from './webrtc-proxy.ts';
 
@@ -39,6 +41,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Null: HTTP without encryption. */
+  readonly tls?: TlsSettings | null;
   readonly socketDirectory: string;
   /** Ids of the models that shall run. */
   readonly models: readonly string[];
@@ -70,9 +74,10 @@ export interface RunningServer extends AsyncDisposable {
   readonly access: Access;
 }
 
-/** Starts to listen. Throws `socket_in_use` where the port is taken, `store_unavailable`. Disposing it ends every connection. */
+/** Starts to listen. Throws `socket_in_use` where the port is taken, `store_unavailable`, and `invalid_config` where the certificate is none. Disposing it ends every connection. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { logger } = options;
+  const { logger, tls = null } = options;
+  const certificate = tls && readCertificate(tls);
   const kernel = new Upstream('kernel', kernelSocketPath(options.socketDirectory));
   const core = new Upstream('core', coreSocketPath(options.socketDirectory));
   const hub = new LiveHub();
@@ -95,8 +100,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();
   access.onChange(() => connections.check());
-  const app = await buildApp(options, { kernel, core, counters, store, access, audit, connections, notifications });
+  const app = await buildApp(options, certificate, { kernel, core, counters, store, access, audit, connections, notifications });
   const stop = new AbortController();
+  if (tls) stop.signal.addEventListener('abort', followRenewal(app.server as HttpsServer, tls, logger));
   let url: string;
   try {
     url = await app.listen({ host: options.host, port: options.port });
@@ -136,15 +142,16 @@ interface Parts {
   readonly notifications: Notifications;
 }
 
-async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyInstance> {
+async function buildApp(options: ServerOptions, certificate: Certificate | null, parts: Parts): Promise<FastifyInstance> {
   const { kernel, core, counters, store, access, audit, connections, notifications } = parts;
   const identify = options.identify ?? ((request) => access.identify(request));
   const loggerInstance: FastifyBaseLogger = options.logger;
-  const app: FastifyInstance = fastify({
+  const app = fastify({
+    ...(certificate && { https: certificate }),
     loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, requestTimeout: 10_000, forceCloseConnections: true,
     // What a request says beyond its schema is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
-  });
+  }) as unknown as FastifyInstance;
   app.setErrorHandler((error: FastifyError | RuthError, request, reply) => {
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
     if (known.code === 'internal') request.log.error({ err: error }, known.message);
@@ -158,7 +165,7 @@ async function buildApp(options: ServerOptions, parts: Parts): Promise<FastifyIn
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   await app.register(fastifyCookie);
-  guardRequests(app, options.host);
+  guardRequests(app, options.host, certificate !== null);
   guardRoutes(app, { identify, audit, kernel });
   addOpenApi(app);
   addSessions(app, access, audit, options.oidc ?? null);
@@ -220,9 +227,10 @@ type KeepAllowed = (request: FastifyRequest, socket: WebSocket, camera: string |
 
 function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, keep: KeepAllowed): void {
   const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
-  app.get('/api/v1/live', { websocket: true }, (socket, request) => {
+  app.get<{ Querystring: LiveQuery }>('/api/v1/live', { websocket: true, schema: { querystring: LiveQuery } }, (socket, request) => {
     keep(request, socket, null);
-    hub.add(socket, (cameraId) => maySee(identityOf(request), cameraId));
+    const { core_after: core, kernel_after: kernelId } = request.query;
+    hub.add(socket, (cameraId) => maySee(identityOf(request), cameraId), { ...(core !== undefined && { core }), ...(kernelId !== undefined && { kernel: kernelId }) });
   });
   for (const way of ['live', 'webrtc']) {
     app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {

@@ -13,17 +13,17 @@ const SHORTEST_TOKEN = 24;
 
 await runProcess('server', async (context) => {
   const { settings, logger, signal } = context;
-  const { host, port } = settings.http;
+  const { host, port, tls } = settings.http;
   const { DATABASE_URL: databaseUrl, RUTH_ADMIN_TOKEN: adminToken } = process.env;
   if (adminToken !== undefined && adminToken.length < SHORTEST_TOKEN) throw new RuthError('invalid_config', `RUTH_ADMIN_TOKEN is too short: give at least ${SHORTEST_TOKEN} characters, e.g. from: openssl rand -base64 33`);
   await using server = await startServer({
-    host, port, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
+    host, port, tls, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
     environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),
   });
-  if (!isLoopback(host)) logger.warn({ host }, 'listening beyond this machine without TLS: put a proxy with a certificate in front');
+  if (!isLoopback(host) && tls === null) logger.warn({ host }, 'listening beyond this machine without TLS: set http.tls, or put a proxy with a certificate in front');
   // What nobody may read in a log goes to the terminal: through the supervisor, or straight.
   const firstAdmin = await server.access.makeFirstAdmin();
   const signInUrl = isLoopback(host) ? `${server.url}/sign-in#${server.access.makeLink()}` : null;

@@ -9,8 +9,8 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK_NAMES.includes(host) || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** `host` is the address that the server listens on. */
-export function guardRequests(app: FastifyInstance, host: string): void {
+/** `host` is the address that the server listens on; `isEncrypted`: by TLS of its own. */
+export function guardRequests(app: FastifyInstance, host: string, isEncrypted: boolean): void {
   const names = isLoopback(host) ? new Set([...LOOPBACK_NAMES, host]) : null;
   app.addHook('onRequest', async (request) => {
     const authority = authorityOf(request.headers.host);
@@ -28,6 +28,7 @@ export function guardRequests(app: FastifyInstance, host: string): void {
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': 'same-origin',
       'cross-origin-opener-policy': 'same-origin',
+      ...(isEncrypted && { 'strict-transport-security': 'max-age=31536000' }),
     });
   });
 }

@@ -19,6 +19,7 @@ export function loadSettings(file: string | undefined): Settings {
   const settings = openSettings(written, resolve(base, keyFileOf(written)));
   return {
     ...settings, keyFile: settings.keyFile && resolve(base, settings.keyFile), modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
+    http: { ...settings.http, tls: settings.http.tls && { certificateFile: resolve(base, settings.http.tls.certificateFile), keyFile: resolve(base, settings.http.tls.keyFile) } },
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
     oidc: settings.oidc && withSecretFiles(settings.oidc, base), mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
