@@ -1,28 +1,24 @@
 // Kills core again and again, at random moments, while cameras are recorded and watched and a consumer follows its events. What the
 // kernel does must not notice; what core had emitted, which lies in shared memory, must all reach the consumer; and core must
 // be at work again within two seconds. RUTH_CHAOS_BLOWS (50) and RUTH_CHAOS_SEED repeat a run.
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PROCESS_FLAGS } from '@ruth/cli';
-import { coreEventsPath, modelSocketPath, type CameraStatus, type InferRequest } from '@ruth/protocol';
-import { EventStore, IpcServer } from '@ruth/transport';
+import { coreEventsPath, type CameraStatus, type Detection } from '@ruth/protocol';
+import { EventStore } from '@ruth/transport';
 import WebSocket from 'ws';
 import { hdClip } from '../../bench/hd-clip.ts';
 import { cpuMs } from '../../bench/process-cpu.ts';
 import type { Bench } from '../../bench/runner.ts';
 import { ClipCamera } from './clip-camera.ts';
+import { end, instantContainer, quantile, startCore } from './core-run.ts';
 import { EventConsumer } from './event-consumer.ts';
 import { KernelRun } from './kernel-run.ts';
 import { play, recordedFiles } from './recording-check.ts';
 
 const CAMERAS = ['north', 'south'];
-const MODEL = 'finder';
 /** As packages/core/src/kept-events.ts has it. */
 const STORE_BYTES = 8 * 1024 * 1024;
 const STORE_EVENTS = 16_384;
@@ -41,7 +37,7 @@ export const bench: Bench = async (report) => {
   report(`seed ${seed}`);
   try {
     await using camera = await ClipCamera.start(clip.path);
-    await using container = await instantContainer(folder);
+    await using container = await instantContainer(folder, walkers);
     void container;
     let events = 0;
     let viewer: Viewed;
@@ -51,7 +47,8 @@ export const bench: Bench = async (report) => {
       await kernel.recording(Date.now() / 1000);
       using watching = new Viewer(kernel.socketPath, CAMERAS[0]!);
       using consumer = new EventConsumer(folder);
-      let core = await startCore(folder, rings);
+      const start = { socketDirectory: folder, ringDirectory: rings, cameraIds: CAMERAS, desiredFps: 12 };
+      let core = await startCore(start);
       try {
         const looked = async (afterMs: number): Promise<number> => {
           for (const end = performance.now() + PATIENCE_MS; consumer.lastLookAtMs <= afterMs;) {
@@ -64,10 +61,9 @@ export const bench: Bench = async (report) => {
         for (let blow = 1; blow <= wanted; blow++) {
           await delay(200 + random() * 1500);
           const struckMs = performance.now();
-          core.kill('SIGKILL');
-          await once(core, 'exit');
+          await end(core, 'SIGKILL');
           const emitted = leftBehind(rings);
-          core = await startCore(folder, rings);
+          core = await startCore(start);
           readyMs.push(performance.now() - struckMs);
           readyCpuMs.push(cpuMs(core.pid!));
           backMs.push(await looked(performance.now()) - struckMs);
@@ -78,8 +74,7 @@ export const bench: Bench = async (report) => {
         emittedNotSeen.push(...consumer.wrong);
         events = consumer.events.size;
       } finally {
-        core.kill('SIGTERM');
-        if (core.exitCode === null && core.signalCode === null) await once(core, 'exit');
+        await end(core, 'SIGTERM');
       }
       const statuses: CameraStatus[] = await kernel.cameras();
       drops = Object.fromEntries(statuses.flatMap(({ camera_id: id, recording }) => Object.entries(recording.drops).map(([cause, count]) => [`${id} ${cause}`, count])));
@@ -103,20 +98,6 @@ export const bench: Bench = async (report) => {
   }
 };
 
-async function startCore(socketDirectory: string, ringDirectory: string): Promise<ChildProcess> {
-  // As `ruth up` starts it: what one start has compiled serves the next.
-  const core = spawn(process.execPath, [...PROCESS_FLAGS, join(import.meta.dirname, '../../packages/core/src/main.ts'), '-c', '-'], {
-    stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_COMPILE_CACHE: join(socketDirectory, 'compiled') },
-  });
-  core.stdin.on('error', () => undefined).end(JSON.stringify({
-    paths: { socket_directory: socketDirectory, ring_directory: ringDirectory, data_directory: join(socketDirectory, 'data') }, log_level: 'info',
-    cameras: CAMERAS.map((id) => ({ id, url: 'rtsp://127.0.0.1/1' })), models: [{ id: MODEL }], subscriptions: [{ camera: '*', model: MODEL, desired_fps: 12 }],
-  }));
-  for await (const line of createInterface(core.stdout)) if (line.includes('"ready"')) break;
-  core.stdout.resume();
-  return core;
-}
-
 /** The newest events that a dead core had emitted, read from a copy of its store. */
 function leftBehind(ringDirectory: string): Map<number, string> {
   const copy = join(ringDirectory, 'copy_of_events');
@@ -130,24 +111,10 @@ function leftBehind(ringDirectory: string): Map<number, string> {
   return events;
 }
 
-/** Answers at once with people who walk, so that there are tracks and events of them. */
-function instantContainer(socketDirectory: string): Promise<IpcServer> {
-  return IpcServer.listen(modelSocketPath(MODEL, socketDirectory), {
-    handle: async (message) => {
-      const { type, camera_id, frame_metadata } = message as Omit<InferRequest, 'type'> & { type?: string };
-      if (type === 'describe') {
-        return {
-          model_id: MODEL, model_name: MODEL, model_version: '1', supported_tasks: ['detect'], classes: ['person'], keypoint_names: [], skeleton: [],
-          input: { width: 64, height: 48 }, device: 'cpu', versions: {}, limits: { max_concurrency: 4, max_batch: 1 },
-        };
-      }
-      if (type === 'health') return { model_id: MODEL, status: 'ready', last_canary_age_ms: 0, uptime_ms: performance.now(), counters: {} };
-      const x = (frame_metadata.frame_id % 200) / 250;
-      const people = [0.1, 0.4, 0.7].map((y) => ({ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [x, y, x + 0.1, y + 0.2] }));
-      return { model_id: MODEL, camera_id, frame_id: frame_metadata.frame_id, detections: people, metadata: { inference_time_ms: 0.1 }, error: null };
-    },
-    refuse: (error) => ({ error: error.message }),
-  });
+/** Three people who walk, so that there are tracks and events of them. */
+function walkers(frameId: number): Detection['bbox'][] {
+  const x = (frameId % 200) / 250;
+  return [0.1, 0.4, 0.7].map((y) => [x, y, x + 0.1, y + 0.2]);
 }
 
 interface Viewed { readonly fragments: number; readonly longestSilenceMs: number; readonly reconnects: number }
@@ -186,9 +153,4 @@ class Viewer implements Disposable, Viewed {
       setTimeout(() => this.#connect(), 100);
     });
   }
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN);
 }

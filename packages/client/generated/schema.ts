@@ -632,7 +632,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Looks and events as they come
+         * Looks and events as they come; first, who comes back gets what came since
          * @description Needs the permission view; leaves out cameras that may not be seen.
          */
         get: operations["getLive"];
@@ -1614,8 +1614,10 @@ export interface components {
                 warm_up_s?: number;
                 /** @description Looks go on for so many seconds after the last motion; 2 unless told */
                 hold_s?: number;
-                /** @description A look is made at least so often, motion or not; 10 unless told. While something is seen, every second */
+                /** @description A look is made at least so often, motion or not; 10 unless told. While something is seen that may move, every second */
                 forced_look_s?: number;
+                /** @description While all that is seen stands still and nothing moves, a look is made so often; as forced_look_s unless told */
+                stationary_look_s?: number;
             };
             /** @description Whose looks are cut last where the model cannot serve all: 20 points more double the share; 50 unless told */
             priority?: number;
@@ -1653,6 +1655,8 @@ export interface components {
                 max_height?: number;
                 /** @description Look at each track at most once in so many seconds; what belongs to no track is not looked at. Whenever it is seen, unless told */
                 once_per_track_s?: number;
+                /** @description Look at a track that stands still once in so many seconds of the stream; as at any other unless told */
+                once_per_stationary_track_s?: number;
                 /** @description Added around each box, as a share of it; 0.15 unless told */
                 margin?: number;
                 /** @description Most regions per frame, largest score first; 8 unless told */
@@ -1963,6 +1967,11 @@ export interface components {
             anchor?: "base" | "centre";
             /** @description Only objects of these classes count; all unless told */
             classes?: string[];
+            /**
+             * @description tracks: who crosses it is told once each way, however often it goes to and fro; crossings: each time. tracks unless told
+             * @enum {unknown}
+             */
+            counts?: "tracks" | "crossings";
             /** @description From first to last, each [x, y]. Who stands on the first point and looks along the line has "in" to the right: crossing a line drawn from left to right, "in" is downwards */
             points: components["schemas"]["Point"][];
         };
@@ -3573,14 +3582,19 @@ export interface operations {
     };
     getLive: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Id of the last event of core that it had */
+                core_after?: number;
+                /** @description Id of the last event of the kernel (`recording.`) that it had */
+                kernel_after?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Looks and events as they come */
+            /** @description Looks and events as they come; first, who comes back gets what came since */
             101: {
                 headers: {
                     [name: string]: unknown;

@@ -120,13 +120,37 @@ describe('the event WebSocket', () => {
     quick.socket.terminate();
   });
 
+  it('sends a client that comes back what it missed, each event once, and then what comes', async () => {
+    await using place = await startPlace();
+    const { hub } = place.server;
+    const publish = (event: CoreEvent): void => hub.publish(event, JSON.stringify(event));
+    const gap = (id: number) => ({ id, version: 1, at: 1, type: 'recording.gap', camera_id: 'front', gap: { start: 1, end: null, cause: 'camera_down', message: 'no answer' } }) as const;
+    for (let id = 1; id <= 5; id++) publish(modelUp(id));
+    publish(detection(6));
+    publish(trackEvent('track.updated', 7, 1));
+    for (const id of [3, 4]) hub.publish(gap(id), JSON.stringify(gap(id)), 'kernel');
+    const back = await opened(place.url, '/api/v1/live?core_after=3&kernel_after=3');
+    const fresh = await opened(place.url, '/api/v1/live');
+    await until(() => hub.clientCount === 2 && back.events.length === 3, 'what was missed is there');
+    // The server was away: its source tells some again.
+    for (const id of [4, 5, 8]) publish(modelUp(id));
+    await until(() => [back, fresh].every(({ events }) => events.at(-1)?.id === 8), 'what is new is there');
+    assert.deepEqual(back.events.map(({ type, id }) => `${String(type)} ${id}`), ['model.up 4', 'model.up 5', 'recording.gap 4', 'model.up 8']);
+    assert.equal(fresh.events[0]?.id, 4, 'who says nothing of what it had gets what comes');
+    for (const { socket } of [back, fresh]) socket.terminate();
+    const refused = new WebSocket(address(place.url, '/api/v1/live?core_after=yesterday'));
+    const [, response] = await once(refused, 'unexpected-response') as [unknown, { statusCode: number }];
+    assert.equal(response.statusCode, 400);
+    refused.on('error', () => undefined).terminate();
+  });
+
   it('disconnects a client that lets other events pile up, with a reason', async () => {
     await using place = await startPlace();
     const { socket } = await opened(place.url, '/api/v1/live');
     await until(() => place.server.hub.clientCount === 1, 'the client is there');
     const closed = once(socket, 'close');
     const bulky = { ...modelUp(0), reason: 'x'.repeat(20_000) };
-    for (let id = 1; id <= 300; id++) place.server.hub.publish({ ...bulky, id }, JSON.stringify({ ...bulky, id }));
+    for (let id = 1; id <= 1400; id++) place.server.hub.publish({ ...bulky, id }, JSON.stringify({ ...bulky, id }));
     const [code, reason] = await closed as [number, Buffer];
     assert.equal(code, 1013);
     assert.match(reason.toString(), /too slowly/);

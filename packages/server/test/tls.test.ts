@@ -14,7 +14,6 @@ import { createLogger } from '@ruth/transport';
 import { startServer } from '@ruth/server';
 import { WebSocket } from 'ws';
 import { followRenewal, readCertificate } from '../src/tls.ts';
-import { until } from './stand-ins.ts';
 
 let folder: string;
 const made = (name: string): TlsSettings => ({ certificateFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) });

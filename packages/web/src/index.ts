@@ -10,6 +10,8 @@ export { boxIn, containedRectangle, type Rectangle } from './overlay/video-recta
 export { EVERYTHING, changesOf, isWanted, type OverlayChoice } from './overlay/overlay-choice.ts';
 export { arranged, isCompact, suitingColumns, suitingRows } from './grid/arrangement.ts';
 export { eventWords } from './events/event-words.ts';
+export { RecentEvents } from './events/recent-events.ts';
+export { followEvents } from './live/events-socket.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';

@@ -5,7 +5,7 @@ import type { Logger } from '@ruth/transport';
 import type { EventSource, Store } from '../store/index.ts';
 import { EventFollower } from './event-follower.ts';
 import { EventRecorder } from './event-recorder.ts';
-import { isSuperseded, type LiveHub } from './live-hub.ts';
+import { isSuperseded, MOST_REPLAYED, type LiveHub } from './live-hub.ts';
 
 /** What a newer one would take the place of is not live any more when it comes this late: the server was away. */
 const LIVE_WITHIN_S = 5;
@@ -44,7 +44,9 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
 
   /** Begins where the store is. Throws `store_unavailable`. */
   static async begin<E extends CoreEvent | KernelEvent>(options: EventIntakeOptions<E>): Promise<EventIntake<E>> {
-    return new EventIntake(options, await options.store.write('positionOf', options.source));
+    const { source, store, hub } = options;
+    for (const text of await store.write('newestEvents', source, MOST_REPLAYED)) hub.remember({ source, event: JSON.parse(text) as E, text });
+    return new EventIntake(options, await store.write('positionOf', source));
   }
 
   /** Ends when `signal` aborts. */
@@ -58,7 +60,7 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
     if (event.id <= this.#publishedId && event.type !== 'gap') return;
     this.#publishedId = event.id;
     if (isSuperseded(event) && event.at < Date.now() / 1000 - LIVE_WITHIN_S) return;
-    this.#hub.publish(event, text);
+    this.#hub.publish(event, text, this.source);
     this.#onEvent?.(event);
   }
 }

@@ -1,38 +1,57 @@
 // Hands the events of core and kernel to every page that listens. A slow client slows nobody: while it lags, only the newest look of
 // each camera and model and the newest update of each track wait for it, so it gets fewer of them but never stale ones.
-// Other events are never dropped; a client that lets too many of them pile up is disconnected with a reason.
+// Other events are never dropped; a client that lets too many of them pile up is disconnected with a reason, and gets what it missed when it
+// comes back with the id of the last that it had.
 import type { CoreEvent, KernelEvent } from '@ruth/protocol';
+import type { EventSource } from '../store/index.ts';
 import type { WebSocket } from 'ws';
 import { keepAlive } from '../keep-alive.ts';
 
 /** Bytes on their way to a client that it has not yet acknowledged; what comes later waits here, where it can be replaced. */
 const WINDOW_BYTES = 128 * 1024;
 const ACKNOWLEDGE_EVERY_BYTES = 16 * 1024;
-const MAX_WAITING_EVENTS = 256;
+/** Texts are shared by all clients. */
+const MAX_WAITING_EVENTS = 1280;
+/** For clients that come back; fewer than may wait. */
+export const MOST_REPLAYED = 1024;
 const MAX_CLIENTS = 512;
+
+/** Id of the last event that a client had, by whose it was. */
+export type LivePosition = Readonly<Partial<Record<EventSource, number>>>;
+
+interface Kept { readonly source: EventSource; readonly event: CoreEvent | KernelEvent; readonly text: string }
 
 export class LiveHub {
   readonly counters = { sent: 0, superseded: 0, disconnectedSlow: 0, refused: 0 };
   readonly #clients = new Set<LiveClient>();
+  /** The newest events that nothing takes the place of. */
+  readonly #kept: Kept[] = [];
 
   get clientCount(): number { return this.#clients.size; }
 
-  /** `maySee` is asked for each event of a camera; others go to all. */
-  add(socket: WebSocket, maySee: (cameraId: string) => boolean): void {
+  /** `maySee` is asked for each event of a camera; others go to all. `after`: what came since is sent first, as far as it is kept; of a source that is not in it, nothing. */
+  add(socket: WebSocket, maySee: (cameraId: string) => boolean, after: LivePosition = {}): void {
     if (this.#clients.size >= MAX_CLIENTS) {
       this.counters.refused++;
       socket.close(1013, 'overloaded: too many live connections');
       return;
     }
-    const client = new LiveClient(socket, maySee, this.counters);
+    const client = new LiveClient(socket, maySee, this.counters, after);
+    for (const kept of this.#kept) if (after[kept.source] !== undefined) client.offer(kept);
     this.#clients.add(client);
     socket.on('close', () => this.#clients.delete(client));
   }
 
-  publish(event: CoreEvent | KernelEvent, text: string): void {
-    const superseding = supersedingKey(event);
-    const camera = cameraOf(event);
-    for (const client of this.#clients) if (camera === null || client.maySee(camera)) client.offer(superseding, superseding ?? `event ${event.type} ${event.id}`, text);
+  publish(event: CoreEvent | KernelEvent, text: string, source: EventSource = 'core'): void {
+    const told = { source, event, text };
+    if (!isSuperseded(event)) this.remember(told);
+    for (const client of this.#clients) client.offer(told);
+  }
+
+  /** Only for who comes back. */
+  remember(told: Kept): void {
+    this.#kept.push(told);
+    if (this.#kept.length > MOST_REPLAYED) this.#kept.shift();
   }
 }
 
@@ -53,9 +72,11 @@ function supersedingKey(event: CoreEvent | KernelEvent): string | null {
 export const isSuperseded = (event: CoreEvent | KernelEvent): boolean => supersedingKey(event) !== null;
 
 class LiveClient {
-  readonly maySee: (cameraId: string) => boolean;
+  readonly #maySee: (cameraId: string) => boolean;
   readonly #socket: WebSocket;
   readonly #counters: LiveHub['counters'];
+  /** A source tells some events again, when the server has been away. */
+  readonly #had: Partial<Record<EventSource, number>>;
   /** In order of arrival. A newer look or update takes the place of an older one, at the end. */
   readonly #waiting = new Map<string, string>();
   #waitingEvents = 0;
@@ -63,9 +84,10 @@ class LiveClient {
   #pingedBytes = 0;
   #acknowledgedBytes = 0;
 
-  constructor(socket: WebSocket, maySee: (cameraId: string) => boolean, counters: LiveHub['counters']) {
+  constructor(socket: WebSocket, maySee: (cameraId: string) => boolean, counters: LiveHub['counters'], after: LivePosition) {
     this.#socket = socket;
-    this.maySee = maySee;
+    this.#had = { ...after };
+    this.#maySee = maySee;
     this.#counters = counters;
     keepAlive(socket);
     // A pong says what the client itself has read: bufferedAmount would not count the megabytes in the kernels' socket buffers.
@@ -77,8 +99,15 @@ class LiveClient {
     });
   }
 
-  offer(superseding: string | null, key: string, text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+  offer({ source, event, text }: Kept): void {
+    const camera = cameraOf(event);
+    if (this.#socket.readyState !== this.#socket.OPEN || (camera !== null && !this.#maySee(camera))) return;
+    const superseding = supersedingKey(event);
+    if (superseding === null && event.type !== 'gap') {
+      if (event.id <= (this.#had[source] ?? -1)) return;
+      this.#had[source] = event.id;
+    }
+    const key = superseding ?? `event ${source} ${event.type} ${event.id}`;
     if (this.#waiting.delete(key)) this.#counters.superseded++;
     else if (superseding === null && ++this.#waitingEvents > MAX_WAITING_EVENTS) {
       this.#counters.disconnectedSlow++;

@@ -1,7 +1,7 @@
 // What each route of the API is, for who reads about it: in words, what it takes, and what it answers. The schemas are those that check requests, by
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
-  AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery,
+  AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
   ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
 } from '@ruth/protocol';
@@ -64,7 +64,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },
   'GET /api/v1/detections/latest': { summary: 'The newest look of each model at a camera', query: LatestQuery, answer: listOf(Look) },
-  'GET /api/v1/live': { summary: 'Looks and events as they come', answer: SOCKET },
+  'GET /api/v1/live': { summary: 'Looks and events as they come; first, who comes back gets what came since', query: LiveQuery, answer: SOCKET },
   'GET /api/v1/events': { summary: 'Stored events, newest first, in pages that do not shift', query: EventQuery, answer: EventPage },
   'GET /api/v1/events/counts': { summary: 'How many events there were, by hour', query: EventCountQuery, answer: EventCounts },
   'GET /api/v1/events/:id': { summary: 'A stored event', answer: StoredEvent },

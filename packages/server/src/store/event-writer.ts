@@ -38,6 +38,13 @@ export async function positionOf(database: Database, source: EventSource): Promi
   return { epoch, lastId };
 }
 
+/** As they were emitted, the oldest first. Looks only at the newest rows: a source that seldom tells may have more. */
+export async function newestEvents(database: Database, source: EventSource, limit: number): Promise<string[]> {
+  const { newest } = await database.selectFrom('events').select(({ fn }) => fn.max('id').as('newest')).executeTakeFirstOrThrow();
+  const rows = await database.selectFrom('events').select('body').where('source', '=', source).where('id', '>', (newest ?? 0) - 4 * limit).orderBy('id', 'desc').limit(limit).execute();
+  return rows.map(({ body }) => body).reverse();
+}
+
 export class EventWriter {
   readonly #database: Database;
   #series = new SeriesIndex();

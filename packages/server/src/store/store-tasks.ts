@@ -5,7 +5,7 @@ import { openDatabase } from './database.ts';
 import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
 import { EventReader, type EventSearch, type TimeRange } from './event-search.ts';
 import type { SeriesFilter } from './event-series.ts';
-import { EventWriter, positionOf, type EventBatch } from './event-writer.ts';
+import { EventWriter, newestEvents, positionOf, type EventBatch } from './event-writer.ts';
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
 import type { EventSource } from './tables.ts';
@@ -29,6 +29,7 @@ export class StoreTasks {
   }
 
   positionOf(source: EventSource) { return positionOf(this.#database, source); }
+  newestEvents(source: EventSource, limit: number) { return newestEvents(this.#database, source, limit); }
   append(batch: EventBatch) { return this.#writer.append(batch); }
   searchEvents(search: EventSearch) { return this.#reader.search(search); }
   event(id: number) { return this.#reader.get(id); }
