@@ -24,7 +24,7 @@ describe('the view of events', { skip: browserMissing() }, () => {
     return events.length === count;
   }, `${count} events are stored`);
 
-  it('is gone through by keyboard, each event marked as seen, which the browser remembers', async () => {
+  it('is gone through by keyboard, each event marked as seen, which the server remembers for whoever it was', async () => {
     await using opened = await suite.open('#/events');
     const { page, problems } = opened;
     await page.getByRole('button', { name: /person #3 entered door/ }).waitFor(WAIT);

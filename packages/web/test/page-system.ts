@@ -1,6 +1,6 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
 import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus, Timeline } from '@ruth/protocol';
-import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
+import { camera, everyone, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
 import { StandInNode } from './stand-in-node.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
 
@@ -28,7 +28,9 @@ export async function startSystem(pageDirectory: string) {
   const stack = new AsyncDisposableStack();
   const cameras: CameraStatus[] = [camera('square', { name: 'Square <hall>', note: 'Made by the test', width: WIDTH, height: HEIGHT, fps: FPS })];
   const models = [model(DETECTOR), model(POSE, { keypoint_names: ['left_a', 'right_a', 'right_b', 'left_b'], skeleton: [[0, 1], [1, 2], [2, 3]] })];
-  const place = stack.use(await startPlace({ pageDirectory, models: [DETECTOR, POSE] }));
+  const place = stack.use(await startPlace({ pageDirectory, models: [DETECTOR, POSE], identify: async () => ({ ...everyone, userId: 1 }) }));
+  // Somebody for whom may be kept what they have seen.
+  await place.server.access.makeFirstAdmin();
   /** What core says otherwise of every subscription. */
   const subscriptions: Partial<SubscriptionStatus> = {};
   const scene: SceneConfig = {};

@@ -21,7 +21,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   const [queue, setQueue] = useState(() => new EventQueue(filter));
   const [playing, setPlaying] = useState(false);
   const { events, cursor, loading, failure, newer } = useObservable(queue);
-  const { isSeen, mark } = useSeenEvents();
+  const { isSeen, mark, failure: markFailure } = useSeenEvents();
   useEffect(() => {
     const own = new EventQueue(parseEventFilter(new URLSearchParams(key)));
     setQueue(own);
@@ -45,7 +45,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   }, [index, events, queue]);
   const markChosen = (): void => {
     if (!chosen) return;
-    mark(chosen.event_id, true);
+    mark(chosen, true);
     move(1);
   };
   useShortcuts({ j: () => move(1), k: () => move(-1), arrowdown: () => move(1), arrowup: () => move(-1), s: markChosen, p: () => { if (chosen) setPlaying(!playing); } });
@@ -56,6 +56,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
       <div className="events-body">
         <section className="queue" aria-label="Events">
           {failure && <p className="problem" role="status">The events cannot be read: {failure.message}. This page keeps asking.</p>}
+          {markFailure && <p className="problem" role="status">What was marked could not be kept: {markFailure.message}.</p>}
           {newer && <button type="button" className="button newer" onClick={() => void queue.load()}>Newer events have come. Show them</button>}
           {events === null && !failure && <p className="waiting" role="status">Loading</p>}
           {events?.length === 0 && (
@@ -70,8 +71,8 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
         <section className="event-stage" aria-label="The chosen event">
           {chosen ? (
             <EventDetail
-              stored={chosen} cameraName={cameras.find(({ camera_id }) => camera_id === chosen.camera_id)?.name ?? null} seen={isSeen(chosen.event_id)} playing={playing}
-              onSeen={(seen) => mark(chosen.event_id, seen)} onPlay={setPlaying}
+              stored={chosen} cameraName={cameras.find(({ camera_id }) => camera_id === chosen.camera_id)?.name ?? null} seen={isSeen(chosen)} playing={playing}
+              onSeen={(seen) => mark(chosen, seen)} onPlay={setPlaying}
             />
           ) : linked.failure ? <p className="problem" role="alert">{linked.failure.message}</p>
             : <p className="hint">Choose an event, or press <kbd>J</kbd> and <kbd>K</kbd> to go through them, <kbd>S</kbd> to mark one as seen and go on, <kbd>P</kbd> to play it.</p>}

@@ -8,7 +8,7 @@ export interface QueueListProps {
   readonly events: readonly StoredEvent[];
   readonly cameras: readonly CameraStatus[];
   readonly chosenId: number | null;
-  readonly isSeen: (eventId: number) => boolean;
+  readonly isSeen: (event: StoredEvent) => boolean;
   readonly onChoose: (event: StoredEvent) => void;
 }
 
@@ -19,7 +19,7 @@ export function QueueList({ events, cameras, chosenId, isSeen, onChoose }: Queue
       {events.map((stored, index) => {
         const day = dateText(stored.at);
         const { title, tone } = eventWords(stored.event as ToldEvent);
-        const seen = isSeen(stored.event_id);
+        const seen = isSeen(stored);
         return (
           <Fragment key={stored.event_id}>
             {(index === 0 || dateText(events[index - 1]!.at) !== day) && <li className="queue-day">{day}</li>}

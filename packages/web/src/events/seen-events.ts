@@ -1,12 +1,27 @@
-// Which events this browser's user has marked as seen.
-import { useStoredChoice } from '../stored-choice.ts';
+// Which events whoever is signed in has seen: the server keeps it for each person. What was just marked counts at once, and is taken
+// back where it could not be kept.
+import { useState } from 'react';
+import type { StoredEvent } from '@ruth/protocol';
+import { send, type Failure } from '../system/api.ts';
 
-const KEPT = 5000;
+type Seeable = Pick<StoredEvent, 'event_id' | 'seen'>;
 
-export function useSeenEvents(): { readonly isSeen: (eventId: number) => boolean; readonly mark: (eventId: number, seen: boolean) => void } {
-  const [ids, setIds] = useStoredChoice<readonly number[]>('ruth.seen-events', []);
+export interface SeenEvents { readonly isSeen: (event: Seeable) => boolean; readonly mark: (event: Seeable, seen: boolean) => void; /** Of the last mark. */ readonly failure: Failure | null }
+
+export function useSeenEvents(): SeenEvents {
+  /** Said here since the events were read. */
+  const [said, setSaid] = useState<ReadonlyMap<number, boolean>>(new Map());
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const isSeen = ({ event_id: id, seen }: Seeable): boolean => said.get(id) ?? seen ?? false;
   return {
-    isSeen: (eventId) => ids.includes(eventId),
-    mark: (eventId, seen) => setIds(seen ? [...ids.filter((id) => id !== eventId), eventId].slice(-KEPT) : ids.filter((id) => id !== eventId)),
+    isSeen, failure,
+    mark: (event, seen) => {
+      const before = isSeen(event);
+      setSaid((known) => new Map([...known, [event.event_id, seen]]));
+      void send<null>(seen ? 'PUT' : 'DELETE', `events/${event.event_id}/seen`).then((answer) => {
+        setFailure(answer.failure);
+        if (answer.failure) setSaid((known) => new Map([...known, [event.event_id, before]]));
+      });
+    },
   };
 }
