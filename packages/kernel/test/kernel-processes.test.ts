@@ -54,7 +54,8 @@ test('an ingest process that is killed costs the other cameras nothing, and come
   const unharmed = await kernel.until('other', (status) => missing(status) <= 5, 'has published every picture that came');
   assert.equal(unharmed.pid, other.pid);
   assert.deepEqual(unharmed.drops, {});
-  assert.equal(unharmed.counters.published, unharmed.counters.decoded);
+  // One may be on its way into the ring.
+  assert.ok(unharmed.counters.decoded - unharmed.counters.published <= 1, `${unharmed.counters.published} of ${unharmed.counters.decoded} published`);
   assert.deepEqual([unharmed.counters.reconnects, unharmed.counters.restarts], [0, 0]);
 });
 
