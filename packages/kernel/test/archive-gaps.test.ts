@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { RecordingGap } from '@ruth/protocol';
+import { createLogger } from '@ruth/transport';
+import { CameraArchive } from '../src/record/archive/camera-archive.ts';
+import type { Segment } from '../src/record/segment.ts';
 import type { Gap } from '../src/record/archive/gap-table.ts';
 import { GapWatch, type GapWatchOptions } from '../src/record/archive/gap-watch.ts';
 
@@ -58,6 +62,46 @@ test('a break too short to be seen is a gap as well, once the next recording say
   time.us += 0.4 * S;
   record(false);
   assert.deepEqual(told(), [[1001, 1001.4, 'camera_stalled']]);
+});
+
+test('what was recorded and not told of moves the beginning of a gap, and takes neither its cause nor what is wrong by now', () => {
+  const short = watching();
+  short.record();
+  short.watch.trouble('camera_down', 'no answer');
+  short.watch.wasRecordedUntil(1001.5 * S);
+  short.watch.grew(1003 * S, 1004 * S, false);
+  assert.deepEqual(short.told(), [[1001.5, 1003, 'camera_down']]);
+  const long = watching();
+  long.record();
+  long.watch.trouble('camera_down', 'no answer');
+  long.pass(5);
+  assert.deepEqual(long.told(), [[1001, null, 'camera_down']]);
+  long.watch.wasRecordedUntil(1001.5 * S);
+  assert.deepEqual(long.told(), [[1001.5, null, 'camera_down']]);
+  long.watch.wasRecordedUntil(1001.2 * S);
+  assert.deepEqual(long.told(), [[1001.5, null, 'camera_down']], 'what is known already changes nothing');
+});
+
+test('a gap begins where the file before it ends, also where its last fragment was told of with the file alone', () => {
+  const gaps: RecordingGap[] = [];
+  const logger = createLogger('test', 'fatal');
+  const store = { call: async () => true } as unknown as ConstructorParameters<typeof CameraArchive>[0]['store'];
+  const archive = new CameraArchive({
+    cameraId: 'front', extent: { newestEndUs: null, gap: null }, store, clock: { utcUs: () => 1100 * S, monotonicMs: () => 1e6 }, logger,
+    onGap: (gap) => gaps.push(gap), onGrew: () => undefined, onPaused: () => undefined,
+  });
+  archive.describe({ recording: { active: true, maxAgeDays: null, maxBytes: null } });
+  const fragment = (offset: number) => ({ offset, bytes: 100, startTicks: offset * 450, durationTicks: 45_000, keyframe: true });
+  const segment = (file: string, startUs: number, endUs: number, fragments: ReturnType<typeof fragment>[], sha256: string | null): Segment => ({
+    cameraId: 'front', file, startUs, endUs, durationTicks: fragments.length * 45_000, codec: 'h264', width: 640, height: 360, audio: false, initBytes: 0, bytes: fragments.length * 100, fragments, sha256, continues: false,
+  });
+  archive.take({ type: 'segment-opened', segment: segment('one', 1000 * S, 1000 * S, [], null) });
+  archive.take({ type: 'segment-grew', file: 'one', fragments: [fragment(0)], endUs: 1000.5 * S });
+  archive.observe({ state: 'down', last_error: { code: 'camera_unreachable', message: 'it closed the connection', at: 1001 }, recording: { state: 'waiting', cause: null, bytes_written: 0, segments: 0, drops: {} } });
+  archive.take({ type: 'segment-closed', segment: segment('one', 1000 * S, 1001 * S, [fragment(0), fragment(100)], 'hash') });
+  archive.take({ type: 'segment-opened', segment: segment('two', 1002 * S, 1002 * S, [], null) });
+  archive.take({ type: 'segment-grew', file: 'two', fragments: [fragment(0)], endUs: 1002.5 * S });
+  assert.deepEqual(gaps, [{ start: 1001, end: 1002, cause: 'camera_down', message: 'it closed the connection' }]);
 });
 
 test('where the recorder itself knows the cause, that one counts', () => {

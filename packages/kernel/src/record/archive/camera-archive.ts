@@ -162,6 +162,9 @@ export class CameraArchive {
   }
 
   #close(segment: Segment): void {
+    const open = this.#open.get(segment.file);
+    // Its last fragment is told of with the file.
+    if (open && open.fragments.length > 0) this.#watch.wasRecordedUntil(segment.endUs);
     this.#open.delete(segment.file);
     this.#abandoned.delete(segment.file);
     if (segment.sha256 === null || segment.fragments.length === 0) return;

@@ -73,6 +73,16 @@ export class GapWatch {
     this.#quietSinceMs = clock.monotonicMs();
   }
 
+  /** More was on the disk than was told of: it ends then. What is wrong by now stays so. */
+  wasRecordedUntil(untilUs: number): void {
+    if (untilUs <= (this.#recordedUntilUs ?? 0)) return;
+    this.#recordedUntilUs = untilUs;
+    const gap = this.#gap;
+    if (gap === null || gap.startUs >= untilUs) return;
+    this.#options.onWithdrawn(gap);
+    this.#begin(gap, untilUs);
+  }
+
   /** What keeps the camera from being recorded, as far as is known. May be told again and again. */
   trouble(cause: GapCause, message: string | null): void { this.#trouble = { cause, message: message ?? (this.#trouble?.cause === cause ? this.#trouble.message : null) }; }
 
