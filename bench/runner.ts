@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { descendants } from './process-cpu.ts';
 
 /** What every bench file exports: measures several runs side by side and returns medians and ratios. */
 export type Bench = (report: (line: string) => void) => Promise<Record<string, unknown>>;
@@ -17,10 +18,25 @@ export async function runNamed(folder: string, kind: string): Promise<never> {
     console.error(`usage: npm run -s ${kind} -- <name> [--json]; there are: ${names.join(', ')}`);
     process.exit(2);
   }
+  leaveNothing();
   const { bench } = await import(join(folder, `${name}${suffix}`)) as { bench: Bench };
   const figures = await bench((line) => console.error(line));
   const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}`;
   if (values.json) console.log(JSON.stringify({ [kind]: name, ...figures, machine }));
   else console.table(figures);
   process.exit(0);
+}
+
+/** However it ends, by a signal or an error too: what was started for it ends with it. */
+function leaveNothing(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  process.once('exit', () => {
+    for (const pid of descendants(process.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself just before.
+      }
+    }
+  });
 }

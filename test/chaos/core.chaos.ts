@@ -1,7 +1,6 @@
 // Kills core again and again, at random moments, while cameras are recorded and watched and a consumer follows its events. What the
 // kernel does must not notice; what core had emitted, which lies in shared memory, must all reach the consumer; and core must
 // be at work again within two seconds. RUTH_CHAOS_BLOWS (50) and RUTH_CHAOS_SEED repeat a run.
-import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { end, instantContainer, quantile, startCore } from './core-run.ts';
 import { EventConsumer } from './event-consumer.ts';
 import { KernelRun } from './kernel-run.ts';
 import { play, recordedFiles } from './recording-check.ts';
+import { seededRun } from './seeded-run.ts';
 
 const CAMERAS = ['north', 'south'];
 /** As packages/core/src/kept-events.ts has it. */
@@ -25,10 +25,7 @@ const STORE_EVENTS = 16_384;
 const PATIENCE_MS = 60_000;
 
 export const bench: Bench = async (report) => {
-  const wanted = Number(process.env.RUTH_CHAOS_BLOWS ?? 50);
-  const seed = Number(process.env.RUTH_CHAOS_SEED ?? Date.now() % 1e6);
-  let drawn = 0;
-  const random = (): number => createHash('sha256').update(`${seed} ${drawn++}`).digest().readUInt32BE() / 2 ** 32;
+  const { blows: wanted, seed, random } = seededRun(50);
   const clip = await hdClip(640, 360);
   const folder = mkdtempSync(join(tmpdir(), 'ruth-chaos-'));
   const rings = mkdtempSync('/dev/shm/ruth-chaos-');

@@ -30,6 +30,8 @@ export class PowerCutDisk implements Disposable {
       run('truncate', '-s', `${SIZE_MB}M`, disk.#image);
       run('mkfs.ext4', '-q', '-F', disk.#image);
       disk.#mount();
+      // Where the run is ended by a signal, nobody disposes of it.
+      process.once('exit', () => disk[Symbol.dispose]());
       return disk;
     } catch {
       disk[Symbol.dispose]();

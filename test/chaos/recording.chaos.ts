@@ -3,7 +3,6 @@
 // at. Nothing may be unplayable, no more than a second may be lost, index and files must tell the same.
 // RUTH_CHAOS_BLOWS (200) and RUTH_CHAOS_SEED repeat a run. Where the disk's power cannot be cut (no root, no loop devices), the newest
 // files lose what they gained in the last half second instead, and `power_cut` says so.
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +13,7 @@ import { ClipCamera } from './clip-camera.ts';
 import { allDead, KernelRun, killAll } from './kernel-run.ts';
 import { PowerCutDisk } from './power-cut-disk.ts';
 import { compareIndexWithFiles, play, recordedFiles } from './recording-check.ts';
+import { seededRun } from './seeded-run.ts';
 
 const CAMERAS = ['north', 'east', 'south', 'west'];
 const SEGMENT_S = 3;
@@ -27,9 +27,7 @@ type Blow = (typeof BLOWS)[number];
 interface Loss { readonly blow: Blow; readonly camera: string; readonly lostS: number; readonly atS: number }
 
 export const bench: Bench = async (report) => {
-  const wanted = Number(process.env.RUTH_CHAOS_BLOWS ?? 200);
-  const seed = Number(process.env.RUTH_CHAOS_SEED ?? Date.now() % 1e6);
-  const random = seeded(seed);
+  const { blows: wanted, seed, random } = seededRun(200);
   const clip = await hdClip(640, 360);
   const folder = mkdtempSync(join(tmpdir(), 'ruth-chaos-'));
   const rings = mkdtempSync('/dev/shm/ruth-chaos-');
@@ -130,9 +128,3 @@ async function playAll(recordings: string, report: (line: string) => void): Prom
 }
 
 const round3 = (value: number): number => Number(value.toFixed(3));
-
-/** Random numbers, 0 to 1, that a seed repeats. */
-function seeded(seed: number): () => number {
-  let drawn = 0;
-  return () => createHash('sha256').update(`${seed} ${drawn++}`).digest().readUInt32BE() / 2 ** 32;
-}

@@ -2,7 +2,7 @@
 // in the store, each event once, and the list of a page that stayed open must hold each once, too; the page's own code follows and
 // lists here. RUTH_CHAOS_BLOWS (50) and RUTH_CHAOS_SEED repeat a run; DATABASE_URL tries a PostgreSQL of yours, an empty one.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -18,6 +18,7 @@ import { ClipCamera } from './clip-camera.ts';
 import { end, instantContainer, MODEL, quantile, saysReady, startCore } from './core-run.ts';
 import { EventConsumer } from './event-consumer.ts';
 import { KernelRun } from './kernel-run.ts';
+import { seededRun } from './seeded-run.ts';
 
 const CAMERAS = ['north', 'south'];
 const PEOPLE = 20;
@@ -28,10 +29,7 @@ const PATIENCE_MS = 60_000;
 const SETTLE_MS = 3000;
 
 export const bench: Bench = async (report) => {
-  const wanted = Number(process.env.RUTH_CHAOS_BLOWS ?? 50);
-  const seed = Number(process.env.RUTH_CHAOS_SEED ?? Date.now() % 1e6);
-  let drawn = 0;
-  const random = (): number => createHash('sha256').update(`${seed} ${drawn++}`).digest().readUInt32BE() / 2 ** 32;
+  const { blows: wanted, seed, random } = seededRun(50);
   const clip = await hdClip(640, 360);
   const folder = mkdtempSync(join(tmpdir(), 'ruth-chaos-'));
   const rings = mkdtempSync('/dev/shm/ruth-chaos-');
