@@ -73,7 +73,7 @@ export class StreamIngest {
   /** As the camera sends it. */
   get audioCodec(): string | null { return this.#audio?.sourceCodec ?? null; }
 
-  /** False while a tenth of a second does not matter: an idle camera then wakes its process a third as often. */
+  /** False while a sixth of a second does not matter: a camera that is only recorded then wakes its process a third as often. */
   setPrompt(prompt: boolean): void {
     this.#prompt = prompt;
     this.#setPace();
