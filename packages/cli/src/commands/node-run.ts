@@ -61,8 +61,8 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
 /** The control API and the folders of models, until it is disposed of. */
 async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
   const { modelsDirectory, socketDirectory } = settings;
-  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile: settingsFileOf(source), logger }, settings.models);
   const settingsFile = settingsFileOf(source);
+  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile, logger }, settings.models);
   const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile);
   const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), jobs);
   await listenForControl(control, socketDirectory);

@@ -1,15 +1,12 @@
 // `ruth.yaml` as a file that people wrote: a change keeps their comments, their order and the file's mode, is checked as a whole
 // before anything is written, and takes the place of the file in one step.
-import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_DATA_DIRECTORY, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, redactUrls, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
-import { isSealed, isSealedUrl, keyFileOf, openSettings, Seal } from '@ruth/transport';
+import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_DATA_DIRECTORY, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
+import { keyFileOf, openSettings } from '@ruth/transport';
 import { Document, isMap, isNode, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
-
-/** It holds passwords: a new one is its owner's alone. */
-const NEW_FILE_MODE = 0o600;
+import { sealCredentials } from './seal-credentials.ts';
+import { readIfThere, replaceFile } from './whole-file.ts';
 
 export class SettingsFile {
   readonly path: string;
@@ -195,7 +192,7 @@ export class SettingsFile {
 
   /** Throws `invalid_config` where it would be wrong, and `invalid_state` where somebody else wrote it meanwhile; the file then is as it was. */
   write(): Settings {
-    this.#sealAll();
+    sealCredentials(this.#document, this.#keyFile);
     const text = this.#document.toString({ lineWidth: 0 });
     const settings = this.#opened(parseSettings(text, this.path));
     if (readIfThere(this.path) !== this.#text) throw new RuthError('invalid_state', `${this.path} was changed meanwhile; nothing is written, try again`);
@@ -205,31 +202,9 @@ export class SettingsFile {
 
   /** Seals what stands there plain. False where there is nothing to seal; the file is as it was then. Throws what `write` throws. */
   sealPlain(): boolean {
-    if (!this.#sealAll()) return false;
+    if (!sealCredentials(this.#document, this.#keyFile)) return false;
     this.write();
     return true;
-  }
-
-  /** True where something was plain. The key is made where there is something to seal. */
-  #sealAll(): boolean {
-    let seal: Seal | null = null;
-    let hasSealed = false;
-    const replace = (map: unknown, key: string, sealed: (text: string, seal: Seal) => string): void => {
-      const text = isMap(map) ? map.get(key) : undefined;
-      if (typeof text !== 'string') return;
-      seal ??= mayHoldCredentials(text, key) ? Seal.findOrMake(this.#keyFile) : null;
-      const after = seal === null ? text : sealed(text, seal);
-      if (after === text) return;
-      (map as YAMLMap).set(key, after);
-      hasSealed = true;
-    };
-    for (const camera of this.#cameras()?.items ?? []) {
-      for (const key of ['url', 'detect_url']) replace(camera, key, (text, one) => one.sealUrl(text));
-      const onvif = isMap(camera) ? camera.get('onvif') : undefined;
-      replace(onvif, 'password', (text, one) => (isSealed(text) ? text : one.seal(text, String((onvif as YAMLMap).get('url')))));
-    }
-    replace(this.#document.getIn(['live', 'rtsp']), 'password', (text, one) => (isSealed(text) ? text : one.seal(text, 'live.rtsp')));
-    return hasSealed;
   }
 
   get #keyFile(): string {
@@ -262,9 +237,6 @@ export class SettingsFile {
   }
 }
 
-/** A key is made for what needs one alone. */
-function mayHoldCredentials(text: string, key: string): boolean { return key === 'password' ? !isSealed(text) : !isSealedUrl(text) && redactUrls(text) !== text; }
-
 /** A comment at the end of the last line stays at the end of the line that is last then. */
 function deleteKey(map: YAMLMap, key: string): void {
   const index = map.items.findIndex((pair) => isScalar(pair.key) && pair.key.value === key);
@@ -272,35 +244,4 @@ function deleteKey(map: YAMLMap, key: string): void {
   const [gone] = map.items.splice(index, 1);
   const before = map.items[index - 1]?.value;
   if (isScalar(gone!.value) && gone!.value.comment && isScalar(before)) before.comment ??= gone!.value.comment;
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new RuthError('invalid_config', `${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function replaceFile(path: string, text: string, exists: boolean): void {
-  // A link stays a link: what it points at is replaced.
-  const target = exists ? realpathSync(path) : path;
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
-  try {
-    if (!exists) mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-    const before = exists ? statSync(target) : null;
-    const file = openSync(temporary, 'wx', before === null ? NEW_FILE_MODE : before.mode & 0o777);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    if (before !== null && process.getuid?.() === 0) chownSync(temporary, before.uid, before.gid);
-    renameSync(temporary, target);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw new RuthError('invalid_config', `${path} cannot be written: ${(cause as Error).message}`, { cause });
-  }
 }
