@@ -107,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     url = await app.listen({ host: options.host, port: options.port });
   } catch (cause) {
+    stop.abort();
     await app.close();
     connections[Symbol.dispose]();
     await audit[Symbol.asyncDispose]();
