@@ -99,9 +99,15 @@ test('recordings play from any time and across a gap, which the timeline shows w
   await shown(page, (atS) => atS > second.start + 0.5, 'playback across the gap');
   await page.getByRole('region', { name: 'Gaps' }).getByRole('button').last().click();
   await shown(page, (atS) => atS < first.end, 'the seconds before the gap');
+  // Nothing but the timeline is told anew: it must not bring back what was wished before.
+  await page.route(/\/api\/v1\/(health|cameras|models|subscriptions)$/, () => undefined);
   await page.getByRole('slider').focus();
   await page.keyboard.press('Home');
   await shown(page, (atS) => atS < first.start + 2, 'the first that is recorded');
+  const wished = new URL(page.url()).hash;
+  for (let answers = 0; answers < 2; answers++) await page.waitForResponse(/\/timeline\?/, WAIT);
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  assert.equal(new URL(page.url()).hash, wished);
   assert.deepEqual(complaints, []);
 });
 

@@ -55,14 +55,9 @@ export function addressOf(view: View): string {
   return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
 }
 
-/** Takes the place of the present address: what is scrubbed through makes no history. */
+/** Takes the place of the present view: what is scrubbed or paged through makes no history. Whoever shows the view hears of it at once, as of any address. */
 export function replaceView(view: View): void {
   history.replaceState(null, '', addressOf(view));
-}
-
-/** Shows it in the place of the present view, which makes no history. */
-export function showInstead(view: View): void {
-  replaceView(view);
   dispatchEvent(new HashChangeEvent('hashchange'));
 }
 

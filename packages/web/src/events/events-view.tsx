@@ -5,7 +5,7 @@ import { useObservable } from '../observable.ts';
 import { useShortcuts } from '../recordings/use-shortcuts.ts';
 import { Empty } from '../shell/states.tsx';
 import { usePolled } from '../system/use-polled.ts';
-import { addressOf, showInstead, type View } from '../view-address.ts';
+import { addressOf, replaceView, type View } from '../view-address.ts';
 import { EventDetail } from './event-detail.tsx';
 import { EVERY_EVENT, eventFilterQuery, parseEventFilter } from './event-filter.ts';
 import { EventFilters } from './event-filters.tsx';
@@ -36,7 +36,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   const choose = (stored: StoredEvent | undefined): void => {
     if (!stored) return;
     setPlaying(false);
-    showInstead({ name: 'events', filter, eventId: stored.event_id });
+    replaceView({ name: 'events', filter, eventId: stored.event_id });
     document.querySelector(`[data-queue-id="${stored.event_id}"]`)?.scrollIntoView({ block: 'nearest' });
   };
   const move = (by: number): void => choose(events?.[index < 0 ? 0 : index + by]);
