@@ -584,6 +584,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/latencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the time of looks goes: a histogram for each model and stage, since core started
+         * @description Needs the permission view.
+         */
+        get: operations["getLatencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -2016,6 +2036,23 @@ export interface components {
             };
             error: string | null;
             error_code: string | null;
+        };
+        LookLatencies: {
+            /** @description UTC, seconds: when core started; another one means that all counts began anew */
+            since: number;
+            /** @description Upper bounds of the buckets, ascending */
+            bounds_ms: number[];
+            models: {
+                model_id: string;
+                /** @description In the order of a look; they add up to the whole of it */
+                stages: {
+                    /** @enum {unknown} */
+                    stage: "published" | "due" | "dispatched" | "queued" | "preprocessed" | "inferred" | "answered" | "tracked" | "emitted";
+                    /** @description Looks in each bucket alone; one more than bounds_ms: the last is of those above all bounds */
+                    looks: number[];
+                    sum_ms: number;
+                }[];
+            }[];
         };
         LookStagesMs: {
             published: {
@@ -3531,6 +3568,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SupervisedProcessStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLatencies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where the time of looks goes: a histogram for each model and stage, since core started */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookLatencies"];
                 };
             };
             default: components["responses"]["Error"];

@@ -2,13 +2,14 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type ModelStatus, type SceneConfig, type Settings,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type SceneConfig, type Settings,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
 import type { StreamAgent } from './agent.ts';
 import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
+import { STAGE_BUCKETS_MS } from './dispatch/stage-histograms.ts';
 import { IntentFile } from './intent/intent-file.ts';
 import { Intents } from './intent/intents.ts';
 import { planSubscriptions, type PlanTime } from './intent/plan.ts';
@@ -49,6 +50,8 @@ export class Core implements AsyncDisposable {
   /** No more changes of intent. */
   readonly #stop = new AbortController();
   readonly #finders = new AbortController();
+  /** UTC, seconds. */
+  readonly #startedAt: number;
   #finding: Promise<unknown> | null = null;
   /** Ends when the last intent is accepted or refused: they come one after another. */
   #changes: Promise<unknown> = Promise.resolve();
@@ -59,6 +62,7 @@ export class Core implements AsyncDisposable {
     this.#options = options;
     this.#clock = clock;
     this.#logger = logger;
+    this.#startedAt = clock.utcMs() / 1000;
     this.events = new EventLog({ utcMs: () => clock.utcMs(), ...(eventStore === null ? {} : { store: eventStore }) });
     this.#timer = new PollTimer(clock);
     // Two for each camera, because a look at regions asks for two at once.
@@ -90,8 +94,15 @@ export class Core implements AsyncDisposable {
   }
 
   /** How long each stage of looks took, by model. */
-  latencies(): ReturnType<ModelDirectory['latencies']> {
+  stageHistograms(): ReturnType<ModelDirectory['latencies']> {
     return this.#models.latencies();
+  }
+
+  latencies(): LookLatencies {
+    return {
+      since: this.#startedAt, bounds_ms: [...STAGE_BUCKETS_MS],
+      models: this.#models.latencies().map(({ modelId, stages }) => ({ model_id: modelId, stages: stages.map(({ stage, counts, sumMs }) => ({ stage, looks: Array.from(counts), sum_ms: sumMs })) })),
+    };
   }
 
   subscriptions(): SubscriptionStatus[] {

@@ -28,10 +28,11 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   app.get('/v1/health', (): ProcessHealth => ({
     process: 'core', status: signal.aborted ? 'stopping' : 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAtMs,
   }));
-  const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers, latencies: core.latencies() }), [...CORE_METRICS, ...processMetrics()]);
+  const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers, latencies: core.stageHistograms() }), [...CORE_METRICS, ...processMetrics()]);
   app.get('/v1/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics.text()));
   app.get('/v1/models', () => core.models());
   app.get('/v1/subscriptions', () => core.subscriptions());
+  app.get('/v1/latencies', () => core.latencies());
   app.get('/v1/intent', () => core.intent());
   app.put('/v1/intent', { bodyLimit: MAX_INTENT_BYTES }, async (request): Promise<IntentStatus> => {
     await core.putIntent(intent.parse(request.body));

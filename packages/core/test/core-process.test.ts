@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { coreSocketPath, CoreEvent, type DescribeResponse, ErrorBody, Look, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
+import { coreSocketPath, CoreEvent, type DescribeResponse, ErrorBody, Look, LookLatencies, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
 import { answerTo, person } from './mock-endpoint.ts';
 import { Place, publish, ringOf, StandInKernel, standInContainer } from './stand-ins.ts';
 
@@ -104,6 +104,18 @@ test('frames of two cameras become looks of two models, each of its own camera, 
     assert.equal(status.due, status.sent + Object.values(status.drops).reduce((sum, count) => sum + count, 0));
     assert.ok(status.due > 0);
   }
+  const latencies = validator(LookLatencies).parse((await core.get('/v1/latencies')).body);
+  for (const { model_id: modelId, stages } of latencies.models) {
+    const answered = subscriptions.filter(({ model_id }) => model_id === modelId).reduce((sum, status) => sum + status.answered, 0);
+    for (const { stage, looks } of stages) {
+      assert.equal(looks.length, latencies.bounds_ms.length + 1);
+      const counted = looks.reduce((sum, count) => sum + count, 0);
+      // A look at no region asks no model, and has no stages.
+      assert.ok(counted > 0 && counted <= answered + 1, `${modelId} ${stage}: ${counted} of ${answered}`);
+    }
+    assert.ok(stages.reduce((sum, { sum_ms }) => sum + sum_ms, 0) > 0);
+  }
+  assert.deepEqual(latencies.models.map((model) => model.model_id).toSorted(), ['finder', 'poser']);
   const models = ((await core.get('/v1/models')).body as unknown[]).map((each) => validator(ModelStatus).parse(each));
   assert.deepEqual(models.map((model) => [model.model_id, model.state]), [['finder', 'up'], ['poser', 'up']]);
 

@@ -4,7 +4,7 @@ import type { Server as HttpsServer } from 'node:https';
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, KernelEvent, LiveQuery, Look, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
+  CameraStatus, CoreEvent, ErrorBody, KernelEvent, LiveQuery, Look, LookLatencies, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth, type TlsSettings,
 } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
@@ -199,6 +199,7 @@ const modelStatuses = validator(ModelStatuses);
 const subscriptionStatuses = validator(SubscriptionStatuses);
 const looks = validator(Looks);
 const scenes = validator(SceneConfig);
+const lookLatencies = validator(LookLatencies);
 
 function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, core: Upstream): void {
   const startedAt = performance.now();
@@ -218,6 +219,7 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
   app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, async (request) => (
     (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
   ));
+  app.get('/api/v1/latencies', { schema: answers(LookLatencies) }, () => core.get('/v1/latencies', lookLatencies));
   app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (
     core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)

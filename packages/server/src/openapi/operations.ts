@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -62,6 +62,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/model-jobs/:id/picture.jpg': { summary: 'What the model saw, or where both disagree most', answer: JPEG },
   'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus) },
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
+  'GET /api/v1/latencies': { summary: 'Where the time of looks goes: a histogram for each model and stage, since core started', answer: LookLatencies },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },
   'GET /api/v1/detections/latest': { summary: 'The newest look of each model at a camera', query: LatestQuery, answer: listOf(Look) },
   'GET /api/v1/live': { summary: 'Looks and events as they come; first, who comes back gets what came since', query: LiveQuery, answer: SOCKET },
