@@ -7,6 +7,7 @@ import { StreamAgent, type StreamAgentOptions } from './agent.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
 import type { Stillness } from './dispatch/stillness.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
+import { thresholdsOf } from './tracking/thresholds.ts';
 import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
 export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera' | 'stillness'> {
@@ -35,7 +36,7 @@ export class Camera implements AsyncDisposable {
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
-    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), confidenceThreshold: (id) => this.#threshold(id), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
+    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), thresholds: (id) => thresholdsOf(this.#planned.find(({ settings }) => settings.model === id)?.settings.config ?? {}, options.describedThreshold(id)), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
@@ -97,11 +98,6 @@ export class Camera implements AsyncDisposable {
     return told('converged', null);
   }
 
-  #threshold(modelId: string): number | null {
-    const described = this.#options.describedThreshold(modelId);
-    return described === null ? null : this.#planned.find(({ settings }) => settings.model === modelId)?.settings.config?.confidence_threshold ?? described;
-  }
-
   async #endAgent(): Promise<void> {
     const agent = this.#agent;
     this.#agent = null;
@@ -125,7 +121,7 @@ export class Camera implements AsyncDisposable {
     const { look: told, events } = this.#understanding.follow(look);
     budget?.tracked();
     this.#latest.set(look.model_id, told);
-    this.#atRest.set(look.model_id, told.error === null && told.detections.every(({ track_id }) => track_id != null && this.#understanding.isStationary(look.model_id, track_id)));
+    this.#atRest.set(look.model_id, this.#understanding.isAtRest(told));
     this.#options.onEvent({ type: 'detection', look: told });
     this.#emit(events);
     budget?.emitted();

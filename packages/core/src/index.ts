@@ -35,6 +35,7 @@ export * from './scene/scene.ts';
 export * from './scene/shapes.ts';
 export * from './tracking/assignment.ts';
 export * from './tracking/camera-tracks.ts';
+export * from './tracking/thresholds.ts';
 export * from './tracking/track-journal.ts';
 export * from './tracking/tracker.ts';
 export * from './tracking/trajectory.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CoreEvent, validator, type Detection, type Look } from '@ruth/protocol';
-import { CameraTracks, simplified, Trajectory, Understanding, type EndedTrack, type TrackEventContent, type TrajectoryPoint } from '../src/index.ts';
+import { CameraTracks, NO_THRESHOLDS, simplified, thresholdsOf, Trajectory, Understanding, type EndedTrack, type TrackEventContent, type TrajectoryPoint } from '../src/index.ts';
 import { person } from './mock-endpoint.ts';
 
 const event = validator(CoreEvent);
@@ -14,7 +14,7 @@ const lookOf = (index: number, detections: Detection[], epoch = 0): Look => ({
 });
 
 const endsOf = (ended: readonly EndedTrack[]): string[] => ended.map(({ reason, track }) => `${reason} ${track.state.id}`);
-const understandingOf = (): Understanding => new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], confidenceThreshold: () => null }, { scene: {}, rules: [] });
+const understandingOf = (): Understanding => new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], thresholds: () => NO_THRESHOLDS }, { scene: {}, rules: [] });
 
 test('detections carry the id of their track from its second look on', () => {
   const tracks = new CameraTracks();
@@ -30,12 +30,29 @@ test('what does not count is in the look and belongs to no track', () => {
 
 test('a doubtful detection carries a track on, begins none, and is not told', () => {
   const tracks = new CameraTracks();
-  const follow = (index: number, detections: Detection[]) => tracks.follow(lookOf(index, detections), 0, undefined, 0.4);
+  const follow = (index: number, detections: Detection[]) => tracks.follow(lookOf(index, detections), 0, undefined, thresholdsOf({}, 0.4));
   for (const index of [0, 1]) follow(index, [person(0.1), person(0.5, 0.3)]);
   const { look, tracks: followed } = follow(2, [person(0.1, 0.3), person(0.5, 0.3)]);
   assert.deepEqual(followed.map(({ state, isSeen }) => [state.id, isSeen]), [[1, true]]);
   assert.deepEqual(look.detections, []);
   assert.deepEqual(follow(3, [person(0.5, 0.3), person(0.1)]).look.detections.map(({ track_id }) => track_id), [1]);
+});
+
+test('what a model tells at .25 is told and carries tracks on, but a track begins at .4; where the subscription sets a threshold, that counts for both', () => {
+  for (const [config, given] of [[{}, [[null, 1], [null, 1]]], [{ confidence_threshold: 0.25 }, [[1, 2], [1, 2]]]] as const) {
+    const tracks = new CameraTracks();
+    const seen = [0, 1, 2].map((index) => tracks.follow(lookOf(index, [person(0.1, 0.35), person(0.5, index === 2 ? 0.3 : 0.9)]), 0, undefined, thresholdsOf(config, 0.25)).look.detections.map(({ track_id }) => track_id));
+    assert.deepEqual(seen.slice(1), given);
+  }
+  assert.deepEqual(thresholdsOf({}, 0.6), { told: 0.6, begins: 0.6 });
+  assert.equal(thresholdsOf({ confidence_threshold: 0.7 }, null), NO_THRESHOLDS, 'whose threshold nobody knows tells what it tells');
+});
+
+test('what is too unsure to be a track does not keep a picture from being at rest', () => {
+  const understanding = new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], thresholds: () => thresholdsOf({}, 0.25) }, { scene: {}, rules: [] });
+  const atRest = Array.from({ length: 40 }, (_, index) => understanding.isAtRest(understanding.follow(lookOf(index, [person(0.5), ...(index % 2 === 0 ? [person(0.1, 0.3)] : [])])).look));
+  assert.deepEqual([atRest[5], atRest[38], atRest[39]], [false, true, true]);
+  assert.equal(understanding.isAtRest(understanding.follow(lookOf(40, [person(0.5), person(0.9)])).look), false, 'one who has just come may move');
 });
 
 test('the look that was given is not changed, and what a container says of tracks is not believed', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CoreEvent, validator, type Detection, type Keypoint, type Look, type Posture, type RuleConfig } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
-import { postureOf, Understanding } from '../src/index.ts';
+import { NO_THRESHOLDS, postureOf, Understanding } from '../src/index.ts';
 
 const NAMES = ['shoulder', 'hip', 'knee', 'ankle'].flatMap((part) => [`left_${part}`, `right_${part}`]);
 const event = validator(CoreEvent);
@@ -38,7 +38,7 @@ test('keypoints that are not sure tell nothing; then a box tells that is far wid
 
 /** What is told of a person who is as `at` says, by a detector at 5 fps and a pose model that looks at the same frames later. */
 function told(untilS: number, at: (timeS: number) => readonly (readonly [number, number])[] | null, rules: RuleConfig[] = []): EventContent<CoreEvent>[] {
-  const understanding = new Understanding({ cameraId: 'front', detects: (id) => id === 'finder', keypointNames: (id) => (id === 'poser' ? NAMES : []), confidenceThreshold: () => null }, { scene: {}, rules });
+  const understanding = new Understanding({ cameraId: 'front', detects: (id) => id === 'finder', keypointNames: (id) => (id === 'poser' ? NAMES : []), thresholds: () => NO_THRESHOLDS }, { scene: {}, rules });
   const events: EventContent<CoreEvent>[] = [];
   for (let index = 0; index * 0.2 <= untilS; index++) {
     const points = at(index * 0.2);

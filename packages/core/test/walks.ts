@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { CoreEvent, type Detection, type Look, type RuleConfig, type SceneConfig, validator } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
-import { Understanding } from '../src/index.ts';
+import { NO_THRESHOLDS, Understanding } from '../src/index.ts';
 
 const event = validator(CoreEvent);
 export const BEGIN = 1.7e9;
@@ -34,7 +34,7 @@ export class Watch {
   readonly told: Told[] = [];
 
   constructor(scene: SceneConfig, rules: readonly Omit<RuleConfig, 'camera'>[] = []) {
-    this.understanding = new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], confidenceThreshold: () => null }, { scene, rules: rules.map((rule) => ({ ...rule, camera: 'front' })) });
+    this.understanding = new Understanding({ cameraId: 'front', detects: () => true, keypointNames: () => [], thresholds: () => NO_THRESHOLDS }, { scene, rules: rules.map((rule) => ({ ...rule, camera: 'front' })) });
   }
 
   look(timeS: number, walkers: readonly Walker[], error: string | null = null): void {

@@ -11,7 +11,7 @@ import { LookCounters } from './look-counters.ts';
 import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
 import { regionsOf, TrackTurns, ZoneFilter, type Region } from './regions.ts';
 import type { Stillness } from './stillness.ts';
-import { withDoubtful } from '../tracking/doubtful.ts';
+import { withDoubtful } from '../tracking/thresholds.ts';
 
 const LEAST_DEADLINE_MS = 1000;
 const MOST_DEADLINE_MS = 60_000;

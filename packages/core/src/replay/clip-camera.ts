@@ -10,7 +10,7 @@ import { regionsOf, TrackTurns, ZoneFilter } from '../dispatch/regions.ts';
 import { planSubscriptions } from '../intent/plan.ts';
 import { MotionGate } from '../motion/motion-gate.ts';
 import { RingLuma } from '../motion/ring-luma.ts';
-import { withDoubtful } from '../tracking/doubtful.ts';
+import { thresholdsOf, withDoubtful } from '../tracking/thresholds.ts';
 import { Understanding } from '../understanding/understanding.ts';
 
 /** A model on a slow machine may take long: nothing is lost by waiting. */
@@ -41,7 +41,7 @@ export class ClipCamera implements AsyncDisposable {
   constructor(task: ReplayTask) {
     const { camera_id: cameraId, models, scene, rules, subscriptions } = task;
     this.#task = task;
-    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [], confidenceThreshold: (id) => models[id]?.confidence_threshold ?? null, sharpness: (_, box) => this.#shown && this.#luma.sharpness(this.#shown, box) }, { scene, rules });
+    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [], thresholds: (id) => thresholdsOf(subscriptions.find(({ model }) => model === id)?.config ?? {}, models[id]?.confidence_threshold), sharpness: (_, box) => this.#shown && this.#luma.sharpness(this.#shown, box) }, { scene, rules });
     this.#watching = planSubscriptions({ subscriptions, scene }, (id) => models[id] !== undefined, { at: 0, timeZone: null }).flatMap(({ settings, zone, masks, verdict }): Watching[] => {
       const { model, regions, motion, desired_fps: fps } = settings;
       const socket = models[model]?.socket;
@@ -73,7 +73,7 @@ export class ClipCamera implements AsyncDisposable {
       const made = lookOf(frame, watching.settings.model, outcome);
       const { looks: [told], events } = this.take(made);
       if (made.error === null) watching.motion?.saw(made.detections.length > 0);
-      watching.isAtRest = told!.error === null && told!.detections.every(({ track_id }) => track_id != null && this.#understanding.isStationary(told!.model_id, track_id));
+      watching.isAtRest = this.#understanding.isAtRest(told!);
       // As it was made, so that it can be understood again.
       seen.looks.push(made);
       seen.events.push(...events);

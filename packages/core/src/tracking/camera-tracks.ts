@@ -1,6 +1,7 @@
 // The tracks of one camera and model: gives the detections of each look their track's id, and says which tracks live and which
 // have ended. A new epoch of the stream, in which nothing is comparable with what was before, starts over.
 import type { Box, Look, TrackEndReason, TrackState } from '@ruth/protocol';
+import { NO_THRESHOLDS, type Thresholds } from './thresholds.ts';
 import { Tracker, TRACKER_DEFAULTS, type Track } from './tracker.ts';
 
 /** A container has already left out what nobody asked for: all that it reports may carry a track on. */
@@ -44,8 +45,8 @@ export class CameraTracks {
   #epoch: number | null = null;
   #lastS = -Infinity;
 
-  /** To be called with each look that was answered, in order. Detections for which `counts` is false belong to no track; those below `confident` begin none, and are not told. */
-  follow(look: Look, recordingAt: number, counts: (box: Box, className: string) => boolean = () => true, confident = 0): Following {
+  /** To be called with each look that was answered, in order. Detections for which `counts` is false belong to no track; those that are too unsure begin none, or are not told. */
+  follow(look: Look, recordingAt: number, counts: (box: Box, className: string) => boolean = () => true, { told, begins }: Thresholds = NO_THRESHOLDS): Following {
     const nowS = look.pts_us / 1e6;
     const isNewStream = (this.#epoch !== null && look.epoch !== this.#epoch) || nowS < this.#lastS;
     const ended = isNewStream ? this.end('camera_gone') : [];
@@ -55,7 +56,7 @@ export class CameraTracks {
     for (const index of counted) this.#classNames.set(look.detections[index]!.class_id, look.detections[index]!.class_name);
     const tracks = new Map<number, FollowedTrack>();
     const idOfDetection = new Map<number, number>();
-    for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS, confident)) {
+    for (const track of this.#tracker.update(counted.map((index) => look.detections[index]!), nowS, begins)) {
       const before = this.#known.get(track.id);
       if (track.detectionIndex === null) {
         if (before) tracks.set(track.id, before.isSeen ? { ...before, isSeen: false } : before);
@@ -70,7 +71,7 @@ export class CameraTracks {
     for (const [id, track] of this.#known) if (!tracks.has(id)) ended.push({ track: { ...track, isSeen: false }, reason });
     this.#known = tracks;
     this.#lastS = nowS;
-    const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null })).filter(({ confidence }) => confidence >= confident);
+    const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null })).filter(({ confidence }) => confidence >= told);
     return { look: { ...look, detections }, nowS, sight, tracks: [...tracks.values()], ended };
   }
 

@@ -10,6 +10,7 @@ import { ObjectMasks } from '../scene/object-masks.ts';
 import type { SceneObject } from '../scene/scene-object.ts';
 import { Scene } from '../scene/scene.ts';
 import { CameraTracks, type EndedTrack, type HeldFrame, type Sight } from '../tracking/camera-tracks.ts';
+import type { Thresholds } from '../tracking/thresholds.ts';
 import { TrackJournal, type JournalOptions } from '../tracking/track-journal.ts';
 import { alertEvent, happeningEvent, occupancyEvent, type EventPlace } from './scene-event.ts';
 import { objectAt, SeenFrames } from './seen-frames.ts';
@@ -67,9 +68,9 @@ export class ModelView {
     return this.#alertsOf(news);
   }
 
-  /** To be called with each look that was answered, in order. `keypointNames` are those of this model's detections, where they have any; what is less sure than `confident` is doubtful. */
-  follow(look: Look, recordingAt: number, keypointNames: readonly string[], confident: number): { look: Look; events: Content[] } {
-    const { look: told, nowS, sight, tracks, ended } = this.#tracks.follow(look, recordingAt, (box, className) => !this.#masks.hides(box, className), confident);
+  /** To be called with each look that was answered, in order. `keypointNames` are those of this model's detections, where they have any. */
+  follow(look: Look, recordingAt: number, keypointNames: readonly string[], thresholds: Thresholds): { look: Look; events: Content[] } {
+    const { look: told, nowS, sight, tracks, ended } = this.#tracks.follow(look, recordingAt, (box, className) => !this.#masks.hides(box, className), thresholds);
     const endedObjects = this.#objectsOf(ended);
     const atEnd = this.#scene.end(ended);
     const aspect = look.width / look.height;

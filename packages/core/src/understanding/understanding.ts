@@ -4,6 +4,7 @@ import { resolveRule, type CoreEvent, type Look, type RuleConfig, type SceneConf
 import type { EventContent } from '@ruth/transport';
 import type { Cooldown } from '../rules/rule-watch.ts';
 import type { HeldFrame } from '../tracking/camera-tracks.ts';
+import type { Thresholds } from '../tracking/thresholds.ts';
 import type { JournalOptions } from '../tracking/track-journal.ts';
 import { ModelView, type ViewSettings } from './model-view.ts';
 import { RecordingTime } from './recording-time.ts';
@@ -13,8 +14,8 @@ type Content = EventContent<CoreEvent>;
 export interface UnderstandingOptions extends Pick<JournalOptions, 'cameraId' | 'sharpness'> {
   /** Whether the model finds things: its detections become tracks. */
   detects(modelId: string): boolean;
-  /** What a model's detection must reach to be told, and to begin a track; null where it has left out the others itself. */
-  confidenceThreshold(modelId: string): number | null;
+  /** What a model's detection must reach. */
+  thresholds(modelId: string): Thresholds;
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[];
 }
@@ -45,7 +46,7 @@ export class Understanding {
     const { model_id: modelId } = look;
     if (look.error !== null) return { look, events: [] };
     const names = this.#options.keypointNames(modelId);
-    if (this.#options.detects(modelId)) return this.#view(modelId).follow(look, this.#recordingTime.at(look), names, this.#options.confidenceThreshold(modelId) ?? 0);
+    if (this.#options.detects(modelId)) return this.#view(modelId).follow(look, this.#recordingTime.at(look), names, this.#options.thresholds(modelId));
     if (names.length === 0) return { look, events: [] };
     // Bodies read by a model that follows another: of the model that looked at the same frame.
     const source = [...this.#views.values()].find((view) => view.hasSeen(look.frame_id));
@@ -59,6 +60,12 @@ export class Understanding {
 
   /** Whether the model's track stands still. */
   isStationary(modelId: string, trackId: number): boolean { return this.#views.get(modelId)?.isStationary(trackId) ?? false; }
+
+  /** Whether all that a look told stands still. What is too unsure to be a track says nothing of that. */
+  isAtRest({ model_id: modelId, error, detections }: Look): boolean {
+    const { begins } = this.#options.thresholds(modelId);
+    return error === null && detections.every(({ track_id: id, confidence }) => (id == null ? confidence < begins : this.isStationary(modelId, id)));
+  }
 
   /** To be called now and then. `at`: UTC, seconds. */
   tick(at: number): Content[] {
