@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Kernel } from '@ruth/kernel';
-import { parseSettings, type Timeline } from '@ruth/protocol';
+import { parseSettings, type RecordingGap, type Timeline } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
 import { createLogger } from '@ruth/transport';
 import type { Browser, Page } from 'playwright-core';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
-import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { accessibilityProblems, browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { picture } from '../../packages/web/test/page-suite.ts';
 import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const options = { skip: noCamera || browserMissing(), timeout: 300_000 };
@@ -38,11 +39,13 @@ before(async () => {
   stack.defer(async () => { for (const path of [folder, rings]) await rm(path, { recursive: true, force: true }); });
   let camera = await RealCamera.start({ front: launch.h264(clip) });
   stack.defer(() => camera[Symbol.asyncDispose]());
+  const yard = stack.use(await RealCamera.start({ yard: launch.h264(clip) }));
   const settings = parseSettings(JSON.stringify({
     paths: { socket_directory: folder, ring_directory: rings }, models: [], live: { webrtc: { active: false } },
     recording: { directory: join(folder, 'recordings'), segment_s: 3, min_free_gb: 0 },
     cameras: [
       { id: 'front', name: 'Front door', url: camera.url('front'), stall_timeout_ms: 1000 },
+      { id: 'yard', name: 'Yard', url: yard.url('yard') },
       { id: 'back', name: 'Back door', url: 'rtsp://127.0.0.1:9/none', recording: { active: false } },
     ],
   }), 'test');
@@ -62,8 +65,8 @@ before(async () => {
 }, { timeout: 240_000 });
 after(() => stack.disposeAsync());
 
-async function open(address: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+async function open(address: string, viewport = { width: 1280, height: 860 }, colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
+  const context = await browser.newContext({ viewport, colorScheme });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
@@ -151,6 +154,68 @@ test('a span is marked, kept and exported, and a picture saved', options, async 
   assert.equal(picture.type, 'image/jpeg');
   assert.ok(picture.bytes > 1000);
   assert.deepEqual(complaints, []);
+});
+
+/** How far the frames of both cameras that are on the screen lie apart, seconds: the middle one of two seconds' looks. */
+async function apart(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const differences: number[] = [];
+    for (let looks = 0; looks < 20; looks++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const [front, yard] = ['front', 'yard'].map((id) => Number(document.querySelector<HTMLElement>(`.step-tile[data-camera-id="${id}"]`)!.dataset.shownAt));
+      differences.push(Math.abs(front! - yard!));
+    }
+    return differences.toSorted((a, b) => a - b)[10]!;
+  });
+}
+
+test('several cameras play on one clock; one that is in a gap says why while the other goes on', options, async (context) => {
+  const [gap] = (await timeline()).gaps as [RecordingGap];
+  const gapEndS = gap.end!;
+  await using opened = await open(`#/recordings/front,yard,back?at=${(gap.start - 4).toFixed(3)}`);
+  const { page, complaints } = opened;
+  const tile = (id: string) => page.locator(`.step-tile[data-camera-id="${id}"]`);
+  const shownOf = async (id: string): Promise<number> => Number(await tile(id).getAttribute('data-shown-at'));
+  for (const id of ['front', 'yard']) await until(() => shownOf(id), (atS) => Math.abs(atS - gap.start + 4) < 0.09, `the frame of ${id} that the address names`);
+  await tile('back').getByText('Not recorded', { exact: true }).waitFor(WAIT);
+  assert.deepEqual(await accessibilityProblems(page), []);
+
+  await page.keyboard.press('Space');
+  // Two frames.
+  const playing = await until(() => apart(page), (differenceS) => differenceS < 0.081, 'both play in step');
+  await tile('front').getByText(gap.cause === 'camera_stalled' ? 'Camera stalled' : 'Camera down').waitFor(WAIT);
+  const atGapS = await shownOf('yard');
+  await picture(page, 'recordings-in-step');
+  await until(() => shownOf('yard'), (atS) => atS > Math.max(atGapS, gap.start) + 0.5, 'the other one goes on');
+  await page.getByRole('button', { name: '2\u00d7' }).click();
+  await until(() => shownOf('front'), (atS) => atS > gapEndS + 0.5, 'it is back when the gap ends');
+  const again = await until(() => apart(page), (differenceS) => differenceS < 0.081, 'both play in step again, twice as fast');
+  context.diagnostic(`apart in the middle: ${(playing * 1000).toFixed(0)} ms, after the gap at twice the speed ${(again * 1000).toFixed(0)} ms`);
+
+  await page.keyboard.press('Space');
+  await page.locator('.recordings[data-status="paused"]').waitFor(WAIT);
+  const together = async (): Promise<{ front: number; yard: number }> => ({ front: await shownOf('front'), yard: await shownOf('yard') });
+  let before = { front: 0, yard: 0 };
+  const stopped = await until(together, (now) => {
+    const isStill = now.front === before.front && now.yard === before.yard;
+    before = now;
+    return isStill && Math.abs(now.front - now.yard) < 0.041;
+  }, 'stopped at the same frame');
+  await page.keyboard.press('.');
+  await until(together, ({ front, yard }) => Math.abs(front - stopped.front - 0.04) < 0.01 && Math.abs(yard - stopped.yard - 0.04) < 0.01, `one frame on from ${JSON.stringify(stopped)}, both`);
+  assert.match(page.url(), /#\/recordings\/front,yard,back\?at=/);
+  await page.getByRole('button', { name: '3 cameras in step' }).click();
+  assert.deepEqual(await accessibilityProblems(page), []);
+  await page.getByRole('switch', { name: 'Yard' }).click();
+  await page.getByRole('switch', { name: 'Back door' }).click();
+  await page.getByRole('button', { name: 'Show it' }).click();
+  await page.locator('.recordings[data-camera-id="front"]').waitFor(WAIT);
+  assert.deepEqual(complaints, []);
+
+  await using phone = await open(`#/recordings/front,yard,back?at=${(gapEndS + 1).toFixed(3)}`, { width: 390, height: 844 }, 'dark');
+  await phone.page.locator('.step-tile[data-camera-id="yard"][data-status="paused"]').waitFor(WAIT);
+  assert.deepEqual(await accessibilityProblems(phone.page), []);
+  await picture(phone.page, 'recordings-in-step-phone');
 });
 
 test('a camera that is not recorded says so, and what to do', options, async () => {

@@ -15,6 +15,7 @@ export { followEvents } from './live/events-socket.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';
+export { isRecordedAt, MOST_IN_STEP, nextStep, WAITS_AT_MOST_MS, type Step, type StepMember } from './recordings/in-step.ts';
 export { neighbourEvent } from './recordings/timeline-events.ts';
 export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type TimeWindow } from './recordings/time-window.ts';
 export { addressOf, LIVE, parseView, type View } from './view-address.ts';

@@ -6,8 +6,8 @@ import { eventFilterQuery, parseEventFilter, type EventFilter } from './events/e
 export type View =
   /** `cameraId`: the camera that has the view to itself; null shows the grid. */
   | { readonly name: 'live'; readonly cameraId: string | null }
-  /** `cameraId` null: the first camera. `atS`: where to play from, seconds UTC. */
-  | { readonly name: 'recordings'; readonly cameraId: string | null; readonly atS: number | null }
+  /** `cameraId` null: the first camera. `beside`: others, in step with it. `atS`: where to play from, seconds UTC. */
+  | { readonly name: 'recordings'; readonly cameraId: string | null; readonly beside?: readonly string[]; readonly atS: number | null }
   /** `eventId`: the one that is shown. */
   | { readonly name: 'events'; readonly filter: EventFilter; readonly eventId: number | null }
   /** `cameraId` null: all, or a new one. */
@@ -26,7 +26,7 @@ export const LIVE: View = { name: 'live', cameraId: null };
 const idRegExp = new RegExp(ID_PATTERN);
 
 /**
- * `#/live/<camera>`, `#/recordings/<camera>?at=<seconds UTC>`, `#/events/<event>?<filter>`,
+ * `#/live/<camera>`, `#/recordings/<camera>[,<camera> in step...]?at=<seconds UTC>`, `#/events/<event>?<filter>`,
  * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`, `#/people/<page>`, `#/welcome` (the first run); whatever else is said is the live view.
  */
 export function parseView(hash: string): View {
@@ -38,8 +38,9 @@ export function parseView(hash: string): View {
   if (name === 'people') return { name, page: PEOPLE_PAGES.find((each) => each === id) ?? 'account' };
   if (name === 'cameras') return cameraId === null ? { name, cameraId, page: id === '+' ? 'add' : 'list' } : { name, cameraId, page: CAMERA_PAGES.find((each) => each === page) ?? 'scene' };
   if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
+  const [first = null, ...beside] = [...new Set((id ?? '').split(','))].filter((each) => idRegExp.test(each));
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
-  return { name, cameraId, atS: Number.isFinite(at) && at > 0 ? at : null };
+  return { name, cameraId: first, ...(beside.length > 0 ? { beside } : {}), atS: Number.isFinite(at) && at > 0 ? at : null };
 }
 
 export function addressOf(view: View): string {
@@ -52,7 +53,7 @@ export function addressOf(view: View): string {
   if (view.name === 'cameras') return view.cameraId === null ? `#/cameras${view.page === 'add' ? '/+' : ''}` : `#/cameras/${view.cameraId}/${view.page}`;
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
   if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;
-  return `#/recordings${camera}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
+  return `#/recordings${[camera, ...view.beside ?? []].join(',')}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
 }
 
 /** Takes the place of the present view: what is scrubbed or paged through makes no history. Whoever shows the view hears of it at once, as of any address. */

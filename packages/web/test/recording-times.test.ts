@@ -118,7 +118,7 @@ describe('times in words', () => {
 
 describe('the address of a view', () => {
   it('can be linked to', () => {
-    for (const view of [LIVE, { name: 'live', cameraId: 'front-door' }, { name: 'recordings', cameraId: null, atS: null }, { name: 'recordings', cameraId: 'front-door', atS: 1_795_349_885.441 }] as const) {
+    for (const view of [LIVE, { name: 'live', cameraId: 'front-door' }, { name: 'recordings', cameraId: null, atS: null }, { name: 'recordings', cameraId: 'front-door', atS: 1_795_349_885.441 }, { name: 'recordings', cameraId: 'front-door', beside: ['yard', 'back.1'], atS: 1_795_349_885.441 }] as const) {
       assert.deepEqual(parseView(addressOf(view)), view);
     }
   });
@@ -129,5 +129,6 @@ describe('the address of a view', () => {
     assert.deepEqual(parseView('#/live/..%2fetc'), LIVE);
     assert.deepEqual(parseView('#/recordings/..%2f..?at=-4'), { name: 'recordings', cameraId: null, atS: null });
     assert.deepEqual(parseView('#/recordings/front?at=soon'), { name: 'recordings', cameraId: 'front', atS: null });
+    assert.deepEqual(parseView('#/recordings/front,front,..%2f,yard'), { name: 'recordings', cameraId: 'front', beside: ['yard'], atS: null });
   });
 });

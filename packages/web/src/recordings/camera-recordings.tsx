@@ -13,33 +13,35 @@ import { RecordingPlayer, type PlaybackState } from './recording-player.ts';
 import { RecordingsToolbar } from './recordings-toolbar.tsx';
 import { RecordingStage } from './recording-stage.tsx';
 import { Timeline } from './timeline.tsx';
+import { TimelineZoom } from './timeline-zoom.tsx';
 import { neighbourEvent, useTimelineEvents } from './timeline-events.ts';
-import { gapAt, neighbourGap, playableFrom, TimelineStore } from './timeline-store.ts';
+import { gapAt, neighbourGap, playableFrom, spanAt, TimelineStore } from './timeline-store.ts';
 import type { MarkedSpan } from './timeline-track.tsx';
-import { dayWindow, including, LONGEST_SPAN_S, recentWindow, SHORTEST_SPAN_S, withinReach, zoomed, type TimeWindow } from './time-window.ts';
+import { dayWindow, including, LONGEST_SPAN_S, recentWindow, withinReach, zoomed, type TimeWindow } from './time-window.ts';
+import { useNotice } from './use-notice.ts';
 import { useNow } from './use-now.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 
 /** Where a page without a wish begins: this long before the newest. */
 const FROM_NEWEST_S = 60;
-const NOTICE_MS = 6000;
 const IDLE = new Observable<PlaybackState>({ status: 'idle', shownAtS: null, rate: 1, muted: true, failure: null });
 
 export interface CameraRecordingsProps {
   readonly camera: CameraStatus;
   readonly cameras: readonly CameraStatus[];
   readonly atS: number | null;
-  readonly onCamera: (cameraId: string) => void;
+  /** One: it alone. Several: those in step. */
+  readonly onCameras: (cameraIds: readonly string[], atS: number | null) => void;
 }
 
-export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecordingsProps) {
+export function CameraRecordings({ camera, cameras, atS, onCameras }: CameraRecordingsProps) {
   const { camera_id: cameraId } = camera;
   const nowS = useNow();
   const video = useRef<HTMLVideoElement>(null);
   const begun = useRef<number>(null);
   const [window, setWindow] = useState<TimeWindow>(() => dayWindow(atS ?? Date.now() / 1000));
   const [marked, setMarked] = useState<MarkedSpan | null>(null);
-  const [notice, setNotice] = useState<string | null>(null);
+  const [notice, setNotice] = useNotice();
   const [store, setStore] = useState(() => new TimelineStore(cameraId));
   const [player, setPlayer] = useState<RecordingPlayer | null>(null);
   const { timeline, failure } = useObservable(store);
@@ -61,12 +63,6 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
   }, [cameraId]);
   useEffect(() => store.show(window), [store, window]);
 
-  useEffect(() => {
-    if (notice === null) return;
-    const timer = setTimeout(() => setNotice(null), NOTICE_MS);
-    return () => clearTimeout(timer);
-  }, [notice]);
-
   const show = useCallback((wishedS: number, play = true): void => {
     const fromS = playableFrom(timeline, wishedS);
     const gap = gapAt(timeline, wishedS);
@@ -77,7 +73,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
     setWindow((before) => including(before, fromS));
     replaceView({ name: 'recordings', cameraId, atS: fromS });
     void player?.show(fromS, play);
-  }, [timeline, player, cameraId]);
+  }, [timeline, player, cameraId, setNotice]);
 
   useEffect(() => {
     const newest = timeline?.spans.at(-1);
@@ -111,6 +107,9 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
     i: () => { if (shownAtS !== null) setMarked(markStart(marked, shownAtS)); },
     o: () => { if (shownAtS !== null) setMarked(markEnd(marked, shownAtS)); },
   });
+  const scrub = (wishedS: number): void => {
+    if (player && player.get().status !== 'loading' && spanAt(timeline, wishedS)) void player.show(wishedS, false);
+  };
   const onDay = (dayS: number): void => setWindow(withinReach({ startS: dayStartS(dayS), spanS: LONGEST_SPAN_S }, timeline?.oldest ?? null, nowS));
   const zoom = (factor: number): void => setWindow((before) => {
     const middleS = before.startS + before.spanS / 2;
@@ -120,7 +119,7 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
   const anything = timeline !== null && timeline.oldest !== null;
   return (
     <main className="recordings" data-camera-id={cameraId} data-status={status} onClick={releaseButton}>
-      <RecordingsToolbar cameras={cameras} cameraId={cameraId} dayS={window.startS + Math.min(window.spanS / 2, 43_000)} oldestS={timeline?.oldest ?? null} nowS={nowS} onCamera={onCamera} onDay={onDay} />
+      <RecordingsToolbar cameras={cameras} cameraIds={[cameraId]} dayS={window.startS + Math.min(window.spanS / 2, 43_000)} oldestS={timeline?.oldest ?? null} nowS={nowS} onCameras={(chosen) => onCameras(chosen, shownAtS)} onDay={onDay} />
       <div className="recordings-body" hidden={!anything}>
         <div className="recordings-player">
           <RecordingStage camera={camera} video={video} state={state} notice={notice} onToggle={() => player?.toggle()} />
@@ -131,14 +130,10 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
           />
           <div className="timeline-frame">
             <Timeline
-              cameraId={cameraId} timeline={timeline} events={events} window={window} shownAtS={shownAtS} marked={marked} nowS={nowS}
-              onWindow={(next) => setWindow(withinReach(next, timeline?.oldest ?? null, nowS))} onChoose={show} onMark={setMarked}
+              rows={[{ cameraId, name: camera.name, timeline, events }]} window={window} shownAtS={shownAtS} marked={marked} nowS={nowS}
+              onWindow={(next) => setWindow(withinReach(next, timeline?.oldest ?? null, nowS))} onChoose={show} onScrub={scrub} onMark={setMarked}
             />
-            <div className="zoom" role="group" aria-label="Zoom of the timeline">
-              <button type="button" className="button" aria-label="Show more time" title="Show more time" disabled={window.spanS >= LONGEST_SPAN_S} onClick={() => zoom(2)}>{'\u2212'}</button>
-              <button type="button" className="button" aria-label="Show less time" title="Show less time" disabled={window.spanS <= SHORTEST_SPAN_S} onClick={() => zoom(0.5)}>+</button>
-              <button type="button" className="button" disabled={window.spanS === LONGEST_SPAN_S} onClick={() => onDay(shownAtS ?? window.startS)}>Day</button>
-            </div>
+            <TimelineZoom window={window} onZoom={zoom} onDay={() => onDay(shownAtS ?? window.startS)} />
           </div>
         </div>
         <div className="recordings-side">
@@ -153,6 +148,6 @@ export function CameraRecordings({ camera, cameras, atS, onCamera }: CameraRecor
 }
 
 /** A button that a pointer pressed gives the focus back, or Space would press it again instead of playing. */
-function releaseButton({ detail, target }: MouseEvent): void {
+export function releaseButton({ detail, target }: MouseEvent): void {
   if (detail > 0) (target as Element).closest('button')?.blur();
 }

@@ -5,7 +5,8 @@ import { RATES, type PlaybackState } from './recording-player.ts';
 import { snapshotAddress } from './timeline-preview.tsx';
 
 export interface PlaybackBarProps {
-  readonly cameraId: string;
+  /** Null where it is not one camera's: then there is no picture to be saved, and no gap to go to. */
+  readonly cameraId: string | null;
   readonly state: PlaybackState;
   readonly hasSound: boolean;
   readonly onToggle: () => void;
@@ -38,11 +39,11 @@ export function PlaybackBar({ cameraId, state, hasSound, ...on }: PlaybackBarPro
       </p>
       <div className="controls" role="group" aria-label="Playback">
         <Control icon="eventBack" label="To the event before (B)" disabled={on.onEvent === null} onClick={() => on.onEvent?.(-1)} />
-        <Control icon="gapBack" label="To the gap before" disabled={on.onGap === null} onClick={() => on.onGap?.(-1)} />
+        {cameraId !== null && <Control icon="gapBack" label="To the gap before" disabled={on.onGap === null} onClick={() => on.onGap?.(-1)} />}
         <Control icon="stepBack" label="One frame back (comma)" disabled={shownAtS === null} onClick={() => on.onStep(-1)} />
         <Control icon={playing ? 'pause' : 'play'} label={playing ? 'Pause (space)' : 'Play (space)'} large disabled={shownAtS === null} onClick={on.onToggle} />
         <Control icon="stepOn" label="One frame on (full stop)" disabled={shownAtS === null} onClick={() => on.onStep(1)} />
-        <Control icon="gapOn" label="To the next gap" disabled={on.onGap === null} onClick={() => on.onGap?.(1)} />
+        {cameraId !== null && <Control icon="gapOn" label="To the next gap" disabled={on.onGap === null} onClick={() => on.onGap?.(1)} />}
         <Control icon="eventOn" label="To the next event (N)" disabled={on.onEvent === null} onClick={() => on.onEvent?.(1)} />
       </div>
       <div className="more-controls">
@@ -50,7 +51,7 @@ export function PlaybackBar({ cameraId, state, hasSound, ...on }: PlaybackBarPro
           {RATES.map((each) => <button key={each} type="button" aria-pressed={rate === each} onClick={() => on.onRate(each)}>{each}{'\u00d7'}</button>)}
         </div>
         {hasSound && <Control icon={muted ? 'mute' : 'sound'} label={muted ? 'Sound on' : 'Sound off'} onClick={() => on.onMuted(!muted)} />}
-        {shownAtS !== null && (
+        {shownAtS !== null && cameraId !== null && (
           <a className="control" href={snapshotAddress(cameraId, shownAtS)} download={`${cameraId}_${isoDate(shownAtS)}_${clockText(shownAtS).replaceAll(':', '-')}.jpg`} aria-label="Save this picture (JPEG)" title="Save this picture (JPEG)"><Icon name="camera" /></a>
         )}
         <button type="button" className="live-button" onClick={on.onLive}><span className="dot" aria-hidden="true" />Live</button>

@@ -24,6 +24,7 @@ const HIDDEN_STEP_S = 1 / 25;
 export class RecordingPlayer extends Observable<PlaybackState> implements Disposable {
   readonly #cameraId: string;
   readonly #video: HTMLVideoElement;
+  readonly #bufferS: number;
   readonly #ending = new AbortController();
   #hls: Hls | null = null;
   #map = new MediaMap([]);
@@ -35,10 +36,12 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   #lastFrameS: number | null = null;
   #frameS = HIDDEN_STEP_S;
 
-  constructor(cameraId: string, video: HTMLVideoElement) {
+  /** `bufferS`: how much is loaded ahead; less where many play at once. */
+  constructor(cameraId: string, video: HTMLVideoElement, { bufferS = 20 }: { bufferS?: number } = {}) {
     super({ status: 'idle', shownAtS: null, rate: 1, muted: true, failure: null });
     this.#cameraId = cameraId;
     this.#video = video;
+    this.#bufferS = bufferS;
     const { signal } = this.#ending;
     const on = (name: string, listener: () => void): void => video.addEventListener(name, listener, { signal });
     on('playing', () => this.#settle('playing'));
@@ -48,6 +51,9 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     on('ended', () => void this.#goOn());
     this.#awaitFrame();
   }
+
+  /** At which instant the video stands; null while what is asked for is not there. Finer than `shownAtS`, which is of a frame. */
+  get positionS(): number | null { return this.#hls && this.#wantedS === null ? this.#map.wallAt(this.#video.currentTime) : null; }
 
   /** Plays from `atS`; `play` false shows that frame and waits. */
   async show(atS: number, play = true): Promise<void> {
@@ -63,8 +69,15 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     const { status, shownAtS } = this.get();
     if (status === 'playing') this.#video.pause();
     else if ((status === 'failed' || status === 'ended') && shownAtS !== null) void this.show(shownAtS);
-    else if (status === 'paused') void this.#playOrPause(true);
+    else if (status === 'paused') this.play();
   }
+
+  play(): void { void this.#playOrPause(true); }
+
+  pause(): void { this.#video.pause(); }
+
+  /** A little more or less than the rate that was chosen, to keep in step with others. */
+  set pace(rate: number) { if (this.#video.playbackRate !== rate) this.#video.playbackRate = rate; }
 
   setRate(rate: number): void {
     this.#video.playbackRate = this.#video.defaultPlaybackRate = rate;
@@ -99,7 +112,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     this.#nextS = finished ? atS + STRETCH_S : null;
     const address = `cameras/${encodeURIComponent(this.#cameraId)}/hls/index.m3u8?start=${atS.toFixed(3)}${finished ? `&end=${(atS + STRETCH_S).toFixed(3)}` : ''}`;
     // No worker: the page's Content-Security-Policy allows none from a blob, and fMP4 needs no transmuxing.
-    const hls = new HlsClass({ enableWorker: false, startPosition: 0, maxBufferLength: 20, maxMaxBufferLength: 60, backBufferLength: 30, liveDurationInfinity: false });
+    const hls = new HlsClass({ enableWorker: false, startPosition: 0, maxBufferLength: this.#bufferS, maxMaxBufferLength: 3 * this.#bufferS, backBufferLength: 1.5 * this.#bufferS, liveDurationInfinity: false });
     this.#hls = hls;
     let positioned = false;
     hls.on(HlsClass.Events.LEVEL_UPDATED, (_name, { details }) => {

@@ -1,31 +1,36 @@
-// Above the picture: which camera, which day, and how much room the recordings take.
+// Above the pictures: which cameras, which day, and how much room the recordings take.
 import { useEffect, useState } from 'react';
 import type { CameraStatus, StorageStatus } from '@ruth/protocol';
 import { ask } from '../system/api.ts';
 import { bytesText, dayOfIsoDate, dayStartS, isoDate } from '../wall-clock.ts';
+import { CameraChooser } from './camera-chooser.tsx';
 
 const STORAGE_EVERY_MS = 10_000;
 
 export interface RecordingsToolbarProps {
   readonly cameras: readonly CameraStatus[];
-  readonly cameraId: string;
+  /** Those that are shown. */
+  readonly cameraIds: readonly string[];
   /** An instant of the day that is shown. */
   readonly dayS: number;
   readonly oldestS: number | null;
   readonly nowS: number;
-  readonly onCamera: (cameraId: string) => void;
+  readonly onCameras: (cameraIds: readonly string[]) => void;
   readonly onDay: (dayS: number) => void;
 }
 
-export function RecordingsToolbar({ cameras, cameraId, dayS, oldestS, nowS, onCamera, onDay }: RecordingsToolbarProps) {
+export function RecordingsToolbar({ cameras, cameraIds, dayS, oldestS, nowS, onCameras, onDay }: RecordingsToolbarProps) {
   const first = dayStartS(oldestS ?? nowS);
   const today = dayStartS(nowS);
   const day = dayStartS(dayS);
   return (
     <div className="recordings-toolbar">
-      <select aria-label="Camera" value={cameraId} onChange={(event) => onCamera(event.target.value)}>
-        {cameras.map(({ camera_id, name }) => <option key={camera_id} value={camera_id}>{name}</option>)}
-      </select>
+      {cameraIds.length === 1 && (
+        <select aria-label="Camera" value={cameraIds[0]} onChange={(event) => onCameras([event.target.value])}>
+          {cameras.map(({ camera_id, name }) => <option key={camera_id} value={camera_id}>{name}</option>)}
+        </select>
+      )}
+      {cameras.length > 1 && <CameraChooser cameras={cameras} chosen={cameraIds} onChoose={onCameras} />}
       <div className="day" role="group" aria-label="Day">
         <button type="button" className="button" aria-label="The day before" disabled={day <= first} onClick={() => onDay(dayStartS(dayS, -1))}>{'\u2039'}</button>
         <input type="date" aria-label="Day" value={isoDate(dayS)} min={isoDate(first)} max={isoDate(today)} onChange={({ target }) => {

@@ -1,4 +1,4 @@
-// The events of a camera in the time that its timeline shows, oldest first: to be drawn there, and jumped to.
+// The events of cameras in the time that its timeline shows, oldest first: to be drawn there, and jumped to.
 import { useEffect, useState } from 'react';
 import type { EventPage, StoredEvent } from '@ruth/protocol';
 import { EVENT_KINDS } from '../events/event-filter.ts';
@@ -18,12 +18,13 @@ export interface TimelineEvents { readonly events: readonly StoredEvent[]; /** T
 
 const NONE: TimelineEvents = { events: [], cut: false };
 
-export function useTimelineEvents(cameraId: string, { startS, spanS }: TimeWindow): TimelineEvents {
+/** `cameraIds`: joined by commas. */
+export function useTimelineEvents(cameraIds: string, { startS, spanS }: TimeWindow): TimelineEvents {
   const [found, setFound] = useState(NONE);
   useEffect(() => {
     let ended = false;
     let timer: ReturnType<typeof setTimeout>;
-    const query = new URLSearchParams([['camera', cameraId], ['start', String(Math.floor(startS))], ['end', String(Math.ceil(startS + spanS))], ['limit', String(MOST)]]);
+    const query = new URLSearchParams([...cameraIds.split(',').map((id) => ['camera', id]), ['start', String(Math.floor(startS))], ['end', String(Math.ceil(startS + spanS))], ['limit', String(MOST)]]);
     for (const type of EVENT_KINDS.matters) if (!type.startsWith('recording.')) query.append('type', type);
     const look = async (): Promise<void> => {
       const { value } = await ask<EventPage>(`events?${query}`);
@@ -37,7 +38,7 @@ export function useTimelineEvents(cameraId: string, { startS, spanS }: TimeWindo
       ended = true;
       clearTimeout(timer);
     };
-  }, [cameraId, startS, spanS]);
+  }, [cameraIds, startS, spanS]);
   return found;
 }
 

@@ -1,17 +1,18 @@
 // What hangs over the timeline where the pointer is: the time, the picture of that moment, or why there is none.
 import { useEffect, useState } from 'react';
-import type { Timeline } from '@ruth/protocol';
 import { apiAddress } from '../system/api.ts';
 import { clockText, durationText } from '../wall-clock.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 import { gapAt, spanAt } from './timeline-store.ts';
+import type { TimelineRow } from './timeline-track.tsx';
 
 const SETTLES_MS = 140;
 const PICTURE_WIDTH_PX = 208;
 
 export interface TimelinePreviewProps {
-  readonly cameraId: string;
-  readonly timeline: Timeline | null;
+  readonly row: TimelineRow;
+  /** Whether its camera is named: where there are several. */
+  readonly named: boolean;
   readonly atS: number;
   /** Of the pointer, and how wide the timeline is. */
   readonly xPx: number;
@@ -19,7 +20,7 @@ export interface TimelinePreviewProps {
   readonly nowS: number;
 }
 
-export function TimelinePreview({ cameraId, timeline, atS, xPx, widthPx, nowS }: TimelinePreviewProps) {
+export function TimelinePreview({ row: { cameraId, name, timeline }, named, atS, xPx, widthPx, nowS }: TimelinePreviewProps) {
   const recorded = spanAt(timeline, atS) !== null;
   const gap = recorded ? null : gapAt(timeline, atS);
   const settledS = useSettled(recorded ? atS : null);
@@ -27,8 +28,8 @@ export function TimelinePreview({ cameraId, timeline, atS, xPx, widthPx, nowS }:
   const left = Math.min(Math.max(xPx, half), Math.max(half, widthPx - half));
   return (
     <div className="preview" style={{ left }} aria-hidden="true">
-      {recorded && <Picture address={settledS === null ? null : snapshotAddress(cameraId, settledS, 2 * PICTURE_WIDTH_PX)} />}
-      <p className="preview-time">{clockText(atS)}</p>
+      {recorded && <Picture key={cameraId} address={settledS === null ? null : snapshotAddress(cameraId, settledS, 2 * PICTURE_WIDTH_PX)} />}
+      <p className="preview-time">{named && `${name}, `}{clockText(atS)}</p>
       {gap && <p className="preview-gap">{GAP_WORDS[gap.cause].title} for {durationText((gap.end ?? nowS) - gap.start)}{gap.end === null ? ' so far' : ''}</p>}
       {!recorded && !gap && <p className="preview-gap">{atS > nowS ? 'Not yet' : 'Nothing recorded'}</p>}
     </div>

@@ -8,7 +8,7 @@ import type { TimeWindow } from './time-window.ts';
 const ASK_EVERY_MS = 3000;
 const CHANGE_SETTLES_MS = 120;
 /** A neighbour this near belongs to what is recorded: frames end where the next begin. */
-const TOUCH_S = 0.05;
+export const TOUCH_S = 0.05;
 
 export interface TimelineState {
   /** Null until the first answer. */
