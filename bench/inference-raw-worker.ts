@@ -18,7 +18,7 @@ parentPort!.on('message', (message: { durationMs: number } | 'end') => {
     const begun = performance.now();
     let runs = 0;
     for (; performance.now() - begun < message.durationMs; runs++) await session.run(feeds);
-    parentPort!.postMessage({ perSecond: runs / (performance.now() - begun) * 1000 });
+    parentPort!.postMessage({ perSecond: runs / (performance.now() - begun) * 1000, answered: runs });
   })();
 });
 parentPort!.postMessage('ready');

@@ -16,8 +16,10 @@ import type { Bench } from './runner.ts';
 const ROOT = join(import.meta.dirname, '..');
 const CAMERAS = 8;
 const FRAME_MS = 40;
-const ROUNDS = 6;
-const ROUND_MS = 2200;
+const ROUNDS = 10;
+const ROUND_MS = 2000;
+/** Until the cameras are in step with the sessions. */
+const SETTLE_MS = 300;
 const PREPROCESS_RUNS = 150;
 const SIZE = { width: 1920, height: 1080 } as const;
 const SLOTS = 8;
@@ -43,11 +45,12 @@ async function throughput(model: LoadedModel, report: (line: string) => void): P
     const rates = { served: [] as number[], raw: raw.map(() => [] as number[]), preprocessMs: [] as number[] };
     /** CPU milliseconds per inference of the whole process, this bench's clients with it: what holds on a machine that others use too. */
     const cpu = { served: [] as number[], raw: raw.map(() => [] as number[]) };
-    const measured = async (perSecond: Promise<number>, into: number[], cpuInto: number[]): Promise<void> => {
-      const [before, begun] = [process.cpuUsage(), performance.now()];
-      into.push(await perSecond);
-      const used = process.cpuUsage(before);
-      cpuInto.push((used.user + used.system) / (into.at(-1)! * (performance.now() - begun)));
+    const measured = async (work: Promise<Served>, into: number[], cpuInto: number[]): Promise<void> => {
+      const before = process.cpuUsage();
+      const { perSecond, answered } = await work;
+      const { user, system } = process.cpuUsage(before);
+      into.push(perSecond);
+      cpuInto.push((user + system) / 1000 / answered);
     };
     const load = { socketPath: container.socketPath, model, ring };
     await served(load, 500);
@@ -76,22 +79,30 @@ async function throughput(model: LoadedModel, report: (line: string) => void): P
 
 interface Load { readonly socketPath: string; readonly model: LoadedModel; readonly ring: RingWriter }
 
-/** Requests a second, of cameras that each ask again when they are answered. */
-async function served({ ring, socketPath, model }: Load, durationMs: number): Promise<number> {
+interface Served {
+  /** Answers a second while all cameras ask: neither the first, for which everything is free, nor the last, after which sessions have nothing to do. */
+  readonly perSecond: number;
+  readonly answered: number;
+}
+
+/** Cameras that each ask again when they are answered. */
+async function served({ ring, socketPath, model }: Load, durationMs: number): Promise<Served> {
   await using client = new IpcClient(socketPath, { maxConnections: CAMERAS });
   const begun = performance.now();
-  let answered = 0;
+  let [answered, counted] = [0, 0];
   const ask = async (index: number): Promise<void> => {
-    for (let turn = index; performance.now() - begun < durationMs; turn++) {
+    for (let turn = index; performance.now() - begun < durationMs + SETTLE_MS; turn++) {
       const answer = await client.request(requestOf(ring, model, turn), { timeoutMs: 30_000 }) as InferResponse;
-      if (answer.error === null) answered++;
-      // Eight that always ask are more than the sessions can do: who is refused asks again with the next frame.
-      else if (answer.error_code === 'overloaded') await delay(FRAME_MS);
+      if (answer.error === null) {
+        answered++;
+        const atMs = performance.now() - begun - SETTLE_MS;
+        if (atMs >= 0 && atMs < durationMs) counted++;
+      } else if (answer.error_code === 'overloaded') await delay(FRAME_MS); // Eight that always ask are more than the sessions can do: who is refused asks again with the next frame.
       else throw new Error(answer.error);
     }
   };
   await Promise.all(Array.from({ length: CAMERAS }, (_, index) => ask(index)));
-  return answered / (performance.now() - begun) * 1000;
+  return { perSecond: counted / durationMs * 1000, answered };
 }
 
 /** One request after another, then twice as many a second as can be answered, whatever is answered: latencies of both. */
@@ -173,14 +184,11 @@ class RawLoop {
     return new RawLoop(workers);
   }
 
-  /** Inferences a second, of all threads together. */
-  async run(durationMs: number): Promise<number> {
-    const answers = this.#workers.map(async (worker) => {
-      const [{ perSecond }] = await once(worker, 'message') as [{ perSecond: number }];
-      return perSecond;
-    });
+  /** All threads together. */
+  async run(durationMs: number): Promise<Served> {
+    const answers = this.#workers.map(async (worker) => (await once(worker, 'message') as [Served])[0]);
     for (const worker of this.#workers) worker.postMessage({ durationMs });
-    return (await Promise.all(answers)).reduce((sum, rate) => sum + rate, 0);
+    return (await Promise.all(answers)).reduce((sum, each) => ({ perSecond: sum.perSecond + each.perSecond, answered: sum.answered + each.answered }));
   }
 
   async end(): Promise<void> {

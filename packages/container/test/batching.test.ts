@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { RuthError, type InferResponse } from '@ruth/protocol';
 import { loadModel, serveModel } from '../src/index.ts';
 import { Batching, type Batchable } from '../src/pool/batching.ts';
+import { hangLimitMs } from '../src/pool/hang-limit.ts';
 import { freshFolder, MANIFEST, modelFolder, publishGrey, serveProbe } from './harness.ts';
 import { onnxFile } from './onnx-writer.ts';
 
@@ -25,15 +26,24 @@ test('A batch that is not full waits as long as its first may, and no longer tha
   assert.deepEqual(new Batching({ most: 4, delayMs: 0 }).next(late, 4, 20), { batch: late });
 });
 
-/** Its one row is as sure as the picture is bright. */
-function brightnessModel(pictures: number | string = 'N', perPicture = true): Buffer {
+test('A hang is seen within five seconds, in a batch too; only a model that is slow is given longer', () => {
+  assert.deepEqual([hangLimitMs(10), hangLimitMs(100, 8), hangLimitMs(500), hangLimitMs(500, 8)], [4000, 4000, 10_000, 20_000]);
+});
+
+/** Its one row is as sure as the picture is bright. `slow`: multiplies matrices of so many rows times the brightness. */
+function brightnessModel(pictures: number | string = 'N', { perPicture = true, slow = 0 } = {}): Buffer {
   return onnxFile({
     inputs: [{ name: 'image', type: 'float32', dims: [pictures, 3, 64, 64] }],
     nodes: [
       { op: 'ReduceMean', inputs: ['image'], output: 'brightness', attributes: { axes: perPicture ? [1, 2, 3] : [0, 1, 2, 3], keepdims: 1 } },
-      { op: 'Reshape', inputs: ['brightness', 'shape'], output: 'cells' }, { op: 'Mul', inputs: ['cells', 'ofScore'], output: 'scores' }, { op: 'Add', inputs: ['scores', 'box'], output: 'rows' },
+      { op: 'Reshape', inputs: ['brightness', 'shape'], output: 'cells' }, { op: 'Mul', inputs: ['cells', 'ofScore'], output: 'scores' },
+      { op: 'ReduceMean', inputs: ['image'], output: 'overall', attributes: { keepdims: 0 } }, { op: 'Mul', inputs: ['overall', 'slow'], output: 'scaled' },
+      { op: 'Cast', inputs: ['scaled'], output: 'whole', attributes: { to: 7 } }, { op: 'Add', inputs: ['whole', 'one'], output: 'size' },
+      { op: 'Concat', inputs: ['size', 'size'], output: 'square', attributes: { axis: 0 } }, { op: 'ConstantOfShape', inputs: ['square'], output: 'matrix' },
+      { op: 'MatMul', inputs: ['matrix', 'matrix'], output: 'product' }, { op: 'ReduceMean', inputs: ['product'], output: 'nothing', attributes: { keepdims: 0 } },
+      { op: 'Add', inputs: ['scores', 'nothing'], output: 'slowly' }, { op: 'Add', inputs: ['slowly', 'box'], output: 'rows' },
     ],
-    constants: { shape: BigInt64Array.of(-1n, 1n, 1n), ofScore: Float32Array.of(0, 0, 0, 0, 1, 0), box: Float32Array.of(8, 16, 24, 48, 0, 0) },
+    constants: { shape: BigInt64Array.of(-1n, 1n, 1n), one: BigInt64Array.of(1n), slow: Float32Array.of(slow), ofScore: Float32Array.of(0, 0, 0, 0, 1, 0), box: Float32Array.of(8, 16, 24, 48, 0, 0) },
     constantDims: { ofScore: [1, 1, 6], box: [1, 1, 6] },
     outputs: [{ name: 'rows', type: 'float32', dims: [pictures, 1, 6] }],
   });
@@ -72,5 +82,15 @@ test('A model that cannot look at several pictures is refused where its manifest
     await assert.rejects(serveModel(model, { socketDirectory: freshFolder(t), sessions: 1 }), (error) => error instanceof RuthError && error.code === 'model_invalid' && why.test(error.message));
   };
   await refused(brightnessModel(1), /input image takes 1 picture at a time \(\[1, 3, 64, 64\]\); export the model with a dynamic batch dimension/);
-  await refused(brightnessModel('N', false), /output rows of two pictures is \[1, 1, 6\]; its first dimension must be the picture/);
+  await refused(brightnessModel('N', { perPicture: false }), /output rows of two pictures is \[1, 1, 6\]; its first dimension must be the picture/);
+});
+
+test('A batch that takes too long is a hang as one picture is: each of its requests is answered so, and the session is replaced', async (t) => {
+  const { container, client, ring, request } = await serveProbe(t, { weights: brightnessModel('N', { slow: 4000 }), manifest: TOGETHER, inferenceLimitMs: 500 });
+  const answers = await Promise.all(['a', 'b', 'c', 'd'].map((cameraId) => {
+    const frames = ring({ cameraId });
+    return client.request(request(frames, publishGrey(frames, 255)), { timeoutMs: 60_000 }) as Promise<InferResponse>;
+  }));
+  assert.deepEqual(answers.map(({ error_code, error }) => [error_code, error]), answers.map(() => ['inference_failed', 'the model gave no answer within 500 ms']));
+  assert.equal(container.health().counters.sessions_replaced, 1);
 });

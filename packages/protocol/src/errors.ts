@@ -89,6 +89,19 @@ export class RuthError extends Error {
   get retryable(): boolean { return ERRORS[this.code].retryable; }
   get advice(): string { return ERRORS[this.code].advice; }
 
+  /** Says what often is so, as that there are too many requests: without a stack, which costs more than all the rest of such an answer. */
+  static expected(code: ErrorCode, message: string): RuthError {
+    const stacks = Error as { stackTraceLimit?: number };
+    const { stackTraceLimit } = stacks;
+    stacks.stackTraceLimit = 0;
+    try {
+      return new RuthError(code, message);
+    } finally {
+      if (stackTraceLimit === undefined) delete stacks.stackTraceLimit;
+      else stacks.stackTraceLimit = stackTraceLimit;
+    }
+  }
+
   /** The error as it is, if it is one of ours; otherwise `fallback` with the error as its cause. */
   static from(error: unknown, fallback: ErrorCode = 'internal'): RuthError {
     if (error instanceof RuthError) return error;

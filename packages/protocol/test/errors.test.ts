@@ -33,3 +33,10 @@ test('Any thrown value becomes a RuthError that keeps its cause; one of ours sta
   assert.deepEqual([wrapped.code, wrapped.message, wrapped.cause], ['inference_failed', 'a bug', theirs]);
   assert.deepEqual([RuthError.from('text').code, RuthError.from('text').message, RuthError.from(undefined).message], ['internal', 'text', 'undefined']);
 });
+
+test('An error that is expected has no stack, and leaves others theirs', () => {
+  const refused = RuthError.expected('overloaded', 'too many');
+  assert.deepEqual([refused instanceof RuthError, refused.code, refused.message], [true, 'overloaded', 'too many']);
+  assert.doesNotMatch(refused.stack ?? '', /\n\s+at /);
+  assert.match(new RuthError('overloaded', 'too many').stack!, /\n\s+at /);
+});

@@ -1,10 +1,9 @@
-// Sessions side by side behind one short queue, which takes a burst and lets none stand. A request that finds it full, or waits past
-// its deadline, is told so at once; a session that dies, hangs or fails its canary is replaced.
+// Sessions side by side behind one short queue. A session that dies, hangs or fails its canary is replaced.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol/base';
-import { failedJob, type InferJob, type InferResult, type WorkerSetup } from '../session/protocol.ts';
-import { Batching } from './batching.ts';
-import { QueueLimit } from './queue-limit.ts';
+import { failedJob, type InferJob, type WorkerSetup } from '../session/protocol.ts';
+import { hangLimitMs } from './hang-limit.ts';
+import { RequestQueue, type PoolResult, type RunOptions, type Waiting } from './request-queue.ts';
 import { SessionWorker } from './session-worker.ts';
 
 export interface PoolOptions {
@@ -13,7 +12,7 @@ export interface PoolOptions {
   readonly queueLimit: number;
   /** How long a request may wait for others, to be looked at in one inference of `WorkerSetup.maxBatch` frames at most; 0 unless told. */
   readonly batchDelayMs?: number;
-  /** For one inference; past it the session counts as hung. 20 times what its first one took, 4 s at least, unless told. */
+  /** For one inference; past it the session counts as hung. `hangLimitMs` of what its first one took, unless told. */
   readonly inferenceLimitMs?: number;
   /** For loading the model and its first inference. */
   readonly startLimitMs: number;
@@ -23,30 +22,7 @@ export interface PoolOptions {
   onStuck?(): void;
 }
 
-export interface RunOptions {
-  /** From now; a request still waiting then is answered `deadline_exceeded`. */
-  readonly deadlineMs?: number;
-  /** The caller is gone: a request still waiting is dropped. */
-  readonly signal?: AbortSignal;
-}
-
-interface Waiting {
-  readonly job: InferJob | 'canary';
-  readonly source: string;
-  readonly queuedAt: number;
-  readonly deadlineAt: number;
-  readonly answer: PromiseWithResolvers<PoolResult>;
-  /** Aborts when the client is gone or its deadline has passed. */
-  readonly unneeded: AbortSignal | undefined;
-  /** Ends what guards the wait. */
-  release(): void;
-}
-
-export type PoolResult = InferResult & { readonly queueMs: number; readonly batchSize: number };
-
 const RESTART_DELAY_MS = { first: 100, most: 30_000 } as const;
-/** A hang is seen within five seconds, but a machine that is busy with others is not taken for one. */
-const HANG = { leastMs: 4000, timesFirst: 20 } as const;
 /** A thread that was given up may still come to its end by itself. */
 const STUCK_AFTER_MS = 2000;
 
@@ -56,11 +32,7 @@ export class SessionPool {
   /** Every thread that has not ended, those that were given up too. */
   readonly #workers = new Set<SessionWorker>();
   readonly #idle: SessionWorker[] = [];
-  readonly #queue = new Set<Waiting>();
-  /** Goes before the queue. */
-  #canary: Waiting | null = null;
-  readonly #queueLimit: QueueLimit;
-  readonly #batching: Batching;
+  readonly #queue: RequestQueue;
   #batchTimer: NodeJS.Timeout | undefined;
   /** What the last inference took. */
   #expectedMs = 0;
@@ -68,14 +40,13 @@ export class SessionPool {
   #device = '';
   #deviceReason = '';
   #replaced = 0;
-  #inferenceLimitMs: number;
+  /** The longest that a session took for its first inference. */
+  #canaryMs = 0;
 
   private constructor(setup: WorkerSetup, options: PoolOptions) {
     this.#setup = setup;
     this.#options = options;
-    this.#inferenceLimitMs = options.inferenceLimitMs ?? HANG.leastMs;
-    this.#queueLimit = new QueueLimit({ sessions: options.sessions, batch: setup.maxBatch ?? 1, burst: options.queueLimit });
-    this.#batching = new Batching({ most: setup.maxBatch ?? 1, delayMs: options.batchDelayMs ?? 0 });
+    this.#queue = new RequestQueue({ sessions: options.sessions, burst: options.queueLimit, maxBatch: setup.maxBatch ?? 1, batchDelayMs: options.batchDelayMs ?? 0 });
   }
 
   /** Starts all sessions; throws what the first that fails throws. */
@@ -104,42 +75,18 @@ export class SessionPool {
    */
   canary(): Promise<PoolResult> {
     if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
-    const canary = this.#canary ??= { job: 'canary', source: '', queuedAt: performance.now(), deadlineAt: Infinity, answer: Promise.withResolvers(), unneeded: undefined, release: () => undefined };
+    const canary = this.#queue.addCanary();
     this.#next();
     return canary.answer.promise;
   }
 
   /** Throws `overloaded`, `deadline_exceeded`, `shutting_down`, `cancelled`, and what the session throws. */
-  run(job: InferJob, { deadlineMs, signal }: RunOptions = {}): Promise<PoolResult> {
-    if (this.#stopped.signal.aborted) return Promise.reject(shuttingDown());
-    if (signal?.aborted) return Promise.reject(new RuthError('cancelled', 'the client is gone'));
-    const limit = this.#queueLimit.next(this.#idle.length > 0);
-    if (this.#idle.length === 0 && this.#queue.size >= limit) {
-      return Promise.reject(new RuthError('overloaded', `${this.#queue.size} requests are waiting for ${this.#options.sessions} sessions; ${limit} may`));
-    }
-    const answer = Promise.withResolvers<PoolResult>();
-    const unneeded = this.#unneeded(deadlineMs, signal);
-    const leave = (error: RuthError): void => {
-      this.#queue.delete(waiting);
-      waiting.release();
-      answer.reject(error);
-    };
-    // Without a deadline of its own a request waits no longer than one inference may take.
-    const timer = deadlineMs === undefined
-      ? setTimeout(() => leave(new RuthError('overloaded', `no session was free for ${this.#inferenceLimitMs} ms`)), this.#inferenceLimitMs)
-      : setTimeout(() => leave(new RuthError('deadline_exceeded', `the deadline of ${deadlineMs} ms passed before a session was free`)), deadlineMs);
-    const cancel = (): void => leave(new RuthError('cancelled', 'the client is gone'));
-    signal?.addEventListener('abort', cancel, { once: true });
-    const waiting: Waiting = {
-      job, answer, source: job.frameReference, queuedAt: performance.now(), deadlineAt: performance.now() + (deadlineMs ?? Infinity), unneeded,
-      release() {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', cancel);
-      },
-    };
-    this.#queue.add(waiting);
+  async run(job: InferJob, options: RunOptions = {}): Promise<PoolResult> {
+    if (this.#stopped.signal.aborted) throw shuttingDown();
+    const waiting = this.#queue.add(job, options, this.#idle.length > 0);
     this.#next();
-    return answer.promise;
+    this.#queue.watch(waiting, this.#limitMs(1));
+    return await waiting.answer.promise;
   }
 
   /**
@@ -149,11 +96,7 @@ export class SessionPool {
   async close({ graceMs }: { graceMs: number }): Promise<boolean> {
     this.#stopped.abort();
     clearTimeout(this.#batchTimer);
-    for (const waiting of this.#waiting()) {
-      waiting.release();
-      waiting.answer.reject(shuttingDown());
-    }
-    this.#queue.clear();
+    this.#queue.refuse(shuttingDown());
     for (const worker of this.#workers) worker.end();
     const grace = new AbortController();
     const ended = Promise.all([...this.#workers].map((worker) => worker.ended)).then(() => true);
@@ -165,40 +108,34 @@ export class SessionPool {
     }
   }
 
-  #waiting(): Waiting[] { return this.#canary ? [this.#canary, ...this.#queue] : [...this.#queue]; }
-
   #next(): void {
     clearTimeout(this.#batchTimer);
     while (this.#idle.length > 0) {
-      const canary = this.#canary;
-      const next = canary ? { batch: [canary] } : this.#batching.next(this.#queue, performance.now(), this.#expectedMs);
+      const next = this.#queue.take(this.#expectedMs);
       if ('waitMs' in next) {
         this.#batchTimer = setTimeout(() => this.#next(), next.waitMs);
         return;
       }
       if (next.batch.length === 0) return;
       // The session used last has its memory in the caches; a canary looks at the one that nobody has used for long.
-      const worker = canary ? this.#idle.shift()! : this.#idle.pop()!;
-      if (canary) this.#canary = null;
-      for (const waiting of next.batch) {
-        this.#queue.delete(waiting);
-        waiting.release();
-      }
+      const worker = next.batch[0]!.job === 'canary' ? this.#idle.shift()! : this.#idle.pop()!;
       void this.#serve(worker, next.batch);
     }
   }
 
-  /** ONNX Runtime cannot be interrupted; a model of one's own may listen. */
-  #unneeded(deadlineMs: number | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
-    if (this.#setup.model.manifest.model_type !== 'custom') return undefined;
-    return AbortSignal.any([...(signal ? [signal] : []), ...(deadlineMs === undefined ? [] : [AbortSignal.timeout(Math.max(0, Math.ceil(deadlineMs)))])]);
+  /** For an inference of so many frames. */
+  #limitMs(batch: number): number {
+    return this.#options.inferenceLimitMs ?? hangLimitMs(this.#canaryMs, batch);
   }
 
   async #serve(worker: SessionWorker, batch: readonly Waiting[]): Promise<void> {
     const begun = performance.now();
-    const [{ job, unneeded }] = batch as [Waiting];
+    const [first] = batch as [Waiting];
+    const { job } = first;
+    // ONNX Runtime cannot be interrupted; a model of one's own may listen.
+    const unneeded = job !== 'canary' && this.#setup.model.manifest.model_type === 'custom' ? first.unneeded() : undefined;
     try {
-      const results = await worker.run(job === 'canary' ? job : batch.map((waiting) => waiting.job as InferJob), this.#inferenceLimitMs * batch.length, unneeded);
+      const results = await worker.run(job === 'canary' ? job : batch.map((waiting) => waiting.job as InferJob), this.#limitMs(batch.length), unneeded);
       const batchSize = results.filter((result) => !failedJob(result)).length;
       for (const [index, { answer, queuedAt }] of batch.entries()) {
         const result = results[index]!;
@@ -253,7 +190,7 @@ export class SessionPool {
       const { device, deviceReason, canaryMs } = await worker.started(this.#options.startLimitMs);
       this.#device = device;
       this.#deviceReason = deviceReason;
-      this.#inferenceLimitMs = this.#options.inferenceLimitMs ?? Math.max(this.#inferenceLimitMs, HANG.timesFirst * canaryMs);
+      this.#canaryMs = Math.max(this.#canaryMs, canaryMs);
     } catch (cause) {
       worker.end();
       throw cause;

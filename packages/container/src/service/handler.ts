@@ -3,7 +3,7 @@ import { INFERENCE_ERROR_CODES, RuthError, type InferenceErrorCode } from '@ruth
 import { isInferRequest, refuseInferRequest } from '@ruth/protocol/compiled';
 import type { DescribeResponse, HealthResponse, InferRequest, InferResponse } from '@ruth/protocol';
 import type { LoadedModel } from '../model/load-model.ts';
-import type { PoolResult, RunOptions } from '../pool/session-pool.ts';
+import type { PoolResult, RunOptions } from '../pool/request-queue.ts';
 import type { InferJob } from '../session/protocol.ts';
 
 export interface HandlerParts {
@@ -19,10 +19,10 @@ export interface HandlerParts {
 
 const DEFAULTS = { confidenceThreshold: 0.25, iouThreshold: 0.5, maxDetections: 300 } as const;
 
-export type Handler = (message: unknown, context: { signal: AbortSignal }) => Promise<InferResponse | DescribeResponse | HealthResponse>;
+export type Handler = (message: unknown, client: { readonly signal: AbortSignal }) => Promise<InferResponse | DescribeResponse | HealthResponse>;
 
 export function createHandler(parts: HandlerParts): Handler {
-  return async (message, { signal }) => {
+  return async (message, client) => {
     const type = isRecord(message) ? message.type ?? 'infer' : undefined;
     if (type === 'describe') return parts.describe();
     if (type === 'health') return parts.health();
@@ -31,7 +31,7 @@ export function createHandler(parts: HandlerParts): Handler {
       if (type !== 'infer') throw new RuthError('bad_request', `type must be infer, describe or health${typeof type === 'string' ? `, not ${JSON.stringify(type.slice(0, 60))}` : ''}`);
       const request = isInferRequest(message) ? message : await refuseInferRequest(message);
       const deadlineMs = request.config?.deadline_ms;
-      const result = await parts.infer(jobOf(request, parts.model), { signal, ...(deadlineMs !== undefined && { deadlineMs }) });
+      const result = await parts.infer(jobOf(request, parts.model), { client, ...(deadlineMs !== undefined && { deadlineMs }) });
       parts.onAnswered(null);
       return {
         model_id: request.model_id, camera_id: request.camera_id, frame_id: request.frame_metadata.frame_id, detections: result.detections,

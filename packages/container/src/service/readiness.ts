@@ -1,7 +1,7 @@
 // Ready means that a canary gave the expected answer lately; nothing else does. In busy times too: a frame that was answered shows that
 // the model runs, not that it is right.
 import { RuthError, type ErrorCode } from '@ruth/protocol/base';
-import type { PoolResult } from '../pool/session-pool.ts';
+import type { PoolResult } from '../pool/request-queue.ts';
 
 export interface ReadinessOptions {
   /** From canary to canary; `ready` lasts three times as long. */
