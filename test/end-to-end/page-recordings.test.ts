@@ -202,7 +202,8 @@ test('several cameras play on one clock; one that is in a gap says why while the
     return isStill && Math.abs(now.front - now.yard) < 0.041;
   }, 'stopped at the same frame');
   await page.keyboard.press('.');
-  await until(together, ({ front, yard }) => Math.abs(front - stopped.front - 0.04) < 0.01 && Math.abs(yard - stopped.yard - 0.04) < 0.01, `one frame on from ${JSON.stringify(stopped)}, both`);
+  // Frames of the two were not taken at the same instants: the one that leads goes on by one, the other as far as is right then.
+  await until(together, ({ front, yard }) => Math.abs(Math.max(front - stopped.front, yard - stopped.yard) - 0.04) < 0.01 && Math.abs(front - yard) < 0.041, `one frame on from ${JSON.stringify(stopped)}`);
   assert.match(page.url(), /#\/recordings\/front,yard,back\?at=/);
   await page.getByRole('button', { name: '3 cameras in step' }).click();
   assert.deepEqual(await accessibilityProblems(page), []);
@@ -216,6 +217,43 @@ test('several cameras play on one clock; one that is in a gap says why while the
   await phone.page.locator('.step-tile[data-camera-id="yard"][data-status="paused"]').waitFor(WAIT);
   assert.deepEqual(await accessibilityProblems(phone.page), []);
   await picture(phone.page, 'recordings-in-step-phone');
+});
+
+test('from the live picture one goes back in time and forth to live again, in the same place', options, async () => {
+  const [gap] = (await timeline()).gaps as [RecordingGap];
+  await using opened = await open('#/live/front');
+  const { page, complaints } = opened;
+  const live = page.locator('.focus[data-state="live"]');
+  const recorded = page.locator('.badge[data-state="recorded"]');
+  await live.waitFor(WAIT);
+  const slider = page.getByRole('region', { name: 'Back in time' }).getByRole('slider');
+  await slider.focus();
+  await page.keyboard.press('Home');
+  await recorded.waitFor(WAIT);
+  await shown(page, (atS) => atS < gap.start, 'what was recorded first');
+  assert.match(page.url(), /#\/live\/front\?at=/);
+  assert.deepEqual(await accessibilityProblems(page), []);
+  await picture(page, 'live-past');
+  // The playhead is dragged over the gap, far enough from the present.
+  const { spans } = await timeline();
+  const track = (await slider.boundingBox())!;
+  const head = (await page.locator('.playhead line').boundingBox())!;
+  const [startS, spanS] = [Number(await slider.getAttribute('aria-valuemin')), Number(await slider.getAttribute('data-span-s'))];
+  const afterGapS = (gap.end! + Math.min(gap.end! + 60, spans.at(-1)!.end)) / 2;
+  await page.mouse.move(head.x, track.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(track.x + (afterGapS - startS) / spanS * track.width, track.y + 40, { steps: 8 });
+  await page.mouse.up();
+  await shown(page, (atS) => atS > gap.end!, 'what is under the playhead');
+  await page.getByRole('button', { name: 'Live', exact: true }).click();
+  await live.waitFor(WAIT);
+  await recorded.waitFor({ ...WAIT, state: 'detached' });
+  assert.match(page.url(), /#\/live\/front$/);
+  await page.goBack();
+  await recorded.waitFor(WAIT);
+  await page.keyboard.press('l');
+  await live.waitFor(WAIT);
+  assert.deepEqual(complaints, []);
 });
 
 test('a camera that is not recorded says so, and what to do', options, async () => {

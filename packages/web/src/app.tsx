@@ -53,7 +53,7 @@ function Content({ view, system, store }: { view: View; system: System; store: S
   if (cameras.length === 0) return <main className="cameras" data-count="0"><NoCameras /></main>;
   if (view.name === 'recordings') return <RecordingsView cameras={cameras} view={view} />;
   const camera = cameras.find(({ camera_id }) => camera_id === view.cameraId);
-  if (camera) return <CameraFocus key={camera.camera_id} camera={camera} system={system} store={store} />;
+  if (camera) return <CameraFocus key={camera.camera_id} camera={camera} atS={view.name === 'live' ? view.atS ?? null : null} system={system} store={store} />;
   return <CameraGrid cameras={cameras} system={system} store={store} />;
 }
 

@@ -4,8 +4,8 @@ import { ID_PATTERN } from '@ruth/protocol';
 import { eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';
 
 export type View =
-  /** `cameraId`: the camera that has the view to itself; null shows the grid. */
-  | { readonly name: 'live'; readonly cameraId: string | null }
+  /** `cameraId`: the camera that has the view to itself; null shows the grid. `atS`: what was recorded then is shown in its place, seconds UTC. */
+  | { readonly name: 'live'; readonly cameraId: string | null; readonly atS?: number }
   /** `cameraId` null: the first camera. `beside`: others, in step with it. `atS`: where to play from, seconds UTC. */
   | { readonly name: 'recordings'; readonly cameraId: string | null; readonly beside?: readonly string[]; readonly atS: number | null }
   /** `eventId`: the one that is shown. */
@@ -26,7 +26,7 @@ export const LIVE: View = { name: 'live', cameraId: null };
 const idRegExp = new RegExp(ID_PATTERN);
 
 /**
- * `#/live/<camera>`, `#/recordings/<camera>[,<camera> in step...]?at=<seconds UTC>`, `#/events/<event>?<filter>`,
+ * `#/live/<camera>[?at=<seconds UTC>]`, `#/recordings/<camera>[,<camera> in step...]?at=<seconds UTC>`, `#/events/<event>?<filter>`,
  * `#/cameras`, `#/cameras/+` (a new one), `#/cameras/<camera>/<page>`, `#/models`, `#/system`, `#/people/<page>`, `#/welcome` (the first run); whatever else is said is the live view.
  */
 export function parseView(hash: string): View {
@@ -37,10 +37,11 @@ export function parseView(hash: string): View {
   if (name === 'models' || name === 'system' || name === 'welcome') return { name };
   if (name === 'people') return { name, page: PEOPLE_PAGES.find((each) => each === id) ?? 'account' };
   if (name === 'cameras') return cameraId === null ? { name, cameraId, page: id === '+' ? 'add' : 'list' } : { name, cameraId, page: CAMERA_PAGES.find((each) => each === page) ?? 'scene' };
-  if (name !== 'recordings') return name === 'live' ? { name, cameraId } : LIVE;
-  const [first = null, ...beside] = [...new Set((id ?? '').split(','))].filter((each) => idRegExp.test(each));
   const at = Number(new URLSearchParams(query).get('at') ?? Number.NaN);
-  return { name, cameraId: first, ...(beside.length > 0 ? { beside } : {}), atS: Number.isFinite(at) && at > 0 ? at : null };
+  const atS = Number.isFinite(at) && at > 0 ? at : null;
+  if (name !== 'recordings') return name === 'live' ? { name, cameraId, ...(cameraId !== null && atS !== null ? { atS } : {}) } : LIVE;
+  const [first = null, ...beside] = [...new Set((id ?? '').split(','))].filter((each) => idRegExp.test(each));
+  return { name, cameraId: first, ...(beside.length > 0 ? { beside } : {}), atS };
 }
 
 export function addressOf(view: View): string {
@@ -52,8 +53,9 @@ export function addressOf(view: View): string {
   if (view.name === 'people') return `#/people/${view.page}`;
   if (view.name === 'cameras') return view.cameraId === null ? `#/cameras${view.page === 'add' ? '/+' : ''}` : `#/cameras/${view.cameraId}/${view.page}`;
   const camera = view.cameraId === null ? '' : `/${view.cameraId}`;
-  if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}`;
-  return `#/recordings${[camera, ...view.beside ?? []].join(',')}${view.atS === null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`}`;
+  const at = view.atS == null ? '' : `?at=${view.atS.toFixed(3).replace(/\.?0+$/, '')}`;
+  if (view.name === 'live') return camera === '' ? '#/' : `#/live${camera}${at}`;
+  return `#/recordings${[camera, ...view.beside ?? []].join(',')}${at}`;
 }
 
 /** Takes the place of the present view: what is scrubbed or paged through makes no history. Whoever shows the view hears of it at once, as of any address. */

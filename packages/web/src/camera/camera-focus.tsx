@@ -1,4 +1,5 @@
-// One camera with the view to itself: its picture as large as can be; beside it its models and why they look as often as they do, events, details.
+// One camera with the view to itself: its picture as large as can be, under it the way back in time; beside it its models and why they look as often as they do, events, details.
+import { lazy, Suspense, useState } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import { EventList } from '../events/event-list.tsx';
 import { OverlayControls } from '../overlay/overlay-controls.tsx';
@@ -11,10 +12,16 @@ import { factsOf, shapeOf } from './camera-tile.tsx';
 import { ModelList } from './model-row.tsx';
 import { useCameraView } from './use-camera-view.ts';
 
-export function CameraFocus({ camera, system, store }: { camera: CameraStatus; system: System; store: SystemStore }) {
+const CameraPast = lazy(async () => ({ default: (await import('../recordings/camera-past.tsx')).CameraPast }));
+
+/** `atS`: what was recorded then is shown; null: what is live. */
+export function CameraFocus({ camera, atS, system, store }: { camera: CameraStatus; atS: number | null; system: System; store: SystemStore }) {
   const { camera_id: id } = camera;
   const [overlay, setOverlay] = useOverlayChoice();
-  const shown = useCameraView({ camera, system, looks: store.looks, overlay });
+  const [slot, setSlot] = useState<HTMLDivElement | null>(null);
+  /** When the recorded picture was taken that covers the live one; null where none does. */
+  const [recorded, setRecorded] = useState<string | null>(null);
+  const shown = useCameraView({ camera, system, looks: store.looks, overlay, held: atS !== null && recorded !== null });
   return (
     <main className="focus tile" data-camera-id={id} data-state={shown.condition.state} style={shapeOf(camera)}>
       <div className="focus-head">
@@ -26,7 +33,10 @@ export function CameraFocus({ camera, system, store }: { camera: CameraStatus; s
           <OverlayControls choice={overlay} classes={store.looks.classNames(id)} onChange={setOverlay} />
         </div>
       </div>
-      <CameraStage camera={camera} shown={shown} />
+      <div className="focus-picture">
+        <CameraStage camera={camera} shown={shown} recorded={recorded}><div className="past-picture" ref={setSlot} /></CameraStage>
+        <Suspense fallback={null}><CameraPast camera={camera} atS={atS} slot={slot} isLiveComing={shown.condition.state === 'opening'} onRecorded={setRecorded} /></Suspense>
+      </div>
       <div className="focus-side">
         <section className="panel" aria-label="Models">
           <h3>Models</h3>

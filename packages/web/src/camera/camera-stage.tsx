@@ -14,20 +14,22 @@ export interface CameraStageProps {
   readonly buttons?: ReactNode;
   /** Over the picture, under badges and buttons. */
   readonly children?: ReactNode;
+  /** What is seen is not live: when it was recorded, in words. */
+  readonly recorded?: string | null;
 }
 
-export function CameraStage({ camera, shown: { pictures, canvas, report, condition }, buttons, children }: CameraStageProps) {
+export function CameraStage({ camera, shown: { pictures, canvas, report, condition }, buttons, children, recorded = null }: CameraStageProps) {
   const stage = useRef<HTMLDivElement>(null);
   return (
     <div className="stage" ref={stage}>
       <div className="pictures" ref={pictures} />
       <canvas ref={canvas} aria-hidden="true" />
-      {condition.message && <Message condition={condition} />}
+      {condition.message && recorded === null && <Message condition={condition} />}
       {children}
       <div className="stage-bar">
         <div className="badges">
-          <Badge condition={condition} delayS={report.delayS} path={report.path} />
-          <RecordingBadge camera={camera} />
+          {recorded === null ? <Badge condition={condition} delayS={report.delayS} path={report.path} /> : <span className="badge" data-state="recorded"><span className="dot" aria-hidden="true" />Recorded, {recorded}</span>}
+          {recorded === null && <RecordingBadge camera={camera} />}
         </div>
         <div className="stage-buttons">
           {buttons}

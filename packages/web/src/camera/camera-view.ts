@@ -67,6 +67,7 @@ export class CameraView implements Disposable {
   #ownStreamLooks = true;
   #sights = new Map<string, Sight>();
   #inView = false;
+  #held = false;
 
   constructor(options: CameraViewOptions) {
     this.#cameraId = options.cameraId;
@@ -134,10 +135,17 @@ export class CameraView implements Disposable {
     this.#live.stop();
   }
 
+  /** Something else is shown in its place: it takes no stream meanwhile. */
+  set held(held: boolean) {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#playWhenSeen();
+  }
+
   /** A tile out of sight costs no stream; a tab that is left for a moment keeps its own. */
   #playWhenSeen(): void {
     clearTimeout(this.#hiddenTimer);
-    if (!this.#inView) this.#live.stop();
+    if (!this.#inView || this.#held) this.#live.stop();
     else if (document.visibilityState === 'visible') this.#live.start();
     else this.#hiddenTimer = setTimeout(() => this.#live.stop(), HIDDEN_LIMIT_MS);
   }

@@ -26,9 +26,9 @@ export interface ShownCamera {
   readonly setChoice: (choice: PathChoice) => void;
 }
 
-export interface CameraOnScreen { readonly camera: CameraStatus; readonly system: System; readonly looks: LookBook; readonly overlay: OverlayChoice }
+export interface CameraOnScreen { readonly camera: CameraStatus; readonly system: System; readonly looks: LookBook; readonly overlay: OverlayChoice; /** Whether something else is shown in its place. */ readonly held?: boolean }
 
-export function useCameraView({ camera, system, looks, overlay }: CameraOnScreen): ShownCamera {
+export function useCameraView({ camera, system, looks, overlay, held = false }: CameraOnScreen): ShownCamera {
   const { camera_id: id, name } = camera;
   const pictures = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -55,6 +55,9 @@ export function useCameraView({ camera, system, looks, overlay }: CameraOnScreen
   useEffect(() => {
     if (view.current) view.current.choice = choice;
   }, [choice, id, name, looks]);
+  useEffect(() => {
+    if (view.current) view.current.held = held;
+  }, [held, id, name, looks]);
   const ownStreamLooks = camera.detect === null;
   useEffect(() => {
     if (!view.current) return;

@@ -53,7 +53,7 @@ const NEWEST_GROWS_S = 12;
 export function isRecordedAt(timeline: Timeline | null, atS: number, nowS: number): boolean {
   if (spanAt(timeline, atS)) return true;
   const newest = timeline?.spans.at(-1);
-  return newest !== undefined && atS >= newest.end && atS < newest.end + NEWEST_GROWS_S && nowS - newest.end < NEWEST_GROWS_S && gapAt(timeline, atS) === null;
+  return newest !== undefined && atS >= newest.end && atS < Math.min(nowS, newest.end + NEWEST_GROWS_S) && nowS - newest.end < NEWEST_GROWS_S && gapAt(timeline, atS) === null;
 }
 
 export function nextStep(members: readonly StepMember[], wish: StepWish): Step {

@@ -11,9 +11,14 @@ export interface RecordingStageProps {
   readonly onToggle: () => void;
 }
 
-export function RecordingStage({ camera, video, state: { status, failure }, notice, onToggle }: RecordingStageProps) {
+export function RecordingStage(props: RecordingStageProps) {
+  return <div className="stage recording-stage" data-status={props.state.status}><RecordingPicture {...props} /></div>;
+}
+
+/** What fills a stage. */
+export function RecordingPicture({ camera, video, state: { status, failure }, notice, onToggle }: RecordingStageProps) {
   return (
-    <div className="stage recording-stage" data-status={status}>
+    <>
       <video ref={video} muted playsInline aria-label={`Recording of ${camera.name}`} onClick={onToggle} />
       {notice && <p className="stage-notice" role="status">{notice}</p>}
       {status === 'loading' && <span className="spinner" role="status" aria-label="Loading" />}
@@ -25,6 +30,6 @@ export function RecordingStage({ camera, video, state: { status, failure }, noti
           {failure.advice && <p className="advice">{failure.advice}</p>}
         </div>
       )}
-    </div>
+    </>
   );
 }
