@@ -1,7 +1,7 @@
 // The shipped compose file and image, as far as they can be tried without a container engine: what they grant, that all they name is
 // there, and that the very commands, each a process of its own with what its container is given, make a node together.
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,7 @@ interface Service {
   readonly privileged?: boolean;
   readonly ports?: string[];
   readonly volumes: string[];
+  readonly environment?: string[] | Record<string, string>;
 }
 interface Compose { readonly services: Record<string, Service>; readonly volumes: Record<string, unknown>; readonly configs: { readonly container: { readonly content: string } } }
 
@@ -30,6 +31,8 @@ const folder = join(root, 'deploy/docker');
 const compose = parse(readFileSync(join(folder, 'compose.yaml'), 'utf8'), { merge: true }) as Compose;
 const settingsText = readFileSync(join(folder, 'ruth.yaml'), 'utf8');
 const dockerfile = readFileSync(join(folder, 'Dockerfile'), 'utf8');
+/** Of Node, before the command that a service names. */
+const [, ...flags] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)![1]!) as string[];
 const services = Object.entries(compose.services);
 const LIMIT_MS = 120_000;
 
@@ -53,6 +56,19 @@ test('the image is built from what is in the repository, and runs as a user with
   assert.doesNotMatch(dockerfile, /^(ARG|ENV) .*(TOKEN|PASSWORD|SECRET)/mi);
   const ignored = readFileSync(join(folder, 'Dockerfile.dockerignore'), 'utf8').split('\n');
   for (const path of ['.git', 'ruth.yaml', '**/node_modules']) assert.ok(ignored.includes(path), path);
+});
+
+test('the image holds what Node compiles of a container, for models that may write nothing', () => {
+  const [, cache, runFlags, entry] = /^RUN NODE_COMPILE_CACHE=(\S+) node_modules\/\.bin\/node (.+) (\S+) && chmod -R a-w \1$/m.exec(dockerfile)!;
+  assert.deepEqual(runFlags!.split(' '), flags);
+  for (const [name, { command, environment }] of services) if (command[0]!.startsWith('packages/container/')) assert.deepEqual(environment, { NODE_COMPILE_CACHE: cache }, name);
+  const place = mkdtempSync(join(tmpdir(), 'ruth-compose-'));
+  try {
+    assert.equal(spawnSync(process.execPath, [...flags, entry!], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, NODE_COMPILE_CACHE: place } }).status, 0);
+    assert.ok(readdirSync(place, { recursive: true }).length > 100);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
 });
 
 test('the processes that the compose file starts make a node, and leave nothing when they are stopped', async () => {
@@ -86,7 +102,7 @@ class Running {
   readonly #ready = Promise.withResolvers<Record<string, unknown>>();
 
   constructor(name: string, command: string[], environment: Record<string, string>) {
-    this.#process = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment } });
+    this.#process = spawn(process.execPath, [...flags, ...command], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment } });
     const lines: string[] = [];
     createInterface(this.#process.stdout!).on('line', (line) => {
       lines.push(line);

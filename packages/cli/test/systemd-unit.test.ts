@@ -23,5 +23,5 @@ test('What the unit starts is in the repository, and it runs as a user of its ow
   const [, node, entry, command] = /^ExecStart=(\S+) (\S+) (\S+) /m.exec(unit)!;
   for (const path of [node!, entry!]) assert.ok(existsSync(path.replace('/opt/ruth/', root)), path);
   assert.equal(command, 'up');
-  for (const line of ['User=ruth', 'NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'ProtectSystem=strict', 'ProtectHome=yes']) assert.match(unit, new RegExp(`^${line}$`, 'm'));
+  for (const line of ['User=ruth', 'NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'ProtectSystem=strict', 'ProtectHome=yes', 'CacheDirectory=ruth', 'Environment=NODE_COMPILE_CACHE=/var/cache/ruth/compiled']) assert.match(unit, new RegExp(`^${line}$`, 'm'));
 });
