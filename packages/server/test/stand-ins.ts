@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type ModelStatus, type OidcConfig, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
+  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type OidcConfig, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type Identify, type Identity, type RunningServer, type StoreAddress } from '@ruth/server';
@@ -74,11 +74,12 @@ export interface StandInWithEvents<E> extends StandIn {
   publish(event: E): void;
 }
 
-export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null; scene?(cameraId: string): SceneConfig }): Promise<StandInWithEvents<CoreEvent>> {
+export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null; scene?(cameraId: string): SceneConfig; latencies?(): LookLatencies }): Promise<StandInWithEvents<CoreEvent>> {
   const app = fastify({ forceCloseConnections: true });
   app.get('/v1/health', () => health('core'));
   app.get('/v1/models', () => state.models());
   app.get('/v1/subscriptions', () => state.subscriptions());
+  app.get('/v1/latencies', () => state.latencies?.() ?? { since: 1, bounds_ms: [], models: [] } satisfies LookLatencies);
   app.get('/v1/intent', (): IntentStatus => ({ revision: null, cameras: {} }));
   app.get<{ Params: { id: string } }>('/v1/cameras/:id/scene', (request) => state.scene?.(request.params.id) ?? {});
   app.get<{ Querystring: { camera: string } }>('/v1/detections/latest', (request, reply) => {

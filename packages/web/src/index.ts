@@ -21,6 +21,7 @@ export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type 
 export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';
 export { processTree, type ProcessNode } from './system/process-tree.ts';
+export { latenciesBetween, looksIn, quantileMs, type Histogram } from './system/stage-histogram.ts';
 export { dropSums } from './system/drop-sums.ts';
 export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';
 export { idOfName, problemsUnder, urlWith } from './cameras/camera-api.ts';

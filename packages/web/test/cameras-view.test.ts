@@ -1,8 +1,10 @@
 // The views of cameras by a user's path: one is found, looked at, added, its scene drawn, rules written, changed and removed.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RuleTest, RuleTestRequest } from '@ruth/protocol';
 import type { Page } from 'playwright-core';
 import { accessibilityProblems, browserMissing } from './browser.ts';
+import { DETECTOR } from './page-system.ts';
 import { pageSuite, picture, WAIT } from './page-suite.ts';
 import { ADVICE } from './stand-in-node.ts';
 
@@ -158,6 +160,41 @@ describe('the view of cameras', { skip: browserMissing() }, () => {
     await page.locator('.rule[data-rule-id="a"]').waitFor(WAIT);
     await page.getByRole('button', { name: 'Remove a' }).click();
     await page.getByText('No rule yet').waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
+  it('tests a rule on the last hour: its alerts, each with the way to the recording, and what is not known of that time', async () => {
+    suite.system.node.settings.set('square', { ...suite.system.node.of('square'), scene: { zones: [{ id: 'door', polygon: [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]] }] }, rules: [] });
+    await using opened = await suite.open('#/cameras/square/rules');
+    const { page, problems } = opened;
+    const end = Math.floor(Date.now() / 1000);
+    const alert = { version: 1 as const, at: end - 100, camera_id: 'square', model_id: DETECTOR, frame_id: 5, captured_at: end - 100, recording_at: end - 100, alert_id: 'a', rule: 'loitering', rule_name: 'loitering', event: 'loitering', severity: 'medium' as const, tracks: [], bbox: null };
+    const told: RuleTest = {
+      camera_id: 'square', start: end - 3600, end, kept_since: end - 1800, models: [{ model_id: DETECTOR, looks: 9000, failed: 2, held: 40 }], unseen: [{ start: end - 900, end: end - 840 }],
+      alerts: [{ raised: { ...alert, id: 1, type: 'alert.raised', conditions: [], lasting: true }, cleared: { ...alert, id: 2, type: 'alert.cleared', raised_at: end - 100, lasted_s: 12, reason: 'no_longer' } }], alerts_left_out: 0, events: { 'zone.entered': 7 },
+    };
+    const asked: RuleTestRequest[] = [];
+    await page.route('**/api/v1/cameras/square/rules/test', async (route) => {
+      asked.push(route.request().postDataJSON() as RuleTestRequest);
+      if (asked.length === 1) await route.fulfill({ status: 400, json: { error: 'rules.0.when: ...', error_code: 'bad_request', problems: [{ pointer: '/rules/0/when', message: 'there is no zone "gate" at this camera' }] } });
+      else await route.fulfill({ json: told });
+    });
+    await page.getByRole('button', { name: 'New rule' }).click(WAIT);
+    await page.getByLabel('Id', { exact: true }).fill('loitering');
+    const panel = page.getByRole('region', { name: 'Test on the last hour' });
+    await panel.getByRole('button', { name: 'Test on the last hour' }).click();
+    await page.getByText('there is no zone "gate" at this camera').waitFor(WAIT);
+    await panel.getByRole('button', { name: 'Test on the last hour' }).click();
+    await panel.getByText(/^One alert from/).waitFor(WAIT);
+    assert.deepEqual(asked[1]!.rules[0]!.when, [{ in_zone: 'door', for_s: 10 }]);
+    assert.equal(await panel.getByRole('link').getAttribute('href'), `#/recordings/square?at=${end - 103}`);
+    await panel.getByText('for 12 s').waitFor(WAIT);
+    assert.equal(await panel.getByRole('list', { name: 'What is not known' }).getByRole('listitem').count(), 3);
+    await panel.getByText('7 entered a zone').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'rule-test');
+    await page.getByLabel('Id', { exact: true }).fill('waiting');
+    await panel.getByRole('link').waitFor({ ...WAIT, state: 'detached' });
     assert.deepEqual(problems, []);
   });
 

@@ -1,8 +1,8 @@
 // Parts of the console that need no browser: the order of cameras, the overlay's choice, events in words.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SystemHealth } from '@ruth/protocol';
-import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, neighbourEvent } from '@ruth/web';
+import type { LookLatencies, SystemHealth } from '@ruth/protocol';
+import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, latenciesBetween, neighbourEvent, quantileMs } from '@ruth/web';
 import { camera, subscription } from '../../server/test/stand-ins.ts';
 
 describe('the grid', () => {
@@ -75,6 +75,23 @@ describe('the drops of a node', () => {
       { where: 'Frames not published', cause: 'decoder busy', count: 7, cameras: ['B', 'A'] },
       { where: 'Packets not received', cause: 'lost on the way', count: 3, cameras: ['B'] },
     ]);
+  });
+});
+
+describe('the histogram of a stage', () => {
+  const boundsMs = [1, 10, 100];
+  it('tells below what a share of the looks lies, straight between bounds, and never more than is known', () => {
+    const histogram = { boundsMs, looks: [10, 80, 10, 0], sumMs: 900 };
+    assert.deepEqual([quantileMs(histogram, 0.1), quantileMs(histogram, 0.5), quantileMs(histogram, 0.95)], [1, 5.5, 55]);
+    assert.equal(quantileMs({ ...histogram, looks: [0, 0, 0, 4] }, 0.5), 100, 'above all bounds nothing more is known');
+    assert.equal(quantileMs({ ...histogram, looks: [0, 0, 0, 0] }, 0.5), null);
+  });
+
+  it('of the time between two answers is what came in it; of a core that began anew it is what it told last', () => {
+    const answer = (since: number, ...looks: number[]): LookLatencies => ({ since, bounds_ms: boundsMs, models: [{ model_id: 'm', stages: [{ stage: 'inferred', looks, sum_ms: looks.length * 10 }] }] });
+    assert.deepEqual(latenciesBetween(answer(1, 5, 5, 0, 0), answer(1, 5, 9, 1, 0)).models[0]!.stages[0]!.looks, [0, 4, 1, 0]);
+    const anew = answer(2, 1, 0, 0, 0);
+    assert.equal(latenciesBetween(answer(1, 5, 5, 0, 0), anew), anew);
   });
 });
 

@@ -1,7 +1,7 @@
 // The views of models and of the node, by a user's path.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LOOK_STAGES, type LookStagesMs } from '@ruth/protocol';
+import { CAPACITY_UNITS, LOOK_STAGES, type CapacityKind, type CapacityResource, type LookStagesMs, type SystemStatus } from '@ruth/protocol';
 import { camera, model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR, POSE } from './page-system.ts';
@@ -69,7 +69,41 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await page.getByRole('region', { name: 'Ends of processes' }).getByText('killed by SIGSEGV').waitFor(WAIT);
     await page.getByRole('region', { name: 'Disk' }).getByText('40 GB of 100 GB taken').waitFor(WAIT);
     await page.getByRole('region', { name: 'Drops' }).getByRole('row', { name: /decoder busy 12 Back door/ }).waitFor(WAIT);
+    const looks = page.getByRole('region', { name: 'Where the time of looks goes' });
+    await looks.getByRole('group', { name: `Stages of ${DETECTOR}` }).getByRole('row', { name: /^Infer / }).getByText('20', { exact: true }).waitFor(WAIT);
+    await looks.getByRole('button', { name: 'Last minute' }).click();
+    await looks.getByText(`${DETECTOR}: no look in this time`).waitFor(WAIT);
+    await looks.getByRole('button', { name: 'Since the start' }).click();
     assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'system');
+    assert.deepEqual(problems, []);
+  });
+
+  it('says how many more cameras there is room for, and what ends first; or that it cannot be told', async () => {
+    await using opened = await suite.open('', { width: 390, height: 844 }, 'dark');
+    const { page, problems } = opened;
+    const resource = (kind: CapacityKind, over: Partial<CapacityResource>): CapacityResource => ({ kind, name: null, unit: CAPACITY_UNITS[kind], used: null, usable: null, per_camera: null, more_cameras: null, message: 'not measured yet', ...over });
+    const status: SystemStatus = {
+      version: '0.3.0', node_version: '24.21.0', platform: 'linux x64', cores: 2, memory_bytes: 8e9, capacity_error: null,
+      capacity: {
+        measured_at: 1, over_s: 300, cameras: 2, more_cameras: 3, limited_by: 0, message: 'the CPU ends first',
+        resources: [resource('cpu', { used: 0.7, usable: 1.7, per_camera: 0.31, more_cameras: 3, message: '' }), resource('model', { name: DETECTOR, used: 10, usable: 38, per_camera: 5, more_cameras: 5, message: '' }), resource('disk_space', { message: 'nothing is recorded' })],
+      },
+    };
+    let told = status;
+    await page.route('**/api/v1/system', (route) => route.fulfill({ json: told }));
+    await page.goto(`${suite.system.url}/#/system`);
+    const room = page.getByRole('region', { name: 'Capacity' });
+    await room.getByText('Room for about 3 more cameras').waitFor(WAIT);
+    await room.getByRole('row', { name: /^CPU .*3 more, ends first/ }).waitFor(WAIT);
+    await room.getByRole('row', { name: /^Room on the disk .*nothing is recorded/ }).waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out at the side');
+    await page.getByRole('region', { name: 'Where the time of looks goes' }).getByRole('table').first().waitFor(WAIT);
+    await picture(page, 'system-phone');
+    told = { ...status, capacity: { ...status.capacity!, more_cameras: null, limited_by: null, message: 'no camera streams yet', resources: [] } };
+    await page.reload();
+    await room.getByText('It cannot be told yet').waitFor(WAIT);
     assert.deepEqual(problems, []);
   });
 });

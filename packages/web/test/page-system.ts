@@ -1,5 +1,5 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
-import type { Box, CameraStatus, CoreEvent, Detection, Look, SceneConfig, SubscriptionStatus, SupervisedProcessStatus, Timeline } from '@ruth/protocol';
+import { LOOK_STAGES, type Box, type CameraStatus, type CoreEvent, type Detection, type Look, type LookLatencies, type SceneConfig, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline } from '@ruth/protocol';
 import { camera, everyone, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
 import { StandInNode } from './stand-in-node.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
@@ -34,7 +34,12 @@ export async function startSystem(pageDirectory: string) {
   /** What core says otherwise of every subscription. */
   const subscriptions: Partial<SubscriptionStatus> = {};
   const scene: SceneConfig = {};
+  const latencies: LookLatencies = {
+    since: Date.now() / 1000 - 5000, bounds_ms: [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250],
+    models: [DETECTOR, POSE].map((model_id) => ({ model_id, stages: LOOK_STAGES.map((stage, index) => ({ stage, looks: stage === 'inferred' ? [0, 0, 0, 2, 40, 310, 120, 9, 1, 0] : [20 * index, 300, 100, 40, 7, 3, 0, 0, 0, 0], sum_ms: 900 })) })),
+  };
   const core = stack.use(await startCore(place.directory, {
+    latencies: () => latencies,
     scene: (cameraId) => (cameraId === 'square' ? scene : {}),
     models: () => models, latest: () => [], subscriptions: () => models.map(({ model_id }) => subscription('square', model_id, { desired_fps: FPS, achieved_fps: FPS, ...subscriptions })),
   }));

@@ -1,5 +1,5 @@
 // What the views of cameras ask the server, and where in a form its objections belong.
-import type { CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, NodeCamera, ProbeReport } from '@ruth/protocol';
+import type { CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, NodeCamera, ProbeReport, RuleTest, RuleTestRequest } from '@ruth/protocol';
 import { ask, send, type Answer, type Failure } from '../system/api.ts';
 
 /** A camera that hangs is let go after some seconds. */
@@ -16,6 +16,10 @@ export const removeCamera = (id: string): Promise<Answer<null>> => send<null>('D
 export const changeIntent = (id: string, change: CameraIntentChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', `${of(id)}/intent`, change, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const probeCamera = (probe: CameraProbe, signal: AbortSignal): Promise<Answer<ProbeReport>> => send<ProbeReport>('POST', 'cameras/probe', probe, { timeoutMs: FIND_TIMEOUT_MS, signal });
 export const searchCameras = (search: CameraSearch, signal: AbortSignal): Promise<Answer<DiscoveredDevice[]>> => send<DiscoveredDevice[]>('POST', 'cameras/discover', search, { timeoutMs: FIND_TIMEOUT_MS, signal });
+
+/** A busy hour takes a while. */
+const TEST_TIMEOUT_MS = 60_000;
+export const testRules = (id: string, request: RuleTestRequest, signal: AbortSignal): Promise<Answer<RuleTest>> => send<RuleTest>('POST', `${of(id)}/rules/test`, request, { timeoutMs: TEST_TIMEOUT_MS, signal });
 
 /** By the key that follows `pointer`: what is wrong there. Under the empty key what belongs nowhere else. */
 export function problemsUnder(failure: Failure | null, pointer: string): Record<string, string> {

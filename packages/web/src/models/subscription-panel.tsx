@@ -1,12 +1,8 @@
 // One model at one camera: why it looks as often as it does, what was not looked at, and where the time of a look goes.
-import { LOOK_STAGES, type LookStage, type SubscriptionStatus } from '@ruth/protocol';
+import { LOOK_STAGES, type SubscriptionStatus } from '@ruth/protocol';
 import { rateReason } from '../camera/model-row.tsx';
+import { STAGE_WORDS } from '../system/stage-words.ts';
 import type { System } from '../system/system-store.ts';
-
-const STAGE_WORDS: Record<LookStage, string> = {
-  published: 'Decode and publish', due: 'Notice the frame', dispatched: 'Wait for a turn', queued: 'Wait in the container', preprocessed: 'Prepare the picture',
-  inferred: 'Infer', answered: 'Post-process and answer', tracked: 'Track', emitted: 'Emit',
-};
 
 export function SubscriptionPanel({ subscription, system }: { subscription: SubscriptionStatus; system: System }) {
   const { camera_id, model_id, drops, due, failed, stages_ms: stages, latency_ms: latency, last_error } = subscription;

@@ -1,8 +1,11 @@
 // One rule: as a form for what is common, as a sentence for all there is. What the server finds wrong stands where it belongs.
 import { useState } from 'react';
 import { DAYS, OBJECT_STATES, parseRuleSentence, SEVERITIES, SPEED_UNITS, type CameraRule, type Day, type SceneConfig } from '@ruth/protocol';
+import { problemsUnder } from '../cameras/camera-api.ts';
 import { ClassChoice, NumberField, SelectField, TextArea, TextField } from '../controls/fields.tsx';
+import type { Failure } from '../system/api.ts';
 import { formOfRule, NEW_RULE, ruleOfForm, ruleOfSentence, sentenceOfRule, type RuleForm, type RuleKind } from './rule-form.ts';
+import { RuleTestPanel } from './rule-test.tsx';
 
 const KIND_WORDS: readonly (readonly [RuleKind, string])[] = [
   ['stays', 'stays in a zone'], ['enters', 'comes into a zone'], ['leaves', 'goes out of a zone'], ['crosses', 'crosses a line'], ['count', 'are so many'], ['is', 'is in a state'], ['faster', 'moves fast'],
@@ -10,6 +13,7 @@ const KIND_WORDS: readonly (readonly [RuleKind, string])[] = [
 const WEEK_S = 604_800;
 
 export interface RuleEditorProps {
+  readonly cameraId: string;
   /** Null: a new one. */
   readonly rule: CameraRule | null;
   readonly scene: SceneConfig;
@@ -21,12 +25,14 @@ export interface RuleEditorProps {
   readonly onClose: () => void;
 }
 
-export function RuleEditor({ rule, scene, classes, problems, busy, onSave, onClose }: RuleEditorProps) {
+export function RuleEditor({ cameraId, rule, scene, classes, problems: savingProblems, busy, onSave, onClose }: RuleEditorProps) {
   const known = rule && formOfRule(rule);
   const zones = (scene.zones ?? []).map(({ id, name }) => [id, name ?? id] as const);
   const lines = (scene.lines ?? []).map(({ id, name }) => [id, name ?? id] as const);
   const [form, setForm] = useState<RuleForm>(known ?? { ...NEW_RULE, zone: zones[0]?.[0] ?? '', line: lines[0]?.[0] ?? '', kind: zones.length > 0 ? 'stays' : lines.length > 0 ? 'crosses' : 'count', ...(rule ? { id: rule.id } : {}) });
   const [sentence, setSentence] = useState(rule ? sentenceOfRule(rule) : '');
+  const [testFailure, setTestFailure] = useState<Failure | null>(null);
+  const problems = testFailure ? problemsUnder(testFailure, '/rules/0') : savingProblems;
   const [mode, setMode] = useState<'form' | 'sentence'>(rule === null || known ? 'form' : 'sentence');
   const change = (part: Partial<RuleForm>): void => setForm({ ...form, ...part });
   const made = mode === 'form' ? ruleOfForm(form, rule ?? {}) : ruleOfSentence(form.id, sentence, form.cooldownS, rule ?? {});
@@ -37,7 +43,7 @@ export function RuleEditor({ rule, scene, classes, problems, busy, onSave, onClo
     if (again) { setForm(again); setMode('form'); }
   };
   return (
-    <form className="panel rule-editor" aria-label={rule ? `Rule ${rule.id}` : 'New rule'} onSubmit={(event) => { event.preventDefault(); onSave(made); }}>
+    <form className="panel rule-editor" aria-label={rule ? `Rule ${rule.id}` : 'New rule'} onSubmit={(event) => { event.preventDefault(); setTestFailure(null); onSave(made); }}>
       <div className="panel-head">
         <h3>{rule ? `Rule ${rule.name ?? rule.id}` : 'New rule'}</h3>
         <div className="segments" role="group" aria-label="How it is written">
@@ -52,6 +58,7 @@ export function RuleEditor({ rule, scene, classes, problems, busy, onSave, onClo
         <NumberField label="After an alert, silent for so many seconds" value={form.cooldownS} min={0} max={WEEK_S} onChange={(cooldownS) => change({ cooldownS })} />
       </div>
       {mode === 'form' && <p className="rule-sentence">{sentenceOfRule(made)}</p>}
+      <RuleTestPanel cameraId={cameraId} rule={made} disabled={busy || wrongSentence !== null} onFailure={setTestFailure} />
       {problems[''] && <p className="problem" role="alert">{problems['']}</p>}
       <div className="actions">
         <button type="submit" className="button primary" disabled={busy || wrongSentence !== null}>{busy ? 'Saving' : 'Save the rule'}</button>

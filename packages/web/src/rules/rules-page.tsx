@@ -38,7 +38,7 @@ export function RulesPage({ camera, classes, mayChange, onChanged }: RulesPagePr
     <div className="rules">
       {editing ? (
         <RuleEditor
-          key={editing.index} rule={rules[editing.index] ?? null} scene={scene} classes={classes} problems={problems} busy={busy} onClose={() => edit(null)}
+          key={editing.index} cameraId={id} rule={rules[editing.index] ?? null} scene={scene} classes={classes} problems={problems} busy={busy} onClose={() => edit(null)}
           onSave={(rule) => void save(editing.index < rules.length ? rules.with(editing.index, rule) : [...rules, rule]).then((done) => { if (done) edit(null); })}
         />
       ) : (

@@ -1,20 +1,26 @@
-// The node: its processes as the tree that they are, why they ended, the disk, and what was dropped where and why.
-import type { StorageStatus, SupervisedProcessStatus } from '@ruth/protocol';
+// The node: its processes as the tree that they are, why they ended, room for more cameras, the disk, what was dropped where and why, and where the time of looks goes.
+import type { LookLatencies, StorageStatus, SupervisedProcessStatus, SystemStatus } from '@ruth/protocol';
 import { Waiting } from '../shell/states.tsx';
 import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
+import { CapacityPanel } from './capacity-panel.tsx';
 import { DiskPanel } from './disk-panel.tsx';
 import { dropSums } from './drop-sums.ts';
+import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
 import { processTree, type ProcessNode } from './process-tree.ts';
 import type { System } from './system-store.ts';
 import { usePolled } from './use-polled.ts';
 import '../styles/tables.css';
 
 const ASK_EVERY_MS = 3000;
+const STATUS_EVERY_MS = 10_000;
 
 export function SystemView({ system }: { system: System }) {
   const processes = usePolled<SupervisedProcessStatus[]>('processes', ASK_EVERY_MS);
   const storage = usePolled<StorageStatus>('storage', ASK_EVERY_MS);
+  const status = usePolled<SystemStatus>('system', STATUS_EVERY_MS);
+  const latencies = usePolled<LookLatencies>('latencies', LATENCIES_EVERY_MS);
   const cameras = system.cameras.value ?? [];
+  const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
   const tree = processTree(processes.failure ? null : processes.value, cameras, system.health);
   const drops = dropSums(cameras, system.subscriptions.value ?? []);
@@ -31,6 +37,7 @@ export function SystemView({ system }: { system: System }) {
           </table>
         </div>
       </section>
+      <CapacityPanel known={status} names={names} />
       <Ends tree={tree} />
       <DiskPanel storage={storage} cameras={cameras} />
       <section className="panel" aria-label="Drops">
@@ -44,6 +51,7 @@ export function SystemView({ system }: { system: System }) {
           </div>
         )}
       </section>
+      <LatencyPanel known={latencies} names={names} />
     </main>
   );
 }
