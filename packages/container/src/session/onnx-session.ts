@@ -5,9 +5,13 @@ import { RuthError } from '@ruth/protocol/base';
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+import { SimdMemory } from '../simd/simd-memory.ts';
 import { inputDims, inputFormat, pictureInput, type TensorPort } from './model-inputs.ts';
 import { sideInputs } from './side-inputs.ts';
 import type { TensorEngine } from './tensor-engine.ts';
+
+/** From so many numbers on an output is worth memory in which it is searched sixteen at a time. */
+const SEARCHED_AT_ONCE = 65_536;
 
 type Device = 'cpu' | 'cuda' | 'webgpu';
 interface DeviceChoice { readonly device: Device; readonly reason: string }
@@ -124,5 +128,6 @@ function portOf(meta: ort.InferenceSession.ValueMetadata): TensorPort {
 function keptOutput(meta: ort.InferenceSession.ValueMetadata | undefined): ort.Tensor | null {
   if (!meta?.isTensor || meta.type !== 'float32' || meta.shape.length === 0 || !meta.shape.every((size) => typeof size === 'number' && size > 0)) return null;
   const dims = meta.shape as number[];
-  return new ort.Tensor('float32', new Float32Array(dims.reduce((product, size) => product * size, 1)), dims);
+  const length = dims.reduce((product, size) => product * size, 1);
+  return new ort.Tensor('float32', length < SEARCHED_AT_ONCE ? new Float32Array(length) : SimdMemory.floats(length), dims);
 }
