@@ -1,22 +1,21 @@
 // A sequence through the whole system: its clip played by an RTSP camera, decoded by the kernel into a ring, looked at by a container five times a second,
 // followed by core; what is judged are the tracks in the looks that core emits, from one playing of the clip from beginning to end.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LumaGrid } from '@ruth/core';
-import { coreSocketPath, DEFAULT_RING_DIRECTORY, ringPath, type CoreEvent, type Look } from '@ruth/protocol';
+import { coreSocketPath, DEFAULT_RING_DIRECTORY, ringPath, type CoreEvent, type Look, type SubscriptionStatus } from '@ruth/protocol';
 import { RingReader } from '@ruth/transport';
 import { Decoder, Demuxer } from 'node-av/api';
 import { AV_LOG_ERROR } from 'node-av/constants';
 import { Log } from 'node-av/lib';
-import { Processes } from '../processes.ts';
+import { get, Processes } from '../processes.ts';
 import type { IdentifiedBox, Sequence } from './sequence.ts';
+import { hasWeights, modelFolder, REIDENTIFICATION } from './test-weights.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const WEIGHTS = join(ROOT, '../shared/data/models');
 const CAMERA = 'sequence';
 const PERSON = 'person';
 const FPS = 5;
@@ -25,37 +24,41 @@ const START_LIMIT_MS = 60_000;
 const ALIGNED = 3;
 
 /** What was followed of one playing of the clip: the frames that were looked at, in order, and the tracks that were told in each. */
-export interface Playing { readonly frames: readonly number[]; readonly tracked: readonly (readonly IdentifiedBox[])[]; readonly failed: number }
+export interface Playing { readonly frames: readonly number[]; readonly tracked: readonly (readonly IdentifiedBox[])[]; readonly failed: number; readonly appearance?: Appearance }
 
-/** Through each detector at hand: the built-in one, and YOLOv8n where its weights lie with the shared test data. */
-export async function throughSystem(sequence: Sequence, folder: string, report: (line: string) => void): Promise<Record<string, Playing>> {
+/** Of the subscription that describes tracks, since core began. */
+interface Appearance { readonly looks: number; readonly identitiesKept: number; readonly ms: number | null }
+
+/** Through each detector at hand: the built-in one, and YOLOv8n where its weights lie with the shared test data; `appearance`: with a re-identification model on its boxes. */
+export async function throughSystem(sequence: Sequence, folder: string, appearance: boolean, report: (line: string) => void): Promise<Record<string, Playing>> {
   Log.setLevel(AV_LOG_ERROR);
   const clip = readdirSync(folder).find((name) => name.endsWith('.mp4'));
   if (clip === undefined) throw new Error(`${folder} has no .mp4 of the sequence to play`);
   const pictures = await picturesOf(join(folder, clip));
   if (pictures.length !== sequence.truth.length) throw new Error(`${clip} has ${pictures.length} pictures, the sequence ${sequence.truth.length} frames`);
   const playings: Record<string, Playing> = {};
-  for (const id of ['centernet-coco', ...(existsSync(join(WEIGHTS, 'yolov8n.onnx')) ? ['yolov8n'] : [])]) {
-    playings[id] = await playing(id, join(folder, clip), pictures, sequence);
+  for (const id of ['centernet-coco', ...(hasWeights('yolov8n') ? ['yolov8n'] : [])]) {
+    playings[id] = await playing(id, join(folder, clip), pictures, sequence, appearance);
     report(`${id}: ${playings[id].frames.length} looks, ${playings[id].failed} failed`);
   }
   return playings;
 }
 
-async function playing(modelId: string, clip: string, pictures: readonly Uint16Array[], sequence: Sequence): Promise<Playing> {
+async function playing(modelId: string, clip: string, pictures: readonly Uint16Array[], sequence: Sequence, appearance: boolean): Promise<Playing> {
   const work = mkdtempSync(join(tmpdir(), 'ruth-tracking-'));
   const rings = mkdtempSync(join(DEFAULT_RING_DIRECTORY, 'ruth-tracking-'));
   const stop = new AbortController();
   await using processes = new Processes();
   try {
-    const model = modelFolder(modelId, work);
+    const models = [modelId, ...(appearance ? [REIDENTIFICATION] : [])].map((id) => ({ id, folder: modelFolder(id, work) }));
     const camera = await processes.start('packages/kernel/src/live/rtsp-main.ts', [clip]);
     const config = join(work, 'ruth.yaml');
     writeFileSync(config, JSON.stringify({
       paths: { socket_directory: work, ring_directory: rings, data_directory: join(work, 'data') }, cameras: [{ id: CAMERA, url: camera.details.url }],
-      models: [{ id: modelId, folder: model }], subscriptions: [{ camera: CAMERA, model: modelId, desired_fps: FPS }],
+      models,
+      subscriptions: models.map(({ id }) => ({ camera: CAMERA, model: id, desired_fps: FPS, ...(id === modelId ? {} : { regions: { model: modelId, classes: [PERSON], appearance: true } }) })),
     }));
-    await processes.start('packages/container/src/main.ts', ['-c', config, model]);
+    for (const { folder } of models) await processes.start('packages/container/src/main.ts', ['-c', config, folder]);
     await processes.start('packages/kernel/src/main.ts', ['-c', config]);
     await processes.start('packages/core/src/main.ts', ['-c', config]);
     const looks: Look[] = [];
@@ -74,12 +77,18 @@ async function playing(modelId: string, clip: string, pictures: readonly Uint16A
     while (looks.length === 0 || frameOf(looks.at(-1)!) < to) await delay(200);
     const all = looks.filter((look) => frameOf(look) >= from && frameOf(look) < to);
     const answered = all.filter(({ error }) => error === null);
-    return { frames: answered.map((look) => frameOf(look) - from), tracked: answered.map((look) => tracksOf(look, sequence)), failed: all.length - answered.length };
+    return { ...(appearance ? { appearance: await appearanceCost(work) } : {}), frames: answered.map((look) => frameOf(look) - from), tracked: answered.map((look) => tracksOf(look, sequence)), failed: all.length - answered.length };
   } finally {
     stop.abort();
     await processes[Symbol.asyncDispose]();
     for (const path of [work, rings]) rmSync(path, { recursive: true, force: true });
   }
+}
+
+async function appearanceCost(socketDirectory: string): Promise<Appearance> {
+  const statuses = await get<SubscriptionStatus[]>(coreSocketPath(socketDirectory), '/v1/subscriptions');
+  const { answered, identities_kept = 0, stages_ms: stages } = statuses.find(({ model_id }) => model_id === REIDENTIFICATION)!;
+  return { looks: answered, identitiesKept: identities_kept, ms: stages?.inferred?.p50 ?? null };
 }
 
 function tracksOf({ detections }: Look, { width, height }: Sequence): IdentifiedBox[] {
@@ -136,14 +145,4 @@ async function picturesOf(clip: string): Promise<Uint16Array[]> {
     pictures.push(grid.sums);
   }
   return pictures;
-}
-
-function modelFolder(id: string, work: string): string {
-  const weights = join(WEIGHTS, `${id}.onnx`);
-  if (!existsSync(weights)) return join(ROOT, 'models', id);
-  const folder = join(work, id);
-  mkdirSync(folder);
-  copyFileSync(join(ROOT, 'bench/models', id, 'model.yaml'), join(folder, 'model.yaml'));
-  copyFileSync(weights, join(folder, `${id}.onnx`));
-  return folder;
 }

@@ -5,6 +5,7 @@ import { RuthError, type Box, type CameraEvent, type LeaseGrant, type Look } fro
 import type { Logger } from '@ruth/transport';
 import type { CameraFrame } from './camera-frame.ts';
 import type { Clock } from './clock.ts';
+import type { Appearances } from './dispatch/appearances.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
 import type { ModelAccess } from './dispatch/model-access.ts';
 import type { Stillness } from './dispatch/stillness.ts';
@@ -25,6 +26,7 @@ export interface StreamAgentOptions {
   readonly logger: Logger;
   /** Nothing stands still unless told. */
   readonly stillness?: Stillness;
+  readonly appearances?: Appearances;
   /** The way to a model. */
   access(modelId: string): ModelAccess;
   /** Returns the look as it is told: with the ids of tracks. */
@@ -93,13 +95,13 @@ export class StreamAgent implements AsyncDisposable {
   async apply(planned: readonly PlannedSubscription[]): Promise<void> {
     if (this.#state === 'stopped') throw this.#invalidStep('change');
     const before = this.#subscriptions;
-    const { clock, stillness } = this.#options;
+    const { clock, stillness, appearances } = this.#options;
     this.#planned = planned;
     this.#subscriptions = new Map(planned.map(({ settings, zone, masks }) => {
       const present = before.get(settings.model);
       const same = present !== undefined && isDeepStrictEqual([present.settings, present.zone, present.masks], [settings, zone, masks]);
       return [settings.model, same ? present : new Subscription(settings, {
-        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, masks, ...(stillness ? { stillness } : {}), onLook: (look, frame, budget) => this.#receive(look, frame, budget),
+        cameraId: this.cameraId, clock, access: this.#options.access(settings.model), zone, masks, ...(stillness ? { stillness } : {}), ...(appearances ? { appearances } : {}), onLook: (look, frame, budget) => this.#receive(look, frame, budget),
       })];
     }));
     const gone = [...before.values()].filter((subscription) => this.#subscriptions.get(subscription.modelId) !== subscription);

@@ -1,7 +1,7 @@
 // One camera as core knows it: what was planned for it, the agent that runs it while there is anything to run, the newest
 // looks, and what is understood of them.
 import { isDeepStrictEqual } from 'node:util';
-import type { CameraReality, CoreEvent, IntentState, Look, SubscriptionReality } from '@ruth/protocol';
+import type { CameraReality, CameraSubscription, CoreEvent, IntentState, Look, SubscriptionReality } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import { StreamAgent, type StreamAgentOptions } from './agent.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
@@ -10,11 +10,13 @@ import type { PlannedSubscription } from './intent/plan.ts';
 import { thresholdsOf } from './tracking/thresholds.ts';
 import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
-export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera' | 'stillness'> {
+export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera' | 'stillness' | 'appearances'> {
   /** Why the model's container does not serve, or null while it does. */
   whyDown(modelId: string): string | null;
   /** Whether the model says that it detects. */
   detects(modelId: string): boolean;
+  /** Whether the model is known to give no vectors. */
+  givesNoVectors(modelId: string): boolean;
   /** What the model leaves out unless told; null where it does not detect, or does not say. */
   describedThreshold(modelId: string): number | null;
   /** Of the bodies that the model reads; none where it reads none. */
@@ -36,7 +38,7 @@ export class Camera implements AsyncDisposable {
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
-    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), thresholds: (id) => thresholdsOf(this.#planned.find(({ settings }) => settings.model === id)?.settings.config ?? {}, options.describedThreshold(id)), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
+    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), thresholds: (id) => thresholdsOf(this.#settingsOf(id)?.config ?? {}, options.describedThreshold(id)), describes: (id) => this.#describedBy(id), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
@@ -52,7 +54,7 @@ export class Camera implements AsyncDisposable {
     this.#planned = planned;
     if (planned.length === 0) await this.#endAgent();
     else {
-      this.#agent ??= new StreamAgent({ ...this.#options, stillness: this.#stillness(), onLook: (look, budget) => this.#publish(look, budget), onCamera: (event) => this.#tell(event) });
+      this.#agent ??= new StreamAgent({ ...this.#options, stillness: this.#stillness(), appearances: this.#understanding, onLook: (look, budget) => this.#publish(look, budget), onCamera: (event) => this.#tell(event) });
       await this.#agent.apply(planned);
       if (this.#agent.state === 'created') await this.#agent.start();
     }
@@ -93,9 +95,17 @@ export class Camera implements AsyncDisposable {
     if (!subscription || subscription.state !== 'running' || !isDeepStrictEqual(subscription.settings, plan.settings)) return told('pending', 'it is being brought about');
     const down = this.#options.whyDown(model);
     if (down !== null) return told('pending', `the model is down: ${down}`);
+    if (plan.settings.regions?.appearance && this.#options.givesNoVectors(model)) return told('failed', `it gives no vectors (supported_tasks has no embed), so it cannot tell what the tracks of ${plan.settings.regions.model} look like`);
     const supply = this.#agent!.frameSupply;
     if (supply.state === 'awaited' || supply.state === 'refused') return told(supply.state === 'awaited' ? 'pending' : 'failed', supply.reason);
     return told('converged', null);
+  }
+
+  #settingsOf(modelId: string): CameraSubscription | null { return this.#planned.find(({ settings }) => settings.model === modelId)?.settings ?? null; }
+
+  #describedBy(modelId: string): string | null {
+    const regions = this.#settingsOf(modelId)?.regions;
+    return regions?.appearance ? regions.model : null;
   }
 
   async #endAgent(): Promise<void> {
@@ -120,6 +130,11 @@ export class Camera implements AsyncDisposable {
   #publish(look: Look, budget: LatencyBudget | null): Look {
     const { look: told, events } = this.#understanding.follow(look);
     budget?.tracked();
+    // Whom it describes is told by the model that found them.
+    if (this.#describedBy(look.model_id) !== null) {
+      budget?.emitted();
+      return told;
+    }
     this.#latest.set(look.model_id, told);
     this.#atRest.set(look.model_id, this.#understanding.isAtRest(told));
     this.#options.onEvent({ type: 'detection', look: told });

@@ -243,7 +243,7 @@ export class Core implements AsyncDisposable {
     const camera = this.#cameras.get(id) ?? new Camera({
       cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
       access: (modelId) => this.#models.access(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
-      detects: (modelId) => this.#models.supports(modelId, 'detect'), describedThreshold: (modelId) => this.#models.confidenceThreshold(modelId), keypointNames: (modelId) => this.#models.keypointNames(modelId), onEvent: (event) => this.events.append(event),
+      detects: (modelId) => this.#models.supports(modelId, 'detect'), givesNoVectors: (modelId) => this.#models.isDescribed(modelId) && !this.#models.supports(modelId, 'embed'), describedThreshold: (modelId) => this.#models.confidenceThreshold(modelId), keypointNames: (modelId) => this.#models.keypointNames(modelId), onEvent: (event) => this.events.append(event),
     });
     this.#cameras.set(id, camera);
     return camera;

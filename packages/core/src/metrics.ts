@@ -25,6 +25,7 @@ export const CORE_METRICS: readonly (Metric<CoreSnapshot> | HistogramMetric<Core
   subscription('counter', 'not_due_total', 'Frames that were not its turn', ({ not_due }) => not_due ?? null),
   subscription('counter', 'due_total', 'Frames that were due', ({ due }) => due),
   subscription('counter', 'answered_total', 'Looks that the model answered', ({ answered }) => answered),
+  subscription('counter', 'identities_kept_total', 'Tracks that were known again by what they look like, as this model told', ({ identities_kept }) => identities_kept ?? null),
   subscription('counter', 'failed_total', 'Looks at which the model failed', ({ failed }) => failed),
   {
     name: 'subscription_drops_total', type: 'counter', help: 'Frames that were due and were not looked at, by cause', labels: ['camera', 'model', 'cause'],

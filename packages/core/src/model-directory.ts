@@ -73,6 +73,9 @@ export class ModelDirectory {
     return this.#containers.get(modelId)?.supportedTasks.includes(task) ?? false;
   }
 
+  /** Whether the model has said what it is. */
+  isDescribed(modelId: string): boolean { return (this.#containers.get(modelId)?.supportedTasks.length ?? 0) > 0; }
+
   /** What the model leaves out unless told; null where it does not detect, or does not say. */
   confidenceThreshold(modelId: string): number | null {
     return this.#containers.get(modelId)?.confidenceThreshold ?? null;

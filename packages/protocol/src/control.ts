@@ -157,6 +157,7 @@ export const SubscriptionStatus = Type.Object({
   stages_ms: Type.Optional(Nullable(LookStagesMs)),
   /** Over the last seconds; null where there are nearly as many looks as desired. */
   shortfall: Type.Optional(Nullable(Shortfall)),
+  identities_kept: Type.Optional(Type.Integer({ minimum: 0, description: 'Of a subscription with regions.appearance: tracks that were known again by what they look like' })),
 });
 export type SubscriptionStatus = Static<typeof SubscriptionStatus>;
 

@@ -16,7 +16,8 @@ export const RegionsConfig = Type.Object({
   max_height: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Only boxes at most so high, as a share of the picture' })),
   once_per_track_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400, description: 'Look at each track at most once in so many seconds; what belongs to no track is not looked at. Whenever it is seen, unless told' })),
   once_per_stationary_track_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400, description: 'Look at a track that stands still once in so many seconds of the stream; as at any other unless told' })),
-  margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told' })),
+  appearance: Type.Optional(Type.Boolean({ description: 'Its vectors tell what the tracks of that model look like, so that who was hidden is known again; core asks for few of them, and tells them to nobody. For a re-identification model; false unless told' })),
+  margin: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'Added around each box, as a share of it; 0.15 unless told, 0 with appearance' })),
   max_regions: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Most regions per frame, largest score first; 8 unless told' })),
 }, { ...strict, description: 'Look only where another model saw something, at each place by itself' });
 export type RegionsConfig = Static<typeof RegionsConfig>;
@@ -73,6 +74,14 @@ export function subscriptionProblem(subscriptions: readonly CameraSubscription[]
     if (regions?.min_height !== undefined && regions.max_height !== undefined && regions.min_height > regions.max_height) {
       return { index, key: 'regions', message: `no box is at least ${regions.min_height} and at most ${regions.max_height} high` };
     }
+  }
+  const describers = new Map<string, string>();
+  for (const [index, { model, regions }] of subscriptions.entries()) {
+    if (!regions?.appearance) continue;
+    if (regions.once_per_track_s !== undefined || regions.once_per_stationary_track_s !== undefined) return { index, key: 'regions', message: 'with appearance the tracker itself says who is looked at and when; leave once_per_track_s and once_per_stationary_track_s out' };
+    const other = describers.get(regions.model);
+    if (other !== undefined) return { index, key: 'regions', message: `${other} tells already what the tracks of ${regions.model} look like; vectors of two models cannot be compared` };
+    describers.set(regions.model, model);
   }
   const sourceOf = new Map<string, string | undefined>();
   for (const [index, { model, regions }] of subscriptions.entries()) {

@@ -15,7 +15,7 @@ export interface Region {
 
 /** Boxes of the wanted detections, surest first, each widened by the margin on every side and cut at the frame's edge. */
 export function regionsOf(detections: readonly Detection[], config: RegionsConfig): Region[] {
-  const { classes, min_confidence: minConfidence = 0, min_height: minHeight = 0, max_height: maxHeight = 1, margin = DEFAULT_MARGIN, max_regions: maxRegions = DEFAULT_MAX_REGIONS } = config;
+  const { classes, min_confidence: minConfidence = 0, min_height: minHeight = 0, max_height: maxHeight = 1, margin = config.appearance ? 0 : DEFAULT_MARGIN, max_regions: maxRegions = DEFAULT_MAX_REGIONS } = config;
   return detections
     .filter(({ class_name, confidence, bbox: [xMin, yMin, xMax, yMax] }) =>
       confidence >= minConfidence && (classes === undefined || classes.includes(class_name)) && xMax > xMin && yMax > yMin && yMax - yMin >= minHeight && yMax - yMin <= maxHeight)

@@ -4,6 +4,7 @@ import { RuthError, type CameraSubscription, type Detection, type DropCause, typ
 import type { CameraFrame } from '../camera-frame.ts';
 import type { Clock } from '../clock.ts';
 import { MotionGate } from '../motion/motion-gate.ts';
+import type { Appearances } from './appearances.ts';
 import { FpsGate } from './gate.ts';
 import { LatencyBudget } from './latency-budget.ts';
 import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome } from './look.ts';
@@ -28,6 +29,8 @@ export interface SubscriptionOptions {
   readonly masks?: readonly MaskConfig[];
   /** Nothing stands still unless told. */
   readonly stillness?: Stillness;
+  /** For who describes tracks. */
+  readonly appearances?: Appearances;
   /** Every look that was made or attempted, in order. Of one that was answered, `budget` is to be told what becomes of it. */
   onLook(look: Look, frame: CameraFrame, budget: LatencyBudget | null): void;
   /** How long a look may take where the subscription's `config.deadline_ms` does not say; max(1 s, two periods) unless told. */
@@ -129,7 +132,7 @@ export class Subscription implements AsyncDisposable {
   status(): SubscriptionStatus {
     return {
       camera_id: this.cameraId, model_id: this.modelId, state: this.#state, desired_fps: this.desiredFps, priority: this.settings.priority ?? DEFAULT_PRIORITY,
-      ...this.#counters.status(), stages_ms: this.#budget.status(),
+      ...this.#counters.status(), stages_ms: this.#budget.status(), ...(this.#appearances ? { identities_kept: this.#appearances.identitiesKept(this.sourceModelId!) } : {}),
     };
   }
 
@@ -137,11 +140,15 @@ export class Subscription implements AsyncDisposable {
     return new RuthError('invalid_state', `the subscription of ${this.modelId} to ${this.cameraId} cannot ${step}: it is ${this.#state}`);
   }
 
+  /** Null where it does not describe the tracks of the model that it follows. */
+  get #appearances(): Appearances | null { return this.settings.regions?.appearance ? this.#options.appearances ?? null : null; }
+
   /** Null where it looks at whole frames. */
   #regionsIn(found: readonly Detection[], frame: CameraFrame): Region[] | null {
     const { regions } = this.settings;
     if (!regions) return null;
     const zone = this.#zone;
+    if (regions.appearance) return regionsOf((this.#appearances?.wanted(regions.model, frame.frameId) ?? []).filter((detection) => zone?.has(detection) ?? true), regions);
     const turns = this.#trackTurns;
     const isStationary = (trackId: number): boolean => this.#options.stillness?.isStationary(regions.model, trackId) ?? false;
     return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame, isStationary) ?? true)), regions);
@@ -160,6 +167,7 @@ export class Subscription implements AsyncDisposable {
 
   #withoutRegions(frame: CameraFrame, found: readonly Detection[]): void {
     this.#counters.dropped('no_regions');
+    if (this.#appearances) return;
     // No region, so nothing in one: a true answer, which also takes older ones off the screen. Where some only have not their turn, it is none.
     if (!this.#trackTurns || (!this.#trackTurns.hasEachOnce && regionsOf(found.filter((detection) => this.#zone?.has(detection) ?? true), this.settings.regions!).length === 0)) this.#emit(frame, NOTHING, null);
   }
@@ -182,6 +190,7 @@ export class Subscription implements AsyncDisposable {
     const request = { frame, config: regions ? config : withDoubtful(config, endpoint.confidenceThreshold), deadlineMs: restMs, signal: this.#stop.signal };
     const turn: Turn = regions ? { requests: regions.length, atOnce: Math.min(REGIONS_AT_ONCE, regions.length) } : ONE_REQUEST;
     this.#budget.dispatched(frame, due.dueMs);
+    if (regions) this.#appearances?.asked(this.sourceModelId!, frame.frameId, regions.map(({ box }) => box));
     const outcome = regions ? lookAtRegions(endpoint, regions, request) : look(endpoint, request);
     this.#inFlight = outcome.then((result) => {
       this.#inFlight = null;

@@ -41,7 +41,7 @@ export class ClipCamera implements AsyncDisposable {
   constructor(task: ReplayTask) {
     const { camera_id: cameraId, models, scene, rules, subscriptions } = task;
     this.#task = task;
-    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [], thresholds: (id) => thresholdsOf(subscriptions.find(({ model }) => model === id)?.config ?? {}, models[id]?.confidence_threshold), sharpness: (_, box) => this.#shown && this.#luma.sharpness(this.#shown, box) }, { scene, rules });
+    this.#understanding = new Understanding({ cameraId, detects: (id) => models[id]?.detects ?? false, keypointNames: (id) => models[id]?.keypoint_names ?? [], thresholds: (id) => thresholdsOf(subscriptions.find(({ model }) => model === id)?.config ?? {}, models[id]?.confidence_threshold), describes: (id) => describedBy(subscriptions.find(({ model }) => model === id)), sharpness: (_, box) => this.#shown && this.#luma.sharpness(this.#shown, box) }, { scene, rules });
     this.#watching = planSubscriptions({ subscriptions, scene }, (id) => models[id] !== undefined, { at: 0, timeZone: null }).flatMap(({ settings, zone, masks, verdict }): Watching[] => {
       const { model, regions, motion, desired_fps: fps } = settings;
       const socket = models[model]?.socket;
@@ -68,7 +68,7 @@ export class ClipCamera implements AsyncDisposable {
       const { watching, found } = next;
       if (!watching.gate.isDue(frame)) continue;
       if (this.#isStill(watching, frame, seen)) continue;
-      const outcome = await outcomeOf(watching, frame, found, (modelId, trackId) => this.#understanding.isStationary(modelId, trackId));
+      const outcome = await outcomeOf(watching, frame, found, this.#understanding);
       if (outcome === null) continue;
       const made = lookOf(frame, watching.settings.model, outcome);
       const { looks: [told], events } = this.take(made);
@@ -113,22 +113,28 @@ export class ClipCamera implements AsyncDisposable {
   }
 }
 
+/** The model whose tracks it describes. */
+function describedBy(settings: CameraSubscription | undefined): string | null {
+  return settings?.regions?.appearance ? settings.regions.model : null;
+}
+
 function endpointAt(modelId: string, socket: string, confidenceThreshold: number | null): ModelEndpoint & AsyncDisposable {
   const client = new IpcClient(socket, { maxConnections: 2 });
   return { modelId, places: REGIONS_AT_ONCE, confidenceThreshold, request: (message, options) => client.request(message, options), [Symbol.asyncDispose]: () => client.close() };
 }
 
 /** Null where no track has its turn. */
-async function outcomeOf({ settings, zone, turns, endpoint }: Watching, frame: CameraFrame, found: Look | null, isStationary: (modelId: string, trackId: number) => boolean): Promise<LookOutcome | null> {
+async function outcomeOf({ settings, zone, turns, endpoint }: Watching, frame: CameraFrame, found: Look | null, understanding: Understanding): Promise<LookOutcome | null> {
   const request = { frame, config: settings.config ?? {}, deadlineMs: LOOK_LIMIT_MS, signal: new AbortController().signal };
   const isThere = (detection: Detection): boolean => zone?.has(detection) ?? true;
   if (!settings.regions) {
     const outcome = await look(endpoint, { ...request, config: withDoubtful(request.config, endpoint.confidenceThreshold) });
     return outcome.result === 'answered' ? { ...outcome, detections: outcome.detections.filter(isThere) } : outcome;
   }
-  const inZone = (found?.detections ?? []).filter(isThere);
   const source = settings.regions.model;
-  const regions = regionsOf(inZone.filter((detection) => turns?.isDue(detection.track_id, frame, (trackId) => isStationary(source, trackId)) ?? true), settings.regions);
+  const inZone = (settings.regions.appearance ? understanding.wanted(source, frame.frameId) : found?.detections ?? []).filter(isThere);
+  const regions = regionsOf(inZone.filter((detection) => turns?.isDue(detection.track_id, frame, (trackId) => understanding.isStationary(source, trackId)) ?? true), settings.regions);
+  if (regions.length === 0 && settings.regions.appearance) return null;
   if (regions.length === 0) return turns && (turns.hasEachOnce || regionsOf(inZone, settings.regions).length > 0) ? null : { result: 'answered', detections: [], metadata: {} };
   const outcome = await lookAtRegions(endpoint, regions, request);
   if (outcome.result === 'answered') turns?.looked(regions, frame);

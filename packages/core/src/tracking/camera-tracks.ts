@@ -1,8 +1,13 @@
 // The tracks of one camera and model: gives the detections of each look their track's id, and says which tracks live and which
 // have ended. A new epoch of the stream, in which nothing is comparable with what was before, starts over.
-import type { Box, Look, TrackEndReason, TrackState } from '@ruth/protocol';
+import type { Box, Detection, Look, TrackEndReason, TrackState } from '@ruth/protocol';
+import { appearanceOf } from './appearance.ts';
+import { bufferedIou } from './overlap.ts';
+import type { Wanted } from './reidentification.ts';
+import type { Track } from './object-track.ts';
 import { NO_THRESHOLDS, type Thresholds } from './thresholds.ts';
-import { Tracker, TRACKER_DEFAULTS, type Track } from './tracker.ts';
+import { Tracker } from './tracker.ts';
+import { TRACKER_DEFAULTS } from './tracker-settings.ts';
 
 /** A container has already left out what nobody asked for: all that it reports may carry a track on. */
 const SETTINGS = { ...TRACKER_DEFAULTS, doubtful: 0 };
@@ -37,11 +42,22 @@ export interface Following {
   readonly ended: readonly EndedTrack[];
 }
 
+interface Described extends Wanted { readonly detection: Detection }
+
+/** Frames whose answers are awaited. */
+const MOST_ASKED = 32;
+/** IoU of a box and the region that was looked at for it. */
+const LEAST_OVERLAP = 0.3;
+
 export class CameraTracks {
   readonly #tracker = new Tracker(SETTINGS);
   #known = new Map<number, FollowedTrack>();
   /** By class id, as the model told them. */
   readonly #classNames = new Map<number, string>();
+  /** The last look, as it is told, and which of its detections the tracker was given. */
+  #told: { readonly frameId: number; readonly detections: readonly Detection[]; readonly counted: readonly number[] } | null = null;
+  /** By frame: who was asked to be described. */
+  readonly #asked = new Map<number, readonly Described[]>();
   #epoch: number | null = null;
   #lastS = -Infinity;
 
@@ -71,7 +87,9 @@ export class CameraTracks {
     for (const [id, track] of this.#known) if (!tracks.has(id)) ended.push({ track: { ...track, isSeen: false }, reason });
     this.#known = tracks;
     this.#lastS = nowS;
-    const detections = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null })).filter(({ confidence }) => confidence >= told);
+    const all = look.detections.map((detection, index) => ({ ...detection, track_id: idOfDetection.get(index) ?? null }));
+    this.#told = { frameId: look.frame_id, detections: all, counted };
+    const detections = all.filter(({ confidence }) => confidence >= told);
     return { look: { ...look, detections }, nowS, sight, tracks: [...tracks.values()], ended };
   }
 
@@ -85,14 +103,59 @@ export class CameraTracks {
     return { nowS, sight: { frame_id, captured_at, recording_at: recordingAt }, tracks: [...this.#known.values()] };
   }
 
+  /** How many tracks were known again by what they look like, after they had been hidden. */
+  get identitiesKept(): number { return this.#tracker.identitiesKept; }
+
+  /** What in that frame the tracker would like to have described; nothing where it is not the last one that was followed. */
+  wanted(frameId: number): Detection[] { return this.#wantedIn(frameId).map(({ detection }) => detection); }
+
+  /** A model was asked for the vectors of these boxes of the frame. */
+  asked(frameId: number, boxes: readonly Box[]): void {
+    const wanted = this.#wantedIn(frameId);
+    const chosen = boxes.flatMap((box) => at(wanted, box) ?? []);
+    this.#tracker.asked(chosen);
+    this.#asked.set(frameId, chosen);
+    for (const oldest of this.#asked.keys()) if (this.#asked.size > MOST_ASKED) this.#asked.delete(oldest);
+  }
+
+  /** What the model answered. Boxes that nobody asked for, and vectors without a length, say nothing. */
+  describe(frameId: number, detections: readonly Detection[]): void {
+    // Looks that were kept come without the question.
+    if (!this.#asked.has(frameId)) this.asked(frameId, detections.map(({ bbox }) => bbox));
+    const asked = this.#asked.get(frameId)!;
+    this.#asked.delete(frameId);
+    for (const { bbox, embedding } of detections) {
+      const vector = embedding && appearanceOf(embedding);
+      if (vector) at(asked, bbox)?.subject.describe(vector);
+    }
+  }
+
+  #wantedIn(frameId: number): Described[] {
+    const told = this.#told;
+    if (told?.frameId !== frameId) return [];
+    return this.#tracker.wanted().map((wanted) => ({ ...wanted, detection: told.detections[told.counted[wanted.detectionIndex]!]! }));
+  }
+
   /** Ends all tracks; ids go on. */
   end(reason: TrackEndReason): EndedTrack[] {
     this.#tracker.reset();
     const ended = [...this.#known.values()].map((track) => ({ track: { ...track, isSeen: false }, reason }));
     this.#known.clear();
+    this.#asked.clear();
+    this.#told = null;
     this.#lastS = -Infinity;
     return ended;
   }
+}
+
+/** Whose box it is; a region is a box with a margin. */
+function at(described: readonly Described[], box: Box): Described | null {
+  let [best, most]: [Described | null, number] = [null, LEAST_OVERLAP];
+  for (const each of described) {
+    const overlap = bufferedIou(each.detection.bbox, box);
+    if (overlap >= most) [best, most] = [each, overlap];
+  }
+  return best;
 }
 
 /** Of a track that was seen in this look. */

@@ -27,3 +27,15 @@ export function likeness(a: Box, b: Box, margin: number): number {
   const heightOverlap = common / (Math.max(a[3], b[3]) - Math.min(a[1], b[1]));
   return bufferedIou(a, b, margin) * heightOverlap ** 2;
 }
+
+/** The share of `a` that `b` covers, 0..1. */
+export function coverage(a: Box, b: Box): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  return width <= 0 || height <= 0 ? 0 : width * height / ((a[2] - a[0]) * (a[3] - a[1]));
+}
+
+/** Of their centres, in the unit of the boxes. */
+export function centreDistance(a: Box, b: Box): number {
+  return Math.hypot(a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]) / 2;
+}

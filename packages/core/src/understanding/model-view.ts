@@ -1,6 +1,6 @@
 // What one model makes of one camera: its looks become tracks, tracks a scene, a scene alerts; the events of each look come in that order.
 import { isDeepStrictEqual } from 'node:util';
-import type { CoreEvent, Detection, Look, Rule, SceneConfig, TrackEndReason } from '@ruth/protocol';
+import type { Box, CoreEvent, Detection, Look, Rule, SceneConfig, TrackEndReason } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import { PostureWatch } from '../posture/posture-watch.ts';
 import { postureOf } from '../posture/posture.ts';
@@ -121,6 +121,15 @@ export class ModelView {
     const place = this.#place({ ...this.#last.sight, frame_id: look.frame_id, captured_at: look.captured_at, recording_at: this.#last.sight.recording_at - (this.#last.sight.captured_at - look.captured_at) });
     return [...happened.map((happening) => happeningEvent(happening, place, frame.nowS)), ...this.#judge(happened)];
   }
+
+  /** What in that frame, the last one, should be described for its tracks; see `CameraTracks`. */
+  wanted(frameId: number): Detection[] { return this.#tracks.wanted(frameId); }
+
+  asked(frameId: number, boxes: readonly Box[]): void { this.#tracks.asked(frameId, boxes); }
+
+  describe({ frame_id, detections }: Look): void { this.#tracks.describe(frame_id, detections); }
+
+  get identitiesKept(): number { return this.#tracks.identitiesKept; }
 
   /** Whether this model has looked at that frame. */
   hasSeen(frameId: number): boolean { return this.#frames.get(frameId) !== undefined; }

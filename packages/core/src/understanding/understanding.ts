@@ -1,6 +1,6 @@
 // What is understood of one camera: the looks of its models go in, in the order in which they come, and events come out. Nothing is waited
 // for, read or asked; the same runs live and over a recorded clip.
-import { resolveRule, type CoreEvent, type Look, type RuleConfig, type SceneConfig, type TrackEndReason } from '@ruth/protocol';
+import { resolveRule, type Box, type CoreEvent, type Detection, type Look, type RuleConfig, type SceneConfig, type TrackEndReason } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import type { Cooldown } from '../rules/rule-watch.ts';
 import type { HeldFrame } from '../tracking/camera-tracks.ts';
@@ -16,6 +16,8 @@ export interface UnderstandingOptions extends Pick<JournalOptions, 'cameraId' | 
   detects(modelId: string): boolean;
   /** What a model's detection must reach. */
   thresholds(modelId: string): Thresholds;
+  /** The model whose tracks this one's vectors describe; null where it describes none. */
+  describes?(modelId: string): string | null;
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[];
 }
@@ -45,6 +47,12 @@ export class Understanding {
   follow(look: Look): { look: Look; events: Content[] } {
     const { model_id: modelId } = look;
     if (look.error !== null) return { look, events: [] };
+    const described = this.#options.describes?.(modelId) ?? null;
+    if (described !== null) {
+      this.#views.get(described)?.describe(look);
+      // What people look like leaves here for nowhere.
+      return { look: { ...look, detections: look.detections.map(({ embedding: _, ...rest }) => rest) }, events: [] };
+    }
     const names = this.#options.keypointNames(modelId);
     if (this.#options.detects(modelId)) return this.#view(modelId).follow(look, this.#recordingTime.at(look), names, this.#options.thresholds(modelId));
     if (names.length === 0) return { look, events: [] };
@@ -60,6 +68,15 @@ export class Understanding {
 
   /** Whether the model's track stands still. */
   isStationary(modelId: string, trackId: number): boolean { return this.#views.get(modelId)?.isStationary(trackId) ?? false; }
+
+  /** What of that frame of the model should be described for its tracks, by a model that can. */
+  wanted(modelId: string, frameId: number): Detection[] { return this.#views.get(modelId)?.wanted(frameId) ?? []; }
+
+  /** That model is being asked to describe these boxes. */
+  asked(modelId: string, frameId: number, boxes: readonly Box[]): void { this.#views.get(modelId)?.asked(frameId, boxes); }
+
+  /** Tracks of the model that were known again by what they look like. */
+  identitiesKept(modelId: string): number { return this.#views.get(modelId)?.identitiesKept ?? 0; }
 
   /** Whether all that a look told stands still. What is too unsure to be a track says nothing of that. */
   isAtRest({ model_id: modelId, error, detections }: Look): boolean {

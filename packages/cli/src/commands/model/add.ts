@@ -41,10 +41,12 @@ function addedText({ id, folder, manifest, recognition, picture }: AddedModel, i
   return [
     '', `${id} is added: ${folder}`, `What it saw: ${picture}`, ...(recognition?.notes ?? []).map((note) => `Note: ${note}.`),
     isRunning ? `The running node serves it now. ${config} has its line.` : `${config} has its line; no node runs here, so it starts with the next one.`,
-    `Say which camera it looks at, in ${config}:`, '  subscriptions:', `    - {camera: "*", model: ${id}, desired_fps: 5${regionsHint(manifest.output_schema.format)}}`,
+    `Say which camera it looks at, in ${config}:`, '  subscriptions:', `    - {camera: "*", model: ${id}, desired_fps: 5${regionsHint(manifest.output_schema)}}`,
   ].join('\n');
 }
 
-function regionsHint(format: string): string {
-  return format === 'embedding' || format === 'movenet' ? ', regions: {model: <a detector>, classes: [person]}' : '';
+function regionsHint({ format, classes }: AddedModel['manifest']['output_schema']): string {
+  if (format !== 'embedding' && format !== 'movenet') return '';
+  // Vectors of faces say nothing of the whole person's box.
+  return `, regions: {model: <a detector>, classes: [person]${format === 'embedding' && classes?.[0] === 'person' ? ', appearance: true' : ''}}`;
 }
