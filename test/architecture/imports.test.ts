@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['protocol'],
   cli: ['protocol', 'transport'],
   client: [],
+  fleet: ['protocol', 'transport'],
 };
 
 const sources = globSync('packages/*/src/**/*.{ts,tsx}', { cwd: root }).map((file) => {

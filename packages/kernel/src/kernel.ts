@@ -4,6 +4,7 @@ import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type Ca
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraRoster } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
+import { PlacedCameras } from './control/placed-cameras.ts';
 import { LeaseTable } from './frames/lease-table.ts';
 import { KernelCamera } from './kernel-camera.ts';
 import type { LiveRelay } from './live/fmp4/live-relay.ts';
@@ -31,7 +32,9 @@ export class Kernel implements AsyncDisposable {
   readonly #leases = new LeaseTable();
   readonly #webrtc: WebRtc | null;
   readonly #ptz = new PtzControl();
-  readonly #server = controlServer(this);
+  /** What a site gave to this node. */
+  readonly placed: PlacedCameras;
+  readonly #server: ReturnType<typeof controlServer>;
   #expiry: NodeJS.Timeout | undefined;
   #restream: RestreamServer | null = null;
   #archive: Archive | null = null;
@@ -43,6 +46,11 @@ export class Kernel implements AsyncDisposable {
     const { webrtc } = options.settings.live;
     this.#webrtc = webrtc && new WebRtc({ settings: webrtc, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
+    this.placed = new PlacedCameras({
+      put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
+      status: (id) => this.#cameras.get(id).status, holdUntil: (id, recordUntilS) => this.#cameras.find(id)?.process.want({ recordUntilS }),
+    });
+    this.#server = controlServer(this);
   }
 
   /**
@@ -83,12 +91,16 @@ export class Kernel implements AsyncDisposable {
 
   /** Adds a camera or changes it; no other one notices. Its URLs are checked by the caller. Throws `shutting_down`. */
   async putCamera(config: CameraConfig): Promise<CameraStatus> {
+    if (this.placed.isPlaced(config.id)) throw new RuthError('conflict', `the site gave this node a camera ${config.id}; choose another id`);
     const camera = await this.#cameras.put(cameraSettings(config));
     return camera.status;
   }
 
-  /** Resolves when nothing of it runs any more; what it recorded stays. Throws `camera_not_found`, `shutting_down`. */
-  removeCamera(id: string): Promise<void> { return this.#cameras.remove(id); }
+  /** Resolves when nothing of it runs any more; what it recorded stays. Throws `camera_not_found`, `conflict` for one of the site, `shutting_down`. */
+  async removeCamera(id: string): Promise<void> {
+    if (this.placed.isPlaced(id)) throw new RuthError('conflict', `the site gave this node the camera ${id}: it is removed from the site`);
+    return this.#cameras.remove(id);
+  }
 
   /** Throws `camera_not_found`, `invalid_state` where nothing is known that could turn it, and what the device makes of it. */
   async turnCamera(id: string, request: PtzRequest): Promise<void> { await this.#ptz.turn(this.#cameras.get(id).settings, request); }
@@ -135,7 +147,7 @@ export class Kernel implements AsyncDisposable {
   #newCamera(settings: CameraSettings): KernelCamera {
     const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger, archive: this.#archive?.camera(settings) ?? null, webrtc: this.#webrtc });
     // A camera that began anew is still leased by whoever leased it.
-    camera.process.want({ fps: this.#leases.demand(settings.id) });
+    camera.process.want({ fps: this.#leases.demand(settings.id), recordUntilS: this.placed.untilOf(settings.id) });
     return camera;
   }
 

@@ -4,6 +4,7 @@ import { ID_PATTERN } from './ids.ts';
 import { MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
+import { SiteConfig } from './site-config.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -103,6 +104,7 @@ export const RuthConfig = Type.Object({
   })),
   time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Berlin, in which rules tell times of day; that of the machine unless told' })),
   rules: Type.Optional(Type.Array(RuleConfig, { maxItems: 4096, description: 'What raises an alert' })),
+  site: Type.Optional(SiteConfig),
   oidc: Type.Optional(OidcConfig),
   mqtt: Type.Optional(MqttConfig),
   notifications: Type.Optional(NotificationsConfig),

@@ -6,6 +6,7 @@ import type { MqttConfig, NotificationsConfig, OidcConfig } from './outward-conf
 import type { RuleConfig } from './rules.ts';
 import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
 import type { SceneConfig } from './scene.ts';
+import type { SiteConfig } from './site-config.ts';
 import { subscriptionProblem, type SubscriptionConfig } from './subscriptions.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
@@ -91,6 +92,8 @@ export interface Settings {
   readonly notifications: NotificationsConfig;
   /** Null: people sign in with a password of Ruth's own alone. */
   readonly oidc: OidcConfig | null;
+  /** Null: this node is by itself. */
+  readonly site: SiteConfig | null;
 }
 
 /** Beside `ruth.yaml`. */
@@ -124,7 +127,7 @@ export function parseSettings(text: string, file: string): Settings {
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
-    oidc: config.oidc ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document),
+    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document),
   };
 }
 

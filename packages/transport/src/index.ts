@@ -3,6 +3,7 @@
 export * from './confine/index.ts';
 export * from './events/index.ts';
 export * from './ipc/index.ts';
+export * from './process/ask.ts';
 export * from './process/index.ts';
 export * from './process/load-settings.ts';
 export * from './process/metrics.ts';

@@ -7,6 +7,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
 import { addEventRoutes, type EventfulKernel } from './event-routes.ts';
 import { addMetricsRoutes } from './metrics-routes.ts';
+import { addPlacementRoutes, type PlacementControl } from './placement-routes.ts';
 import { addRecordingRoutes, type RecordingControl } from './recording-routes.ts';
 import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
@@ -19,6 +20,7 @@ export interface ControlledKernel extends CameraControl, WebRtcKernel, Recording
   live(id: string): LiveRelay;
   lease(leaseId: string, request: LeaseRequest): LeaseGrant;
   release(leaseId: string): void;
+  readonly placed: PlacementControl;
 }
 
 const MAX_BODY_BYTES = 64 << 10;
@@ -51,6 +53,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     addCameraRoutes(routes, kernel);
     addMetricsRoutes(routes, kernel);
     addWebRtcRoutes(routes, kernel, idOf);
+    addPlacementRoutes(routes, kernel.placed);
     addRecordingRoutes(routes, kernel);
     addEventRoutes(routes, kernel);
     routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));

@@ -62,13 +62,14 @@ export class CameraIngest {
     }), () => this.#report());
   }
 
-  want({ fps, fmp4, rtp, units, record }: Wants): void {
+  want({ fps, fmp4, rtp, units, record, recordUntilS }: Wants): void {
     this.#decoder.setDemand(fps);
     this.#detect?.setWanted(fps > 0);
     this.#main.setPrompt(fmp4 || units || rtp !== null || (this.#detect === null && fps > 0));
     this.#live.setWanted(fmp4);
     this.#rtp.setTarget(rtp);
     this.#units.setWanted(units);
+    this.#recorder?.setLeaseEnd(recordUntilS);
     this.#recorder?.setWanted(record);
   }
 

@@ -48,9 +48,11 @@ export interface Wants {
   readonly rtp: RtpTarget | null;
   /** False while the camera is stopped by a user, or the disk is full. */
   readonly record: boolean;
+  /** For a camera that a site gave to this node: nothing is recorded from then on, seconds since the machine booted. Null: its own. */
+  readonly recordUntilS: number | null;
 }
 
-export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true };
+export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true, recordUntilS: null };
 
 export type ToIngest =
   /** The first message. */

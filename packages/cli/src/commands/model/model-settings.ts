@@ -2,10 +2,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { BUILT_IN_DETECTOR, BUILT_IN_POSE, RuthError, SupervisedModel, supervisorSocketPath, validator, type Settings } from '@ruth/protocol';
-import { loadSettings } from '@ruth/transport';
+import { ask, loadSettings } from '@ruth/transport';
 import { SettingsFile } from '../../settings/settings-file.ts';
 import { BUILT_IN_MODELS_DIRECTORY, resolveSettings } from '../../settings/resolve-settings.ts';
-import { ask } from '../../supervisor/running-node.ts';
 
 const supervisedModel = validator(SupervisedModel);
 /** A successor may take two minutes to be ready. */

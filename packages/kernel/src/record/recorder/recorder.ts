@@ -1,5 +1,6 @@
 // Records a camera: packets as they come, into files that begin at a keyframe. Takes each packet at once, whatever the disk does.
 import type { RecordingStatus } from '@ruth/protocol';
+import { uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TICKS_PER_SECOND, type AudioPacket, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
 import type { IngestSettings } from '../../ingest/messages.ts';
@@ -11,7 +12,10 @@ import { MAX_BEHIND_US, WallClock } from './wall-clock.ts';
 /** Well within what a process that shall stop is given. */
 const CLOSE_LIMIT_MS = 1500;
 
-export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>, NonNullable<IngestSettings['recording']> {}
+export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>, NonNullable<IngestSettings['recording']> {
+  /** Seconds since the machine booted. */
+  readonly uptimeS?: () => number;
+}
 
 /** So long after media began it comes as it is made. */
 const SETTLING_US = 300_000;
@@ -26,11 +30,14 @@ interface OpenFile {
 export class Recorder implements PacketConsumer, AsyncDisposable {
   readonly #segmentTicks: number;
   readonly #now: () => number;
+  readonly #uptimeS: () => number;
   readonly #writer: SegmentWriter;
   readonly #time = new RunningTime();
   readonly #clock: WallClock;
   readonly #builder = new FragmentBuilder();
   #wanted = false;
+  /** Seconds since the machine booted; null where nobody else may record the camera. */
+  #leaseEndS: number | null = null;
   #format: StreamFormat | null = null;
   #file: OpenFile | null = null;
   /** Nothing is known of how the stream's time lies: it begins, or begins anew. */
@@ -47,16 +54,17 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   constructor(options: RecorderOptions) {
     this.#segmentTicks = options.segmentS * TICKS_PER_SECOND;
     this.#now = options.now ?? (() => performance.now());
+    this.#uptimeS = options.uptimeS ?? uptime;
     this.#clock = new WallClock(options.notBeforeUs);
     this.#writer = new SegmentWriter({ ...options, onBroken: () => this.#abandon() });
   }
 
   get status(): RecordingStatus {
     const { cause, bytesWritten, segments, drops } = this.#writer;
-    const state = !this.#wanted ? 'off' : cause !== null ? 'paused' : this.#file !== null ? 'recording' : 'waiting';
+    const state = !this.#wanted ? 'off' : cause !== null || this.#leaseEnded ? 'paused' : this.#file !== null ? 'recording' : 'waiting';
     const all: Record<string, number> = { ...drops, ...this.#builder.drops, no_keyframe: this.#undecodable };
     return {
-      state, cause: state === 'paused' ? cause : null, bytes_written: bytesWritten, segments,
+      state, cause: state === 'paused' ? cause ?? 'stopped' : null, bytes_written: bytesWritten, segments,
       drops: Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0)),
     };
   }
@@ -67,6 +75,11 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     this.#wanted = wanted;
     if (!wanted) this.interrupt();
   }
+
+  /** From then on another node may record the camera, and this one does not: each picture is held against the clock. */
+  setLeaseEnd(untilS: number | null): void { this.#leaseEndS = untilS; }
+
+  get #leaseEnded(): boolean { return this.#leaseEndS !== null && this.#uptimeS() >= this.#leaseEndS; }
 
   begin(format: StreamFormat): void {
     this.#format = format;
@@ -82,6 +95,7 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
 
   accept(picture: MediaPacket): void {
     if (!this.#wanted || this.#format === null) return;
+    if (this.#leaseEnded) return this.interrupt();
     if (this.#file !== null && this.#format !== this.#file.format && picture.epoch !== this.#epoch) this.interrupt();
     this.#epoch = picture.epoch;
     const placed = this.#time.place(picture);

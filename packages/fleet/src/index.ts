@@ -1,0 +1,5 @@
+// A site of many nodes: who has which camera, and until when.
+export * from './node-agent.ts';
+export * from './node-lease.ts';
+export * from './placement.ts';
+export * from './site-store.ts';

@@ -1,0 +1,46 @@
+// The process that makes a node one of a site: `node packages/fleet/src/main.ts -c ruth.yaml`. Where it dies, its kernel records what it was
+// given until the lease ends.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname, uptime } from 'node:os';
+import { ID_PATTERN, kernelSocketPath, PlacementStatus, RuthError, validator } from '@ruth/protocol';
+import { ask, runProcess } from '@ruth/transport';
+import { NodeAgent } from './node-agent.ts';
+import { SiteStore } from './site-store.ts';
+
+/** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
+const KERNEL_ANSWER_MS = 5000;
+const LEFT_FOR_MODELS_CORES = 0.5;
+const placementStatus = validator(PlacementStatus);
+
+await runProcess('fleet', async ({ settings, logger, signal, ready }) => {
+  const { site, socketDirectory } = settings;
+  if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
+  const id = site.node ?? nodeName();
+  const kernel = kernelSocketPath(socketDirectory);
+  const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, KERNEL_ANSWER_MS), 'internal');
+  await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
+  const agent = new NodeAgent({
+    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), store, logger, nowS: uptime,
+    kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease) },
+  });
+  ready({ node: id, nats: store.connection.getServer() });
+  await agent.run(signal);
+});
+
+function nodeName(): string {
+  const name = hostname();
+  if (!new RegExp(ID_PATTERN).test(name)) throw new RuthError('invalid_config', `the name of this machine, ${JSON.stringify(name)}, is no id: name the node with site.node in ruth.yaml`);
+  return name;
+}
+
+/** The same for each start of this node, another one for each other node. */
+function machineId(socketDirectory: string): string {
+  let machine: string;
+  try {
+    machine = readFileSync('/etc/machine-id', 'utf8').trim();
+  } catch {
+    machine = hostname();
+  }
+  return createHash('sha256').update(`${machine}\0${hostname()}\0${socketDirectory}`).digest('hex').slice(0, 32);
+}

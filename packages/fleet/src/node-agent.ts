@@ -1,0 +1,197 @@
+// A node of a site: renews its lease, learns which cameras are its own, and tells its kernel, which records them until the lease ends and no
+// longer. Leads the site while it is its turn.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RuthError, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { Leadership } from './leadership.ts';
+import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
+import { Placer } from './placer.ts';
+import type { Entry, SiteStore } from './site-store.ts';
+
+export interface NodeAgentOptions {
+  readonly id: string;
+  readonly machine: string;
+  readonly labels: SiteLabels;
+  readonly capacityCores: number;
+  readonly store: SiteStore;
+  /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
+  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus> };
+  /** Seconds of the machine's clock since boot. */
+  readonly nowS: () => number;
+  /** Not for a site whose other nodes have another one. */
+  readonly timing?: LeaseTiming;
+  readonly logger: Logger;
+}
+
+/** A node whose kernel does not answer for so long lets its lease end, so that others record in its place. */
+const KERNEL_SILENCE_S = 10;
+
+export class NodeAgent {
+  readonly #options: NodeAgentOptions;
+  readonly #timing: LeaseTiming;
+  #lease: NodeLease;
+  /** Of the record of this node, as far as it was written or seen by this process. */
+  #revision = 0;
+  #told: Entry<NodePlacement> | null = null;
+  /** Cameras whose own record says that they are this node's, under this lease. */
+  #own: ReadonlyMap<string, SiteCamera> = new Map();
+  #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
+  #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
+  #draining = false;
+  #hurry = Promise.withResolvers<void>();
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? LEASE_TIMING;
+    this.#lease = this.#newLease();
+  }
+
+  get lease(): NodeLease { return this.#lease; }
+  get cameras(): readonly string[] { return [...this.#own.keys()]; }
+
+  /** Its cameras go to other nodes, as far as they have room. */
+  drain(): void {
+    this.#draining = true;
+    this.#hurry.resolve();
+  }
+
+  /** Until `signal` aborts, or JetStream is gone for good. A lease that is lost is followed by another one. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, id, logger } = this.#options;
+    const watched = store.ofNodes.watch((entry) => {
+      this.#told = entry;
+      this.#hurry.resolve();
+    }, { signal, id }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended the watch of what is placed here'); });
+    const leading = this.#lead(signal);
+    for (const part of [watched, leading]) part.catch(() => undefined);
+    while (!signal.aborted) {
+      const hurry = this.#hurry = Promise.withResolvers<void>();
+      await this.#renew().catch((cause: unknown) => {
+        const error = RuthError.from(cause);
+        logger.warn({ code: error.code, lease_left_s: this.#leftS() }, `the lease of this node could not be renewed: ${error.message}`);
+      });
+      await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
+      await this.#tellKernel();
+      const pause = new AbortController();
+      await Promise.race([hurry.promise, watched, leading, delay(this.#timing.renewEveryS * 1000, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
+      pause.abort();
+    }
+  }
+
+  #newLease(): NodeLease { return new NodeLease(randomUUID(), this.#options.nowS, this.#timing); }
+
+  #leftS(): number { return Math.max(0, (this.#lease.untilS ?? 0) - this.#options.nowS()); }
+
+  async #renew(): Promise<void> {
+    const { store, id, labels, capacityCores: capacity, nowS, machine } = this.#options;
+    if (this.#lease.ended) await this.#beginAnew();
+    await this.#assertKernel();
+    const lease = this.#lease;
+    const status = this.#kernel!.status;
+    const node: SiteNode = {
+      incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
+      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])), refused: status.refused,
+    };
+    const sentS = nowS();
+    try {
+      this.#revision = await store.nodes.put(id, node, this.#revision);
+      lease.renewed(sentS);
+    } catch (cause) {
+      if (RuthError.from(cause).code !== 'conflict') throw cause;
+      await this.#yield(lease);
+    }
+  }
+
+  async #beginAnew(): Promise<void> {
+    this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is not recorded until it has another one');
+    this.#own = new Map();
+    await this.#tellKernel();
+    this.#lease = this.#newLease();
+  }
+
+  /** Throws where the kernel was silent for so long that this node cannot be said to record. */
+  async #assertKernel(): Promise<void> {
+    const { kernel, nowS } = this.#options;
+    if (this.#kernel && nowS() - this.#kernel.atS < KERNEL_SILENCE_S) return;
+    try {
+      this.#kernel = { status: await kernel.look(), atS: nowS() };
+    } catch (cause) {
+      throw new RuthError('unreachable', `the kernel does not answer, so this node cannot hold cameras: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /** Somebody else wrote the record of this node: whoever ended its lease, an agent before this one, or a node of the same name. */
+  async #yield(lease: NodeLease): Promise<void> {
+    const { store, id, machine } = this.#options;
+    if (lease.untilS !== null) lease.revoke();
+    const entry = await store.nodes.get(id);
+    if (entry?.value && !entry.value.revoked && entry.value.machine !== machine) {
+      // It may still live: silent for long enough, it does not.
+      await delay(this.#timing.silenceS * 1000);
+      if ((await store.nodes.get(id))?.revision !== entry.revision) throw new RuthError('conflict', `another machine is the node ${id} of this site; give this one another name: site.node in ruth.yaml`);
+    }
+    this.#revision = entry?.revision ?? 0;
+    this.#hurry.resolve();
+  }
+
+  /** What the record of this node names is looked up in the records of the cameras: those count. */
+  async #learn(): Promise<void> {
+    const { store, id } = this.#options;
+    const told = this.#told;
+    const lease = this.#lease;
+    if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
+    const own = new Map<string, SiteCamera>();
+    const named = Object.entries(told.value?.cameras ?? {});
+    await Promise.all(named.map(async ([camera, { term }]) => {
+      const [placement, settings] = await Promise.all([store.placements.get(camera), store.cameras.get(camera)]);
+      if (placement?.revision === term && placement.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) own.set(camera, settings.value);
+    }));
+    if (lease !== this.#lease) return;
+    this.#own = own;
+    // What is out of date will be told anew.
+    if (!await this.#tellKernel() || own.size < named.length) return;
+    this.#applied = { revision: told.revision, lease };
+    // Where a camera moves, the leader waits for it.
+    this.#hurry.resolve();
+  }
+
+  /** True where nothing else is recorded now than what is this node's. */
+  async #tellKernel(): Promise<boolean> {
+    const { kernel, logger, nowS } = this.#options;
+    const { incarnation, untilS, ended } = this.#lease;
+    // A lease that has not begun ends none that an agent before this one had: that ends by itself.
+    if (untilS === null && !ended) return false;
+    try {
+      const status = await kernel.place({ incarnation, until_s: untilS ?? 0, cameras: untilS === null ? [] : [...this.#own.values()].map(({ camera }) => camera) });
+      this.#kernel = { status, atS: nowS() };
+      return true;
+    } catch (cause) {
+      logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);
+      return false;
+    }
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const { store, id, nowS, logger } = this.#options;
+    const leadership = new Leadership(store.leader, { node: id, incarnation: randomUUID() }, nowS, this.#timing);
+    void store.leader.watch((entry) => leadership.saw(entry), { signal, id: 'leader' }).catch(() => undefined);
+    let office: { readonly end: AbortController; readonly done: Promise<void> } | null = null;
+    const leave = async (): Promise<void> => {
+      office?.end.abort();
+      await office?.done;
+      office = null;
+    };
+    while (!signal.aborted) {
+      const leads = await leadership.renew().catch(() => false);
+      if (leads && !office) {
+        logger.info('this node leads the site');
+        const end = new AbortController();
+        office = { end, done: new Placer(store, logger, nowS, this.#timing).run(end.signal).catch((cause: unknown) => { logger.warn(`leading the site ended: ${(cause as Error).message}`); end.abort(); }) };
+      } else if (office && (!leads || office.end.signal.aborted)) await leave();
+      await delay(this.#timing.renewEveryS * 1000, undefined, { signal }).catch(() => undefined);
+    }
+    await leave();
+    await leadership.resign().catch(() => undefined);
+  }
+}

@@ -1,0 +1,47 @@
+// The lease of this node, as it knows it itself: always shorter than as others see it. Times are seconds of the machine's clock since boot.
+
+export interface LeaseTiming {
+  /** From the moment a renewal was sent that was acknowledged. */
+  readonly leaseS: number;
+  readonly renewEveryS: number;
+  /** Who sees no renewal for so long after the last one came takes the node for gone. Longer than a lease, for clocks that do not run alike. */
+  readonly silenceS: number;
+}
+
+export const LEASE_TIMING: LeaseTiming = { leaseS: 6, renewEveryS: 2, silenceS: 7 };
+
+export class NodeLease {
+  readonly incarnation: string;
+  readonly #nowS: () => number;
+  readonly #leaseS: number;
+  #untilS: number | null = null;
+  #ended = false;
+
+  constructor(incarnation: string, nowS: () => number, { leaseS }: LeaseTiming = LEASE_TIMING) {
+    this.#leaseS = leaseS;
+    this.incarnation = incarnation;
+    this.#nowS = nowS;
+  }
+
+  /** Until when this node may record what it was given; null where it may not. */
+  get untilS(): number | null { return this.holds ? this.#untilS : null; }
+
+  get holds(): boolean {
+    if (this.#untilS !== null && this.#nowS() >= this.#untilS) this.#ended = true;
+    return this.#untilS !== null && !this.#ended;
+  }
+
+  /** It ran out, or was revoked: whatever is acknowledged from now on, only another one can follow. */
+  get ended(): boolean {
+    void this.holds;
+    return this.#ended;
+  }
+
+  /** A renewal that was sent at `sentS` was acknowledged. One that comes when the lease has run out is too late. */
+  renewed(sentS: number): void {
+    if (!this.ended) this.#untilS = Math.max(this.#untilS ?? 0, sentS + this.#leaseS);
+    void this.holds;
+  }
+
+  revoke(): void { this.#ended = true; }
+}

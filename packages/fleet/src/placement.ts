@@ -1,0 +1,115 @@
+// Which camera shall be at which node: a function of what is known, the same for the same input. O((n + m) log n) for n nodes and
+// m cameras, times the different sets of labels that cameras ask for.
+import type { SiteLabels } from '@ruth/protocol';
+import TinyQueue from 'tinyqueue';
+
+export interface PlaceableNode {
+  readonly id: string;
+  readonly labels: SiteLabels;
+  readonly capacityCores: number;
+  /** What it has goes to others as far as they have room; it gets nothing more. */
+  readonly draining: boolean;
+  /** Cameras that it said it cannot take. */
+  readonly refused: ReadonlySet<string>;
+}
+
+export interface PlaceableCamera {
+  readonly id: string;
+  readonly costCores: number;
+  readonly require: SiteLabels;
+  readonly prefer: SiteLabels;
+  /** Where it is, or was last, and its recordings are. */
+  readonly node: string | null;
+}
+
+export interface Placement {
+  /** Node of each camera that has one. */
+  readonly placed: ReadonlyMap<string, string>;
+  /** Why a camera has none. */
+  readonly unplaced: ReadonlyMap<string, string>;
+}
+
+/** `cores` of room as it was when this was put into a heap, and what share of the node that is. */
+interface Room { readonly id: string; readonly cores: number; readonly share: number }
+
+/** `nodes`: those that live. A camera at one of them stays, whatever was better, unless that one is being drained and another takes it. */
+export function place(nodes: readonly PlaceableNode[], cameras: readonly PlaceableCamera[]): Placement {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const room = new Map(nodes.map(({ id, capacityCores }) => [id, capacityCores]));
+  const placed = new Map<string, string>();
+  const unplaced = new Map<string, string>();
+  const put = (camera: PlaceableCamera, node: string): void => {
+    placed.set(camera.id, node);
+    room.set(node, room.get(node)! - camera.costCores);
+  };
+  const homeless: PlaceableCamera[] = [];
+  // In one order, so that sums come out alike.
+  for (const camera of cameras.toSorted((a, b) => compare(a.id, b.id))) {
+    const home = camera.node === null ? undefined : byId.get(camera.node);
+    if (home && !home.draining && mayHave(home, camera)) put(camera, home.id);
+    else homeless.push(camera);
+  }
+  const heaps = new Map<string, TinyQueue<Room>>();
+  const roomOf = (id: string): Room => {
+    const cores = room.get(id)!;
+    return { id, cores, share: cores / byId.get(id)!.capacityCores };
+  };
+  /** Nodes of these labels, the least loaded first. */
+  const heapOf = (labels: SiteLabels): TinyQueue<Room> => {
+    const key = keyOf(labels);
+    let heap = heaps.get(key);
+    if (!heap) {
+      const fitting = nodes.filter((node) => !node.draining && has(node.labels, labels));
+      heap = new TinyQueue(fitting.map(({ id }) => roomOf(id)), leastLoadedFirst);
+      heaps.set(key, heap);
+    }
+    return heap;
+  };
+  // The dearest first: the small ones fill what they leave.
+  for (const camera of homeless.toSorted((a, b) => b.costCores - a.costCores || compare(a.id, b.id))) {
+    const wishes = [{ ...camera.require, ...camera.prefer }, camera.require];
+    const node = wishes.map((labels) => withRoom(heapOf(labels), camera, roomOf, byId)).find((id) => id !== null);
+    const home = camera.node === null ? undefined : byId.get(camera.node);
+    if (typeof node === 'string') put(camera, node);
+    else if (home && mayHave(home, camera)) put(camera, home.id);
+    else unplaced.set(camera.id, reasonOf(camera, nodes));
+  }
+  return { placed, unplaced };
+}
+
+/** The least loaded node that has room for it. Room only shrinks, so an entry that is out of date is put right when it comes up. */
+function withRoom(heap: TinyQueue<Room>, camera: PlaceableCamera, roomOf: (id: string) => Room, byId: ReadonlyMap<string, PlaceableNode>): string | null {
+  const seen: Room[] = [];
+  let found: string | null = null;
+  for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
+    const present = roomOf(top.id);
+    if (present.cores !== top.cores) {
+      heap.push(present);
+      continue;
+    }
+    seen.push(top);
+    if (present.cores < camera.costCores || byId.get(top.id)!.refused.has(camera.id)) continue;
+    found = top.id;
+    break;
+  }
+  for (const entry of seen) heap.push(entry);
+  return found;
+}
+
+function reasonOf({ require, costCores }: PlaceableCamera, nodes: readonly PlaceableNode[]): string {
+  if (nodes.length === 0) return 'no node lives';
+  const fitting = nodes.filter((node) => has(node.labels, require));
+  if (fitting.length === 0) return `no node that lives has the labels ${keyOf(require)}`;
+  return `${fitting.length === 1 ? 'the node' : `none of the ${fitting.length} nodes`} that may have it ${fitting.length === 1 ? 'has no' : 'has'} room for ${costCores} cores`;
+}
+
+const mayHave = (node: PlaceableNode, camera: PlaceableCamera): boolean => has(node.labels, camera.require) && !node.refused.has(camera.id);
+
+function has(labels: SiteLabels, asked: SiteLabels): boolean {
+  for (const key in asked) if (labels[key] !== asked[key]) return false;
+  return true;
+}
+
+const keyOf = (labels: SiteLabels): string => Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(', ');
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const leastLoadedFirst = (a: Room, b: Room): number => b.share - a.share || b.cores - a.cores || compare(a.id, b.id);

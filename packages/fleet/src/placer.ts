@@ -1,0 +1,156 @@
+// What the leader does: ends the lease of a node that is silent, and sees to it that each camera of the site has a node that lives. Whatever
+// it does is written against what it knows, so that one who leads no longer changes nothing.
+import { RuthError, type CameraPlacement, type NodePlacement, type SiteCamera, type SiteNode } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
+import { place, type PlaceableCamera } from './placement.ts';
+import type { Entry, Records, SiteStore } from './site-store.ts';
+
+/** Of a camera of which nothing is known yet: 1080p that is recorded and not decoded takes about this. */
+const DEFAULT_COST_CORES = 0.05;
+/** What comes at once is placed at once. */
+const SETTLE_MS = 50;
+const CHECK_EVERY_MS = 1000;
+const WRITES_AT_ONCE = 64;
+
+type Told = NodePlacement['cameras'][string];
+interface KnownNode { readonly node: SiteNode; readonly revision: number; /** When its last change came. */ readonly atS: number }
+
+export class Placer {
+  readonly #store: SiteStore;
+  readonly #logger: Logger;
+  readonly #nowS: () => number;
+  readonly #silenceS: number;
+  readonly #nodes = new Map<string, KnownNode>();
+  readonly #cameras = new Map<string, { readonly camera: SiteCamera; readonly revision: number }>();
+  readonly #placements = new Map<string, { readonly placement: CameraPlacement; readonly term: number }>();
+  readonly #ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
+  #unplaced: ReadonlyMap<string, string> = new Map();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(store: SiteStore, logger: Logger, nowS: () => number, { silenceS }: LeaseTiming = LEASE_TIMING) {
+    this.#store = store;
+    this.#logger = logger;
+    this.#nowS = nowS;
+    this.#silenceS = silenceS;
+  }
+
+  /** Cameras without a node, and why. */
+  get unplaced(): ReadonlyMap<string, string> { return this.#unplaced; }
+
+  /** Leads until `signal` aborts, which it must when the leadership is lost. Throws where JetStream ends a watch. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { nodes, cameras, placements, ofNodes } = this.#store;
+    const watched = [
+      this.#watch(nodes, signal, ({ key, value, revision }) => { if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() }); else this.#nodes.delete(key); }),
+      this.#watch(cameras, signal, ({ key, value, revision }) => { if (value) this.#cameras.set(key, { camera: value, revision }); else this.#cameras.delete(key); }),
+      this.#watch(placements, signal, ({ key, value, revision }) => { if (value) this.#placements.set(key, { placement: value, term: revision }); else this.#placements.delete(key); }),
+      this.#watch(ofNodes, signal, ({ key, value, revision }) => { if (value) this.#ofNodes.set(key, { cameras: value.cameras, revision }); else this.#ofNodes.delete(key); }),
+    ];
+    const ended = Promise.race(watched.map(({ ended }) => ended));
+    ended.catch(() => undefined);
+    await Promise.race([Promise.all(watched.map(({ caughtUp }) => caughtUp)), ended]);
+    while (!signal.aborted) {
+      this.#changed = Promise.withResolvers<void>();
+      await this.#converge().catch((cause: unknown) => {
+        const { code, message } = RuthError.from(cause);
+        this.#logger.warn({ code }, `cameras of the site are not placed at the moment: ${message}`);
+      });
+      const pause = new AbortController();
+      await Promise.race([this.#changed.promise, ended, delay(CHECK_EVERY_MS, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
+      pause.abort();
+      if (!signal.aborted) await delay(SETTLE_MS);
+    }
+  }
+
+  #watch<T>(records: Records<T>, signal: AbortSignal, onEntry: (entry: Entry<T>) => void): { caughtUp: Promise<void>; ended: Promise<void> } {
+    const caughtUp = Promise.withResolvers<void>();
+    const ended = records.watch((entry) => {
+      onEntry(entry);
+      this.#changed.resolve();
+    }, { signal, caughtUp: caughtUp.resolve }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended a watch'); });
+    return { caughtUp: caughtUp.promise, ended };
+  }
+
+  async #converge(): Promise<void> {
+    const silent = [...this.#nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#silenceS);
+    await inParallel(silent, ([id, known]) => this.#revoke(id, known));
+    const living = [...this.#nodes].filter(([, { node }]) => !node.revoked);
+    const { placed, unplaced } = place(
+      living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: new Set(Object.keys(node.refused)) })),
+      [...this.#cameras].map(([id, { camera }]) => this.#placeable(id, camera)),
+    );
+    for (const [id, why] of unplaced) if (this.#unplaced.get(id) !== why) this.#logger.warn({ camera: id }, `a camera of the site has no node: ${why}`);
+    this.#unplaced = unplaced;
+    await inParallel([...placed], ([camera, node]) => this.#settle(camera, node));
+    await inParallel([...this.#placements.keys()].filter((id) => !this.#cameras.has(id)), (id) => this.#forget(id));
+    await this.#tellNodes(living.map(([id]) => id), placed);
+  }
+
+  #placeable(id: string, { require = {}, prefer = {}, cost_cores: stated }: SiteCamera): PlaceableCamera {
+    const node = this.#placements.get(id)?.placement.node ?? null;
+    const measured = node === null ? null : this.#nodes.get(node)?.node.cameras[id]?.cost_cores ?? null;
+    return { id, costCores: measured ?? stated ?? DEFAULT_COST_CORES, require, prefer, node };
+  }
+
+  /** After this no renewal of that lease is taken any more: they are written against the revision that this replaces. */
+  async #revoke(id: string, { node, revision }: KnownNode): Promise<void> {
+    await ifStill(async () => {
+      const revoked = { ...node, revoked: true, cameras: {} };
+      this.#nodes.set(id, { node: revoked, revision: await this.#store.nodes.put(id, revoked, revision), atS: this.#nowS() });
+      this.#logger.warn({ node: id }, 'a node is silent: its cameras go to others');
+    });
+  }
+
+  async #settle(camera: string, node: string): Promise<void> {
+    const present = this.#placements.get(camera);
+    const { incarnation } = this.#nodes.get(node)!.node;
+    if (present?.placement.node === node && present.placement.incarnation === incarnation) return;
+    if (present && present.placement.node !== node && this.#mayRecord(camera, present.placement)) return;
+    await ifStill(async () => {
+      const placement = { node, incarnation };
+      this.#placements.set(camera, { placement, term: await this.#store.placements.put(camera, placement, present?.term ?? 0) });
+    });
+  }
+
+  /** True until the node that has it says that it let go, or its lease is ended. */
+  #mayRecord(camera: string, { node }: CameraPlacement): boolean {
+    const known = this.#nodes.get(node)?.node;
+    if (!known || known.revoked) return false;
+    const told = this.#ofNodes.get(node);
+    return told === undefined || camera in told.cameras || known.applied < told.revision;
+  }
+
+  async #forget(camera: string): Promise<void> {
+    await this.#store.placements.delete(camera);
+    this.#placements.delete(camera);
+  }
+
+  /** One record for each node, so that it watches one: of what the records of the cameras say. One that shall go elsewhere is not in it. */
+  async #tellNodes(living: readonly string[], placed: ReadonlyMap<string, string>): Promise<void> {
+    const wanted = new Map<string, Record<string, Told>>(living.map((id) => [id, {}]));
+    for (const [camera, { placement, term }] of this.#placements) {
+      const cameras = placed.get(camera) === placement.node ? wanted.get(placement.node) : undefined;
+      if (cameras && this.#nodes.get(placement.node)!.node.incarnation === placement.incarnation) cameras[camera] = { term, settings: this.#cameras.get(camera)!.revision };
+    }
+    await inParallel([...wanted], async ([id, cameras]) => {
+      const present = this.#ofNodes.get(id);
+      if (present && isDeepStrictEqual(present.cameras, cameras)) return;
+      await ifStill(async () => this.#ofNodes.set(id, { cameras, revision: await this.#store.ofNodes.put(id, { cameras }, present?.revision ?? 0) }));
+    });
+  }
+}
+
+/** What somebody else changed meanwhile is looked at anew in the next round: the watch tells. */
+async function ifStill(write: () => Promise<unknown>): Promise<void> {
+  await write().catch((cause: unknown) => {
+    if (RuthError.from(cause).code !== 'conflict') throw cause;
+  });
+}
+
+async function inParallel<T>(items: readonly T[], what: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  await Promise.all(Array.from({ length: Math.min(WRITES_AT_ONCE, items.length) }, async () => { for (const item of rest) await what(item); }));
+}

@@ -1,0 +1,139 @@
+// What a site keeps in JetStream, as objects that are checked when they are read. Writes name the revision that they replace: who knows an
+// older one changes nothing.
+import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstream';
+import { Kvm, type KV } from '@nats-io/kv';
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { readFileSync } from 'node:fs';
+import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteLeader, SiteNode, validator } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+
+const WRONG_LAST_SEQUENCE = 10_071;
+const ANSWER_LIMIT_MS = 2000;
+const RECONNECT_MS = 500;
+
+export interface SiteOptions {
+  /** `nats://host:4222` or `tls://host:4222`, of one cluster. */
+  readonly servers: readonly string[];
+  /** A `.creds` file; null where the server asks for none. */
+  readonly credentialsFile: string | null;
+  /** PEM; null for the machine's own. */
+  readonly caFile: string | null;
+  readonly name: string;
+  /** Of what JetStream keeps: 3 in a cluster, 1 where there is one server. */
+  readonly replicas: number;
+}
+
+export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly value: T | null; readonly revision: number }
+
+/** One kind of record: a bucket, and what its keys begin with. */
+export class Records<T> {
+  readonly #kv: KV;
+  readonly #prefix: string;
+  readonly #validator: { parse(value: unknown): T };
+  readonly #logger: Logger;
+
+  constructor(kv: KV, prefix: string, check: { parse(value: unknown): T }, logger: Logger) {
+    this.#kv = kv;
+    this.#prefix = prefix;
+    this.#validator = check;
+    this.#logger = logger;
+  }
+
+  async get(id: string): Promise<Entry<T> | null> {
+    const entry = await this.#kv.get(this.#prefix + encode(id));
+    return entry && this.#entry(entry);
+  }
+
+  /** Returns its revision. Throws `conflict` where it is no longer the one of `revision`; 0: where it is there already. */
+  async put(id: string, value: T, revision: number | null): Promise<number> {
+    const key = this.#prefix + encode(id);
+    const data = JSON.stringify(value);
+    try {
+      return revision === null ? await this.#kv.put(key, data) : revision === 0 ? await this.#kv.create(key, data) : await this.#kv.update(key, data, revision, ANSWER_LIMIT_MS);
+    } catch (cause) {
+      if (cause instanceof JetStreamApiError && cause.code === WRONG_LAST_SEQUENCE) throw new RuthError('conflict', `${key} was changed by somebody else`, { cause });
+      throw new RuthError('unreachable', `JetStream did not take ${key}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  async delete(id: string): Promise<void> { await this.#kv.delete(this.#prefix + encode(id)); }
+
+  /** Tells each record that is there, then each change, until `signal` aborts. `caughtUp` once all are told that were there. One record alone with `id`. */
+  async watch(onEntry: (entry: Entry<T>) => void, { signal, id, caughtUp }: { signal: AbortSignal; id?: string; caughtUp?: () => void }): Promise<void> {
+    const key = this.#prefix + (id === undefined ? '>' : encode(id));
+    const changes = await this.#kv.watch({ key });
+    signal.addEventListener('abort', () => changes.stop(), { once: true });
+    if (signal.aborted) changes.stop();
+    // Where no record is there, none tells that it is the last one.
+    if (caughtUp && await isEmpty(this.#kv, key)) {
+      caughtUp();
+      caughtUp = undefined;
+    }
+    for await (const change of changes) {
+      const entry = this.#entry(change);
+      if (entry) onEntry(entry);
+      if (!change.isUpdate) continue;
+      caughtUp?.();
+      caughtUp = undefined;
+    }
+  }
+
+  #entry({ key, operation, revision, value }: { key: string; operation: string; revision: number; value: Uint8Array }): Entry<T> | null {
+    const id = decode(key.slice(this.#prefix.length));
+    if (operation !== 'PUT') return { key: id, value: null, revision };
+    try {
+      return { key: id, value: this.#validator.parse(JSON.parse(Buffer.from(value).toString('utf8'))), revision };
+    } catch (cause) {
+      // One record that nobody can read must not stop the site.
+      this.#logger.error({ key, revision }, `a record of the site is broken and not regarded: ${(cause as Error).message}`);
+      return null;
+    }
+  }
+}
+
+async function isEmpty(kv: KV, filter: string): Promise<boolean> {
+  for await (const _ of await kv.keys(filter)) return false;
+  return true;
+}
+
+/** Ids have dots, which divide the subjects of NATS. */
+const encode = (id: string): string => id.replaceAll('.', '=');
+const decode = (key: string): string => key.replaceAll('=', '.');
+
+export class SiteStore implements AsyncDisposable {
+  readonly connection: NatsConnection;
+  readonly nodes: Records<SiteNode>;
+  readonly leader: Records<SiteLeader>;
+  readonly cameras: Records<SiteCamera>;
+  readonly placements: Records<CameraPlacement>;
+  readonly ofNodes: Records<NodePlacement>;
+
+  private constructor(connection: NatsConnection, [site, cameras, placement]: readonly KV[], logger: Logger) {
+    this.connection = connection;
+    this.nodes = new Records(site!, 'node.', validator(SiteNode), logger);
+    this.leader = new Records(site!, '', validator(SiteLeader), logger);
+    this.cameras = new Records(cameras!, '', validator(SiteCamera), logger);
+    this.placements = new Records(placement!, 'camera.', validator(CameraPlacement), logger);
+    this.ofNodes = new Records(placement!, 'of.', validator(NodePlacement), logger);
+  }
+
+  /** Throws `unreachable` where no server answers. Comes back by itself after it lost one. */
+  static async open({ servers, credentialsFile, caFile, name, replicas }: SiteOptions, logger: Logger): Promise<SiteStore> {
+    const connection = await connect({
+      servers: [...servers], name, maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS, pingInterval: 2000, maxPingOut: 2, timeout: ANSWER_LIMIT_MS,
+      ...(credentialsFile === null ? {} : { authenticator: credsAuthenticator(readFileSync(credentialsFile)) }), ...(caFile === null ? {} : { tls: { caFile } }),
+    }).catch((cause: unknown) => { throw new RuthError('unreachable', `no NATS server of the site answers (${servers.join(', ')}): ${(cause as Error).message}`, { cause }); });
+    try {
+      await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
+      const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));
+      // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
+      const bucket = (bucketName: string): Promise<KV> => kvm.create(bucketName, { history: 1, replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS });
+      return new SiteStore(connection, [await bucket('ruth_site'), await bucket('ruth_cameras'), await bucket('ruth_placement')], logger);
+    } catch (cause) {
+      await connection.close();
+      throw new RuthError('unreachable', `JetStream does not serve: ${(cause as Error).message}; is it switched on, and are there ${replicas} servers?`, { cause });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.connection.close(); }
+}

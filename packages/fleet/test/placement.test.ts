@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { place, type PlaceableCamera, type PlaceableNode } from '../src/index.ts';
+
+const node = (id: string, more: Partial<PlaceableNode> = {}): PlaceableNode => ({ id, labels: {}, capacityCores: 1, draining: false, refused: new Set(), ...more });
+const camera = (id: string, more: Partial<PlaceableCamera> = {}): PlaceableCamera => ({ id, costCores: 0.1, require: {}, prefer: {}, node: null, ...more });
+const spread = (placed: ReadonlyMap<string, string>): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const id of placed.values()) counts[id] = (counts[id] ?? 0) + 1;
+  return counts;
+};
+
+test('cameras are spread over the room there is', () => {
+  const { placed, unplaced } = place([node('a'), node('b'), node('c', { capacityCores: 2 })], Array.from({ length: 12 }, (_, index) => camera(`c${index}`)));
+  assert.equal(unplaced.size, 0);
+  assert.deepEqual(spread(placed), { a: 3, b: 3, c: 6 });
+});
+
+test('one that has a node that lives stays there, whatever was better; the others of a node that died are shared', () => {
+  const cameras = Array.from({ length: 6 }, (_, index) => camera(`c${index}`, { node: index < 4 ? 'a' : 'gone' }));
+  const { placed } = place([node('a'), node('b'), node('c')], cameras);
+  assert.deepEqual(spread(placed), { a: 4, b: 1, c: 1 });
+});
+
+test('labels that are required are required, those that are preferred are preferred as long as there is room', () => {
+  const nodes = [node('north', { labels: { building: 'north' }, capacityCores: 0.2 }), node('south', { labels: { building: 'south' } })];
+  const cameras = [
+    camera('must', { require: { building: 'south' } }), ...['p1', 'p2', 'p3'].map((id) => camera(id, { prefer: { building: 'north' } })), camera('nowhere', { require: { building: 'west' } }),
+  ];
+  const { placed, unplaced } = place(nodes, cameras);
+  assert.equal(placed.get('must'), 'south');
+  assert.deepEqual(['p1', 'p2', 'p3'].map((id) => placed.get(id)), ['north', 'north', 'south']);
+  assert.deepEqual([...unplaced], [['nowhere', 'no node that lives has the labels building=west']]);
+});
+
+test('what fits nowhere says so, and takes no place from what does', () => {
+  const { placed, unplaced } = place([node('a'), node('b')], [camera('big', { costCores: 1.5 }), camera('small')]);
+  assert.deepEqual([...placed], [['small', 'a']]);
+  assert.deepEqual([...unplaced], [['big', 'none of the 2 nodes that may have it has room for 1.5 cores']]);
+  assert.deepEqual([...place([], [camera('one')]).unplaced], [['one', 'no node lives']]);
+});
+
+test('a node that refuses a camera keeps every other one', () => {
+  const { placed } = place([node('a', { refused: new Set(['x']) }), node('b', { capacityCores: 0.5 })], [camera('x', { node: 'a' }), camera('y', { node: 'a' })]);
+  assert.deepEqual([...placed].sort(), [['x', 'b'], ['y', 'a']]);
+});
+
+test('a node that is drained gives away what others have room for, and keeps the rest', () => {
+  const { placed } = place([node('a', { draining: true }), node('b', { capacityCores: 0.1 })], [camera('x', { node: 'a' }), camera('y', { node: 'a' })]);
+  assert.deepEqual(spread(placed), { a: 1, b: 1 });
+});
+
+test('the same is placed alike in whatever order it is told', () => {
+  const nodes = Array.from({ length: 7 }, (_, index) => node(`n${index}`, { capacityCores: 1 + index % 3 }));
+  const cameras = Array.from({ length: 60 }, (_, index) => camera(`c${index}`, { costCores: 0.05 * (1 + index % 4), ...(index % 5 === 0 ? { node: `n${index % 7}` } : {}) }));
+  const sorted = (placed: ReadonlyMap<string, string>): [string, string][] => [...placed].sort();
+  assert.deepEqual(sorted(place(nodes, cameras).placed), sorted(place(nodes.toReversed(), cameras.toReversed()).placed));
+});

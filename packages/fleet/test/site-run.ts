@@ -1,0 +1,100 @@
+// Nodes of a site in one process, each with a store of its own over a link that can be cut, and a kernel that only keeps what it was told: it
+// records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PlacementLease, PlacementStatus, SiteLabels } from '@ruth/protocol';
+import { createLogger } from '@ruth/transport';
+import { NodeAgent, SiteStore, type LeaseTiming } from '../src/index.ts';
+import { Link } from './nats.ts';
+
+export const TIMING: LeaseTiming = { leaseS: 1.5, renewEveryS: 0.3, silenceS: 1.9 };
+export const logger = createLogger('fleet', process.env.RUTH_TEST_LOG ?? 'silent');
+export const nowS = (): number => performance.now() / 1000;
+const LOOK_EVERY_MS = 20;
+const WAIT_MS = 30_000;
+
+export class TestKernel {
+  #lease: PlacementLease | null = null;
+  answers = true;
+
+  async look(): Promise<PlacementStatus> {
+    if (!this.answers) throw new Error('it hangs');
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.recording.map((id) => [id, { state: 'recording' }])), refused: {} };
+  }
+
+  async place(lease: PlacementLease): Promise<PlacementStatus> {
+    if (this.answers) this.#lease = lease;
+    return this.look();
+  }
+
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id) : []; }
+}
+
+export class TestNode implements AsyncDisposable {
+  readonly kernel = new TestKernel();
+  readonly agent: NodeAgent;
+  readonly link: Link;
+  readonly #store: SiteStore;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  failure: Error | null = null;
+
+  private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels) {
+    this.link = link;
+    this.#store = store;
+    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, nowS, logger: logger.child({ node: id }), timing: TIMING });
+    this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
+  }
+
+  static async start(id: string, port: number, labels: SiteLabels = {}): Promise<TestNode> {
+    const link = new Link(port);
+    const url = await link.listen();
+    return new TestNode(id, link, await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger), labels);
+  }
+
+  /** As where its process is killed: its lease is not given back. */
+  async end(): Promise<void> {
+    this.link.cut();
+    this.#stop.abort();
+    await this.#store.connection.close().catch(() => undefined);
+    await this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.link.mend();
+    this.#stop.abort();
+    await this.#store[Symbol.asyncDispose]();
+    await this.#running;
+    await this.link[Symbol.asyncDispose]();
+  }
+}
+
+/** Looks on, and keeps what must not be: a camera that two nodes record. */
+export class Onlooker implements Disposable {
+  readonly #nodes: readonly TestNode[];
+  readonly #timer: NodeJS.Timeout;
+  readonly twice: string[] = [];
+
+  constructor(nodes: readonly TestNode[]) {
+    this.#nodes = nodes;
+    this.#timer = setInterval(() => {
+      const seen = new Set<string>();
+      for (const id of nodes.flatMap(({ kernel }) => kernel.recording)) {
+        if (seen.has(id)) this.twice.push(id);
+        seen.add(id);
+      }
+    }, LOOK_EVERY_MS);
+  }
+
+  get recorded(): Set<string> { return new Set(this.#nodes.flatMap(({ kernel }) => kernel.recording)); }
+
+  [Symbol.dispose](): void { clearInterval(this.#timer); }
+}
+
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endsAt = Date.now() + WAIT_MS;
+  while (!await condition()) {
+    if (Date.now() > endsAt) throw new Error(`in vain: ${what}`);
+    await delay(20);
+  }
+}

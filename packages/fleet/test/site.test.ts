@@ -1,0 +1,109 @@
+// Several nodes and a real NATS server: cameras find a node, and another one when that dies, is cut off, hangs or is drained; never two at once.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SiteStore } from '../src/index.ts';
+import { Nats, natsMissing } from './nats.ts';
+import { logger, Onlooker, TestNode, TIMING, until } from './site-run.ts';
+
+const CAMERAS = 12;
+
+describe('a site of three nodes', { skip: natsMissing() }, () => {
+  let nats: Nats;
+  let store: SiteStore;
+  const nodes: TestNode[] = [];
+  let onlooker: Onlooker;
+  const port = (): number => Number(new URL(nats.url).port);
+  const all = (): boolean => onlooker.recorded.size === CAMERAS;
+  const counts = (): number[] => nodes.map(({ kernel }) => kernel.recording.length);
+
+  before(async () => {
+    nats = await Nats.start();
+    store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
+    for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }));
+    onlooker = new Onlooker(nodes);
+    for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://127.0.0.1/${index}` } }, 0);
+  });
+  after(async () => {
+    onlooker[Symbol.dispose]();
+    for (const node of nodes) await node[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await nats[Symbol.asyncDispose]();
+  });
+
+  it('shares the cameras, each at one node', async () => {
+    await until(all, 'every camera is recorded');
+    assert.deepEqual(counts(), [4, 4, 4]);
+  });
+
+  it('gives the cameras of a node that is cut off to the others, after it has stopped by itself; when it is back it takes none away', async () => {
+    const before = nodes[1]!.kernel.recording;
+    nodes[1]!.link.cut();
+    await until(() => nodes[1]!.kernel.recording.length === 0, 'the lease of the one that is cut off ends');
+    await until(all, 'the others record its cameras');
+    assert.equal(counts()[1], 0);
+    nodes[1]!.link.mend();
+    const lease = nodes[1]!.agent.lease.incarnation;
+    await until(() => nodes[1]!.agent.lease.holds && nodes[1]!.agent.lease.incarnation !== lease, 'it has another lease');
+    await delay(TIMING.silenceS * 1000);
+    assert.ok(before.every((id) => !nodes[1]!.kernel.recording.includes(id)), 'what others have stays with them');
+    assert.ok(all());
+  });
+
+  it('uses a node that came back for what is new', async () => {
+    for (let index = 0; index < 3; index++) await store.cameras.put(`new-${index}`, { camera: { id: `new-${index}`, url: 'rtsp://127.0.0.1/x' } }, 0);
+    await until(() => onlooker.recorded.size === CAMERAS + 3, 'the new ones are recorded');
+    assert.equal(counts()[1], 3);
+    for (let index = 0; index < 3; index++) await store.cameras.delete(`new-${index}`);
+    await until(() => onlooker.recorded.size === CAMERAS, 'what is taken from the site is recorded no more');
+  });
+
+  it('takes cameras from a node whose kernel does not answer any more, though its agent lives', async () => {
+    nodes[0]!.kernel.answers = false;
+    await until(() => counts()[0] === 0, 'what was told last has ended');
+    await until(all, 'the others record its cameras');
+    nodes[0]!.kernel.answers = true;
+  });
+
+  it('moves a camera to where a label requires it, the old node first letting go', async () => {
+    await until(() => nodes[0]!.agent.lease.holds, 'the node in the north lives again');
+    const { value, revision } = (await store.cameras.get('cam.0'))!;
+    await store.cameras.put('cam.0', { ...value!, require: { building: 'north' } }, revision);
+    await until(() => nodes[0]!.kernel.recording.includes('cam.0'), 'it is recorded in the north');
+    assert.equal(onlooker.recorded.size, CAMERAS);
+  });
+
+  it('empties a node that is drained', async () => {
+    nodes[2]!.agent.drain();
+    await until(() => counts()[2] === 0 && all(), 'the others record everything');
+  });
+
+  it('goes on when NATS was away for less than a lease, and comes back when it was away for longer', async () => {
+    await nats.kill();
+    await delay(TIMING.leaseS * 300);
+    await nats.run();
+    await until(() => nodes[0]!.agent.lease.holds && nodes[1]!.agent.lease.holds, 'they are connected again');
+    await until(all, 'everything is recorded');
+    await nats.kill();
+    await until(() => onlooker.recorded.size === 0, 'nobody may record without a lease');
+    await nats.run();
+    await until(all, 'everything is recorded again');
+  });
+
+  it('finds another leader, and nodes for the cameras of the one that led', async () => {
+    const { value } = (await store.leader.get('leader'))!;
+    const leader = nodes[['a', 'b', 'c.3'].indexOf(value!.node)]!;
+    await leader.end();
+    // Where that was the one in the north, one camera may be nowhere.
+    const placeable = leader === nodes[0] ? CAMERAS - 1 : CAMERAS;
+    await until(() => leader.kernel.recording.length === 0 && onlooker.recorded.size === placeable, 'the others record everything that they may');
+    await store.cameras.put('late', { camera: { id: 'late', url: 'rtsp://127.0.0.1/x' } }, 0);
+    await until(() => onlooker.recorded.has('late'), 'what is new is placed');
+    assert.notEqual((await store.leader.get('leader'))!.value!.node, value!.node);
+  });
+
+  it('never had a camera recorded by two nodes', () => {
+    assert.deepEqual(onlooker.twice, []);
+    assert.deepEqual(nodes.map(({ failure }) => failure), [null, null, null]);
+  });
+});

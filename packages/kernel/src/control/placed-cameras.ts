@@ -1,0 +1,82 @@
+// Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
+// process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends.
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type PlacementLease, type PlacementStatus } from '@ruth/protocol';
+import { uptime } from 'node:os';
+
+/** A lease that lasts longer than any that is given was counted by another clock. */
+const LONGEST_S = 60;
+
+/** What this needs of the kernel. */
+export interface PlacedRoster {
+  /** Adds a camera or changes it. */
+  put(settings: CameraSettings): Promise<unknown>;
+  remove(id: string): Promise<void>;
+  has(id: string): boolean;
+  status(id: string): CameraStatus;
+  /** What a camera's process is told. */
+  holdUntil(id: string, untilS: number): void;
+}
+
+export class PlacedCameras {
+  readonly #roster: PlacedRoster;
+  readonly #nowS: () => number;
+  readonly #placed = new Set<string>();
+  readonly #refused = new Map<string, string>();
+  #lease: Pick<PlacementLease, 'incarnation' | 'until_s'> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(roster: PlacedRoster, nowS: () => number = uptime) {
+    this.#roster = roster;
+    this.#nowS = nowS;
+  }
+
+  get status(): PlacementStatus {
+    const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state as string }]));
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused) };
+  }
+
+  /** Until when the camera may be recorded; null for one that is this node's own. */
+  untilOf(id: string): number | null { return this.#placed.has(id) ? this.#lease?.until_s ?? 0 : null; }
+
+  isPlaced(id: string): boolean { return this.#placed.has(id); }
+
+  /** Takes what is named, and lets go of the rest; resolves when it has. Throws `bad_request` for a lease of another machine's clock. */
+  place(lease: PlacementLease): Promise<PlacementStatus> {
+    if (lease.until_s > this.#nowS() + LONGEST_S) throw new RuthError('bad_request', `the lease ends ${Math.round(lease.until_s - this.#nowS())} s from now: it was counted by another clock than this machine's since it booted`);
+    this.#lease = lease;
+    for (const id of this.#placed) this.#roster.holdUntil(id, lease.until_s);
+    const placed = this.#turn.then(() => this.#converge(lease.cameras));
+    this.#turn = placed.catch(() => undefined);
+    return placed;
+  }
+
+  async #converge(cameras: readonly CameraConfig[]): Promise<PlacementStatus> {
+    const wanted = new Set(cameras.map(({ id }) => id));
+    this.#refused.clear();
+    await Promise.all([
+      ...[...this.#placed].filter((id) => !wanted.has(id)).map((id) => this.#release(id)),
+      ...cameras.map((camera) => this.#take(camera)),
+    ]);
+    return this.status;
+  }
+
+  async #take(camera: CameraConfig): Promise<void> {
+    const { id } = camera;
+    const problem = cameraUrlProblem(camera.url) ?? (camera.detect_url === undefined ? null : cameraUrlProblem(camera.detect_url));
+    if (problem !== null) return void this.#refused.set(id, `its URL ${problem}`);
+    if (!this.#placed.has(id) && this.#roster.has(id)) return void this.#refused.set(id, 'ruth.yaml of this node has a camera of that id');
+    this.#placed.add(id);
+    try {
+      await this.#roster.put(cameraSettings(camera));
+      this.#roster.holdUntil(id, this.#lease!.until_s);
+    } catch (cause) {
+      this.#refused.set(id, RuthError.from(cause).message);
+      if (!this.#roster.has(id)) this.#placed.delete(id);
+    }
+  }
+
+  async #release(id: string): Promise<void> {
+    if (this.#roster.has(id)) await this.#roster.remove(id);
+    this.#placed.delete(id);
+  }
+}

@@ -1,0 +1,59 @@
+// Contract 5, a site of many nodes: what stands in JetStream, and how a node's kernel is told which cameras are its own, and until when.
+import Type, { type Static } from 'typebox';
+import { CameraConfig } from './config.ts';
+import { CameraIntent } from './intent.ts';
+import { ID_PATTERN } from './ids.ts';
+import { SiteLabels } from './site-config.ts';
+
+const strict = { additionalProperties: false } as const;
+const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const Id = Type.String({ pattern: ID_PATTERN });
+const Cores = Type.Number({ minimum: 0, maximum: 4096 });
+
+/** A lease: it begins with its first renewal, and one that ended never goes on. */
+const Incarnation = Type.String({ pattern: '^[0-9a-f-]{8,64}$' });
+
+/** KV ruth_site, `node.<id>`: written by that node every two seconds, and once more by whoever ends its lease. */
+export const SiteNode = Type.Object({
+  incarnation: Incarnation, revoked: Type.Boolean({ description: 'The lease was ended by the leader, which saw no renewal' }),
+  machine: Type.String({ maxLength: 128, description: 'Tells a node that began anew from another one of the same name' }),
+  labels: SiteLabels, capacity_cores: Cores, draining: Type.Boolean({ description: 'Its cameras are to go to other nodes' }),
+  applied: Type.Integer({ minimum: 0, description: 'Revision of its `of.<node>` that it acts on: what that does not name any more, it does not record any more' }),
+  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Nullable(Cores) }), { description: 'Those that it holds' }),
+  refused: Type.Record(Id, Type.String({ maxLength: 500 }), { description: 'Those that it cannot take, and why' }),
+}, strict);
+export type SiteNode = Static<typeof SiteNode>;
+
+/** KV ruth_site, `leader` */
+export const SiteLeader = Type.Object({ node: Id, incarnation: Incarnation }, strict);
+export type SiteLeader = Static<typeof SiteLeader>;
+
+/** KV ruth_cameras, `<camera>`: a camera that any node may have. */
+export const SiteCamera = Type.Object({
+  camera: CameraConfig, intent: Type.Optional(CameraIntent),
+  require: Type.Optional(SiteLabels), prefer: Type.Optional(SiteLabels), cost_cores: Type.Optional(Cores),
+}, { ...strict, description: 'A camera of the site' });
+export type SiteCamera = Static<typeof SiteCamera>;
+
+/** KV ruth_placement, `camera.<id>`; its revision is the term. */
+export const CameraPlacement = Type.Object({ node: Id, incarnation: Incarnation }, strict);
+export type CameraPlacement = Static<typeof CameraPlacement>;
+
+/** KV ruth_placement, `of.<node>`: what to look up, and in which revisions. */
+export const NodePlacement = Type.Object({
+  cameras: Type.Record(Id, Type.Object({ term: Type.Integer({ minimum: 1 }), settings: Type.Integer({ minimum: 1, description: 'Revision of the camera in ruth_cameras' }) }, strict)),
+}, strict);
+export type NodePlacement = Static<typeof NodePlacement>;
+
+/** PUT /v1/placement of the kernel: all cameras that the site has given to this node, which are recorded until then and no longer. */
+export const PlacementLease = Type.Object({
+  incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), cameras: Type.Array(CameraConfig, { maxItems: 1024 }),
+}, strict);
+export type PlacementLease = Static<typeof PlacementLease>;
+
+/** GET /v1/placement of the kernel. */
+export const PlacementStatus = Type.Object({
+  incarnation: Nullable(Incarnation), until_s: Nullable(Type.Number()),
+  cameras: Type.Record(Id, Type.Object({ state: Type.String() })), refused: Type.Record(Id, Type.String()),
+});
+export type PlacementStatus = Static<typeof PlacementStatus>;

@@ -1,0 +1,20 @@
+// `site:` of ruth.yaml: this node is one of several, which share cameras. Without it a node is by itself.
+import Type, { type Static } from 'typebox';
+import { ID_PATTERN } from './ids.ts';
+
+/** What a node is, or a camera asks for: `{ building: north, gpu: "yes" }`. */
+export const SiteLabels = Type.Record(Type.String({ pattern: ID_PATTERN }), Type.String({ minLength: 1, maxLength: 63 }), { maxProperties: 32, description: 'Names and values, e.g. building: north' });
+export type SiteLabels = Static<typeof SiteLabels>;
+
+const file = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
+
+export const SiteConfig = Type.Object({
+  nats: Type.Array(Type.String({ pattern: '^(nats|tls)://[^\\s@/]+$', maxLength: 256 }), { minItems: 1, maxItems: 16, description: 'NATS servers with JetStream, of one cluster, e.g. tls://nats-1:4222' }),
+  credentials_file: file('A .creds file, where the servers ask for one'),
+  ca_file: file('Certificate authority of the servers, PEM; those that this machine trusts unless told'),
+  replicas: Type.Optional(Type.Integer({ minimum: 1, maximum: 5, description: 'Servers that keep what the site knows: 3 in a cluster; 1 unless told' })),
+  node: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Name of this node in the site; the name of the machine unless told' })),
+  labels: Type.Optional(SiteLabels),
+  capacity_cores: Type.Optional(Type.Number({ minimum: 0, maximum: 4096, description: 'What this node gives to cameras of the site; its cores but for a half unless told' })),
+}, { additionalProperties: false, description: 'This node is one of several, which share cameras' });
+export type SiteConfig = Static<typeof SiteConfig>;
