@@ -1,0 +1,102 @@
+// Cameras that a site gave to this node: recorded until the lease ends and no longer, whoever is frozen or gone meanwhile.
+import assert from 'node:assert/strict';
+import { uptime } from 'node:os';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlacementStatus, validator, type PlacementLease, type Timeline } from '@ruth/protocol';
+import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
+import { Recorder } from '../src/record/recorder/recorder.ts';
+import type { RecordingMessage, Segment } from '../src/record/segment.ts';
+import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
+import { RecordingFolder } from './recording-child.ts';
+import { ask, TestFolders, TestKernel, until } from './test-kernel.ts';
+
+const INCARNATION = '0d9c1a52-7a52-4b0b-9d25-3f6b0f1c0a11';
+const START_US = 1_700_000_000_000_000;
+/** Of a 320x240 picture of x264. */
+const PARAMETER_SETS = Buffer.from('000000016764000dacd94141fb011000000300100000030320f142996000000001' + '68ebe3cb22c0', 'hex');
+const FORMAT: StreamFormat = { codec: 'h264', parameterSets: PARAMETER_SETS, width: 320, height: 240, reorderDepth: 0, audio: null };
+const resources = new AsyncDisposableStack();
+after(() => resources.disposeAsync());
+const clips = noCamera ? null : resources.use(await Clips.open());
+
+test('a recorder takes no picture after its lease has ended, and goes on when it is renewed', async () => {
+  await using folder = await RecordingFolder.make();
+  const closed: Segment[] = [];
+  let nowS = 100;
+  const recorder = new Recorder({
+    cameraId: 'door', directory: folder.directory, segmentS: 60, notBeforeUs: 0, now: () => nowS * 1000, uptimeS: () => nowS,
+    send: async (message: RecordingMessage) => { if (message.type === 'segment-closed') closed.push(message.segment); },
+  });
+  recorder.setWanted(true);
+  recorder.begin(FORMAT);
+  const give = (fromS: number, toS: number): void => {
+    for (let picture = Math.round(fromS * 25); picture < toS * 25; picture++) {
+      nowS = 100 + picture / 25;
+      const keyframe = picture % 25 === 0;
+      recorder.accept(new MediaPacket(Buffer.concat([...(keyframe ? [PARAMETER_SETS] : []), Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41, 1, 2, 3])]), picture * 3600, keyframe, START_US + picture * 40_000, 1));
+    }
+  };
+  recorder.setLeaseEnd(104);
+  give(0, 6);
+  assert.deepEqual([recorder.status.state, recorder.status.cause], ['paused', 'stopped']);
+  recorder.setLeaseEnd(110);
+  give(6, 8);
+  assert.equal(recorder.status.state, 'recording');
+  recorder.setLeaseEnd(null);
+  give(8, 20);
+  await recorder[Symbol.asyncDispose]();
+  const spans = closed.map(({ startUs, endUs }) => [(startUs - START_US) / 1e6, (endUs - START_US) / 1e6]);
+  assert.deepEqual(spans.map(([startS, endS]) => [Math.round(startS!), Math.round(endS!)]), [[0, 4], [6, 20]]);
+});
+
+test('a camera of the site is recorded while the lease lasts; a process that was frozen writes nothing of what came after it', { skip: noCamera }, async () => {
+  await using camera = await RealCamera.start({ one: launch.h264(await clips!.make('one.mp4')) });
+  await using folders = await TestFolders.make();
+  await using recordings = await RecordingFolder.make();
+  await using kernel = await TestKernel.start([], folders, { recording: { directory: recordings.directory, segment_s: 2 } });
+  const { socketPath } = kernel.kernel;
+  const place = async (leaseS: number): Promise<PlacementStatus> => {
+    const lease: PlacementLease = { incarnation: INCARNATION, until_s: uptime() + leaseS, cameras: [{ id: 'gate', url: camera.url('one') }] };
+    const { status, body } = await ask(socketPath, 'PUT', '/v1/placement', lease);
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.deepEqual(validator(PlacementStatus).violations(body), []);
+    return body as unknown as PlacementStatus;
+  };
+  const recorded = async (): Promise<Timeline> => (await ask(socketPath, 'GET', `/v1/cameras/gate/timeline?start=${Date.now() / 1000 - 600}&end=${Date.now() / 1000 + 60}`)).body as unknown as Timeline;
+
+  await place(60);
+  await until(recorded, ({ newest }) => newest !== null, 'gate is recorded');
+  await kernel.until('gate', ({ recording }) => recording.state === 'recording', 'says so');
+  await place(1.5);
+  const endS = Date.now() / 1000 + 1.5;
+  const { pid } = kernel.kernel.camera('gate');
+  process.kill(pid!, 'SIGSTOP');
+  await delay(3000);
+  process.kill(pid!, 'SIGCONT');
+  await kernel.until('gate', ({ recording }) => recording.state === 'paused', 'is not recorded without a lease');
+  await delay(500);
+  assert.equal(kernel.kernel.camera('gate').pid, pid, 'it is the process that was frozen');
+  const { newest } = await recorded();
+  assert.ok(newest! <= endS + 0.1, `recorded ${newest! - endS} s beyond the lease`);
+
+  await place(60);
+  await until(recorded, (timeline) => timeline.newest! > endS + 1, 'gate is recorded again');
+  const gap = (await recorded()).gaps.at(-1)!;
+  assert.ok(gap.start <= endS + 0.1 && gap.end! > endS, 'what is missing is a gap');
+  assert.equal((await ask(socketPath, 'DELETE', '/v1/cameras/gate')).body.error_code, 'conflict');
+  assert.equal((await ask(socketPath, 'PUT', '/v1/cameras/gate', { id: 'gate', url: camera.url('one') })).body.error_code, 'conflict');
+});
+
+test('what the site no longer names is let go before it is answered; what cannot be taken is refused and disturbs nothing', async () => {
+  await using kernel = await TestKernel.start([{ id: 'own', url: 'rtsp://127.0.0.1:9/own' }]);
+  const place = (cameras: PlacementLease['cameras'], untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });
+  const status = await place([{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }, { id: 'own', url: 'rtsp://127.0.0.1:9/x' }, { id: 'odd', url: 'http://127.0.0.1/x' }]);
+  assert.deepEqual(Object.keys(status.cameras), ['gate']);
+  assert.deepEqual(Object.keys(status.refused), ['own', 'odd']);
+  assert.deepEqual(kernel.kernel.cameras().map(({ camera_id: id }) => id), ['own', 'gate']);
+  assert.deepEqual((await place([])).cameras, {});
+  assert.deepEqual(kernel.kernel.cameras().map(({ camera_id: id }) => id), ['own']);
+  const answer = await ask(kernel.kernel.socketPath, 'PUT', '/v1/placement', { incarnation: INCARNATION, until_s: uptime() + 1e6, cameras: [] });
+  assert.match(String(answer.body.error), /another clock/);
+});
