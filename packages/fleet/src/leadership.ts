@@ -5,15 +5,17 @@ import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
 import type { Entry, Records } from './site-store.ts';
 
 const KEY = 'leader';
+/** Times the silence after which a deputy takes over. */
+const OTHERS_WAIT = 1.5;
 
 export class Leadership {
   readonly #records: Records<SiteLeader>;
-  readonly #self: SiteLeader;
+  readonly #self: Pick<SiteLeader, 'node' | 'incarnation'>;
   readonly #nowS: () => number;
   readonly #silenceS: number;
-  #seen: { revision: number; atS: number; self: boolean } | null = null;
+  #seen: { readonly revision: number; readonly atS: number; readonly leader: SiteLeader | null } | null = null;
 
-  constructor(records: Records<SiteLeader>, self: SiteLeader, nowS: () => number, { silenceS }: LeaseTiming = LEASE_TIMING) {
+  constructor(records: Records<SiteLeader>, self: Pick<SiteLeader, 'node' | 'incarnation'>, nowS: () => number, { silenceS }: LeaseTiming = LEASE_TIMING) {
     this.#records = records;
     this.#self = self;
     this.#nowS = nowS;
@@ -23,28 +25,36 @@ export class Leadership {
   /** Of the record's watch. */
   saw({ revision, value }: Entry<SiteLeader>): void {
     if (this.#seen && revision <= this.#seen.revision) return;
-    this.#seen = { revision, atS: this.#nowS(), self: value?.incarnation === this.#self.incarnation };
+    this.#seen = { revision, atS: this.#nowS(), leader: value };
   }
 
-  /** True while this node leads. To be called as often as a lease is renewed. Throws `unreachable`. */
-  async renew(): Promise<boolean> {
-    const seen = this.#seen;
-    if (seen && !seen.self && this.#nowS() - seen.atS < this.#silenceS) return false;
+  get leads(): boolean { return this.#seen?.leader?.incarnation === this.#self.incarnation; }
+
+  /** This node is to look on while it does not lead. */
+  get isDeputy(): boolean { return this.#seen?.leader?.deputies.includes(this.#self.node) ?? false; }
+
+  /** The one that leads is silent, or nobody leads: others than deputies wait longer. */
+  get vacant(): boolean {
+    if (!this.#seen?.leader) return true;
+    return this.#nowS() - this.#seen.atS >= this.#silenceS * (this.isDeputy ? 1 : OTHERS_WAIT);
+  }
+
+  /** True while this node leads. To be called as often as a lease is renewed, and where the place is vacant. Throws `unreachable`. */
+  async renew(deputies: readonly string[]): Promise<boolean> {
+    if (!this.leads && !this.vacant) return false;
+    const leader = { ...this.#self, deputies: [...deputies] };
     try {
-      const revision = await this.#records.put(KEY, this.#self, seen?.revision ?? 0);
-      this.#seen = { revision, atS: this.#nowS(), self: true };
-      return true;
+      this.#seen = { revision: await this.#records.put(KEY, leader, this.#seen?.revision ?? 0), atS: this.#nowS(), leader };
     } catch (cause) {
       const error = RuthError.from(cause);
       if (error.code !== 'conflict') throw error;
-      if (seen?.self) this.#seen = { ...seen, self: false, atS: this.#nowS() };
-      // Deleted, or written before the watch told: what stands there is looked up.
+      // Somebody else was first: who that is stands there.
       const entry = await this.#records.get(KEY);
-      if (entry) this.saw(entry);
-      return false;
+      this.#seen = { revision: entry?.revision ?? 0, atS: this.#nowS(), leader: entry?.value ?? null };
     }
+    return this.leads;
   }
 
   /** Another node may lead at once. */
-  async resign(): Promise<void> { if (this.#seen?.self) await this.#records.delete(KEY); }
+  async resign(): Promise<void> { if (this.leads) await this.#records.delete(KEY); }
 }

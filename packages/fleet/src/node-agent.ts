@@ -4,9 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { Leadership } from './leadership.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
-import { Placer } from './placer.ts';
+import { Office } from './office.ts';
 import type { Entry, SiteStore } from './site-store.ts';
 
 export interface NodeAgentOptions {
@@ -63,7 +62,7 @@ export class NodeAgent {
       this.#told = entry;
       this.#hurry.resolve();
     }, { signal, id }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended the watch of what is placed here'); });
-    const leading = this.#lead(signal);
+    const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
     for (const part of [watched, leading]) part.catch(() => undefined);
     while (!signal.aborted) {
       const hurry = this.#hurry = Promise.withResolvers<void>();
@@ -170,28 +169,5 @@ export class NodeAgent {
       logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);
       return false;
     }
-  }
-
-  async #lead(signal: AbortSignal): Promise<void> {
-    const { store, id, nowS, logger } = this.#options;
-    const leadership = new Leadership(store.leader, { node: id, incarnation: randomUUID() }, nowS, this.#timing);
-    void store.leader.watch((entry) => leadership.saw(entry), { signal, id: 'leader' }).catch(() => undefined);
-    let office: { readonly end: AbortController; readonly done: Promise<void> } | null = null;
-    const leave = async (): Promise<void> => {
-      office?.end.abort();
-      await office?.done;
-      office = null;
-    };
-    while (!signal.aborted) {
-      const leads = await leadership.renew().catch(() => false);
-      if (leads && !office) {
-        logger.info('this node leads the site');
-        const end = new AbortController();
-        office = { end, done: new Placer(store, logger, nowS, this.#timing).run(end.signal).catch((cause: unknown) => { logger.warn(`leading the site ended: ${(cause as Error).message}`); end.abort(); }) };
-      } else if (office && (!leads || office.end.signal.aborted)) await leave();
-      await delay(this.#timing.renewEveryS * 1000, undefined, { signal }).catch(() => undefined);
-    }
-    await leave();
-    await leadership.resign().catch(() => undefined);
   }
 }

@@ -29,6 +29,7 @@ export class Placer {
   readonly #ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
   #unplaced: ReadonlyMap<string, string> = new Map();
   #changed = Promise.withResolvers<void>();
+  #watched: { readonly caughtUp: Promise<unknown>; readonly ended: Promise<void> } | null = null;
 
   constructor(store: SiteStore, logger: Logger, nowS: () => number, { silenceS }: LeaseTiming = LEASE_TIMING) {
     this.#store = store;
@@ -40,8 +41,11 @@ export class Placer {
   /** Cameras without a node, and why. */
   get unplaced(): ReadonlyMap<string, string> { return this.#unplaced; }
 
-  /** Leads until `signal` aborts, which it must when the leadership is lost. Throws where JetStream ends a watch. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Nodes that live, in the order of their names. */
+  get living(): string[] { return [...this.#nodes].filter(([, { node }]) => !node.revoked).map(([id]) => id).sort(); }
+
+  /** Looks on until `signal` aborts: who has seen for how long a node is silent can lead at once. Rejects where JetStream ends a watch. */
+  observe(signal: AbortSignal): Promise<void> {
     const { nodes, cameras, placements, ofNodes } = this.#store;
     const watched = [
       this.#watch(nodes, signal, ({ key, value, revision }) => { if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() }); else this.#nodes.delete(key); }),
@@ -49,9 +53,15 @@ export class Placer {
       this.#watch(placements, signal, ({ key, value, revision }) => { if (value) this.#placements.set(key, { placement: value, term: revision }); else this.#placements.delete(key); }),
       this.#watch(ofNodes, signal, ({ key, value, revision }) => { if (value) this.#ofNodes.set(key, { cameras: value.cameras, revision }); else this.#ofNodes.delete(key); }),
     ];
-    const ended = Promise.race(watched.map(({ ended }) => ended));
-    ended.catch(() => undefined);
-    await Promise.race([Promise.all(watched.map(({ caughtUp }) => caughtUp)), ended]);
+    const ended = Promise.race(watched.map((one) => one.ended));
+    this.#watched = { caughtUp: Promise.all(watched.map((one) => one.caughtUp)), ended };
+    return ended;
+  }
+
+  /** Leads until `signal` aborts, which it must when the leadership is lost. To be called while it observes. */
+  async lead(signal: AbortSignal): Promise<void> {
+    const { caughtUp, ended } = this.#watched!;
+    await Promise.race([caughtUp, ended]);
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers<void>();
       await this.#converge().catch((cause: unknown) => {

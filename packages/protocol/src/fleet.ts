@@ -25,7 +25,9 @@ export const SiteNode = Type.Object({
 export type SiteNode = Static<typeof SiteNode>;
 
 /** KV ruth_site, `leader` */
-export const SiteLeader = Type.Object({ node: Id, incarnation: Incarnation }, strict);
+export const SiteLeader = Type.Object({
+  node: Id, incarnation: Incarnation, deputies: Type.Array(Id, { maxItems: 16, description: 'Nodes that look on, so that one of them can go on at once' }),
+}, strict);
 export type SiteLeader = Static<typeof SiteLeader>;
 
 /** KV ruth_cameras, `<camera>`: a camera that any node may have. */

@@ -1,0 +1,119 @@
+// A node of a site as processes of their own: kernel and agent, started again when they were killed, as a supervisor does. Its way to NATS can be cut.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { descendants } from '../../bench/process-cpu.ts';
+import { Link } from '../../packages/fleet/test/nats.ts';
+
+const PACKAGES = join(import.meta.dirname, '../../packages');
+const AGAIN_AFTER_MS = 300;
+const PARTS = ['kernel', 'fleet'] as const;
+export type Part = (typeof PARTS)[number];
+
+export class FleetNode implements AsyncDisposable {
+  readonly id: string;
+  readonly recordings: string;
+  readonly links: readonly Link[];
+  readonly #settings: string;
+  readonly #rings: string;
+  readonly #children = new Map<Part, ChildProcess>();
+  #ended = false;
+
+  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[]) {
+    this.id = id;
+    this.links = links;
+    this.recordings = join(folder, 'recordings');
+    this.#rings = mkdtempSync('/dev/shm/ruth-chaos-');
+    mkdirSync(folder, { recursive: true });
+    this.#settings = JSON.stringify({
+      paths: { socket_directory: folder, ring_directory: this.#rings }, log_level: process.env.RUTH_TEST_LOG ?? 'error', models: [], cameras: [], live: { webrtc: { active: false } },
+      recording: { directory: this.recordings, segment_s: 5, min_free_gb: 0 }, site: { nats: urls, node: id, replicas: urls.length, capacity_cores: 2 },
+    });
+  }
+
+  static async start(id: string, folder: string, natsPorts: readonly number[]): Promise<FleetNode> {
+    const links = natsPorts.map((port) => new Link(port));
+    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())));
+    for (const part of PARTS) node.begin(part);
+    return node;
+  }
+
+  begin(part: Part): void {
+    if (this.#ended || this.#children.has(part)) return;
+    const child = spawn(process.execPath, [join(PACKAGES, part, 'src/main.ts'), '-c', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin!.on('error', () => undefined).end(this.#settings);
+    this.#children.set(part, child);
+  }
+
+  /** It, and all that it started. */
+  pids(...parts: readonly Part[]): number[] {
+    return parts.flatMap((part) => {
+      const pid = this.#children.get(part)?.pid;
+      return pid === undefined ? [] : [pid, ...descendants(pid)];
+    });
+  }
+
+  /** Kills; what was killed is started again after `downMs`. */
+  async kill(parts: readonly Part[], downMs = AGAIN_AFTER_MS): Promise<void> {
+    const pids = this.pids(...parts);
+    const gone = parts.map((part) => {
+      const child = this.#children.get(part);
+      this.#children.delete(part);
+      return child && child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+    });
+    signal(pids, 'SIGKILL');
+    await Promise.all(gone);
+    await delay(downMs);
+    for (const part of parts) this.begin(part);
+  }
+
+  /** As where the machine was out of time: nothing of them runs for a while, and then goes on as if nothing had been. */
+  async freeze(parts: readonly Part[], forMs: number): Promise<void> {
+    const pids = this.pids(...parts);
+    signal(pids, 'SIGSTOP');
+    await delay(forMs);
+    signal(pids, 'SIGCONT');
+  }
+
+  async cut(forMs: number): Promise<void> {
+    for (const link of this.links) link.cut();
+    await delay(forMs);
+    for (const link of this.links) link.mend();
+  }
+
+  /** What ended by itself is started again. */
+  tend(): void {
+    for (const [part, child] of this.#children) {
+      if (child.exitCode === null && child.signalCode === null) continue;
+      this.#children.delete(part);
+      this.begin(part);
+    }
+  }
+
+  /** Ends it in order, so that what it recorded is whole. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    for (const part of PARTS.toReversed()) {
+      const child = this.#children.get(part);
+      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      signal([child.pid!, ...descendants(child.pid!)], 'SIGCONT');
+      child.kill('SIGTERM');
+      await gone;
+    }
+    for (const link of this.links) await link[Symbol.asyncDispose]();
+    rmSync(this.#rings, { recursive: true, force: true });
+  }
+}
+
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // It ended by itself just before.
+    }
+  }
+}

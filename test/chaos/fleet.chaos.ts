@@ -1,0 +1,150 @@
+// Three nodes, twelve cameras, a NATS cluster of three, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS,
+// servers of NATS dead and frozen. What all indexes together say then is held against the promise: no camera without a node for longer than ten
+// seconds after a lease ended, no second of a camera in two indexes. RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogger } from '@ruth/transport';
+import { hdClip } from '../../bench/hd-clip.ts';
+import type { Bench } from '../../bench/runner.ts';
+import { LEASE_TIMING, SiteStore } from '../../packages/fleet/src/index.ts';
+import { Nats } from '../../packages/fleet/test/nats.ts';
+import { ClipCamera } from './clip-camera.ts';
+import { FleetNode } from './fleet-node.ts';
+import { seededRun } from './seeded-run.ts';
+
+const NODES = 3;
+const CAMERAS = 12;
+const ALLOWED_S = LEASE_TIMING.leaseS + 10;
+const PATIENCE_MS = 60_000;
+const TEND_EVERY_MS = 300;
+/** Rounding of the dates of neighbouring pictures. */
+const ROUNDING_S = 0.001;
+
+interface Span { readonly node: string; readonly startS: number; readonly endS: number }
+
+export const bench: Bench = async (report) => {
+  const { blows, seed, random } = seededRun(30);
+  const clip = await hdClip(320, 240);
+  const folder = mkdtempSync(join(tmpdir(), 'ruth-chaos-'));
+  report(`seed ${seed}`);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const nats = await Nats.cluster(NODES);
+  for (const server of nats) stack.use(server);
+  const camera = stack.use(await ClipCamera.start(clip.path));
+  const store = stack.use(await openStore(nats));
+  for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam-${index}`, { camera: { id: `cam-${index}`, url: camera.url }, cost_cores: 0.1 }, 0);
+  const ports = nats.map(({ url }) => Number(new URL(url).port));
+  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports)));
+  const tending = setInterval(() => { for (const node of nodes) node.tend(); }, TEND_EVERY_MS);
+  stack.defer(async () => {
+    clearInterval(tending);
+    await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+  });
+
+  const recordedBy = (atS: number): number => new Set(nodes.flatMap((node) => readSpans(node)).filter(({ span }) => span.endS > atS).map(({ camera: id }) => id)).size;
+  const allRecord = async (): Promise<number> => {
+    const sinceS = Date.now() / 1000;
+    for (const endsAt = Date.now() + PATIENCE_MS; recordedBy(sinceS) < CAMERAS; await delay(200)) if (Date.now() > endsAt) throw new Error('not every camera is recorded');
+    return Date.now() / 1000 - sinceS;
+  };
+  await allRecord();
+  const fromS = Date.now() / 1000;
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+  const while_ = (): number => 500 + random() * 12_000;
+  const faults: Record<string, () => Promise<void>> = {
+    'kernel killed': () => pick(nodes).kill(['kernel']),
+    'agent killed': () => pick(nodes).kill(['fleet']),
+    'node dead for a while': () => pick(nodes).kill(['fleet', 'kernel'], while_()),
+    'node frozen': () => pick(nodes).freeze(['fleet', 'kernel'], while_()),
+    'kernel frozen': () => pick(nodes).freeze(['kernel'], while_()),
+    'agent frozen': () => pick(nodes).freeze(['fleet'], while_()),
+    'node cut off from NATS': () => pick(nodes).cut(while_()),
+    'server of NATS killed': async () => {
+      const server = pick(nats);
+      await server.kill();
+      await delay(while_());
+      await server.run();
+    },
+    'server of NATS frozen': async () => {
+      const server = pick(nats);
+      server.signal('SIGSTOP');
+      await delay(while_());
+      server.signal('SIGCONT');
+    },
+  };
+  const names = Object.keys(faults);
+  for (let blow = 1; blow <= blows; blow++) {
+    // Each kind as often as the others.
+    const name = names[(blow - 1) % names.length]!;
+    const began = Date.now();
+    await faults[name]!();
+    const tookMs = Date.now() - began;
+    const wholeS = await allRecord();
+    report(`${blow}/${blows} ${name} (${(tookMs / 1000).toFixed(1)} s): all recorded ${wholeS.toFixed(1)} s later`);
+    await delay(500 + random() * 1500);
+  }
+  const untilS = Date.now() / 1000;
+  clearInterval(tending);
+  await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+
+  const byCamera = Map.groupBy(nodes.flatMap((node) => readSpans(node)), ({ camera: id }) => id);
+  const gaps: number[] = [];
+  let doubleS = 0;
+  for (const [id, rows] of byCamera) {
+    const found = weigh(rows.map(({ span }) => span), fromS, untilS);
+    gaps.push(...found.gapsS);
+    doubleS += found.doubleS;
+    for (const text of found.doubles) report(`${id}: ${text}`);
+  }
+  gaps.sort((a, b) => a - b);
+  return {
+    faults: blows, unowned_over_10s: gaps.filter((gapS) => gapS > ALLOWED_S).length + CAMERAS - byCamera.size, double_indexed_s: Number(doubleS.toFixed(3)),
+    longest_gap_s: Number((gaps.at(-1) ?? 0).toFixed(2)), gaps: gaps.length, recorded_share: Number((1 - gaps.reduce((sum, gapS) => sum + gapS, 0) / (untilS - fromS) / CAMERAS).toFixed(4)), minutes: Number(((untilS - fromS) / 60).toFixed(1)), seed,
+  };
+};
+
+async function openStore(nats: readonly Nats[]): Promise<SiteStore> {
+  // A cluster that just began has no leader yet.
+  for (const endsAt = Date.now() + PATIENCE_MS; ; await delay(300)) {
+    try {
+      return await SiteStore.open({ servers: nats.map(({ url }) => url), credentialsFile: null, caFile: null, name: 'chaos', replicas: nats.length }, createLogger('chaos', 'silent'));
+    } catch (error) {
+      if (Date.now() > endsAt) throw error;
+    }
+  }
+}
+
+/** What a node's index says, as an outsider reads it. */
+function readSpans(node: FleetNode): { camera: string; span: Span }[] {
+  try {
+    using index = new DatabaseSync(join(node.recordings, 'index.sqlite'), { readOnly: true });
+    const rows = index.prepare('SELECT camera, start_us, end_us FROM segments ORDER BY start_us').all() as unknown as { camera: string; start_us: number; end_us: number }[];
+    return rows.map(({ camera, start_us: startUs, end_us: endUs }) => ({ camera, span: { node: node.id, startS: startUs / 1e6, endS: endUs / 1e6 } }));
+  } catch {
+    return [];
+  }
+}
+
+function weigh(spans: readonly Span[], fromS: number, untilS: number): { gapsS: number[]; doubleS: number; doubles: string[] } {
+  const gapsS: number[] = [];
+  const doubles: string[] = [];
+  let doubleS = 0;
+  let last: Span = { node: '', startS: fromS, endS: fromS };
+  for (const span of spans.toSorted((a, b) => a.startS - b.startS)) {
+    if (span.endS <= fromS) continue;
+    const gapS = span.startS - last.endS;
+    if (gapS > ROUNDING_S) gapsS.push(gapS);
+    if (gapS < -ROUNDING_S && last.node !== '') {
+      const overlapS = Math.min(span.endS, last.endS) - span.startS;
+      doubleS += overlapS;
+      doubles.push(`${overlapS.toFixed(2)} s in the indexes of ${last.node} and ${span.node}`);
+    }
+    if (span.endS > last.endS) last = span;
+  }
+  if (untilS - last.endS > 2) gapsS.push(untilS - last.endS);
+  return { gapsS, doubleS, doubles };
+}
