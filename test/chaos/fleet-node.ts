@@ -29,7 +29,7 @@ export class FleetNode implements AsyncDisposable {
     mkdirSync(folder, { recursive: true });
     this.#settings = JSON.stringify({
       paths: { socket_directory: folder, ring_directory: this.#rings }, log_level: process.env.RUTH_TEST_LOG ?? 'error', models: [], cameras: [], live: { webrtc: { active: false } },
-      recording: { directory: this.recordings, segment_s: 5, min_free_gb: 0 }, site: { nats: urls, node: id, replicas: urls.length, capacity_cores: 2 },
+      recording: { directory: this.recordings, segment_s: 5, min_free_gb: 0 }, site: { nats: urls, node: id, replicas: urls.length, capacity_cores: 0.8 },
     });
   }
 

@@ -36,7 +36,6 @@ export const bench: Bench = async (report) => {
   for (const server of nats) stack.use(server);
   const camera = stack.use(await ClipCamera.start(clip.path));
   const store = stack.use(await openStore(nats));
-  for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam-${index}`, { camera: { id: `cam-${index}`, url: camera.url }, cost_cores: 0.1 }, 0);
   const ports = nats.map(({ url }) => Number(new URL(url).port));
   const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports)));
   const tending = setInterval(() => { for (const node of nodes) node.tend(); }, TEND_EVERY_MS);
@@ -48,9 +47,11 @@ export const bench: Bench = async (report) => {
   const recordedBy = (atS: number): number => new Set(nodes.flatMap((node) => readSpans(node)).filter(({ span }) => span.endS > atS).map(({ camera: id }) => id)).size;
   const allRecord = async (): Promise<number> => {
     const sinceS = Date.now() / 1000;
-    for (const endsAt = Date.now() + PATIENCE_MS; recordedBy(sinceS) < CAMERAS; await delay(200)) if (Date.now() > endsAt) throw new Error('not every camera is recorded');
+    await within(async () => recordedBy(sinceS) === CAMERAS, 'not every camera is recorded');
     return Date.now() / 1000 - sinceS;
   };
+  await within(async () => (await Promise.all(nodes.map(({ id }) => store.nodes.get(id)))).every((entry) => entry?.value), 'not every node is there');
+  for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam-${index}`, { camera: { id: `cam-${index}`, url: camera.url }, cost_cores: 0.1 }, 0);
   await allRecord();
   const fromS = Date.now() / 1000;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
@@ -106,6 +107,10 @@ export const bench: Bench = async (report) => {
     longest_gap_s: Number((gaps.at(-1) ?? 0).toFixed(2)), gaps: gaps.length, recorded_share: Number((1 - gaps.reduce((sum, gapS) => sum + gapS, 0) / (untilS - fromS) / CAMERAS).toFixed(4)), minutes: Number(((untilS - fromS) / 60).toFixed(1)), seed,
   };
 };
+
+async function within(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
+  for (const endsAt = Date.now() + PATIENCE_MS; !await condition(); await delay(200)) if (Date.now() > endsAt) throw new Error(otherwise);
+}
 
 async function openStore(nats: readonly Nats[]): Promise<SiteStore> {
   // A cluster that just began has no leader yet.

@@ -22,20 +22,21 @@ export class Placer {
   readonly #store: SiteStore;
   readonly #logger: Logger;
   readonly #nowS: () => number;
-  readonly #silenceS: number;
+  readonly #timing: LeaseTiming;
   readonly #nodes = new Map<string, KnownNode>();
   readonly #cameras = new Map<string, { readonly camera: SiteCamera; readonly revision: number }>();
   readonly #placements = new Map<string, { readonly placement: CameraPlacement; readonly term: number }>();
   readonly #ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
   #unplaced: ReadonlyMap<string, string> = new Map();
   #changed = Promise.withResolvers<void>();
+  #observedSinceS = Infinity;
   #watched: { readonly caughtUp: Promise<unknown>; readonly ended: Promise<void> } | null = null;
 
-  constructor(store: SiteStore, logger: Logger, nowS: () => number, { silenceS }: LeaseTiming = LEASE_TIMING) {
+  constructor(store: SiteStore, logger: Logger, nowS: () => number, timing: LeaseTiming = LEASE_TIMING) {
     this.#store = store;
     this.#logger = logger;
     this.#nowS = nowS;
-    this.#silenceS = silenceS;
+    this.#timing = timing;
   }
 
   /** Cameras without a node, and why. */
@@ -47,6 +48,7 @@ export class Placer {
   /** Looks on until `signal` aborts: who has seen for how long a node is silent can lead at once. Rejects where JetStream ends a watch. */
   observe(signal: AbortSignal): Promise<void> {
     const { nodes, cameras, placements, ofNodes } = this.#store;
+    this.#observedSinceS = this.#nowS();
     const watched = [
       this.#watch(nodes, signal, ({ key, value, revision }) => { if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() }); else this.#nodes.delete(key); }),
       this.#watch(cameras, signal, ({ key, value, revision }) => { if (value) this.#cameras.set(key, { camera: value, revision }); else this.#cameras.delete(key); }),
@@ -62,6 +64,8 @@ export class Placer {
   async lead(signal: AbortSignal): Promise<void> {
     const { caughtUp, ended } = this.#watched!;
     await Promise.race([caughtUp, ended]);
+    // Nodes that start together are to share: each that lives has been heard of by then.
+    await delay(Math.max(0, this.#observedSinceS + 2 * this.#timing.renewEveryS - this.#nowS()) * 1000, undefined, { signal }).catch(() => undefined);
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers<void>();
       await this.#converge().catch((cause: unknown) => {
@@ -85,7 +89,7 @@ export class Placer {
   }
 
   async #converge(): Promise<void> {
-    const silent = [...this.#nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#silenceS);
+    const silent = [...this.#nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
     await inParallel(silent, ([id, known]) => this.#revoke(id, known));
     const living = [...this.#nodes].filter(([, { node }]) => !node.revoked);
     const { placed, unplaced } = place(
