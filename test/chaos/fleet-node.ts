@@ -43,7 +43,7 @@ export class FleetNode implements AsyncDisposable {
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part)) return;
     const child = spawn(process.execPath, [join(PACKAGES, part, 'src/main.ts'), '-c', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
-    child.stdin!.on('error', () => undefined).end(this.#settings);
+    child.stdin.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
   }
 
@@ -58,10 +58,10 @@ export class FleetNode implements AsyncDisposable {
   /** Kills; what was killed is started again after `downMs`. */
   async kill(parts: readonly Part[], downMs = AGAIN_AFTER_MS): Promise<void> {
     const pids = this.pids(...parts);
-    const gone = parts.map((part) => {
+    const gone = parts.map(async (part) => {
       const child = this.#children.get(part);
       this.#children.delete(part);
-      return child && child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     });
     signal(pids, 'SIGKILL');
     await Promise.all(gone);

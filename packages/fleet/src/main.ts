@@ -13,7 +13,8 @@ const KERNEL_ANSWER_MS = 5000;
 const LEFT_FOR_MODELS_CORES = 0.5;
 const placementStatus = validator(PlacementStatus);
 
-await runProcess('fleet', async ({ settings, logger, signal, ready }) => {
+await runProcess('fleet', async (context) => {
+  const { settings, logger, signal } = context;
   const { site, socketDirectory } = settings;
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   const id = site.node ?? nodeName();
@@ -24,7 +25,7 @@ await runProcess('fleet', async ({ settings, logger, signal, ready }) => {
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), store, logger, nowS: uptime,
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease) },
   });
-  ready({ node: id, nats: store.connection.getServer() });
+  context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });
 

@@ -31,7 +31,7 @@ export class PlacedCameras {
   }
 
   get status(): PlacementStatus {
-    const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state as string }]));
+    const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state }]));
     return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused) };
   }
 
