@@ -25,6 +25,8 @@ export interface NodeAgentOptions {
 
 /** A node whose kernel does not answer for so long lets its lease end, so that others record in its place. */
 const KERNEL_SILENCE_S = 10;
+/** One that begins anew is told so much sooner than it is told otherwise. */
+const KERNEL_AGAIN = 0.2;
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
@@ -71,9 +73,10 @@ export class NodeAgent {
         logger.warn({ code: error.code, lease_left_s: this.#leftS() }, `the lease of this node could not be renewed: ${error.message}`);
       });
       await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
-      await this.#tellKernel();
+      const told = await this.#tellKernel();
+      const waitMs = (this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000;
       const pause = new AbortController();
-      await Promise.race([hurry.promise, watched, leading, delay(this.#timing.renewEveryS * 1000, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
+      await Promise.race([hurry.promise, watched, leading, delay(waitMs, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
       pause.abort();
     }
   }

@@ -8,7 +8,8 @@ export interface LeaseTiming {
   readonly silenceS: number;
 }
 
-export const LEASE_TIMING: LeaseTiming = { leaseS: 6, renewEveryS: 2, silenceS: 7 };
+/** A cluster of NATS that lost its leader needs up to nine seconds for another one: a node must not stop for that. */
+export const LEASE_TIMING: LeaseTiming = { leaseS: 12, renewEveryS: 2, silenceS: 13 };
 
 export class NodeLease {
   readonly incarnation: string;
