@@ -43,7 +43,7 @@ export class FleetNode implements AsyncDisposable {
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part)) return;
     const child = spawn(process.execPath, [join(PACKAGES, part, 'src/main.ts'), '-c', '-'], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', 'inherit'] });
-    child.stdin.on('error', () => undefined).end(this.#settings);
+    child.stdin!.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
   }
 

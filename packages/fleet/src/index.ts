@@ -1,4 +1,5 @@
 // A site of many nodes: who has which camera, and until when.
+export type { CoreOfNode } from './camera-intents.ts';
 export * from './node-agent.ts';
 export * from './node-lease.ts';
 export * from './placement.ts';

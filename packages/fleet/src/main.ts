@@ -3,15 +3,18 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { ID_PATTERN, kernelSocketPath, PlacementStatus, RuthError, validator } from '@ruth/protocol';
+import { coreSocketPath, ID_PATTERN, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
 import { ask, runProcess } from '@ruth/transport';
+import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
 import { SiteStore } from './site-store.ts';
 
 /** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
 const KERNEL_ANSWER_MS = 5000;
 const LEFT_FOR_MODELS_CORES = 0.5;
+const CORE_ANSWER_MS = 5000;
 const placementStatus = validator(PlacementStatus);
+const processHealth = validator(ProcessHealth);
 
 await runProcess('fleet', async (context) => {
   const { settings, logger, signal } = context;
@@ -23,11 +26,21 @@ await runProcess('fleet', async (context) => {
   await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), store, logger, nowS: uptime,
+    core: coreOf(socketDirectory),
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease) },
   });
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });
+
+function coreOf(socketDirectory: string): CoreOfNode {
+  const path = coreSocketPath(socketDirectory);
+  return {
+    incarnation: async () => String(processHealth.parse(await ask(path, 'GET', '/v1/health', undefined, CORE_ANSWER_MS), 'internal').pid),
+    put: async (camera, subscriptions) => void await ask(path, 'PUT', `/v1/cameras/${camera}`, subscriptions, CORE_ANSWER_MS),
+    remove: async (camera) => void await ask(path, 'DELETE', `/v1/cameras/${camera}`, undefined, CORE_ANSWER_MS).catch((cause: unknown) => { if (RuthError.from(cause).code !== 'camera_not_found') throw cause; }),
+  };
+}
 
 function nodeName(): string {
   const name = hostname();

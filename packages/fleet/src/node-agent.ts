@@ -1,9 +1,10 @@
 // A node of a site: renews its lease, learns which cameras are its own, and tells its kernel, which records them until the lease ends and no
-// longer. Leads the site while it is its turn.
+// longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import type { Entry, SiteStore } from './site-store.ts';
@@ -16,6 +17,7 @@ export interface NodeAgentOptions {
   readonly store: SiteStore;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
   readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus> };
+  readonly core: CoreOfNode;
   /** Seconds of the machine's clock since boot. */
   readonly nowS: () => number;
   /** Not for a site whose other nodes have another one. */
@@ -40,11 +42,13 @@ export class NodeAgent {
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
+  readonly #intents: CameraIntents;
   #hurry = Promise.withResolvers<void>();
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     this.#timing = options.timing ?? LEASE_TIMING;
+    this.#intents = new CameraIntents(options.core, options.logger);
     this.#lease = this.#newLease();
   }
 
@@ -74,6 +78,8 @@ export class NodeAgent {
       });
       await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
       const told = await this.#tellKernel();
+      // Recording waits for nobody.
+      void this.#intents.tell(this.#own);
       const waitMs = (this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000;
       const pause = new AbortController();
       await Promise.race([hurry.promise, watched, leading, delay(waitMs, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);

@@ -2,9 +2,9 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PlacementLease, PlacementStatus, SiteLabels } from '@ruth/protocol';
+import type { CameraSubscriptions, PlacementLease, PlacementStatus, SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
-import { NodeAgent, SiteStore, type LeaseTiming } from '../src/index.ts';
+import { NodeAgent, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
 
 export const TIMING: LeaseTiming = { leaseS: 1.5, renewEveryS: 0.3, silenceS: 1.9 };
@@ -30,8 +30,23 @@ export class TestKernel {
   get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id) : []; }
 }
 
+/** Only keeps what it was told. */
+export class TestCore implements CoreOfNode {
+  readonly cameras = new Map<string, CameraSubscriptions>();
+  process = 1;
+  async incarnation(): Promise<string> { return String(this.process); }
+  async put(camera: string, subscriptions: CameraSubscriptions): Promise<void> { this.cameras.set(camera, subscriptions); }
+  async remove(camera: string): Promise<void> { this.cameras.delete(camera); }
+  /** As where it was killed and started again. */
+  beginAnew(): void {
+    this.process++;
+    this.cameras.clear();
+  }
+}
+
 export class TestNode implements AsyncDisposable {
   readonly kernel = new TestKernel();
+  readonly core = new TestCore();
   readonly agent: NodeAgent;
   readonly link: Link;
   readonly #store: SiteStore;
@@ -42,7 +57,7 @@ export class TestNode implements AsyncDisposable {
   private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels) {
     this.link = link;
     this.#store = store;
-    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, nowS, logger: logger.child({ node: id }), timing: TIMING });
+    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, core: this.core, nowS, logger: logger.child({ node: id }), timing: TIMING });
     this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
   }
 

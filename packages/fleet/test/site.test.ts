@@ -36,6 +36,17 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     assert.deepEqual(counts(), [4, 4, 4]);
   });
 
+  it('tells the core of the node that has a camera what shall be seen there, also a core that began anew', async () => {
+    const [id] = nodes[0]!.kernel.recording as [string];
+    const { value, revision } = (await store.cameras.get(id))!;
+    await store.cameras.put(id, { ...value!, intent: { subscriptions: [{ model: 'any', desired_fps: 5 }] } }, revision);
+    const told = (): boolean => nodes[0]!.core.cameras.get(id)?.subscriptions[0]?.model === 'any';
+    await until(told, 'core looks at it');
+    nodes[0]!.core.beginAnew();
+    await until(() => told() && nodes[0]!.core.cameras.size === nodes[0]!.kernel.recording.length, 'core looks at it again');
+    assert.ok(!nodes[1]!.core.cameras.has(id));
+  });
+
   it('gives the cameras of a node that is cut off to the others, after it has stopped by itself; when it is back it takes none away', async () => {
     const before = nodes[1]!.kernel.recording;
     nodes[1]!.link.cut();
