@@ -256,6 +256,26 @@ export interface paths {
         patch: operations["patchCamerasIdIntent"];
         trace?: never;
     };
+    "/api/v1/cameras/{id}/rules/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What rules would have said of the last hour; nothing is stored or told
+         * @description Needs the permission operate, and that the camera may be seen.
+         */
+        post: operations["postCamerasIdRulesTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/probe": {
         parameters: {
             query?: never;
@@ -1677,7 +1697,9 @@ export interface components {
                 once_per_track_s?: number;
                 /** @description Look at a track that stands still once in so many seconds of the stream; as at any other unless told */
                 once_per_stationary_track_s?: number;
-                /** @description Added around each box, as a share of it; 0.15 unless told */
+                /** @description Its vectors tell what the tracks of that model look like, so that who was hidden is known again; core asks for few of them, and tells them to nobody. For a re-identification model; false unless told */
+                appearance?: boolean;
+                /** @description Added around each box, as a share of it; 0.15 unless told, 0 with appearance */
                 margin?: number;
                 /** @description Most regions per frame, largest score first; 8 unless told */
                 max_regions?: number;
@@ -2440,6 +2462,83 @@ export interface components {
                 [key: string]: number;
             };
         };
+        RuleTest: {
+            camera_id: string;
+            /** @description UTC, seconds */
+            start: number;
+            /** @description UTC, seconds */
+            end: number;
+            /** @description Looks are kept from then on, since core started or as far as memory reaches; null: there are none. What was before it is not known */
+            kept_since: number | null;
+            models: {
+                model_id: string;
+                looks: number;
+                /** @description Looks that failed: something may have happened in them */
+                failed: number;
+                /** @description Pictures that were not looked at because nothing moved in them */
+                held: number;
+            }[];
+            /** @description Spans in which no model looked, for whatever reason: what happened there is not known */
+            unseen: {
+                /** @description UTC, seconds */
+                start: number;
+                /** @description UTC, seconds */
+                end: number;
+            }[];
+            /** @description In their order; cleared is null for an instant, and for one that still lasted at the end */
+            alerts: {
+                raised: components["schemas"]["AlertRaisedEvent"];
+                cleared: components["schemas"]["AlertClearedEvent"] | null;
+            }[];
+            /** @description Alerts beyond those that an answer holds */
+            alerts_left_out: number;
+            /** @description How many events of each other type: what the scene saw, whether a rule asks for it or not */
+            events: {
+                [key: string]: number;
+            };
+        };
+        /** @description Rules to try; with the zones, lines and masks that the camera has unless others are given */
+        RuleTestRequest: {
+            rules: components["schemas"]["CameraRule"][];
+            /** @description What the picture of a camera means */
+            scene?: {
+                /** @description Areas of the picture */
+                zones?: components["schemas"]["ZoneConfig"][];
+                /** @description Lines that are crossed */
+                lines?: components["schemas"]["LineConfig"][];
+                /** @description Areas where nothing counts */
+                masks?: components["schemas"]["MaskConfig"][];
+                /** @description How the ground lies in the picture: speeds are then in metres */
+                ground_plane?: {
+                    /** @description Four or more points of the ground, not three in a line, as wide apart as can be */
+                    points: {
+                        image: components["schemas"]["Point"];
+                        /** @description Where that is on the ground: x, y in metres from any origin */
+                        ground: [
+                            number,
+                            number
+                        ];
+                    }[];
+                };
+                /** @description Tells of objects that are left behind and removed; without this section only where a rule asks for it */
+                left_objects?: {
+                    /** @description What can be left behind; backpack, handbag and suitcase unless told */
+                    classes?: string[];
+                    /** @description Who can leave it; person unless told */
+                    owners?: string[];
+                    /** @description Seconds it must lie still, with nobody near; 30 unless told */
+                    after_s?: number;
+                    /** @description What "near" is, in heights of the one who is near; 1 unless told */
+                    near?: number;
+                    /** @description Seconds of looks without what lay still for after_s, until it counts as removed; 5 unless told */
+                    gone_s?: number;
+                };
+            };
+            /** @description UTC, seconds; an hour before the end unless told */
+            start?: number;
+            /** @description UTC, seconds; now unless told */
+            end?: number;
+        };
         /** @description What the picture of a camera means */
         SceneConfig: {
             /** @description Areas of the picture */
@@ -2605,6 +2704,8 @@ export interface components {
             not_due?: number;
             stages_ms?: components["schemas"]["LookStagesMs"] | null;
             shortfall?: components["schemas"]["Shortfall"] | null;
+            /** @description Of a subscription with regions.appearance: tracks that were known again by what they look like */
+            identities_kept?: number;
         };
         SupervisedModel: {
             model_id: string;
@@ -3170,6 +3271,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeCamera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postCamerasIdRulesTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleTestRequest"];
+            };
+        };
+        responses: {
+            /** @description What rules would have said of the last hour; nothing is stored or told */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleTest"];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,13 +1,14 @@
 // One camera as core knows it: what was planned for it, the agent that runs it while there is anything to run, the newest
 // looks, and what is understood of them.
 import { isDeepStrictEqual } from 'node:util';
-import type { CameraReality, CameraSubscription, CoreEvent, IntentState, Look, SubscriptionReality } from '@ruth/protocol';
+import type { CameraReality, CameraSubscription, CoreEvent, IntentState, Look, SubscriptionReality, TrackEndReason } from '@ruth/protocol';
 import type { EventContent } from '@ruth/transport';
 import { StreamAgent, type StreamAgentOptions } from './agent.ts';
 import type { LatencyBudget } from './dispatch/latency-budget.ts';
 import type { Stillness } from './dispatch/stillness.ts';
+import { CameraHistory, type KeptLooks, type KeptModel, type LookHistory } from './history/look-history.ts';
 import type { PlannedSubscription } from './intent/plan.ts';
-import { thresholdsOf } from './tracking/thresholds.ts';
+import { thresholdsOf, type Thresholds } from './tracking/thresholds.ts';
 import { Understanding, type CameraMeaning } from './understanding/understanding.ts';
 
 export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCamera' | 'stillness' | 'appearances'> {
@@ -22,6 +23,8 @@ export interface CameraOptions extends Omit<StreamAgentOptions, 'onLook' | 'onCa
   /** Of the bodies that the model reads; none where it reads none. */
   keypointNames(modelId: string): readonly string[];
   onEvent(event: EventContent<CoreEvent>): void;
+  /** Where looks are kept for a while; of all cameras. */
+  readonly history: LookHistory;
 }
 
 export class Camera implements AsyncDisposable {
@@ -32,17 +35,27 @@ export class Camera implements AsyncDisposable {
   /** By model. */
   readonly #latest = new Map<string, Look>();
   readonly #understanding: Understanding;
+  /** What the understanding was given lately. */
+  readonly #history: CameraHistory;
   /** By model: whether all that its newest look told stands still. */
   readonly #atRest = new Map<string, boolean>();
 
   constructor(options: CameraOptions) {
     this.id = options.cameraId;
     this.#options = options;
-    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), thresholds: (id) => thresholdsOf(this.#settingsOf(id)?.config ?? {}, options.describedThreshold(id)), describes: (id) => this.#describedBy(id), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
+    this.#history = new CameraHistory(options.history);
+    this.#understanding = new Understanding({ ...options, detects: (id) => options.detects(id), keypointNames: (id) => options.keypointNames(id), thresholds: (id) => this.#thresholds(id), describes: (id) => this.#describedBy(id), sharpness: (frameId, box) => this.#agent?.sharpness(frameId, box) ?? null }, { scene: {}, rules: [] });
   }
 
   /** Null while no model is meant to look at it. */
   get agent(): StreamAgent | null { return this.#agent; }
+
+  get keptLooks(): KeptLooks { return this.#history.kept(); }
+
+  /** What is to be known of models to understand their looks. */
+  describe(modelIds: readonly string[]): Record<string, KeptModel> {
+    return Object.fromEntries(modelIds.map((id) => [id, { detects: this.#options.detects(id), keypoint_names: [...this.#options.keypointNames(id)], thresholds: this.#thresholds(id) }]));
+  }
 
   /** The newest look of each model. */
   get latest(): Look[] { return [...this.#latest.values()]; }
@@ -61,7 +74,7 @@ export class Camera implements AsyncDisposable {
     for (const { settings } of before) {
       const now = planned.find((plan) => plan.settings.model === settings.model);
       if (now?.verdict === 'runs') continue;
-      this.#emit(this.#understanding.end('could_not_look', settings.model));
+      this.#end('could_not_look', settings.model);
       this.#atRest.delete(settings.model);
       if (!now) this.#latest.delete(settings.model);
     }
@@ -69,7 +82,8 @@ export class Camera implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#endAgent();
-    this.#emit(this.#understanding.end('could_not_look'));
+    this.#end('could_not_look');
+    this.#history[Symbol.dispose]();
   }
 
   /** To be called now and then: what is not looked at any more is said. */
@@ -108,6 +122,8 @@ export class Camera implements AsyncDisposable {
     return regions?.appearance ? regions.model : null;
   }
 
+  #thresholds(modelId: string): Thresholds { return thresholdsOf(this.#settingsOf(modelId)?.config ?? {}, this.#options.describedThreshold(modelId)); }
+
   async #endAgent(): Promise<void> {
     const agent = this.#agent;
     this.#agent = null;
@@ -117,17 +133,28 @@ export class Camera implements AsyncDisposable {
   #stillness(): Stillness {
     return {
       isStationary: (modelId, trackId) => this.#understanding.isStationary(modelId, trackId), isAtRest: (modelId) => this.#atRest.get(modelId) ?? false,
-      onStill: (modelId, frame) => this.#emit(this.#understanding.hold(modelId, { frame_id: frame.frameId, captured_at: frame.capturedAtUs / 1e6, pts_us: frame.ptsUs, epoch: frame.epoch })),
+      onStill: (modelId, frame) => {
+        const held = { frame_id: frame.frameId, captured_at: frame.capturedAtUs / 1e6, pts_us: frame.ptsUs, epoch: frame.epoch };
+        this.#history.held(modelId, held);
+        this.#emit(this.#understanding.hold(modelId, held));
+      },
     };
   }
 
   #tell(event: EventContent<CoreEvent>): void {
     this.#options.onEvent(event);
     // What comes after it is a new stream.
-    if (event.type === 'camera.down') this.#emit(this.#understanding.end('camera_gone'));
+    if (event.type === 'camera.down') this.#end('camera_gone');
+  }
+
+  #end(reason: TrackEndReason, modelId?: string): void {
+    this.#history.end(reason, modelId ?? null, this.#options.clock.utcMs() / 1000);
+    this.#emit(this.#understanding.end(reason, modelId));
   }
 
   #publish(look: Look, budget: LatencyBudget | null): Look {
+    // Nothing is understood of what neither detects nor reads bodies; vectors are not kept.
+    if ((this.#options.detects(look.model_id) || this.#options.keypointNames(look.model_id).length > 0) && this.#describedBy(look.model_id) === null) this.#history.look(look);
     const { look: told, events } = this.#understanding.follow(look);
     budget?.tracked();
     // Whom it describes is told by the model that found them.

@@ -2,7 +2,7 @@
 // goes on when kernel or containers vanish, and picks up when they return.
 import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type SceneConfig, type Settings,
+  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type RuleTest, type RuleTestRequest, type SceneConfig, type Settings,
   type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
@@ -10,6 +10,8 @@ import type { StreamAgent } from './agent.ts';
 import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { STAGE_BUCKETS_MS } from './dispatch/stage-histograms.ts';
+import { LookHistory } from './history/look-history.ts';
+import { RuleTests } from './history/rule-test.ts';
 import { IntentFile } from './intent/intent-file.ts';
 import { Intents } from './intent/intents.ts';
 import { planSubscriptions, type PlanTime } from './intent/plan.ts';
@@ -46,6 +48,8 @@ export class Core implements AsyncDisposable {
   /** All that an intent speaks of, by id. */
   readonly #cameras = new Map<string, Camera>();
   readonly #models: ModelDirectory;
+  readonly #history = new LookHistory();
+  readonly #ruleTests = new RuleTests();
   readonly #timer: PollTimer;
   /** No more changes of intent. */
   readonly #stop = new AbortController();
@@ -121,6 +125,14 @@ export class Core implements AsyncDisposable {
     const effective = this.#intents.of(cameraId);
     if (!effective) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
     return effective.intent.scene ?? {};
+  }
+
+  /** What rules would have said of the last hour of a camera. Throws `camera_not_found`, `bad_request`, `overloaded`, `timeout`, `cancelled`. */
+  async testRules(cameraId: string, request: RuleTestRequest, signal: AbortSignal): Promise<RuleTest> {
+    const present = this.scene(cameraId);
+    const camera = this.#cameras.get(cameraId);
+    if (!camera) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
+    return this.#ruleTests.run(request, { camera, scene: present, timeZone: this.#options.settings.timeZone ?? null, nowS: this.#clock.utcMs() / 1000 }, signal);
   }
 
   /** What is intended for each camera, and how far it is. */
@@ -241,7 +253,7 @@ export class Core implements AsyncDisposable {
   #camera(id: string): Camera {
     const { settings, kernel, logger } = this.#options;
     const camera = this.#cameras.get(id) ?? new Camera({
-      cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger,
+      cameraId: id, ringDirectory: settings.ringDirectory, kernel, timer: this.#timer, clock: this.#clock, logger, history: this.#history,
       access: (modelId) => this.#models.access(modelId), whyDown: (modelId) => this.#models.whyDown(modelId),
       detects: (modelId) => this.#models.supports(modelId, 'detect'), givesNoVectors: (modelId) => this.#models.isDescribed(modelId) && !this.#models.supports(modelId, 'embed'), describedThreshold: (modelId) => this.#models.confidenceThreshold(modelId), keypointNames: (modelId) => this.#models.keypointNames(modelId), onEvent: (event) => this.events.append(event),
     });

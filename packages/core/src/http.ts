@@ -1,5 +1,5 @@
 // Core's HTTP API, for its Unix socket: health, models, intent, cameras and subscriptions, latest detections, metrics, and the stream of events.
-import { assertId, CameraSubscriptions, Intent, RuthError, validator, type ErrorBody, type IntentStatus, type ProcessHealth } from '@ruth/protocol';
+import { assertId, CameraSubscriptions, Intent, RuleTestRequest, RuthError, validator, type ErrorBody, type IntentStatus, type ProcessHealth } from '@ruth/protocol';
 import { Metrics, METRICS_CONTENT_TYPE, processMetrics, streamEvents, type EventStreamOptions } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
@@ -11,6 +11,8 @@ const MAX_EVENT_CONSUMERS = 64;
 const MAX_INTENT_BYTES = 32 * 1024 * 1024;
 const cameraSubscriptions = validator(CameraSubscriptions);
 const intent = validator(Intent);
+const ruleTestRequest = validator(RuleTestRequest);
+const MAX_RULE_TEST_BYTES = 512 * 1024;
 
 /** The API, not yet listening. `signal` ends the streams of events, which would otherwise hold it open. */
 export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}): FastifyInstance {
@@ -50,6 +52,12 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
     return reply.code(204).send();
   });
   app.get('/v1/cameras/:id/scene', (request) => core.scene(assertId((request.params as { id: string }).id, 'camera')));
+  app.post('/v1/cameras/:id/rules/test', { bodyLimit: MAX_RULE_TEST_BYTES }, (request, reply) => {
+    const id = assertId((request.params as { id: string }).id, 'camera');
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    return core.testRules(id, ruleTestRequest.parse(request.body), AbortSignal.any([signal, gone.signal]));
+  });
   app.get('/v1/detections/latest', (request) => core.latest(assertId((request.query as Record<string, unknown>).camera, 'camera')));
   app.get('/v1/events', async (request, reply) => {
     const asked = request.headers['last-event-id'];

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { coreSocketPath, CoreEvent, type DescribeResponse, ErrorBody, Look, LookLatencies, ModelStatus, ProcessHealth, SubscriptionStatus, validator } from '@ruth/protocol';
+import { coreSocketPath, CoreEvent, type DescribeResponse, ErrorBody, Look, LookLatencies, ModelStatus, ProcessHealth, RuleTest, SubscriptionStatus, validator } from '@ruth/protocol';
 import { answerTo, person } from './mock-endpoint.ts';
 import { Place, publish, ringOf, StandInKernel, standInContainer } from './stand-ins.ts';
 
@@ -42,11 +42,15 @@ class CoreProcess implements AsyncDisposable {
     return core;
   }
 
-  get(path: string): Promise<Answer> {
+  get(path: string): Promise<Answer> { return this.#ask(path, 'GET'); }
+
+  post(path: string, body: unknown): Promise<Answer> { return this.#ask(path, 'POST', JSON.stringify(body)); }
+
+  #ask(path: string, method: string, body?: string): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    request({ socketPath: this.socketPath, path }, (response) => void response.toArray().then((chunks) => {
+    request({ socketPath: this.socketPath, path, method, headers: body === undefined ? {} : { 'content-type': 'application/json' } }, (response) => void response.toArray().then((chunks) => {
       resolve({ status: response.statusCode!, body: JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as unknown });
-    }, reject)).on('error', reject).end();
+    }, reject)).on('error', reject).end(body);
     return promise;
   }
 
@@ -168,6 +172,18 @@ test('what a detector sees is followed: detections carry the id of their track, 
   assert.deepEqual(alerts, ['alert.raised two high 2', 'alert.cleared two high 2'], 'nobody can look any more, and it is said');
   assert.deepEqual(followed?.detections.map(({ track_id }) => track_id).toSorted(), [1, 2]);
   assert.deepEqual(posed?.detections.map(({ track_id }) => track_id ?? null), [null, null], 'a model that does not detect has no tracks');
+
+  // What was seen is kept, and other rules may be tried on it: nobody hears of that.
+  const rules = [{ id: 'one', when: 'at least 1 person in zone all then event "one" severity low' }, { id: 'three', when: 'at least 3 person in zone all' }];
+  const tried = validator(RuleTest).parse((await core.post('/v1/cameras/front/rules/test', { rules })).body);
+  assert.deepEqual(tried.alerts.map(({ raised, cleared }) => `${raised.rule} ${raised.severity} ${cleared?.reason}`), ['one low could_not_look']);
+  const [seen] = tried.models;
+  assert.ok(tried.models.length === 1 && seen!.model_id === 'finder' && seen!.looks > 0 && tried.kept_since! > tried.start, 'the pose model reads no bodies, so there is nothing to understand');
+  assert.equal(tried.events['track.started'], 2);
+  assert.equal(tried.unseen.length, 1, 'before core started');
+  const wrong = await core.post('/v1/cameras/front/rules/test', { rules: [{ id: 'x', when: 'person in zone moon' }] });
+  assert.deepEqual([wrong.status, validator(ErrorBody).parse(wrong.body).error_code], [400, 'bad_request']);
+  assert.equal((await core.post('/v1/cameras/nobody/rules/test', { rules })).status, 404);
 });
 
 test('the API says its health and refuses what it cannot answer with a code', async () => {

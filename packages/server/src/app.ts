@@ -29,6 +29,7 @@ import { servePage } from './page.ts';
 import { addNodeCameras } from './node/camera-routes.ts';
 import { addNodeModels } from './node/model-routes.ts';
 import { addProcesses } from './node/process-routes.ts';
+import { addRuleTests } from './node/rule-test-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
@@ -181,6 +182,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addProcesses(app, supervisor);
   addNodeCameras(app, { supervisor, core, audit });
   addNodeModels(app, { supervisor, audit });
+  addRuleTests(app, core);
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);

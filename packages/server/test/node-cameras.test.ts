@@ -1,7 +1,7 @@
 // Cameras and what is looked for at them, through the server: what is wrong is told with its place, before anything is changed.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { coreSocketPath, supervisorSocketPath, type AuditEntry, type ErrorBody, type IntentStatus, type NodeCamera } from '@ruth/protocol';
+import { coreSocketPath, supervisorSocketPath, type AuditEntry, type ErrorBody, type IntentStatus, type NodeCamera, type RuleTest } from '@ruth/protocol';
 import { fastify } from 'fastify';
 import { startPlace, until, type Place } from './stand-ins.ts';
 
@@ -20,6 +20,11 @@ async function startNode({ directory }: Place, source: 'file' | 'intent' = 'file
   await supervisor.listen({ path: supervisorSocketPath(directory) });
   const core = fastify({ forceCloseConnections: true });
   core.get('/v1/intent', (): IntentStatus => ({ revision: 3, cameras: { door: { source, state: 'converged', reason: null, subscriptions: [] } } }));
+  core.get('/v1/cameras/door/scene', () => ({ zones: [zone] }));
+  core.post('/v1/cameras/door/rules/test', (request): RuleTest => {
+    asked.push({ method: 'POST', path: request.url, body: request.body });
+    return { camera_id: 'door', start: 1, end: 2, kept_since: null, models: [], unseen: [{ start: 1, end: 2 }], alerts: [], alerts_left_out: 0, events: {} };
+  });
   await core.listen({ path: coreSocketPath(directory) });
   return { asked, async [Symbol.asyncDispose]() { await supervisor.close(); await core.close(); } };
 }
@@ -65,6 +70,18 @@ describe('the cameras of a node', () => {
     assert.deepEqual((await ask(place, 'POST', 'cameras', { id: '../x', url: '' })).body.problems?.map(({ pointer }) => pointer), ['/id', '/url']);
     assert.ok(node.asked.every(({ method }) => method === 'GET'), 'nothing was changed');
     assert.equal((await ask(place, 'PATCH', 'cameras/door/intent', { scene: { zones: [zone] }, rules: [{ id: 'a', when: 'person in zone "mat"' }] })).status, 200);
+  });
+
+  it('have their rules tried by core, with the zones that it knows unless others are given; what is wrong is told before', async () => {
+    await using place = await startPlace();
+    await using node = await startNode(place);
+    const rules = [{ id: 'a', when: 'person in zone "mat"' }];
+    const { status, body } = await ask<RuleTest>(place, 'POST', 'cameras/door/rules/test', { rules, start: 1 });
+    assert.deepEqual([status, body.unseen, node.asked.at(-1)!.body], [200, [{ start: 1, end: 2 }], { rules, start: 1, scene: { zones: [zone] } }]);
+    const before = node.asked.length;
+    assert.deepEqual((await ask(place, 'POST', 'cameras/door/rules/test', { rules, scene: {} })).body.problems?.map(({ pointer }) => pointer), ['/rules/0/when']);
+    assert.deepEqual((await ask(place, 'POST', 'cameras/door/rules/test', { rules: [], since: 1 })).body.problems?.map(({ pointer }) => pointer), ['/since', '/rules']);
+    assert.equal(node.asked.length, before);
   });
 
   it('are not changed where another\'s word counts, and not where no supervisor keeps them', async () => {

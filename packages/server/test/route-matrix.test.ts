@@ -18,7 +18,7 @@ const LOOK_AT_A_CAMERA = [
 ];
 const CHANGE_OF_A_CAMERA = [
   'PUT /api/v1/cameras/:id/kept', 'DELETE /api/v1/cameras/:id/kept', 'POST /api/v1/exports', 'POST /api/v1/clips', 'GET /api/v1/exports/:id', 'DELETE /api/v1/exports/:id', 'GET /api/v1/exports/:id/file',
-  'PATCH /api/v1/cameras/:id/intent',
+  'PATCH /api/v1/cameras/:id/intent', 'POST /api/v1/cameras/:id/rules/test',
 ];
 /** Of a camera, and for administrators. */
 const ADMINISTER_A_CAMERA = ['PATCH /api/v1/cameras/:id', 'DELETE /api/v1/cameras/:id'];

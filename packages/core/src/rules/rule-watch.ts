@@ -22,6 +22,8 @@ export interface Alert {
   readonly conditions: readonly HeldCondition[];
   readonly lasting: boolean;
   readonly raisedS: number;
+  /** UTC, seconds, by the look that raised it: its id is made from it, and pictures come with less delay or more. */
+  readonly raisedAt: number;
   /** When its conditions were last seen to hold. */
   heldS: number;
 }
@@ -144,7 +146,7 @@ export class RuleWatch {
     }
     if (at - this.#cooldown.raisedAt < this.rule.cooldownS) return;
     const lasting = !this.rule.conditions.some(isInstant);
-    const raised: Alert = { rule: this.rule, object, objects, conditions: held, lasting, raisedS: nowS, heldS: nowS };
+    const raised: Alert = { rule: this.rule, object, objects, conditions: held, lasting, raisedS: nowS, raisedAt: at, heldS: nowS };
     this.#cooldown.raisedAt = at;
     if (lasting) this.#alerts.set(key, raised);
     // An instant counts once.

@@ -185,8 +185,8 @@ export class ModelView {
 
   #alertsOf(news: readonly AlertNews[]): Content[] {
     if (!this.#last) return [];
-    const { sight, nowS } = this.#last;
-    return news.map((each) => alertEvent(each, this.#place(sight), nowS));
+    const { sight } = this.#last;
+    return news.map((each) => alertEvent(each, this.#place(sight)));
   }
 
   /** What is told of a track that has ended belongs to the look that saw it last. */

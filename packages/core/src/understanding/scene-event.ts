@@ -33,9 +33,8 @@ export function occupancyEvent(zone: string, occupancy: Occupancy | null, place:
   return { ...place, type: 'occupancy', zone, count: occupancy?.count ?? null, by_class: { ...occupancy?.byClass } };
 }
 
-export function alertEvent(news: AlertNews, place: EventPlace, nowS: number): SceneEventContent {
-  const { rule, object, objects, conditions, lasting, raisedS, heldS } = news.alert;
-  const raisedAt = place.captured_at - (nowS - raisedS);
+export function alertEvent(news: AlertNews, place: EventPlace): SceneEventContent {
+  const { rule, object, objects, conditions, lasting, raisedS, raisedAt, heldS } = news.alert;
   const alert = {
     ...place, alert_id: `${rule.id}-${place.model_id}-${object?.id ?? 'count'}-${Math.round(raisedAt * 1000)}`, rule: rule.id, rule_name: rule.name, event: rule.event, severity: rule.severity,
     tracks: objects.slice(0, MOST_TRACKS).map((each) => each.state), bbox: boxAround(objects),

@@ -54,7 +54,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   // The cameras of the node, what is looked for at them. Settings tell no credentials; a probe tells what a URL answers, so it is for whoever may name one.
   'GET /api/v1/camera-settings': { needs: 'view', camera: 'each' }, 'GET /api/v1/cameras/:id/settings': { needs: 'view', camera: 'id' },
   'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id' },
-  'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id' },
+  'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id' }, 'POST /api/v1/cameras/:id/rules/test': { needs: 'operate', camera: 'id' },
   'POST /api/v1/cameras/probe': { needs: 'administer', did: 'probed a camera' }, 'POST /api/v1/cameras/discover': { needs: 'administer', did: 'searched for cameras' },
   // The models of the node.
   'GET /api/v1/models/installed': { needs: 'view' }, 'GET /api/v1/models/offered': { needs: 'view' }, 'GET /api/v1/models/:id/preview.jpg': { needs: 'view' },

@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -44,6 +44,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/camera-settings': { summary: 'Settings of each camera, and what shall be at it', answer: listOf(NodeCamera) },
   'GET /api/v1/cameras/:id/settings': { summary: 'Settings of a camera, and what shall be at it', answer: NodeCamera },
   'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentChange, answer: NodeCamera },
+  'POST /api/v1/cameras/:id/rules/test': { summary: 'What rules would have said of the last hour; nothing is stored or told', body: RuleTestRequest, answer: RuleTest },
   'POST /api/v1/cameras/probe': { summary: 'Reads a camera for some seconds and says what it sends, with advice', body: CameraProbe, answer: ProbeReport },
   'POST /api/v1/cameras/discover': { summary: 'Finds ONVIF cameras in the network', body: CameraSearch, answer: listOf(DiscoveredDevice) },
   'GET /api/v1/cameras/:id/scene': { summary: 'Zones, lines and masks of a camera, as core has them', answer: SceneConfig },
