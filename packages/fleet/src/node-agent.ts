@@ -55,12 +55,6 @@ export class NodeAgent {
   get lease(): NodeLease { return this.#lease; }
   get cameras(): readonly string[] { return [...this.#own.keys()]; }
 
-  /** Its cameras go to other nodes, as far as they have room. */
-  drain(): void {
-    this.#draining = true;
-    this.#hurry.resolve();
-  }
-
   /** Until `signal` aborts, or JetStream is gone for good. A lease that is lost is followed by another one. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, id, logger } = this.#options;
@@ -68,8 +62,12 @@ export class NodeAgent {
       this.#told = entry;
       this.#hurry.resolve();
     }, { signal, id }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended the watch of what is placed here'); });
+    const drained = store.drains.watch(({ value }) => {
+      this.#draining = value !== null;
+      this.#hurry.resolve();
+    }, { signal, id });
     const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
-    for (const part of [watched, leading]) part.catch(() => undefined);
+    for (const part of [watched, drained, leading]) part.catch(() => undefined);
     while (!signal.aborted) {
       const hurry = this.#hurry = Promise.withResolvers<void>();
       await this.#renew().catch((cause: unknown) => {

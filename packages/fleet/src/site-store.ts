@@ -4,7 +4,7 @@ import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstre
 import { Kvm, type KV } from '@nats-io/kv';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
-import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteLeader, SiteNode, validator } from '@ruth/protocol';
+import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 
 const WRONG_LAST_SEQUENCE = 10_071;
@@ -103,6 +103,7 @@ const decode = (key: string): string => key.replaceAll('=', '.');
 export class SiteStore implements AsyncDisposable {
   readonly connection: NatsConnection;
   readonly nodes: Records<SiteNode>;
+  readonly drains: Records<SiteDrain>;
   readonly leader: Records<SiteLeader>;
   readonly cameras: Records<SiteCamera>;
   readonly placements: Records<CameraPlacement>;
@@ -111,6 +112,7 @@ export class SiteStore implements AsyncDisposable {
   private constructor(connection: NatsConnection, [site, cameras, placement]: readonly KV[], logger: Logger) {
     this.connection = connection;
     this.nodes = new Records(site!, 'node.', validator(SiteNode), logger);
+    this.drains = new Records(site!, 'drain.', validator(SiteDrain), logger);
     this.leader = new Records(site!, '', validator(SiteLeader), logger);
     this.cameras = new Records(cameras!, '', validator(SiteCamera), logger);
     this.placements = new Records(placement!, 'camera.', validator(CameraPlacement), logger);

@@ -85,7 +85,7 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   });
 
   it('empties a node that is drained', async () => {
-    nodes[2]!.agent.drain();
+    await store.drains.put('c.3', { since: 0 }, null);
     await until(() => counts()[2] === 0 && all(), 'the others record everything');
   });
 

@@ -30,6 +30,10 @@ export const SiteLeader = Type.Object({
 }, strict);
 export type SiteLeader = Static<typeof SiteLeader>;
 
+/** KV ruth_site, `drain.<node>`: there while the node is to have no cameras. */
+export const SiteDrain = Type.Object({ since: Type.Number({ description: 'UTC, seconds' }) }, strict);
+export type SiteDrain = Static<typeof SiteDrain>;
+
 /** KV ruth_cameras, `<camera>`: a camera that any node may have. */
 export const SiteCamera = Type.Object({
   camera: CameraConfig, intent: Type.Optional(CameraIntent),

@@ -1,0 +1,54 @@
+// `ruth site`: the cameras and the nodes of a site, asked and changed from any of its nodes.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { SiteCamera, SiteLabels } from '@ruth/protocol';
+import { InvalidArgumentError, type Command } from 'commander';
+import { entryOf } from '../supervisor/definitions.ts';
+import { oneShot } from './camera/one-shot.ts';
+import { secretInput } from './camera/secret-input.ts';
+import { becomeEntry } from './entry-process.ts';
+
+interface AddOptions { config: string; name?: string; detectUrl?: string; require?: SiteLabels; prefer?: SiteLabels; cores?: number }
+
+const ENTRY = entryOf('@ruth/fleet', 'site-main.ts');
+
+export function addSiteCommand(program: Command): void {
+  const site = program.command('site').description('the cameras and nodes of a site of many nodes (`site:` in ruth.yaml)');
+  const config = (command: Command): Command => command.option('-c, --config <file>', 'settings that name the NATS servers of the site', 'ruth.yaml');
+
+  config(site.command('status').description('which nodes live, and which has which camera')).option('--json', 'one JSON object instead of tables', false)
+    .action(({ config: file, json }: { config: string; json: boolean }) => becomeEntry(ENTRY, ['-c', file, ...(json ? ['--json'] : []), 'status'], 1));
+
+  config(site.command('add <camera> <url>').description('add a camera to the site, or change it: any node may have it; "-" as url reads it from standard input'))
+    .option('--name <name>', 'shown on the page')
+    .option('--detect-url <url>', 'a second, smaller stream that is decoded for models')
+    .option('--require <label=value>', 'only nodes with this label; may be given several times', label)
+    .option('--prefer <label=value>', 'rather nodes with this label; may be given several times', label)
+    .option('--cores <number>', 'what it costs a node; 0.05 unless told', Number)
+    .action((id: string, url: string, options: AddOptions) => oneShot(async () => {
+      const { name, detectUrl, require, prefer, cores } = options;
+      const camera: SiteCamera = {
+        camera: { id, url: await secretInput(url, 'Camera URL'), ...(name === undefined ? {} : { name }), ...(detectUrl === undefined ? {} : { detect_url: detectUrl }) },
+        ...(require === undefined ? {} : { require }), ...(prefer === undefined ? {} : { prefer }), ...(cores === undefined ? {} : { cost_cores: cores }),
+      };
+      const child = spawn(process.execPath, [ENTRY, '-c', options.config, 'put'], { stdio: ['pipe', 'inherit', 'inherit'] });
+      child.stdin.on('error', () => undefined).end(JSON.stringify(camera));
+      const [code] = await once(child, 'exit') as [number | null];
+      if (code === 0) console.log(`the site has ${id}; which node takes it: ruth site status`);
+      else process.exitCode = 1;
+    }));
+
+  for (const [name, argument, description] of [
+    ['remove', 'camera', 'take a camera from the site; what was recorded stays where it is'],
+    ['drain', 'node', 'have other nodes take the cameras of a node, as far as they have room, and give it none'],
+    ['undrain', 'node', 'let a node have cameras again'],
+  ] as const) {
+    config(site.command(`${name} <${argument}>`).description(description)).action((id: string, { config: file }: { config: string }) => becomeEntry(ENTRY, ['-c', file, name, id], 1));
+  }
+}
+
+function label(text: string, before: SiteLabels = {}): SiteLabels {
+  const [, key, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError('write it as label=value');
+  return { ...before, [key]: value };
+}
