@@ -8,21 +8,16 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { loadModel, Preprocessor, serveModel, type LoadedModel } from '@ruth/container';
-import { BUILT_IN_DETECTOR, COLOUR_MATRIX, COLOUR_RANGE, DEFAULT_RING_DIRECTORY, type InferRequest, type InferResponse } from '@ruth/protocol';
-import { IpcClient, RingReader, RingWriter } from '@ruth/transport';
+import { BUILT_IN_DETECTOR, DEFAULT_RING_DIRECTORY, type InferResponse } from '@ruth/protocol';
+import { IpcClient, RingReader, type RingWriter } from '@ruth/transport';
 import { chooseModel } from './accuracy/model-choice.ts';
+import { filledRing, median, requestOf, rounded, served, SLOTS, type Load, type Rate } from './inference-load.ts';
 import type { Bench } from './runner.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const CAMERAS = 8;
-const FRAME_MS = 40;
 const ROUNDS = 10;
 const ROUND_MS = 2000;
-/** Until the cameras are in step with the sessions. */
-const SETTLE_MS = 300;
 const PREPROCESS_RUNS = 150;
-const SIZE = { width: 1920, height: 1080 } as const;
-const SLOTS = 8;
 
 export const bench: Bench = async (report) => {
   const dataDirectory = join(ROOT, '..', 'shared', 'data', 'models');
@@ -45,7 +40,7 @@ async function throughput(model: LoadedModel, report: (line: string) => void): P
     const rates = { served: [] as number[], raw: raw.map(() => [] as number[]), preprocessMs: [] as number[] };
     /** CPU milliseconds per inference of the whole process, this bench's clients with it: what holds on a machine that others use too. */
     const cpu = { served: [] as number[], raw: raw.map(() => [] as number[]) };
-    const measured = async (work: Promise<Served>, into: number[], cpuInto: number[]): Promise<void> => {
+    const measured = async (work: Promise<Rate>, into: number[], cpuInto: number[]): Promise<void> => {
       const before = process.cpuUsage();
       const { perSecond, answered } = await work;
       const { user, system } = process.cpuUsage(before);
@@ -77,34 +72,6 @@ async function throughput(model: LoadedModel, report: (line: string) => void): P
   }
 }
 
-interface Load { readonly socketPath: string; readonly model: LoadedModel; readonly ring: RingWriter }
-
-interface Served {
-  /** Answers a second while all cameras ask: neither the first, for which everything is free, nor the last, after which sessions have nothing to do. */
-  readonly perSecond: number;
-  readonly answered: number;
-}
-
-/** Cameras that each ask again when they are answered. */
-async function served({ ring, socketPath, model }: Load, durationMs: number): Promise<Served> {
-  await using client = new IpcClient(socketPath, { maxConnections: CAMERAS });
-  const begun = performance.now();
-  let [answered, counted] = [0, 0];
-  const ask = async (index: number): Promise<void> => {
-    for (let turn = index; performance.now() - begun < durationMs + SETTLE_MS; turn++) {
-      const answer = await client.request(requestOf(ring, model, turn), { timeoutMs: 30_000 }) as InferResponse;
-      if (answer.error === null) {
-        answered++;
-        const atMs = performance.now() - begun - SETTLE_MS;
-        if (atMs >= 0 && atMs < durationMs) counted++;
-      } else if (answer.error_code === 'overloaded') await delay(FRAME_MS); // Eight that always ask are more than the sessions can do: who is refused asks again with the next frame.
-      else throw new Error(answer.error);
-    }
-  };
-  await Promise.all(Array.from({ length: CAMERAS }, (_, index) => ask(index)));
-  return { perSecond: counted / durationMs * 1000, answered };
-}
-
 /** One request after another, then twice as many a second as can be answered, whatever is answered: latencies of both. */
 async function overload({ ring, socketPath, model }: Load, capacityPerS: number): Promise<Record<string, number>> {
   await using client = new IpcClient(socketPath, { maxConnections: 64 });
@@ -131,10 +98,6 @@ async function overload({ ring, socketPath, model }: Load, capacityPerS: number)
   };
 }
 
-function requestOf(ring: RingWriter, model: LoadedModel, turn: number): InferRequest {
-  return { frame_reference: ring.path, frame_metadata: { frame_id: turn % SLOTS, ...SIZE, format: 'NV12' }, camera_id: 'bench', model_id: model.manifest.model_id };
-}
-
 /** CPU milliseconds of this thread for one frame, out of the mapped ring into a 640x640 tensor, as yolov8n takes it. */
 function preprocess(ring: RingWriter, model: LoadedModel): number {
   using reader = RingReader.open(ring.path, { ringDirectory: join(ring.path, '..') });
@@ -155,19 +118,6 @@ function preprocess(ring: RingWriter, model: LoadedModel): number {
   return (used.user + used.system) / 1000 / PREPROCESS_RUNS;
 }
 
-/** Pictures with edges and slopes, each a little different. */
-function filledRing(ringDirectory: string): RingWriter {
-  const ring = RingWriter.create({ cameraId: 'bench', ...SIZE, format: 'NV12', slotCount: SLOTS, ringDirectory });
-  for (let frame = 0; frame < SLOTS; frame++) {
-    const { planes, strides } = ring.begin();
-    for (const [index, plane] of planes.entries()) {
-      for (let at = 0; at < plane.length; at++) plane[at] = 16 + ((at % strides[index]! >> 3) * 5 + (at / strides[index]! >> 4) * 7 + frame * 11) % 220;
-    }
-    ring.publish({ ptsUs: frame, capturedAtUs: frame, colourMatrix: COLOUR_MATRIX.bt709, colourRange: COLOUR_RANGE.limited, epoch: 0 });
-  }
-  return ring;
-}
-
 /** Threads with a session each, run side by side. */
 class RawLoop {
   readonly #workers: readonly Worker[];
@@ -185,8 +135,8 @@ class RawLoop {
   }
 
   /** All threads together. */
-  async run(durationMs: number): Promise<Served> {
-    const answers = this.#workers.map(async (worker) => (await once(worker, 'message') as [Served])[0]);
+  async run(durationMs: number): Promise<Rate> {
+    const answers = this.#workers.map(async (worker) => (await once(worker, 'message') as [Rate])[0]);
     for (const worker of this.#workers) worker.postMessage({ durationMs });
     return (await Promise.all(answers)).reduce((sum, each) => ({ perSecond: sum.perSecond + each.perSecond, answered: sum.answered + each.answered }));
   }
@@ -196,14 +146,4 @@ class RawLoop {
     for (const worker of this.#workers) worker.postMessage('end');
     await Promise.all(ended);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

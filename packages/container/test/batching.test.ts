@@ -12,18 +12,27 @@ const waiting = (source: string, queuedAt = 0, deadlineAt = Infinity): Batchable
 test('Cameras take turns: one that asks much is looked at once before any is looked at twice', () => {
   const batching = new Batching({ most: 3, delayMs: 10 });
   const [first, again, more, other, third] = [waiting('a', 0), waiting('a', 1), waiting('a', 2), waiting('b', 3), waiting('c', 4)];
-  assert.deepEqual(batching.next([first, again, more, other, third], 5, 0), { batch: [first, other, third] });
-  assert.deepEqual(batching.next([first, again, other], 5, 0), { batch: [first, other, again] });
+  assert.deepEqual(batching.next([first, again, more, other, third], 5, 0), { batches: [[first, other, third]] });
+  assert.deepEqual(batching.next([first, again, other], 5, 0), { batches: [[first, other, again]] });
+});
+
+test('Where several sessions are free what waits is shared out evenly to them', () => {
+  const [a, b, c, d, e] = [waiting('a'), waiting('b'), waiting('c'), waiting('d'), waiting('e')];
+  const batching = new Batching({ most: 4, delayMs: 10 });
+  assert.deepEqual(batching.next([a, b, c, d], 1, 0, 2), { batches: [[a, b], [c, d]] });
+  assert.deepEqual(batching.next([a, b, c, d, e], 1, 0, 2), { batches: [[a, b, c], [d, e]] });
+  assert.deepEqual(batching.next([a], 10, 0, 2), { batches: [[a]] });
+  assert.deepEqual(new Batching({ most: 1, delayMs: 0 }).next([a, b, c], 1, 0, 2), { batches: [[a], [b]] });
 });
 
 test('A batch that is not full waits as long as its first may, and no longer than each deadline leaves time for the inference', () => {
   const batching = new Batching({ most: 4, delayMs: 10 });
-  assert.deepEqual(batching.next([], 0, 0), { batch: [] });
+  assert.deepEqual(batching.next([], 0, 0), { batches: [] });
   assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4)], 4, 20), { waitMs: 6 });
   assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4, 28)], 4, 20), { waitMs: 4 });
   const late = [waiting('a', 0), waiting('b', 4, 28)];
-  assert.deepEqual(batching.next(late, 8, 20), { batch: late });
-  assert.deepEqual(new Batching({ most: 4, delayMs: 0 }).next(late, 4, 20), { batch: late });
+  assert.deepEqual(batching.next(late, 8, 20), { batches: [late] });
+  assert.deepEqual(new Batching({ most: 4, delayMs: 0 }).next(late, 4, 20), { batches: [late] });
 });
 
 test('A hang is seen within five seconds, in a batch too; only a model that is slow is given longer', () => {

@@ -23,22 +23,30 @@ export class Batching {
     this.#options = options;
   }
 
-  /** `waiting` in the order in which they came; `expectedMs`: what an inference takes. Those that go now, or after how many milliseconds to ask again. */
-  next<T extends Batchable>(waiting: Iterable<T>, nowMs: number, expectedMs: number): { readonly batch: readonly T[] } | { readonly waitMs: number } {
+  /**
+   * `waiting` in the order in which they came; `expectedMs`: what an inference takes; `free`: sessions that are. What goes now, shared out evenly
+   * to as many sessions, or after how many milliseconds to ask again.
+   */
+  next<T extends Batchable>(waiting: Iterable<T>, nowMs: number, expectedMs: number, free = 1): { readonly batches: readonly T[][] } | { readonly waitMs: number } {
     const { most, delayMs } = this.#options;
-    const batch = inTurns(waiting, most);
-    if (batch.length === 0 || batch.length === most || delayMs === 0) return { batch };
-    const until = Math.min(...batch.map(({ queuedAt, deadlineAt }) => Math.min(queuedAt + delayMs, deadlineAt - expectedMs)));
-    return until <= nowMs ? { batch } : { waitMs: until - nowMs };
+    const going = most === 1 ? first(waiting, free) : inTurns(waiting, most * free);
+    if (going.length > 0 && going.length < most && delayMs > 0) {
+      const until = Math.min(...going.map(({ queuedAt, deadlineAt }) => Math.min(queuedAt + delayMs, deadlineAt - expectedMs)));
+      if (until > nowMs) return { waitMs: until - nowMs };
+    }
+    const size = Math.ceil(going.length / free);
+    return { batches: Array.from({ length: size === 0 ? 0 : Math.ceil(going.length / size) }, (_, index) => going.slice(index * size, (index + 1) * size)) };
   }
+}
+
+function first<T>(all: Iterable<T>, count: number): T[] {
+  const taken: T[] = [];
+  for (const one of all) if (taken.push(one) === count) break;
+  return taken;
 }
 
 /** One of each source, the one that waits longest first; then a second one of each, and so on. */
 function inTurns<T extends Batchable>(waiting: Iterable<T>, most: number): T[] {
-  if (most === 1) {
-    for (const first of waiting) return [first];
-    return [];
-  }
   const turns: T[][] = [];
   const seen = new Map<string, number>();
   for (const one of waiting) {

@@ -105,14 +105,14 @@ export class RequestQueue {
     });
   }
 
-  /** What a free session does now: a canary, or a batch, which has none where nobody waits; or after how many milliseconds to ask again. `expectedMs`: what an inference takes. */
-  take(expectedMs: number): { readonly batch: readonly Waiting[] } | { readonly waitMs: number } {
+  /** What so many free sessions do now, each a canary or a batch, none where nobody waits; or after how many milliseconds to ask again. `expectedMs`: what an inference takes. */
+  take(free: number, expectedMs: number): { readonly batches: readonly (readonly Waiting[])[] } | { readonly waitMs: number } {
     const canary = this.#canary;
     this.#canary = null;
-    if (canary) return { batch: [canary] };
-    const next = this.#batching.next(this.#waiting, performance.now(), expectedMs);
+    if (canary) return { batches: [[canary]] };
+    const next = this.#batching.next(this.#waiting, performance.now(), expectedMs, free);
     if ('waitMs' in next) return next;
-    for (const waiting of next.batch) {
+    for (const waiting of next.batches.flat()) {
       this.#waiting.delete(waiting);
       waiting.release();
     }

@@ -111,15 +111,17 @@ export class SessionPool {
   #next(): void {
     clearTimeout(this.#batchTimer);
     while (this.#idle.length > 0) {
-      const next = this.#queue.take(this.#expectedMs);
+      const next = this.#queue.take(this.#idle.length, this.#expectedMs);
       if ('waitMs' in next) {
         this.#batchTimer = setTimeout(() => this.#next(), next.waitMs);
         return;
       }
-      if (next.batch.length === 0) return;
-      // The session used last has its memory in the caches; a canary looks at the one that nobody has used for long.
-      const worker = next.batch[0]!.job === 'canary' ? this.#idle.shift()! : this.#idle.pop()!;
-      void this.#serve(worker, next.batch);
+      if (next.batches.length === 0) return;
+      for (const batch of next.batches) {
+        // The session used last has its memory in the caches; a canary looks at the one that nobody has used for long.
+        const worker = batch[0]!.job === 'canary' ? this.#idle.shift()! : this.#idle.pop()!;
+        void this.#serve(worker, batch);
+      }
     }
   }
 
