@@ -22,8 +22,15 @@ export function loadSettings(file: string | undefined): Settings {
     http: { ...settings.http, tls: settings.http.tls && { certificateFile: resolve(base, settings.http.tls.certificateFile), keyFile: resolve(base, settings.http.tls.keyFile) } },
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
+    site: settings.site && { ...settings.site, ...absolute('credentials_file', settings.site, base), ...absolute('ca_file', settings.site, base) },
     oidc: settings.oidc && withSecretFiles(settings.oidc, base), mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
   };
+}
+
+/** The path under `key` made absolute, where it is there. */
+function absolute<K extends string>(key: K, holder: { readonly [key in K]?: string }, base: string): { [key in K]?: string } {
+  const path = holder[key];
+  return path === undefined ? {} : { [key]: resolve(base, path) } as { [key in K]: string };
 }
 
 /** Paths of files that hold secrets, `{file: path}` anywhere in it, made absolute. */
