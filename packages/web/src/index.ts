@@ -13,6 +13,7 @@ export { eventWords } from './events/event-words.ts';
 export { RecentEvents } from './events/recent-events.ts';
 export { followEvents } from './live/events-socket.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';
+export { findingOf } from './camera/finding.ts';
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';
 export { isRecordedAt, MOST_IN_STEP, nextStep, WAITS_AT_MOST_MS, type Step, type StepMember } from './recordings/in-step.ts';

@@ -1,8 +1,9 @@
 // One model at one camera: what it sees now, how often it looks, how long that takes; and whether its drawing is shown.
 import type { CameraStatus, SubscriptionStatus } from '@ruth/protocol';
-import { SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
+import type { Failure } from '../system/api.ts';
 import type { System } from '../system/system-store.ts';
 import type { ModelAtCamera, Sight } from './camera-view.ts';
+import { findingOf } from './finding.ts';
 import type { ShownCamera } from './use-camera-view.ts';
 
 export function ModelList({ camera, system, shown, explained = false }: { camera: CameraStatus; system: System; shown: ShownCamera; explained?: boolean }) {
@@ -50,19 +51,6 @@ function ModelRow({ at: { subscription, model, shown }, sight, explained, coreFa
       {explained && <p className="rate-reason">{rateReason(subscription)}</p>}
     </li>
   );
-}
-
-interface Finding { readonly kind: 'seen' | 'nothing' | 'blind' | 'idle'; readonly words: string; readonly title?: string }
-
-/** "Nothing seen" and "could not look" are different findings and never look alike. */
-function findingOf(subscription: SubscriptionStatus, down: string | null, sight: Sight, coreFailure: Failure | null, playing: boolean): Finding {
-  if (coreFailure) return { kind: 'blind', words: coreFailure.code === SERVER_UNREACHABLE ? 'Not known' : 'AI is away', title: coreFailure.message };
-  if (down !== null) return { kind: 'blind', words: 'Model down', title: down };
-  if (subscription.state !== 'running') return { kind: 'idle', words: 'Paused' };
-  if (!playing) return { kind: 'idle', words: 'No picture' };
-  if (sight === null) return { kind: 'idle', words: 'Looking\u2026' };
-  if (sight.kind === 'failed') return { kind: 'blind', words: 'Could not look', title: sight.error };
-  return sight.count === 0 ? { kind: 'nothing', words: 'Nothing seen' } : { kind: 'seen', words: `${sight.count} seen` };
 }
 
 export function rateReason({ state, shortfall }: SubscriptionStatus): string {
