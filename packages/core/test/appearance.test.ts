@@ -74,7 +74,7 @@ test('an id waits for a vector that is on its way, not for longer than half a se
 
 test('whom another covers is not asked about, for the vector would be of both', () => {
   const tracker = new Tracker();
-  const two = [box(0.3), box(0.33)];
+  const two = [box(0.3), box(0.32)];
   for (const timeS of [0, 0.2, 0.4]) tracker.update(two, timeS);
   assert.deepEqual(tracker.wanted(), []);
   tracker.update([box(0.28), box(0.36)], 0.6);

@@ -47,5 +47,5 @@ export const TRACKER_DEFAULTS: TrackerSettings = {
   confident: 0.6, doubtful: 0.2, likeness: 0.25, doubtfulLikeness: 0.3, duplicateIou: 0.35,
   recentS: 0.25, coastingPart: 0.25, lostS: 4, marginPerS: 0.3, freshMarginPerS: 0.9,
   noise: { measurement: 0.1, initialSpeed: 1.5, acceleration: 0.8, growth: 0.2 },
-  appearance: { alike: 0.7, ahead: 0.05, everyS: 2, covered: 0.25, heldS: 0.5, reach: 1, reachPerS: 1.5 },
+  appearance: { alike: 0.7, ahead: 0.05, everyS: 2, covered: 0.5, heldS: 0.5, reach: 1, reachPerS: 1.5 },
 };
