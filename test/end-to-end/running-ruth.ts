@@ -41,7 +41,7 @@ export class RunningRuth {
     const file = join(folder, 'ruth.yaml');
     const paths = { socket_directory: join(folder, 'sockets'), ring_directory: ringDirectory, models_directory: join(root, 'models') };
     mkdirSync(paths.socket_directory);
-    writeFileSync(file, JSON.stringify({ paths, http: { port: 0 }, ...settings }), { mode: 0o600 });
+    writeFileSync(file, JSON.stringify({ http: { port: 0 }, ...settings, paths: { ...paths, ...settings.paths ?? {} } }), { mode: 0o600 });
     const env = { ...process.env, RUTH_ADMIN_TOKEN: ADMIN_TOKEN, ...(existsSync(sharedClip) ? { RUTH_DEMO_CLIP: sharedClip } : {}) };
     const [program, ...parameters] = launcher;
     const child = spawn(program, [...parameters, ...command, '-c', file], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root });

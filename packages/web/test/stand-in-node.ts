@@ -59,7 +59,7 @@ export class StandInNode {
     app.get('/v1/offered-models', (): OfferedModel[] => [{ recipe: 'yolox-nano', model_id: 'yolox-nano', model_name: 'YOLOX nano', license: 'Apache-2.0', license_note: null, author: 'Megvii', description: 'A small detector.', expect: 'About .26 mAP50-95 on COCO.', published: true }]);
     app.get('/v1/model-jobs', () => this.jobs);
     app.post<{ Body: ModelJobRequest }>('/v1/model-jobs', ({ body: { kind, source, model_id: id, accept_license: accepted = false } }) => {
-      const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'license', has_picture: false };
+      const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'cancelled', has_picture: false };
       this.jobs.unshift(job);
       return job;
     });
