@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { cameraSettings, coreSocketPath, kernelSocketPath, NodeCamera, validator } from '@ruth/protocol';
+import { cameraSettings, coreSocketPath, kernelSocketPath, NodeCamera, type RuthError, validator } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeCameras, resolveSettings, type SettingsSource } from '../src/index.ts';
 
@@ -49,6 +49,12 @@ test('a camera is added, changed and removed in the file, and kernel and core ar
   assert.doesNotMatch(readFileSync(file, 'utf8'), /geheim/);
   await assert.rejects(node.change('yard', { url: added.config.url }), { code: 'bad_request', problems: [{ pointer: '/url', message: 'is as it is shown, without user and password; give it whole, or leave it out to keep it' }] });
   await assert.rejects(node.add({ id: 'yard', url: 'rtsp://h/3' }), { code: 'conflict' });
+  const { length: told0 } = told;
+  for (const [change, pointer] of [[{ url: 'rtsp://169.254.169.254/1' }, '/url'], [{ detect_url: 'rtsp://[fe80::1]/1' }, '/detect_url'], [{ onvif: { url: 'http://0.0.0.0/onvif' } }, '/onvif/url']] as const) {
+    await assert.rejects(node.change('yard', change), (error: RuthError) => error.code === 'forbidden' && error.problems[0]?.pointer === pointer && /camera_addresses\.allow/.test(error.message));
+  }
+  await assert.rejects(node.probeTask({ url: 'rtsp://100.100.100.200/' }), { code: 'forbidden' });
+  assert.equal(told.length, told0, 'nothing is asked for there');
   await assert.rejects(node.add({ id: 'x', url: 'http://h/3' }), { code: 'bad_request', message: /begins with http/ });
 
   await node.remove('yard');

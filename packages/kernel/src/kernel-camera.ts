@@ -12,7 +12,7 @@ import { CameraRestream } from './live/restream/camera-restream.ts';
 
 export interface KernelCameraOptions {
   readonly camera: CameraSettings;
-  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
+  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding' | 'cameraAddresses'>;
   readonly logger: Logger;
   /** Null where nothing is recorded. */
   readonly archive: CameraArchive | null;

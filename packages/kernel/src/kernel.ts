@@ -17,7 +17,7 @@ import { Archive } from './record/archive/index.ts';
 import { Playback } from './record/playback/index.ts';
 
 export interface KernelOptions {
-  readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding'>;
+  readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding' | 'cameraAddresses'>;
   readonly logger: Logger;
   /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
   readonly mediasoupWorker?: string;

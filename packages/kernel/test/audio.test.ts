@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createLogger } from '@ruth/transport';
+import { AddressPolicy, createLogger } from '@ruth/transport';
 import { Codec, CodecContext, Frame } from 'node-av/lib';
 import { AV_CODEC_ID_AAC, AV_SAMPLE_FMT_FLTP } from 'node-av/constants';
 import { StreamIngest } from '../src/ingest/stream-ingest.ts';
@@ -59,7 +59,7 @@ async function read(mount: string, { audio = true, transport = 'tcp', silent = f
     if ([pictures, ...(silent ? [] : [sounds])].every((packets) => span(packets) > SECONDS * TICKS_PER_SECOND)) stop.abort();
   };
   const stream: StreamIngest = new StreamIngest({
-    url: camera.url(mount), transport, audio, stallTimeoutMs: 20_000, firstEpoch: 1, rates: new StreamRates(), logger: createLogger('kernel', 'silent'), onChange: () => undefined, onHang: () => undefined,
+    url: camera.url(mount), transport, audio, addresses: AddressPolicy.forCameras(), stallTimeoutMs: 20_000, firstEpoch: 1, rates: new StreamRates(), logger: createLogger('kernel', 'silent'), onChange: () => undefined, onHang: () => undefined,
     consumers: [{ begin: (format) => formats.push(format), accept: (packet) => { pictures.push(packet); look(); }, acceptAudio: (packet) => { sounds.push(packet); look(); } }],
   });
   await stream.run(AbortSignal.any([stop.signal, AbortSignal.timeout(90_000)]));

@@ -34,7 +34,7 @@ export class RecordingChild implements AsyncDisposable {
     const process = fork(new URL('../src/ingest/main.ts', import.meta.url), [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const child = new RecordingChild(process, rings);
     const settings: IngestSettings = {
-      cameraId: 'door', url, transport, stallTimeoutMs: 5000, slotCount: 4, ringDirectory: rings, detectUrl: null, audio: true, hardware: 'none',
+      cameraId: 'door', url, transport, stallTimeoutMs: 5000, slotCount: 4, ringDirectory: rings, detectUrl: null, audio: true, addresses: {}, hardware: 'none',
       recording: { directory, segmentS, notBeforeUs }, firstEpoch: 1,
     };
     process.send({ type: 'start', settings, wants: NOTHING_WANTED, logLevel: 'warn' });

@@ -1,6 +1,7 @@
 // Contract 4, cameras at run time: how one is turned (PUT|DELETE /v1/cameras/:id of kernel and core, POST /v1/cameras/:id/ptz of
 // the kernel), and what `ruth camera probe` and `ruth camera discover` find out.
 import Type, { type Static } from 'typebox';
+import { CameraAddresses } from './outward-config.ts';
 import { CameraRule } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
@@ -36,6 +37,7 @@ export type PtzStatus = Static<typeof PtzStatus>;
 export const ProbeRequest = Type.Object({
   url: Type.String({ maxLength: 2048 }), transport: Nullable(Type.Enum(['tcp', 'udp'])),
   seconds: Type.Number({ minimum: 1, maximum: 60 }), detect_stream: Type.Boolean(),
+  addresses: Type.Optional(CameraAddresses),
 }, { additionalProperties: false });
 export type ProbeRequest = Static<typeof ProbeRequest>;
 

@@ -1,7 +1,7 @@
 // The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
+import { CameraAddresses, MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SiteConfig } from './site-config.ts';
@@ -108,5 +108,6 @@ export const RuthConfig = Type.Object({
   oidc: Type.Optional(OidcConfig),
   mqtt: Type.Optional(MqttConfig),
   notifications: Type.Optional(NotificationsConfig),
+  camera_addresses: Type.Optional(CameraAddresses),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;

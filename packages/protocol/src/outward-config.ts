@@ -65,9 +65,18 @@ export const EmailConfig = Type.Object({
 }, { ...strict, description: 'E-mail' });
 export type EmailConfig = Static<typeof EmailConfig>;
 
+const Network = Type.String({ pattern: '^[0-9a-fA-F:.]+(/\\d{1,3})?$', maxLength: 64 });
+
+/** Where cameras may be. */
+export const CameraAddresses = Type.Object({
+  allow: Type.Optional(Type.Array(Network, { maxItems: 64, description: 'Addresses or networks (169.254.20.0/24) that are reached although they are link-local, where no camera is reached unless told' })),
+  only: Type.Optional(Type.Array(Network, { maxItems: 64, description: 'Where it is given, no camera elsewhere is reached (but for those of allow)' })),
+}, { ...strict, description: 'Which addresses cameras may have' });
+export type CameraAddresses = Static<typeof CameraAddresses>;
+
 export const NotificationsConfig = Type.Object({
   webhooks: Type.Optional(Type.Array(WebhookConfig, { maxItems: 32, description: 'Each with what it hears of' })), ntfy: Type.Optional(Type.Array(NtfyConfig, { maxItems: 32, description: 'Each with what it hears of' })), email: Type.Optional(Type.Array(EmailConfig, { maxItems: 32, description: 'Each with what it hears of' })),
-  allow_addresses: Type.Optional(Type.Array(Type.String({ pattern: '^[0-9a-fA-F:.]+(/\\d{1,3})?$', maxLength: 64 }), {
+  allow_addresses: Type.Optional(Type.Array(Network, {
     maxItems: 64, description: 'Addresses or networks (192.0.2.0/24) that webhooks and ntfy may reach although they are of this machine or link-local, where nothing is reached unless told',
   })),
 }, { ...strict, description: 'Who is told of what' });

@@ -2,7 +2,7 @@
 import { cameraUrlProblem } from './camera-url.ts';
 import { RuthConfig, type CameraConfig } from './config.ts';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
-import type { MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
+import type { CameraAddresses, MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import type { RuleConfig } from './rules.ts';
 import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
 import type { SceneConfig } from './scene.ts';
@@ -90,6 +90,7 @@ export interface Settings {
   /** Null: no broker is told anything. */
   readonly mqtt: MqttConfig | null;
   readonly notifications: NotificationsConfig;
+  readonly cameraAddresses: CameraAddresses;
   /** Null: people sign in with a password of Ruth's own alone. */
   readonly oidc: OidcConfig | null;
   /** Null: this node is by itself. */
@@ -127,7 +128,7 @@ export function parseSettings(text: string, file: string): Settings {
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
-    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document),
+    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document), cameraAddresses: config.camera_addresses ?? {},
   };
 }
 

@@ -8,7 +8,6 @@ export { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 export { CameraTopics } from './outward/mqtt/topics.ts';
 export { frameOf, onvifEventOf } from './outward/mqtt/onvif-metadata.ts';
 export { Notifications } from './outward/notifications.ts';
-export { AddressPolicy } from './outward/notify/address-policy.ts';
 export { Cooldown, hearingOf, isQuiet } from './outward/notify/hearing.ts';
 export { secretReader } from './outward/secret.ts';
 export { signatureOf } from './outward/notify/targets.ts';

@@ -1,5 +1,6 @@
 // Moves bytes between processes: frames through shared memory, messages through Unix sockets, ordered events over HTTP; and how
 // a process starts and ends.
+export * from './addresses/address-policy.ts';
 export * from './confine/index.ts';
 export * from './events/index.ts';
 export * from './ipc/index.ts';

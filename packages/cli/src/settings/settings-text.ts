@@ -20,7 +20,7 @@ export function settingsText(settings: Settings): string {
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),
     subscriptions: [...settings.subscriptions],
     ...(settings.timeZone === null ? {} : { time_zone: settings.timeZone }), rules: [...settings.rules],
-    ...(settings.site === null ? {} : { site: settings.site }), ...(settings.oidc === null ? {} : { oidc: settings.oidc }), ...(settings.mqtt === null ? {} : { mqtt: settings.mqtt }), notifications: settings.notifications,
+    ...(settings.site === null ? {} : { site: settings.site }), ...(settings.oidc === null ? {} : { oidc: settings.oidc }), ...(settings.mqtt === null ? {} : { mqtt: settings.mqtt }), notifications: settings.notifications, camera_addresses: settings.cameraAddresses,
   };
   return JSON.stringify(config);
 }

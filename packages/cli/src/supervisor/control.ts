@@ -103,7 +103,7 @@ function addCameras(app: FastifyInstance, cameras: NodeCameras): void {
   });
   // Found out by processes of their own: cameras answer anything.
   app.post('/v1/probe', async (request) => {
-    const task = cameras.probeTask(cameraProbe.parse(request.body));
+    const task = await cameras.probeTask(cameraProbe.parse(request.body));
     return probeReport.parse(await childJob(entryOf('@ruth/kernel', 'probe/probe-main.ts'), task, 'report', OPEN_LIMIT_MS + 3000 * task.seconds), 'internal');
   });
   app.post('/v1/discover', async (request) => {

@@ -1,10 +1,11 @@
 // The cameras of a running node, and what shall be at each: changed in ruth.yaml first, which is checked as a whole, then told to
 // kernel and core. One that is away learns it from the file when it starts. Changes come one after another.
 import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   cameraUrlProblem, redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
 } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { AddressPolicy, type Logger } from '@ruth/transport';
 import { extraCameras, resolveSettings, settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
 import { cameraConfig, cameraForNode } from '../settings/settings-text.ts';
@@ -17,6 +18,8 @@ export interface NodeCamerasOptions {
 }
 
 const PROBE_S = 5;
+/** A name that is not found so soon is judged when it is connected to. */
+const NAME_LIMIT_MS = 3000;
 const SEARCH_S = 3;
 
 export class NodeCameras {
@@ -41,7 +44,7 @@ export class NodeCameras {
   /** Throws `conflict` where there is one of that id, `bad_request`, `invalid_config`. */
   add(config: CameraConfig): Promise<NodeCamera> {
     return this.#change(async () => {
-      assertUrls(config);
+      await this.#assertUrls(config);
       if (this.#settings().cameras.some(({ id }) => id === config.id)) throw new RuthError('conflict', `there is a camera ${config.id} already; choose another id`);
       this.#write((file) => file.putCamera(config));
       return this.#tell(config.id, (settings) => this.#node.putCamera(...cameraForNode(settings, config.id)));
@@ -51,7 +54,7 @@ export class NodeCameras {
   /** Throws `camera_not_found`, `bad_request`, `invalid_state` for one that the file does not name. */
   change(id: string, change: CameraChange): Promise<NodeCamera> {
     return this.#change(async () => {
-      assertUrls(change);
+      await this.#assertUrls(change);
       this.#assertManaged(id);
       this.#write((file) => file.changeCamera(id, change));
       return this.#tell(id, (settings) => this.#node.putCamera(...cameraForNode(settings, id)));
@@ -83,20 +86,33 @@ export class NodeCameras {
   }
 
   /** What a process that probes is to be told. Throws `bad_request`, `camera_not_found`. */
-  probeTask({ url, camera_id: id, transport, seconds = PROBE_S }: CameraProbe): ProbeRequest {
+  async probeTask({ url, camera_id: id, transport, seconds = PROBE_S }: CameraProbe): Promise<ProbeRequest> {
     if ((url === undefined) === (id === undefined)) throw new RuthError('bad_request', 'give either url or camera_id');
     if (url !== undefined) {
-      assertUrls({ url });
-      return { url, transport: transport ?? null, detect_stream: false, seconds };
+      await this.#assertUrls({ url });
+      return { url, transport: transport ?? null, detect_stream: false, seconds, addresses: this.#settings().cameraAddresses };
     }
-    const camera = cameraOf(this.#settings(), id!);
-    return { url: camera.url, transport: transport ?? camera.transport, detect_stream: camera.detectUrl !== null, seconds };
+    const settings = this.#settings();
+    const camera = cameraOf(settings, id!);
+    return { url: camera.url, transport: transport ?? camera.transport, detect_stream: camera.detectUrl !== null, seconds, addresses: settings.cameraAddresses };
   }
 
   /** What a process that searches is to be told. Throws `bad_request`. */
   searchTask({ timeout_s: timeoutS = SEARCH_S, user, password }: CameraSearch): DiscoverRequest {
     if (user === undefined && password !== undefined) throw new RuthError('bad_request', 'a password without a user');
     return { timeout_ms: Math.round(timeoutS * 1000), interface: null, credentials: user === undefined ? null : { user, password: password ?? '' } };
+  }
+
+  /** Throws `bad_request`, and `forbidden` where no camera may be. A name that stands for nothing now is judged when it is connected to. */
+  async #assertUrls(change: CameraChange): Promise<void> {
+    assertUrls(change);
+    const policy = AddressPolicy.forCameras(this.#settings().cameraAddresses);
+    for (const [pointer, url] of [['/url', change.url], ['/detect_url', change.detect_url], ['/onvif/url', change.onvif?.url]] as const) {
+      if (url === undefined || url === null || !URL.canParse(url)) continue;
+      await Promise.race([policy.resolve(url), delay(NAME_LIMIT_MS, undefined, { ref: false })]).catch((error: unknown) => {
+        if (error instanceof RuthError) throw new RuthError(error.code, error.message, { problems: [{ pointer, message: error.message }] });
+      });
+    }
   }
 
   #settings(): Settings { return resolveSettings(this.#options.source); }

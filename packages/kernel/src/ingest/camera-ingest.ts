@@ -1,6 +1,6 @@
 // One camera: its main stream and whoever takes pictures of it, the stream for models where the camera has one of its own,
 // and how all that is. Neither stream stops for the other.
-import type { Logger } from '@ruth/transport';
+import { AddressPolicy, type Logger } from '@ruth/transport';
 import { FrameDecoder } from '../frames/frame-decoder.ts';
 import { FramePublisher } from '../frames/frame-publisher.ts';
 import { LiveFeed } from '../live/fmp4/live-feed.ts';
@@ -92,8 +92,8 @@ export class CameraIngest {
   }
 
   #stream(stream: Pick<ConstructorParameters<typeof StreamIngest>[0], 'url' | 'audio' | 'firstEpoch' | 'rates' | 'logger' | 'consumers'>): StreamIngest {
-    const { settings: { transport, stallTimeoutMs }, onHang } = this.#options;
-    return new StreamIngest({ ...stream, transport, stallTimeoutMs, onHang, onChange: () => this.#report() });
+    const { settings: { transport, stallTimeoutMs, addresses }, onHang } = this.#options;
+    return new StreamIngest({ ...stream, transport, stallTimeoutMs, addresses: AddressPolicy.forCameras(addresses), onHang, onChange: () => this.#report() });
   }
 
   #report(): void {

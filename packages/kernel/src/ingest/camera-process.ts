@@ -11,7 +11,7 @@ import { lastError, NOTHING_WANTED, type FromIngest, type IngestSettings, type I
 
 export interface CameraProcessOptions {
   readonly camera: CameraSettings;
-  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding'>;
+  readonly settings: Pick<Settings, 'ringDirectory' | 'recording' | 'decoding' | 'cameraAddresses'>;
   readonly logger: Logger;
   /** Where what is recorded of the camera ends, us UTC; asked for each child. */
   readonly recordedUntilUs?: () => number;
@@ -132,10 +132,10 @@ export class CameraProcess {
     });
     child.on('error', (error) => end(error.message));
     const { id, url, transport, stallTimeoutMs, slotCount, detectUrl, audio, recording: wanted } = this.camera;
-    const { ringDirectory, recording, decoding: { hardware } } = this.#options.settings;
+    const { ringDirectory, recording, cameraAddresses: addresses, decoding: { hardware } } = this.#options.settings;
     const firstEpoch = Math.max(Math.floor(Date.now() / 1000), this.#status.epoch + 1);
     const settings: IngestSettings = {
-      cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory, detectUrl, audio, hardware, firstEpoch,
+      cameraId: id, url, transport, stallTimeoutMs, slotCount, ringDirectory, detectUrl, audio, addresses, hardware, firstEpoch,
       recording: recording === null || !wanted.active ? null : { directory: recording.directory, segmentS: recording.segmentS, notBeforeUs: this.#options.recordedUntilUs?.() ?? 0 },
     };
     this.#tell({ type: 'start', settings, wants: this.#wants, logLevel: this.#options.logger.level });

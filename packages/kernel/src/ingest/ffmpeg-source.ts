@@ -32,6 +32,7 @@ export class FfmpegSource implements PacketSource {
   #waitLimitMs: number;
   #interrupted: { readonly atMs: number; readonly why: 'aborted' | 'silent' } | null = null;
   #stream!: Stream;
+  #url = '';
   /** No other stream comes over this connection. */
   #alone = false;
   #codec!: VideoCodec;
@@ -106,8 +107,9 @@ export class FfmpegSource implements PacketSource {
   }
 
   async #open(): Promise<void> {
-    const { url, stallTimeoutMs, signal, audio } = this.#options;
+    const { stallTimeoutMs, signal, audio } = this.#options;
     signal.throwIfAborted();
+    const url = this.#url = await this.#judgedUrl();
     let status = await this.#openInput(audio ? 'video+audio' : 'video');
     if (status === AVERROR_HTTP_OTHER_4XX && audio && !signal.aborted) {
       // It may be the sound that the camera refuses.
@@ -145,13 +147,24 @@ export class FfmpegSource implements PacketSource {
   }
 
   async #openInput(mediaTypes: string): Promise<number> {
-    const { url, transport, stallTimeoutMs } = this.#options;
+    const { transport, stallTimeoutMs } = this.#options;
     using options = Dictionary.fromObject({
       rtsp_transport: transport, timeout: Math.max(OPEN_LIMIT_MS, stallTimeoutMs) * 1000, allowed_media_types: mediaTypes, user_agent: 'Ruth',
       // A keyframe of a 4K camera comes in one burst: room for it in the socket.
       ...(transport === 'udp' ? { buffer_size: 4 << 20 } : {}),
     });
-    return this.#context.openInput(url, null, options);
+    return this.#context.openInput(this.#url, null, options);
+  }
+
+  /** With the address that was judged in place of a name, but for TLS, which may need the name. */
+  async #judgedUrl(): Promise<string> {
+    const { url, addresses } = this.#options;
+    try {
+      const address = await addresses.resolve(url);
+      return url.startsWith('rtsp:') ? withHost(url, address) : url;
+    } catch (cause) {
+      throw cause instanceof RuthError ? cause : new RuthError('camera_unreachable', `${new URL(url).hostname} cannot be reached: ${(cause as Error).message}`, { cause });
+    }
   }
 
   /** Throws `camera_stalled`, `camera_unreachable`, or `cancelled` where reading ended. */
@@ -195,4 +208,10 @@ function pictureOf(packet: Packet): SourcePacket {
 /** RTP's clock begins at 0 with the first packet, unless the camera's reports say otherwise; then the second one is the guide. */
 function firstTicks(secondTicks: number, durationTicks: number): number {
   return Math.abs(secondTicks) < TICKS_PER_SECOND ? 0 : secondTicks - durationTicks;
+}
+
+function withHost(url: string, address: string): string {
+  const judged = new URL(url);
+  judged.hostname = address.includes(':') ? `[${address}]` : address;
+  return judged.href;
 }

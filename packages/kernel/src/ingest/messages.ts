@@ -1,5 +1,5 @@
 // What kernel and ingest child tell each other over the child's IPC channel (structured clones, so Buffers travel as they are).
-import type { CameraStatus, LiveInit, RuthError, Settings } from '@ruth/protocol';
+import type { CameraAddresses, CameraStatus, LiveInit, RuthError, Settings } from '@ruth/protocol';
 import type { VideoCodec } from '../media/video-codec.ts';
 import type { RecordingMessage } from '../record/segment.ts';
 
@@ -14,6 +14,7 @@ export interface IngestSettings {
   /** Decoded instead of `url` where it is not null. */
   readonly detectUrl: string | null;
   readonly audio: boolean;
+  readonly addresses: CameraAddresses;
   readonly hardware: Settings['decoding']['hardware'];
   /** Null: not recorded. */
   readonly recording: {

@@ -1,4 +1,5 @@
 // What a camera connection hands out, whichever way it reads: RtspTcpSource (our own) or FfmpegSource (UDP, TLS).
+import type { AddressPolicy } from '@ruth/transport';
 import type { VideoCodec } from '../media/video-codec.ts';
 
 /** One coded picture as it came, before it has a place in time. */
@@ -70,6 +71,8 @@ export interface SourceOptions {
   readonly audio: boolean;
   /** Why there is no sound although the camera has some. */
   readonly onNoAudio: (reason: string) => void;
+  /** Where a camera may be. */
+  readonly addresses: AddressPolicy;
   readonly signal: AbortSignal;
   /** The source does not return, whatever is done: only the end of the process helps. */
   readonly onHang: () => void;

@@ -2,7 +2,7 @@
 // with back-off when that ends. `run` is the loop; `#runOnce` is one connection and ends by throwing why.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type CameraStatus } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import type { AddressPolicy, Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { probeFormat } from '../media/format-probe.ts';
 import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
@@ -30,6 +30,7 @@ export interface StreamIngestOptions {
   readonly url: string;
   readonly transport: 'tcp' | 'udp';
   readonly stallTimeoutMs: number;
+  readonly addresses: AddressPolicy;
   readonly audio: boolean;
   readonly firstEpoch: number;
   /** Kept up to date; cleared with each connection. */
@@ -119,9 +120,9 @@ export class StreamIngest {
 
   /** Our own reader where it serves. A camera that it does not understand is not given up: FFmpeg knows more dialects. */
   async #open(signal: AbortSignal): Promise<PacketSource> {
-    const { url, transport, stallTimeoutMs, audio, onHang, logger } = this.#options;
+    const { url, transport, stallTimeoutMs, audio, addresses, onHang, logger } = this.#options;
     const onNoAudio = (reason: string): void => logger.warn({ reason }, 'without sound');
-    const options = { url, transport, stallTimeoutMs, audio, onNoAudio, onHang, signal };
+    const options = { url, transport, stallTimeoutMs, audio, addresses, onNoAudio, onHang, signal };
     if (transport !== 'tcp' || !url.startsWith('rtsp:')) return FfmpegSource.open(options);
     const startedMs = performance.now();
     try {

@@ -1,6 +1,7 @@
 // One ONVIF device: its streams, and how it is turned. To be used in a process of its own: the library below throws from its
 // callbacks at answers it does not expect, and a device may answer anything.
 import { RuthError, type DiscoveredStream, type PtzRequest, type PtzStatus } from '@ruth/protocol';
+import { AddressPolicy } from '@ruth/transport';
 import { Cam } from 'onvif';
 import type { OnvifTarget } from './messages.ts';
 
@@ -21,15 +22,16 @@ export class OnvifDevice implements Disposable {
     this.#profileToken = (profiles.find((profile) => profile.PTZConfiguration !== undefined) ?? profiles[0])?.$?.token ?? null;
   }
 
-  /** Throws `camera_unauthorized`, `camera_unreachable`, `camera_protocol`, `bad_request` for a URL that is none. */
+  /** Throws `camera_unauthorized`, `camera_unreachable`, `camera_protocol`, `bad_request` for a URL that is none, `forbidden` where no camera may be. */
   static async connect({ url, user, password }: OnvifTarget): Promise<OnvifDevice> {
     const parsed = URL.canParse(url) ? new URL(url) : null;
     if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) throw new RuthError('bad_request', 'the ONVIF URL is none; use http://host/onvif/device_service');
     if (user !== null && /[<>&]/.test(user)) throw new RuthError('bad_request', 'the ONVIF user holds <, > or &');
+    const hostname = await AddressPolicy.forCameras().resolve(url).catch((cause: unknown) => { throw cause instanceof RuthError ? cause : new RuthError('camera_unreachable', `${parsed.hostname} cannot be reached: ${(cause as Error).message}`, { cause }); });
     const useSecure = parsed.protocol === 'https:';
     const cam = new Cam({
       // preserveAddress: what a device says of its own address is not followed to other machines.
-      hostname: parsed.hostname, port: Number(parsed.port) || (useSecure ? 443 : 80), path: parsed.pathname, useSecure, preserveAddress: true,
+      hostname, port: Number(parsed.port) || (useSecure ? 443 : 80), path: parsed.pathname, useSecure, preserveAddress: true,
       timeout: ANSWER_TIMEOUT_MS, autoconnect: false, ...(user === null ? {} : { username: user }), ...(password === null ? {} : { password }),
       // Cameras sign their own certificates; who wants more gives no https URL of another network.
       ...(useSecure ? { secureOpts: { rejectUnauthorized: false } } : {}),

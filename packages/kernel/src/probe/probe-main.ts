@@ -18,9 +18,9 @@ const answer = (value: unknown, exitCode: number): never => {
 };
 
 try {
-  const { url, transport, seconds, detect_stream: detectStream } = validator(ProbeRequest).parse(JSON.parse(await text(process.stdin)) as unknown);
+  const { url, transport, seconds, detect_stream: detectStream, addresses = {} } = validator(ProbeRequest).parse(JSON.parse(await text(process.stdin)) as unknown);
   const onHang = (): void => answer({ error: 'the camera does not answer, and FFmpeg does not give up', error_code: 'camera_stalled' }, 1);
-  answer({ report: await probe({ url, transport, seconds, detectStream, signal: stop.signal, onHang }) }, 0);
+  answer({ report: await probe({ url, transport, seconds, detectStream, addresses, signal: stop.signal, onHang }) }, 0);
 } catch (cause) {
   const error = RuthError.from(cause);
   answer({ error: redactUrls(error.message), error_code: error.code }, 1);

@@ -1,5 +1,6 @@
 // Looks at a camera for some seconds, as a recorder would read it, and says what it is.
-import { cameraUrlProblem, type ProbeReport, redactUrls, RuthError } from '@ruth/protocol';
+import { cameraUrlProblem, type CameraAddresses, type ProbeReport, redactUrls, RuthError } from '@ruth/protocol';
+import { AddressPolicy } from '@ruth/transport';
 import { probeFormat } from '../media/format-probe.ts';
 import { codecString } from '../media/parameter-sets.ts';
 import { adviceFor } from './advice.ts';
@@ -14,6 +15,8 @@ export interface ProbeOptions {
   readonly seconds: number;
   /** Models have a stream of their own. */
   readonly detectStream: boolean;
+  /** Where cameras may be; as without a setting unless told. */
+  readonly addresses?: CameraAddresses;
   readonly signal: AbortSignal;
   readonly onHang: () => void;
 }
@@ -24,13 +27,13 @@ const LOOK_INTERVAL_MS = 50;
 
 /** Throws what opening the camera throws, `bad_request` for a wrong URL, `cancelled`. */
 export async function probe(options: ProbeOptions): Promise<ProbeReport> {
-  const { url, transport, seconds, signal, onHang } = options;
+  const { url, transport, seconds, addresses = {}, signal, onHang } = options;
   const problem = cameraUrlProblem(url);
   if (problem !== null) throw new RuthError('bad_request', `the URL ${problem}`);
   const enough = new AbortController();
   const startedMs = performance.now();
   const opened = await openCamera({
-    url, stallTimeoutMs: Math.max(STALL_TIMEOUT_MS, seconds * 1000), audio: true, onNoAudio: () => undefined, onHang, signal: AbortSignal.any([signal, enough.signal]),
+    url, stallTimeoutMs: Math.max(STALL_TIMEOUT_MS, seconds * 1000), audio: true, addresses: AddressPolicy.forCameras(addresses), onNoAudio: () => undefined, onHang, signal: AbortSignal.any([signal, enough.signal]),
   }, transport);
   await using source = opened.source;
   const openedMs = performance.now();

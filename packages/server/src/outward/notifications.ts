@@ -1,13 +1,12 @@
 // Who is told of what: a courier for each target, woken by what happens; how they are doing, and their dead letters, over HTTP.
 import { DeadLetterInfo, DeliveryStatus, ErrorBody, RuthError, type NotificationsConfig } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { AddressPolicy, type Logger } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { identityOf, type Audit } from '../access/index.ts';
 import { asStoredEvent } from '../events/event-routes.ts';
 import type { FoundEvent, Store } from '../store/index.ts';
 import type { Upstream } from '../upstream.ts';
-import { AddressPolicy } from './notify/address-policy.ts';
 import { Courier } from './notify/courier.ts';
 import type { ReadSecret } from './secret.ts';
 import { emailTarget, ntfyTarget, webhookTarget, type Target } from './notify/targets.ts';
@@ -33,7 +32,7 @@ export class Notifications {
 
   /** Throws `invalid_config` for an address that may not be reached. */
   constructor({ config, store, kernel, logger, timeZone, retriesMs, readSecret }: NotificationsOptions) {
-    const policy = new AddressPolicy(config.allow_addresses);
+    const policy = AddressPolicy.forNotifications(config.allow_addresses);
     this.#targets = [
       ...(config.webhooks ?? []).map((webhook) => webhookTarget(webhook, policy, readSecret)), ...(config.ntfy ?? []).map((ntfy) => ntfyTarget(ntfy, policy, readSecret)), ...(config.email ?? []).map((email) => emailTarget(email, readSecret)),
     ];

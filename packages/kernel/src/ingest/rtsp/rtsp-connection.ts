@@ -2,6 +2,7 @@
 // for it, and RTP frames in between. Every wait is limited by the caller's `signal`.
 import { connect, type Socket } from 'node:net';
 import { RuthError } from '@ruth/protocol';
+import type { AddressPolicy } from '@ruth/transport';
 import { Authorization, type Credentials } from './authorization.ts';
 import { InterleavedDecoder, type RtspAnswer } from './interleaved-decoder.ts';
 
@@ -34,7 +35,7 @@ export class RtspConnection implements Disposable {
   #gathering = false;
   #timer: NodeJS.Timeout | null = null;
 
-  private constructor(url: URL, handlers: ConnectionHandlers) {
+  private constructor(url: URL, handlers: ConnectionHandlers, { lookup }: AddressPolicy) {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const port = url.port === '' ? RTSP_PORT : Number(url.port);
     this.#address = `${url.hostname}:${port}`;
@@ -43,14 +44,15 @@ export class RtspConnection implements Disposable {
     this.#decoder = new InterleavedDecoder({ onFrame: handlers.onFrame, onAnswer: (answer) => this.#waiting.shift()?.resolve(answer) });
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     // One buffer for all reads: an idle camera leaves no garbage behind.
-    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback: (length) => this.#read(buffer, length) } });
+    this.#socket = connect({ host, port, lookup, noDelay: true, onread: { buffer, callback: (length) => this.#read(buffer, length) } });
     this.#socket.on('error', (error) => this.#end(new RuthError('camera_unreachable', `the connection to ${this.#address} broke: ${error.message}`)));
     this.#socket.on('close', () => this.#end(new RuthError('camera_unreachable', `${this.#address} closed the connection`)));
   }
 
-  /** Throws `camera_unreachable`. */
-  static async open(url: URL, handlers: ConnectionHandlers, signal: AbortSignal): Promise<RtspConnection> {
-    const connection = new RtspConnection(url, handlers);
+  /** Throws `camera_unreachable`, `forbidden` where no camera may be. */
+  static async open(url: URL, handlers: ConnectionHandlers, signal: AbortSignal, addresses: AddressPolicy): Promise<RtspConnection> {
+    addresses.assertUrl(url.href);
+    const connection = new RtspConnection(url, handlers, addresses);
     try {
       await connection.#connected(signal);
       return connection;
@@ -70,6 +72,8 @@ export class RtspConnection implements Disposable {
     }
     if (answer.status >= 200 && answer.status < 300) return answer;
     if (UNAUTHORIZED.includes(answer.status)) throw new RuthError('camera_unauthorized', `${this.#address} refuses ${this.#credentials ? 'these credentials' : 'to show itself without credentials'}`);
+    // Nor by another reader: where it leads was judged by nobody.
+    if (answer.status >= 300 && answer.status < 400) throw new RuthError('camera_unreachable', `${this.#address} sends elsewhere (${answer.status}), which is not followed; give the address it leads to as that of the camera`);
     if (answer.status === 404) throw new RuthError('camera_protocol', `${this.#address} knows no stream of this path (404)`);
     throw new RuthError('camera_protocol', `${this.#address} answered ${method} with ${answer.status} ${answer.reason}`);
   }
@@ -136,7 +140,7 @@ export class RtspConnection implements Disposable {
       this.#socket.once('connect', () => { signal.removeEventListener('abort', onAbort); resolve(); });
       this.#socket.once('error', (error: NodeJS.ErrnoException) => {
         signal.removeEventListener('abort', onAbort);
-        reject(new RuthError('camera_unreachable', `${this.#address} cannot be reached: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
+        reject((error as Error) instanceof RuthError ? error : new RuthError('camera_unreachable', `${this.#address} cannot be reached: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
       });
     });
   }

@@ -45,7 +45,7 @@ export class RtspTcpSource implements PacketSource {
     const inbox = new Inbox();
     let connection: RtspConnection | null = null;
     try {
-      connection = await RtspConnection.open(url, { onFrame: (channel, payload) => inbox.frame(channel, payload), onEnd: (error) => inbox.end(error) }, signal);
+      connection = await RtspConnection.open(url, { onFrame: (channel, payload) => inbox.frame(channel, payload), onEnd: (error) => inbox.end(error) }, signal, options.addresses);
       const plain = withoutCredentials(options.url);
       const description = await connection.request('DESCRIBE', plain, { Accept: 'application/sdp' }, signal);
       const base = description.headers.get('content-base')?.[0] ?? description.headers.get('content-location')?.[0] ?? plain;

@@ -2,10 +2,10 @@
 // decided elsewhere (courier.ts).
 import { createHmac } from 'node:crypto';
 import { RuthError, type EmailConfig, type HearingConfig, type NtfyConfig, type StoredEvent, type WebhookConfig } from '@ruth/protocol';
+import type { AddressPolicy } from '@ruth/transport';
 import { createTransport } from 'nodemailer';
-import { request, type Dispatcher } from 'undici';
+import { Agent, request, type Dispatcher } from 'undici';
 import type { ReadSecret } from '../secret.ts';
-import type { AddressPolicy } from './address-policy.ts';
 
 export interface Delivery {
   readonly event: Omit<StoredEvent, 'seen'>;
@@ -30,7 +30,7 @@ export function signatureOf(body: string, secret: string, atS: number): string {
 
 export function webhookTarget({ id, url, secret, hears }: WebhookConfig, policy: AddressPolicy, readSecret: ReadSecret): Target {
   policy.assertUrl(url);
-  const agent = policy.agent(TIMEOUT_MS);
+  const agent = agentOf(policy);
   return {
     name: `webhook ${id}`, hears,
     async deliver({ event }) {
@@ -45,7 +45,7 @@ export function webhookTarget({ id, url, secret, hears }: WebhookConfig, policy:
 /** https://docs.ntfy.sh/publish */
 export function ntfyTarget({ id, url, token, snapshot = true, hears }: NtfyConfig, policy: AddressPolicy, readSecret: ReadSecret): Target {
   policy.assertUrl(url);
-  const agent = policy.agent(TIMEOUT_MS);
+  const agent = agentOf(policy);
   return {
     name: `ntfy ${id}`, hears,
     async deliver({ event, picture }) {
@@ -106,3 +106,6 @@ async function send(dispatcher: Dispatcher, url: string, options: { method: 'POS
     throw new RuthError('unreachable', (cause as Error).message, { cause });
   }
 }
+
+/** Connections that go to the address that was judged. Redirects are not followed by undici's `request`. */
+const agentOf = ({ lookup }: AddressPolicy): Agent => new Agent({ connect: { lookup, timeout: TIMEOUT_MS }, connections: 4, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, maxResponseSize: 64 * 1024 });
