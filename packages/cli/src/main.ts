@@ -8,6 +8,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addModelCommand } from './commands/model.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addSiteCommand } from './commands/site.ts';
+import { addStatusCommand } from './commands/status.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { cacheDirectory } from './demo/cache-directory.ts';
@@ -23,6 +24,7 @@ const program = new Command('ruth')
   .showHelpAfterError();
 addUpCommand(program);
 addDemoCommand(program);
+addStatusCommand(program);
 addCameraCommand(program);
 addModelCommand(program);
 addRulesCommand(program);

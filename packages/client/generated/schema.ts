@@ -604,6 +604,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions, the machine, and how many more cameras it carries
+         * @description Needs the permission view.
+         */
+        get: operations["getSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/latencies": {
         parameters: {
             query?: never;
@@ -1705,6 +1725,34 @@ export interface components {
                 max_regions?: number;
             };
         };
+        Capacity: {
+            measured_at: number | null;
+            /** @description The time that was measured */
+            over_s: number;
+            /** @description That stream: those it was measured by */
+            cameras: number;
+            /** @description Like those that are there; null: cannot be told (yet), message says why */
+            more_cameras: number | null;
+            /** @description Which of resources ends first, by its place in the list */
+            limited_by: number | null;
+            message: string;
+            resources: components["schemas"]["CapacityResource"][];
+        };
+        CapacityResource: {
+            /** @enum {unknown} */
+            kind: "cpu" | "memory" | "model" | "disk_writes" | "disk_space";
+            /** @description Which model; null for what there is one of */
+            name: string | null;
+            unit: string;
+            used: number | null;
+            /** @description What may be used of it, with a reserve for peaks */
+            usable: number | null;
+            /** @description What a camera takes on average */
+            per_camera: number | null;
+            more_cameras: number | null;
+            /** @description In words; where something cannot be told, why */
+            message: string;
+        };
         ClipRequest: {
             camera_id: string;
             /** @description UTC, seconds */
@@ -2743,6 +2791,15 @@ export interface components {
             core: components["schemas"]["PartHealth"];
             models: components["schemas"]["ModelHealth"][] | null;
         };
+        SystemStatus: {
+            version: string;
+            node_version: string;
+            platform: string;
+            cores: number;
+            memory_bytes: number;
+            capacity: components["schemas"]["Capacity"] | null;
+            capacity_error: string | null;
+        };
         Timeline: {
             camera_id: string;
             /** @description UTC, seconds */
@@ -3696,6 +3753,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SupervisedProcessStatus"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Versions, the machine, and how many more cameras it carries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemStatus"];
                 };
             };
             default: components["responses"]["Error"];

@@ -6,6 +6,8 @@ import { followingFile } from '../settings/cameras-of-file.ts';
 import { withFixedPort } from '../settings/free-port.ts';
 import { settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
+import { CapacityWatch } from '../supervisor/capacity/capacity-watch.ts';
+import { sampleNode } from '../supervisor/capacity/node-sample.ts';
 import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { ModelFolders } from '../supervisor/model-folders.ts';
@@ -64,10 +66,13 @@ async function serveControl({ logger, source }: NodeRun, settings: Settings, sup
   const settingsFile = settingsFileOf(source);
   const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile, logger }, settings.models);
   const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile);
-  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), jobs);
+  const capacity = new CapacityWatch({
+    sample: () => sampleNode(socketDirectory, supervisor.statuses()), limits: () => ({ maxAgeDays: settings.recording?.maxAgeDays ?? null, minFreeBytes: settings.recording?.minFreeBytes ?? 0 }),
+  });
+  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), { jobs, capacity });
   await listenForControl(control, socketDirectory);
   const stop = new AbortController();
-  const watching = new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal);
+  const watching = Promise.all([new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal), capacity.run(stop.signal)]);
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();

@@ -6,6 +6,7 @@ import {
 import { claimSocketPath } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
+import type { CapacityWatch } from './capacity/capacity-watch.ts';
 import { childJob } from './child-job.ts';
 import { entryOf } from './definitions.ts';
 import { offeredModels, type ModelJobs } from './model-jobs.ts';
@@ -30,7 +31,7 @@ const OPEN_LIMIT_MS = 45_000;
 const ASK_LIMIT_MS = 120_000;
 
 /** The API, not yet listening. */
-export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras, jobs: ModelJobs | null = null): FastifyInstance {
+export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras, { jobs = null, capacity = null }: { jobs?: ModelJobs | null; capacity?: CapacityWatch | null } = {}): FastifyInstance {
   const app = fastify({ forceCloseConnections: true, bodyLimit: MOST_BODY_BYTES });
   const startedAtMs = performance.now();
   app.setErrorHandler((cause, _request, reply) => {
@@ -45,6 +46,7 @@ export function createControl(supervisor: Supervisor, models: NodeModels, camera
     process: 'supervisor', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAtMs,
   }));
   app.get('/v1/processes', () => supervisor.statuses());
+  if (capacity) app.get('/v1/capacity', () => capacity.capacity());
   app.get('/v1/models', () => models.list());
   app.post('/v1/models', async (request, reply) => {
     const { model_id: id, folder } = addRequest.parse(request.body, 'bad_request');

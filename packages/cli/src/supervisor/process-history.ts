@@ -47,7 +47,8 @@ export class ProcessHistory {
   }
 }
 
-function usage(pid: number): { resident_bytes: number | null; cpu_s: number | null } {
+/** What a process has used so far, and takes now; null where there is none of that id. */
+export function usage(pid: number): { resident_bytes: number | null; cpu_s: number | null } {
   try {
     // Behind the name, which may hold anything: utime and stime are fields 14 and 15, resident pages field 24.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');

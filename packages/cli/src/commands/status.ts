@@ -1,0 +1,39 @@
+// `ruth status`: the node that runs here: its processes, its cameras, and how many more the machine carries.
+import { Capacity, RuthError, SupervisedProcessStatus, supervisorSocketPath, validator } from '@ruth/protocol';
+import { ask } from '@ruth/transport';
+import type { Command } from 'commander';
+import { SettingsFile } from '../settings/settings-file.ts';
+import { RunningNode } from '../supervisor/running-node.ts';
+import { cameraTable } from './camera/list.ts';
+import { oneShot } from './camera/one-shot.ts';
+import { number, table } from './camera/table.ts';
+
+const processStatus = validator(SupervisedProcessStatus);
+const capacities = validator(Capacity);
+
+export function addStatusCommand(program: Command): void {
+  program.command('status')
+    .description('how the node that runs here is: processes, cameras, and how many more cameras the machine carries')
+    .option('-c, --config <file>', 'settings', 'ruth.yaml')
+    .option('--json', 'one JSON object instead of tables', false)
+    .action((options: { config: string; json: boolean }) => oneShot(async () => {
+      const { settings } = SettingsFile.read(options.config);
+      const supervisor = supervisorSocketPath(settings.socketDirectory);
+      const running = (await ask(supervisor, 'GET', '/v1/processes') as unknown[]).map((one) => processStatus.parse(one, 'internal'));
+      const orWhy = <T>(asked: Promise<T>): Promise<T | RuthError> => asked.catch((cause: unknown) => RuthError.from(cause));
+      const [cameras, capacity] = await Promise.all([orWhy(new RunningNode(settings).cameras()), orWhy(ask(supervisor, 'GET', '/v1/capacity').then((answer) => capacities.parse(answer, 'internal')))]);
+      if (options.json) return console.log(JSON.stringify({ processes: running, cameras: cameras instanceof RuthError ? null : cameras, capacity: capacity instanceof RuthError ? null : capacity }));
+      console.log(processTable(running));
+      console.log(`\n${cameras instanceof RuthError ? `cameras: ${cameras.message}` : cameraTable(cameras)}`);
+      console.log(`\n${capacity instanceof RuthError ? `capacity cannot be told: ${capacity.message}` : capacityText(capacity)}`);
+    }));
+}
+
+function processTable(running: readonly SupervisedProcessStatus[]): string {
+  return table(['PROCESS', 'STATE', 'RESTARTS', 'CPU S', 'MB', 'WHY'], running.map(({ name, state, restarts, cpu_s: cpu, resident_bytes: bytes, reason }) => [name, state, String(restarts), number(cpu), number(bytes === null ? null : bytes / 1e6, 0), reason ?? '']));
+}
+
+export function capacityText({ message, resources }: Capacity): string {
+  const rows = resources.map(({ kind, name, more_cameras: more, message: why }) => [name === null ? kind : `${kind} ${name}`, more === null ? '-' : String(more), why]);
+  return [message, ...(rows.length === 0 ? [] : [table(['LIMIT', 'MORE CAMERAS', ''], rows)])].join('\n');
+}
