@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
 import { TestKernel } from './test-kernel.ts';
@@ -87,13 +87,17 @@ test('a stream of audio only, and a video that is neither H.264 nor H.265, are r
 
 test('a camera that our own reader does not understand is read by FFmpeg', real, async () => {
   await using camera = await RealCamera.start(mounts);
-  const { server, port } = await listen((socket) => socket.on('data', (request: Buffer) => {
-    const sequence = /CSeq: *(\d+)/i.exec(request.toString('latin1'))?.[1] ?? '0';
-    socket.write(`RTSP/1.0 302 Moved Temporarily\r\nCSeq: ${sequence}\r\nLocation: ${camera.url('h264')}\r\n\r\n`);
+  // It wants to be asked for its OPTIONS first, which FFmpeg does.
+  const { server, port } = await listen((socket) => socket.once('data', (request: Buffer) => {
+    const text = request.toString('latin1');
+    if (!text.startsWith('OPTIONS')) return socket.end(`RTSP/1.0 455 Method Not Valid in This State\r\nCSeq: ${/CSeq: *(\d+)/i.exec(text)?.[1] ?? '0'}\r\n\r\n`);
+    const behind = connect(camera.port, '127.0.0.1').on('error', () => socket.destroy());
+    behind.write(request);
+    return socket.on('error', () => behind.destroy()).pipe(behind).pipe(socket);
   }));
   try {
-    await using kernel = await TestKernel.start([{ id: 'moved', url: `rtsp://127.0.0.1:${port}/h264` }]);
-    assert.equal((await kernel.streaming('moved')).width, 320);
+    await using kernel = await TestKernel.start([{ id: 'strict', url: `rtsp://127.0.0.1:${port}/h264` }]);
+    assert.equal((await kernel.streaming('strict')).width, 320);
   } finally {
     server.close();
   }

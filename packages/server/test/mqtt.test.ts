@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { kernelSocketPath, type AlertRaisedEvent, type CoreEvent, type MqttConfig, type TrackEvent } from '@ruth/protocol';
 import { CameraTopics, frameOf, MqttBridge, onvifEventOf, secretReader, Upstream } from '@ruth/server/parts';
 import { createLogger } from '@ruth/transport';
@@ -56,7 +57,13 @@ test('a camera stands in retained topics, appears in Home Assistant by itself, a
   bridge.take(alert);
   bridge.take(alert);
   // Somebody who comes later hears how things stand.
-  await until(() => bridge.counters.published > 12, 'all is said');
+  let published = 0;
+  await until(async () => {
+    const before = published;
+    await delay(100);
+    published = bridge.counters.published;
+    return published > 12 && published === before;
+  }, 'all is said');
   await using listener = await broker.listen('#');
   const { newest, heard } = listener;
   const standing: Record<string, string> = { 'home/ruth/status': 'online', 'home/ruth/cameras/front/status': 'online', 'home/ruth/cameras/front/motion': 'ON', 'home/ruth/cameras/front/objects/person': '3', 'home/ruth/cameras/front/rules/loitering': 'ON', 'home/ruth/cameras/front/snapshot': 'a picture' };
