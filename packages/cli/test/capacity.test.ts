@@ -48,6 +48,12 @@ describe('the capacity of a machine', () => {
     assert.equal(capacityOf(sampleAt(0), dark, LIMITS).resources.find(({ kind }) => kind === 'model')!.more_cameras, null, 'a camera that sends fewer pictures says nothing of the model');
   });
 
+  it('is not told of a model that does not look: it may be down', () => {
+    const down = sampleAt(60, { subscriptions: [looking('a', { achieved_fps: 0, shortfall: { cause: 'no_container', fps: 5, message: '' } })] });
+    const model = capacityOf(sampleAt(0), down, LIMITS).resources.find(({ kind }) => kind === 'model')!;
+    assert.deepEqual([model.more_cameras, model.per_camera, model.message], [null, null, 'Cannot tell: it does not look at all at the moment']);
+  });
+
   it('is not guessed before there are figures, and not from what cannot be seen', async () => {
     for (const [before, now, message] of [[null, null, /yet/], [sampleAt(0), sampleAt(5), /yet/], [sampleAt(0, { cameras: [] }), sampleAt(60), /no camera/]] as const) {
       const capacity = capacityOf(before, now, LIMITS);

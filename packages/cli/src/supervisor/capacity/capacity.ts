@@ -66,7 +66,8 @@ function models({ now }: Measured): CapacityResource[] {
     const perCamera = used / cameras;
     const short = subscriptions.filter(isCut);
     if (short.length > 0) return resource('model', { name, used, usable: used, perCamera }, `It looks less often than it should at ${short.length} of ${cameras} cameras: ${short[0]!.shortfall!.message}`);
-    return resource('model', { name, used, perCamera: used === 0 ? null : perCamera }, `It keeps up with ${used.toFixed(1)} looks a second; where it ends was not reached, and cannot be told before`);
+    if (used === 0) return resource('model', { name, used }, 'Cannot tell: it does not look at all at the moment');
+    return resource('model', { name, used, perCamera }, `It keeps up with ${used.toFixed(1)} looks a second; where it ends was not reached, and cannot be told before`);
   });
 }
 
