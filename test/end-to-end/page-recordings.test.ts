@@ -263,7 +263,9 @@ test('a camera that is not recorded says so, and what to do', options, async () 
   await using opened = await open('#/recordings/back');
   await opened.page.getByRole('heading', { name: 'Back door is not recorded' }).waitFor(WAIT);
   await opened.page.getByLabel('Camera', { exact: true }).selectOption('front');
-  await opened.page.locator('.recordings[data-camera-id="front"][data-status="paused"]').waitFor(WAIT);
+  const view = opened.page.locator('.recordings[data-camera-id="front"]');
+  await view.waitFor(WAIT);
+  await until(() => view.getAttribute('data-status'), (status) => status === 'paused', 'the other camera shows a picture');
 });
 
 test('the live view says that the camera is recorded, which way its video comes, and why', options, async () => {
