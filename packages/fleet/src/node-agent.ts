@@ -53,7 +53,6 @@ export class NodeAgent {
   }
 
   get lease(): NodeLease { return this.#lease; }
-  get cameras(): readonly string[] { return [...this.#own.keys()]; }
 
   /** Until `signal` aborts, or JetStream is gone for good. A lease that is lost is followed by another one. */
   async run(signal: AbortSignal): Promise<void> {
@@ -130,8 +129,14 @@ export class NodeAgent {
   /** Somebody else wrote the record of this node: whoever ended its lease, an agent before this one, or a node of the same name. */
   async #yield(lease: NodeLease): Promise<void> {
     const { store, id, machine } = this.#options;
-    if (lease.untilS !== null) lease.revoke();
     const entry = await store.nodes.get(id);
+    if (entry?.value?.incarnation === lease.incarnation && !entry.value.revoked) {
+      // It was this one: a renewal was taken, and the answer lost. The lease lasts as long as it did, until one is answered.
+      this.#revision = entry.revision;
+      this.#hurry.resolve();
+      return;
+    }
+    if (lease.untilS !== null) lease.revoke();
     if (entry?.value && !entry.value.revoked && entry.value.machine !== machine) {
       // It may still live: silent for long enough, it does not.
       await delay(this.#timing.silenceS * 1000);

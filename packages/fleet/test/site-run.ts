@@ -2,7 +2,7 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CameraSubscriptions, PlacementLease, PlacementStatus, SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraSubscriptions, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
@@ -53,10 +53,18 @@ export class TestNode implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   failure: Error | null = null;
+  /** Renewals of which the answer gets lost. */
+  answersToLose = 0;
 
   private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels) {
     this.link = link;
     this.#store = store;
+    const put = store.nodes.put.bind(store.nodes);
+    store.nodes.put = async (...record) => {
+      const revision = await put(...record);
+      if (this.answersToLose-- > 0) throw new RuthError('unreachable', 'the answer was lost');
+      return revision;
+    };
     this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, core: this.core, nowS, logger: logger.child({ node: id }), timing: TIMING });
     this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
   }

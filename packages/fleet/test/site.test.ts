@@ -47,6 +47,15 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     assert.ok(!nodes[1]!.core.cameras.has(id));
   });
 
+  it('keeps a lease of which a renewal was taken and its answer lost', async () => {
+    const { lease } = nodes[0]!.agent;
+    const untilS = lease.untilS!;
+    nodes[0]!.answersToLose = 1;
+    await until(() => nodes[0]!.answersToLose <= 0 && lease.untilS !== null && lease.untilS > untilS + TIMING.renewEveryS, 'it is renewed again');
+    assert.equal(nodes[0]!.agent.lease, lease);
+    assert.equal(onlooker.recorded.size, CAMERAS);
+  });
+
   it('gives the cameras of a node that is cut off to the others, after it has stopped by itself; when it is back it takes none away', async () => {
     const before = nodes[1]!.kernel.recording;
     nodes[1]!.link.cut();
