@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { coreSocketPath, ID_PATTERN, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
+import { coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
 import { ask, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -20,6 +20,8 @@ await runProcess('fleet', async (context) => {
   const { settings, logger, signal } = context;
   const { site, socketDirectory } = settings;
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
+  const unencrypted = site.nats.filter((url) => url.startsWith('nats:') && !isLoopback(new URL(url).hostname));
+  if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
   const id = site.node ?? nodeName();
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, KERNEL_ANSWER_MS), 'internal');

@@ -27,6 +27,7 @@ export class Placer {
   readonly #cameras = new Map<string, { readonly camera: SiteCamera; readonly revision: number }>();
   readonly #placements = new Map<string, { readonly placement: CameraPlacement; readonly term: number }>();
   readonly #ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
+  /** Cameras without a node, and why, as the log was told. */
   #unplaced: ReadonlyMap<string, string> = new Map();
   #changed = Promise.withResolvers<void>();
   #observedSinceS = Infinity;
@@ -38,9 +39,6 @@ export class Placer {
     this.#nowS = nowS;
     this.#timing = timing;
   }
-
-  /** Cameras without a node, and why. */
-  get unplaced(): ReadonlyMap<string, string> { return this.#unplaced; }
 
   /** Nodes that live, in the order of their names. */
   get living(): string[] { return [...this.#nodes].filter(([, { node }]) => !node.revoked).map(([id]) => id).sort(); }

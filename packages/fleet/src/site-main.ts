@@ -1,20 +1,20 @@
 // Asks and changes what a site knows. `ruth site` runs it.
 //
-//   node site-main.ts -c ruth.yaml [--json] status | put | remove CAMERA | drain NODE | undrain NODE
+//   node site-main.ts -c ruth.yaml status | put | remove CAMERA | drain NODE | undrain NODE
 //
-// `put` reads a camera of the site as JSON from standard input: its URL may hold a password. Ends with 1 where that could not be done.
+// `status` prints JSON; `put` reads a camera of the site as JSON from standard input: its URL may hold a password. Ends with 1 where that could not be done.
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { assertId, cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type SiteConfig } from '@ruth/protocol';
+import { assertId, cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type SiteConfig, type SiteStatus } from '@ruth/protocol';
 import { createLogger, loadSettings } from '@ruth/transport';
 import { SiteStore, type Records } from './site-store.ts';
 
 try {
-  const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } } });
+  const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' } } });
   const { site } = loadSettings(values.config);
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   await using store = await open(site);
-  if (command === 'status') await status(store, values.json ?? false);
+  if (command === 'status') console.log(JSON.stringify(await status(store)));
   else if (command === 'put') await put(store);
   else if (command === 'remove') await store.cameras.delete(assertId(id, 'camera'));
   else if (command === 'drain') await store.drains.put(assertId(id, 'node'), { since: Date.now() / 1000 }, null);
@@ -45,9 +45,9 @@ async function put(store: SiteStore): Promise<void> {
   await store.cameras.put(camera.camera.id, camera, null);
 }
 
-async function status(store: SiteStore, json: boolean): Promise<void> {
+async function status(store: SiteStore): Promise<SiteStatus> {
   const [nodes, cameras, placements, leader] = await Promise.all([all(store.nodes), all(store.cameras), all(store.placements), store.leader.get('leader')]);
-  const found = {
+  return {
     leader: leader?.value?.node ?? null,
     nodes: Object.fromEntries([...nodes].map(([id, { revoked, draining, labels, capacity_cores: capacityCores, cameras: held }]) => [id, { state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels }])),
     cameras: Object.fromEntries([...cameras].map(([id, { camera }]) => {
@@ -55,12 +55,6 @@ async function status(store: SiteStore, json: boolean): Promise<void> {
       return [id, { url: redactUrls(camera.url), node, state: node === null ? 'nowhere' : nodes.get(node)?.cameras[id]?.state ?? 'not there yet', refused: node === null ? null : nodes.get(node)?.refused[id] ?? null }];
     })),
   };
-  if (json) return console.log(JSON.stringify(found));
-  const columns = (rows: readonly (readonly string[])[]): string => rows.map((row) => row.map((cell, index) => cell.padEnd(Math.max(...rows.map((other) => other[index]!.length)))).join('  ').trimEnd()).join('\n');
-  console.log(columns([['NODE', 'STATE', 'CAMERAS', 'CORES', 'LABELS'], ...Object.entries(found.nodes).map(([id, node]) => [
-    id, node.state + (id === found.leader ? ', leads' : ''), String(node.cameras), String(node.capacity_cores), Object.entries(node.labels).map((label) => label.join('=')).join(' '),
-  ])]));
-  console.log(`\n${columns([['CAMERA', 'NODE', 'STATE'], ...Object.entries(found.cameras).map(([id, camera]) => [id, camera.node ?? '-', camera.refused ?? camera.state])])}`);
 }
 
 async function all<T>(records: Records<T>): Promise<Map<string, T>> {

@@ -63,3 +63,11 @@ export const PlacementStatus = Type.Object({
   cameras: Type.Record(Id, Type.Object({ state: Type.String() })), refused: Type.Record(Id, Type.String()),
 });
 export type PlacementStatus = Static<typeof PlacementStatus>;
+
+/** What `ruth site status` tells. */
+export const SiteStatus = Type.Object({
+  leader: Nullable(Id),
+  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels })),
+  cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()) })),
+});
+export type SiteStatus = Static<typeof SiteStatus>;

@@ -11,7 +11,10 @@ import { subscriptionProblem, type SubscriptionConfig } from './subscriptions.ts
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
 const BYTES_PER_GB = 1e9;
-const LOOPBACK = /^(127\.|localhost$|::1$|\[::1\]$)/;
+const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|::1|\[::1\])$/;
+
+/** Whether this machine alone reaches it: a name or an address, also as a URL has it. */
+export function isLoopback(host: string): boolean { return LOOPBACK.test(host); }
 
 /** A camera's settings with nothing left open. */
 export interface CameraSettings {
@@ -165,7 +168,7 @@ function liveOf(document: YamlDocument<RuthConfig>, httpHost: string): LiveSetti
   const { webrtc = {}, rtsp } = document.value.live ?? {};
   if (rtsp && (rtsp.user === undefined) !== (rtsp.password === undefined)) throw document.errorAt(['live', 'rtsp'], 'needs user and password, or neither');
   const rtspHost = rtsp?.host ?? httpHost;
-  if (rtsp && rtsp.user === undefined && !LOOPBACK.test(rtspHost)) throw document.errorAt(['live', 'rtsp'], `would show every camera to anyone who reaches ${rtspHost}; give user and password`);
+  if (rtsp && rtsp.user === undefined && !isLoopback(rtspHost)) throw document.errorAt(['live', 'rtsp'], `would show every camera to anyone who reaches ${rtspHost}; give user and password`);
   return {
     webrtc: webrtc.active === false ? null : { host: webrtc.host ?? httpHost, port: webrtc.port ?? 0, announcedAddress: webrtc.announced_address ?? null, workers: webrtc.workers ?? null },
     rtsp: rtsp === undefined ? null : {

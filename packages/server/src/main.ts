@@ -2,10 +2,9 @@
 // RUTH_ADMIN_TOKEN a token that may do everything.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RuthError } from '@ruth/protocol';
+import { isLoopback, RuthError } from '@ruth/protocol';
 import { runProcess } from '@ruth/transport';
 import { startServer } from './app.ts';
-import { isLoopback } from './request-guard.ts';
 
 /** Where neither events nor recordings have an age. */
 const DEFAULT_EVENT_AGE_DAYS = 30;

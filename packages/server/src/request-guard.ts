@@ -1,13 +1,9 @@
 // Who may ask. Without sign-in (yet), what protects a server on loopback from a hostile web page is: the Host header
 // must name loopback (DNS rebinding), a WebSocket's Origin must be the page's own, and nothing is readable across origins.
-import { RuthError } from '@ruth/protocol';
+import { isLoopback, RuthError } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
-
-export function isLoopback(host: string): boolean {
-  return LOOPBACK_NAMES.includes(host) || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
 
 /** `host` is the address that the server listens on; `isEncrypted`: by TLS of its own. */
 export function guardRequests(app: FastifyInstance, host: string, isEncrypted: boolean): void {

@@ -1,15 +1,18 @@
 // `ruth site`: the cameras and the nodes of a site, asked and changed from any of its nodes.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { SiteCamera, SiteLabels } from '@ruth/protocol';
+import { text } from 'node:stream/consumers';
+import { SiteStatus, validator, type SiteCamera, type SiteLabels } from '@ruth/protocol';
 import { InvalidArgumentError, type Command } from 'commander';
 import { entryOf } from '../supervisor/definitions.ts';
 import { oneShot } from './camera/one-shot.ts';
 import { secretInput } from './camera/secret-input.ts';
+import { table } from './camera/table.ts';
 import { becomeEntry } from './entry-process.ts';
 
 interface AddOptions { config: string; name?: string; detectUrl?: string; require?: SiteLabels; prefer?: SiteLabels; cores?: number }
 
+const siteStatus = validator(SiteStatus);
 const ENTRY = entryOf('@ruth/fleet', 'site-main.ts');
 
 export function addSiteCommand(program: Command): void {
@@ -17,7 +20,14 @@ export function addSiteCommand(program: Command): void {
   const config = (command: Command): Command => command.option('-c, --config <file>', 'settings that name the NATS servers of the site', 'ruth.yaml');
 
   config(site.command('status').description('which nodes live, and which has which camera')).option('--json', 'one JSON object instead of tables', false)
-    .action(({ config: file, json }: { config: string; json: boolean }) => becomeEntry(ENTRY, ['-c', file, ...(json ? ['--json'] : []), 'status'], 1));
+    .action(({ config: file, json }: { config: string; json: boolean }) => oneShot(async () => {
+      const child = spawn(process.execPath, [ENTRY, '-c', file, 'status'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(child, 'exit') as Promise<[number | null]>;
+      const answer = await text(child.stdout);
+      if ((await ended)[0] !== 0) process.exitCode = 1;
+      else if (json) process.stdout.write(answer);
+      else console.log(statusText(siteStatus.parse(JSON.parse(answer), 'internal')));
+    }));
 
   config(site.command('add <camera> <url>').description('add a camera to the site, or change it: any node may have it; "-" as url reads it from standard input'))
     .option('--name <name>', 'shown on the page')
@@ -47,8 +57,14 @@ export function addSiteCommand(program: Command): void {
   }
 }
 
-function label(text: string, before: SiteLabels = {}): SiteLabels {
-  const [, key, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+function statusText({ leader, nodes, cameras }: SiteStatus): string {
+  const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
+  const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
+  return `${table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'LABELS'], nodeRows)}\n\n${table(['CAMERA', 'NODE', 'STATE'], cameraRows)}`;
+}
+
+function label(given: string, before: SiteLabels = {}): SiteLabels {
+  const [, key, value] = /^([^=]+)=(.+)$/.exec(given) ?? [];
   if (key === undefined || value === undefined) throw new InvalidArgumentError('write it as label=value');
   return { ...before, [key]: value };
 }
