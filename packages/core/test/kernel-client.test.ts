@@ -40,14 +40,13 @@ test('leases are asked for over kept connections, and a refusal keeps its code',
   await client.deleteLease('unknown');
 });
 
-test('nonsense, and more than any answer is long, are errors', async (t) => {
+test('nonsense is an error', async (t) => {
   const { client } = await kernelThat(t, (request, response) => {
-    request.resume().on('end', () => response.writeHead(200).end(request.url!.endsWith('/long') ? 'x'.repeat(100_000) : request.url!.endsWith('/other') ? JSON.stringify({ ...GRANT, camera_id: 'gate' }) : '{'));
+    request.resume().on('end', () => response.writeHead(200).end(request.url!.endsWith('/other') ? JSON.stringify({ ...GRANT, camera_id: 'gate' }) : '{'));
   });
   const { signal } = new AbortController();
   await assert.rejects(client.putLease('broken', LEASE, signal), { code: 'internal' });
   await assert.rejects(client.putLease('other', LEASE, signal), { code: 'internal' });
-  await assert.rejects(client.putLease('long', LEASE, signal), { code: 'unreachable' });
 });
 
 test('a kernel that hangs is waited for no longer than its limit, also by who waits for a connection; who gives up waits not at all', async (t) => {
@@ -56,7 +55,7 @@ test('a kernel that hangs is waited for no longer than its limit, also by who wa
   const gaveUp = client.putLease('given-up', LEASE, given.signal);
   const waiting = Array.from({ length: 10 }, (_, index) => client.putLease(`waits-${index}`, LEASE, new AbortController().signal));
   given.abort();
-  await assert.rejects(gaveUp, { code: 'unreachable', message: /gave up/ });
-  for (const { reason } of await Promise.allSettled(waiting) as PromiseRejectedResult[]) assert.match((reason as Error).message, /did not answer within 2000 ms/);
-  await assert.rejects(client.putLease('too-late', LEASE, given.signal), { code: 'unreachable' });
+  await assert.rejects(gaveUp, { code: 'cancelled' });
+  for (const { reason } of await Promise.allSettled(waiting) as PromiseRejectedResult[]) assert.match(String(reason), /did not answer within 2000 ms/);
+  await assert.rejects(client.putLease('too-late', LEASE, given.signal), { code: 'cancelled' });
 });

@@ -24,7 +24,7 @@ await runProcess('fleet', async (context) => {
   if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
   const id = site.node ?? nodeName();
   const kernel = kernelSocketPath(socketDirectory);
-  const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, KERNEL_ANSWER_MS), 'internal');
+  const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
   await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), store, logger, nowS: uptime,
@@ -38,9 +38,9 @@ await runProcess('fleet', async (context) => {
 function coreOf(socketDirectory: string): CoreOfNode {
   const path = coreSocketPath(socketDirectory);
   return {
-    incarnation: async () => String(processHealth.parse(await ask(path, 'GET', '/v1/health', undefined, CORE_ANSWER_MS), 'internal').pid),
-    put: async (camera, subscriptions) => void await ask(path, 'PUT', `/v1/cameras/${camera}`, subscriptions, CORE_ANSWER_MS),
-    remove: async (camera) => void await ask(path, 'DELETE', `/v1/cameras/${camera}`, undefined, CORE_ANSWER_MS).catch((cause: unknown) => { if (RuthError.from(cause).code !== 'camera_not_found') throw cause; }),
+    incarnation: async () => String(processHealth.parse(await ask(path, 'GET', '/v1/health', undefined, { timeoutMs: CORE_ANSWER_MS }), 'internal').pid),
+    put: async (camera, subscriptions) => void await ask(path, 'PUT', `/v1/cameras/${camera}`, subscriptions, { timeoutMs: CORE_ANSWER_MS }),
+    remove: async (camera) => void await ask(path, 'DELETE', `/v1/cameras/${camera}`, undefined, { timeoutMs: CORE_ANSWER_MS }).catch((cause: unknown) => { if (RuthError.from(cause).code !== 'camera_not_found') throw cause; }),
   };
 }
 

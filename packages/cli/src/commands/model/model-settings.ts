@@ -56,7 +56,7 @@ export class ModelSettings {
   }
 
   async #tell(method: string, path: string, body: unknown, change: (file: SettingsFile) => unknown): Promise<boolean> {
-    const told = await this.#ifRunning(async () => { await ask(this.#socket, method, path, body, CHANGE_LIMIT_MS); return true; });
+    const told = await this.#ifRunning(async () => { await ask(this.#socket, method, path, body, { timeoutMs: CHANGE_LIMIT_MS }); return true; });
     if (told !== null) return true;
     const file = SettingsFile.read(this.config);
     change(file);

@@ -32,7 +32,7 @@ export interface NodeSample {
 
 /** `processes`: of the supervisor. Throws `unreachable` where kernel or core cannot be asked. */
 export async function sampleNode(socketDirectory: string, processes: readonly { readonly name: string; readonly pid: number | null }[]): Promise<NodeSample> {
-  const get = (socket: string, path: string): Promise<unknown> => ask(socket, 'GET', path, undefined, ANSWER_TIMEOUT_MS);
+  const get = (socket: string, path: string): Promise<unknown> => ask(socket, 'GET', path, undefined, { timeoutMs: ANSWER_TIMEOUT_MS });
   const kernel = kernelSocketPath(socketDirectory);
   const [cameraList, storage, subscriptions] = await Promise.all([get(kernel, '/v1/cameras'), get(kernel, '/v1/storage'), get(coreSocketPath(socketDirectory), '/v1/subscriptions')]);
   const cameras = (cameraList as unknown[]).map((one) => cameraStatus.parse(one, 'internal'));
