@@ -161,7 +161,8 @@ test('a closed way crosses a line as often to the right as to the left; a way an
     const course = new Course([[0.1, 0.5], [0.4, 0.3], [0.6, 0.52], [0.94, 0.5]], 1.5);
     const net = (points: readonly Point[]): number => points.slice(1).reduce((sum, to, index) => sum + course.crossings(points[index]!, to), 0);
     assert.equal(net(way) + net([...way].reverse()), 0);
-  }));
+    // The first step of this one goes through the end of the line.
+  }), { examples: [[[[0.28, 0], [0.02, 1], [0, 0], [0, 0]]]] });
   // From border to border the line parts the picture: what counts is which side a way begins and ends on.
   fc.assert(fc.property(fc.array(point, { minLength: 2, maxLength: 12 }), (way) => {
     const course = new Course([[-1, 0.5], [0.5, 0.5], [2, 0.5]], 1);

@@ -46,10 +46,12 @@ export class Course {
    */
   crossings(from: Point, to: Point): number {
     let net = 0;
+    // In one order whichever way it goes: a step through the very end of a line counts there and back, or neither.
+    const [p, q] = from[0] < to[0] || (from[0] === to[0] && from[1] < to[1]) ? [from, to] : [to, from];
     for (let index = 1; index < this.#points.length; index++) {
       const [a, b] = [this.#points[index - 1]!, this.#points[index]!];
       const [begins, ends] = [turn(a, b, from) >= 0, turn(a, b, to) >= 0];
-      if (begins !== ends && (turn(from, to, a) >= 0) !== (turn(from, to, b) >= 0)) net += ends ? 1 : -1;
+      if (begins !== ends && (turn(p, q, a) >= 0) !== (turn(p, q, b) >= 0)) net += ends ? 1 : -1;
     }
     return net;
   }
