@@ -5,7 +5,7 @@ import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, type Metric }
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { EventKeeper } from './events/event-keeper.ts';
-import type { EventRecorder } from './events/event-recorder.ts';
+import type { StoreRecorder } from './events/store-sink.ts';
 import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import type { Courier } from './outward/notify/courier.ts';
@@ -65,14 +65,14 @@ export const NODE_METRICS: readonly Metric<NodeSnapshot>[] = [
 /** What the server counts of itself. */
 export interface ServerCounters {
   readonly hub: LiveHub;
-  readonly recorders: readonly { readonly source: string; readonly recorder: EventRecorder }[];
+  readonly recorders: readonly { readonly source: string; readonly recorder: StoreRecorder }[];
   readonly keeper: EventKeeper;
   readonly mqtt: MqttBridge | null;
   readonly couriers: readonly Courier[];
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
-const ofRecorders = (type: 'gauge' | 'counter', name: string, help: string, of: (recorder: EventRecorder) => number): Metric<ServerCounters> => ({
+const ofRecorders = (type: 'gauge' | 'counter', name: string, help: string, of: (recorder: StoreRecorder) => number): Metric<ServerCounters> => ({
   name, type, help, labels: ['source'], values: ({ recorders }) => recorders.map(({ source, recorder }) => [{ source }, of(recorder)]),
 });
 

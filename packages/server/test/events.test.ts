@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { coreSocketPath, EventPage, kernelSocketPath, RuthError, validator, type CoreEvent, type ErrorBody, type EventCounts, type Timeline, type TrackPage, type TrackState, type ZoneEnteredEvent } from '@ruth/protocol';
 import { openStore, startServer, type Store } from '@ruth/server';
-import { EventKeeper, EventRecorder, Upstream } from '@ruth/server/parts';
+import { EventKeeper, keptOf, storeSink, Upstream } from '@ruth/server/parts';
+import { EventRecorder } from '@ruth/transport/follow';
 import { createLogger, EventLog, streamEvents, type EventContent } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { camera, everyone, look, startKernel, startPlace, until } from './stand-ins.ts';
@@ -95,7 +96,7 @@ describe('the events of core', () => {
     } as unknown as Store;
     const log = new EventLog<CoreEvent>({ utcMs: Date.now, maxEvents: 60_000, maxBytes: 64e6 });
     let resumed = 0;
-    const recorder = new EventRecorder({ source: 'core', store, logger, position: { epoch: 0, lastId: -1 }, resume: () => { resumed++; feed(); } });
+    const recorder = new EventRecorder({ source: 'core', sink: storeSink(store), keep: keptOf, logger, position: { epoch: 0, lastId: -1 }, resume: () => { resumed++; feed(); } });
     const feed = (): void => {
       recorder.opened();
       for (let event = log.after(Math.max(0, recorder.position.lastId)); event; event = log.after(event.id)) recorder.offer(JSON.parse(event.text) as CoreEvent, event.text);

@@ -2,9 +2,10 @@
 // do not wait for the store, and the store not for the pages.
 import type { CoreEvent, KernelEvent, Validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import { EventFollower, EventRecorder, type StreamPosition } from '@ruth/transport/follow';
 import type { EventSource, Store } from '../store/index.ts';
-import { EventFollower } from './event-follower.ts';
-import { EventRecorder } from './event-recorder.ts';
+import { keptOf } from './event-row.ts';
+import { storeSink, type StoreRecorder } from './store-sink.ts';
 import { isSuperseded, MOST_REPLAYED, type LiveHub } from './live-hub.ts';
 
 /** What a newer one would take the place of is not live any more when it comes this late: the server was away. */
@@ -23,17 +24,17 @@ export interface EventIntakeOptions<E> {
 
 export class EventIntake<E extends CoreEvent | KernelEvent> {
   readonly source: EventSource;
-  readonly recorder: EventRecorder;
+  readonly recorder: StoreRecorder;
   readonly #follower: EventFollower<E>;
   readonly #hub: LiveHub;
   readonly #onEvent: ((event: E) => void) | undefined;
   #publishedId = -1;
 
-  private constructor({ source, socketPath, event, store, hub, logger, onEvent }: EventIntakeOptions<E>, position: EventRecorder['position']) {
+  private constructor({ source, socketPath, event, store, hub, logger, onEvent }: EventIntakeOptions<E>, position: StreamPosition) {
     this.source = source;
     this.#hub = hub;
     this.#onEvent = onEvent;
-    this.recorder = new EventRecorder({ source, store, logger, position, resume: () => this.#follower.restart() });
+    this.recorder = new EventRecorder({ source, sink: storeSink(store), keep: keptOf, logger, position, resume: () => this.#follower.restart() });
     this.#follower = new EventFollower<E>({
       name: source, socketPath, logger, event,
       after: () => this.recorder.position.lastId,

@@ -1,13 +1,11 @@
 // Writes batches of events, each exactly once: the position in the stream of their source moves in the same transaction, and only
 // from where the writer believes it to be.
 import { RuthError } from '@ruth/protocol/base';
+import type { StreamPosition } from '@ruth/transport/follow';
 import type { Insertable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type SeriesKey } from './event-series.ts';
 import type { EventSource, TracksTable } from './tables.ts';
-
-/** Where in the stream of a source. */
-export interface StreamPosition { readonly epoch: number; readonly lastId: number }
 
 /** An event as the store has it. */
 export interface EventRow {

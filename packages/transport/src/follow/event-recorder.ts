@@ -1,48 +1,76 @@
-// Brings the events of one process into the store, in batches, each exactly once. What waits is bounded: while the store cannot be
-// written to, later events are let go, and once it can they are asked for again from where the store is.
+// Brings the events of one process to where they are kept, the sink, in batches, each exactly once. What waits is bounded: while the sink cannot
+// be written to, later events are let go, and once it can they are asked for again from where the sink is.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RuthError, type CoreEvent, type KernelEvent } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { RuthError } from '@ruth/protocol';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import type { EventSource, Store, StreamPosition } from '../store/index.ts';
-import { keptOf, type KeptEvent } from './event-row.ts';
+import type { Logger } from '../process/index.ts';
 
 const MOST_WAITING = 8192;
 const MOST_WAITING_CHARACTERS = 8 * 1024 * 1024;
 const BATCH = 512;
-/** Events that come one by one are written together. */
 const GATHER_MS = 20;
 /** What is not kept moves the position now and then only. */
 const POSITION_EVERY_MS = 5000;
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 5000 });
 
-export interface EventRecorderOptions {
-  readonly source: EventSource;
-  readonly store: Store;
+/** Where in the stream of a source. */
+export interface StreamPosition {
+  /** Grows where the ids of the source began anew. */
+  readonly epoch: number;
+  /** -1 before the first. */
+  readonly lastId: number;
+}
+
+/** What every followed event has. */
+export interface FollowedEvent { readonly id: number; readonly type: string }
+
+export interface SinkBatch<S extends string, K> {
+  readonly source: S;
+  /** Where the recorder believes the sink to be. */
+  readonly after: StreamPosition;
+  /** Where it is with this batch in it. */
+  readonly position: StreamPosition;
+  readonly kept: readonly K[];
+}
+
+/** Keeps batches whole or not at all, each together with its position. */
+export interface EventSink<S extends string, K> {
+  /** How many events it keeps of them. Throws `conflict` where it is not where the batch believes it to be; then nothing is kept. */
+  append(batch: SinkBatch<S, K>): Promise<number>;
+  positionOf(source: S): Promise<StreamPosition>;
+}
+
+export interface EventRecorderOptions<S extends string, E extends FollowedEvent, K> {
+  readonly source: S;
+  readonly sink: EventSink<S, K>;
+  /** What is to be kept of an event; null where nothing is. `text`: as it was written. */
+  readonly keep: (event: E, text: string, position: StreamPosition) => K | null;
   readonly logger: Logger;
-  /** Where the store is. */
+  /** Where the sink is. */
   readonly position: StreamPosition;
   /** Lets the source send anew what comes after `position`. */
   readonly resume: () => void;
+  /** Events that come one by one are written together; 20 ms unless told. */
+  readonly gatherMs?: number;
 }
 
-interface Waiting { readonly position: StreamPosition; readonly kept: KeptEvent | null; readonly characters: number }
+interface Waiting<K> { readonly position: StreamPosition; readonly kept: K | null; readonly characters: number }
 
-export class EventRecorder {
+export class EventRecorder<S extends string, E extends FollowedEvent, K> {
   readonly counters = { stored: 0, batches: 0, failures: 0, lettingGo: 0 };
-  readonly #options: EventRecorderOptions;
-  /** In the store. */
+  readonly #options: EventRecorderOptions<S, E, K>;
+  /** In the sink. */
   #stored: StreamPosition;
   #storedMs = -Infinity;
   /** Of the newest that was offered. */
   #offered: StreamPosition;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Waiting<K>[] = [];
   #waitingCharacters = 0;
   /** Events are let go until the source sends them again. */
   #isBehind = false;
   #wake: (() => void) | null = null;
 
-  constructor(options: EventRecorderOptions) {
+  constructor(options: EventRecorderOptions<S, E, K>) {
     this.#options = options;
     this.#stored = this.#offered = options.position;
   }
@@ -56,7 +84,7 @@ export class EventRecorder {
     this.#isBehind = false;
   }
 
-  offer(event: CoreEvent | KernelEvent, text: string): void {
+  offer(event: E, text: string): void {
     const isAgain = event.id <= this.#offered.lastId;
     // A gap with a lower id: the ids of the source began anew.
     const epoch = this.#offered.epoch + (isAgain && event.type === 'gap' ? 1 : 0);
@@ -64,13 +92,13 @@ export class EventRecorder {
     if (this.#waiting.length >= MOST_WAITING || this.#waitingCharacters >= MOST_WAITING_CHARACTERS) {
       this.counters.lettingGo++;
       this.#isBehind = true;
-      this.#options.logger.warn(`events of ${this.#options.source} wait for the store: later ones will be fetched again once it can be written to`);
+      this.#options.logger.warn(`events of ${this.#options.source} wait to be stored: later ones will be fetched again once that goes on`);
       return;
     }
-    // Nothing was missed by a store that never followed.
+    // Nothing was missed by a sink that never followed.
     const isFirstGap = event.type === 'gap' && this.#offered.lastId < 0;
     this.#offered = { epoch, lastId: event.id };
-    this.#waiting.push({ position: this.#offered, kept: isFirstGap ? null : keptOf(event, text), characters: text.length });
+    this.#waiting.push({ position: this.#offered, kept: isFirstGap ? null : this.#options.keep(event, text, this.#offered), characters: text.length });
     this.#waitingCharacters += text.length;
     this.#wake?.();
   }
@@ -80,7 +108,7 @@ export class EventRecorder {
     let wait: IBackoff<unknown> | null = null;
     while (!signal.aborted) {
       if (this.#waiting.length === 0) await this.#woken(signal);
-      if (this.#waiting.length < BATCH) await sleep(GATHER_MS, undefined, { signal }).catch(() => undefined);
+      if (this.#waiting.length < BATCH) await sleep(this.#options.gatherMs ?? GATHER_MS, undefined, { signal }).catch(() => undefined);
       try {
         await this.#store();
         wait = null;
@@ -110,32 +138,31 @@ export class EventRecorder {
     const batch = this.#waiting.slice(0, BATCH);
     const position = batch.at(-1)?.position;
     if (!position) return;
-    const kept = batch.flatMap((waiting) => waiting.kept ?? []);
-    const events = kept.flatMap(({ event }) => event ?? []);
-    const tracks = kept.flatMap(({ track }) => track ?? []);
-    const { source, store } = this.#options;
-    if (events.length === 0 && tracks.length === 0 && performance.now() - this.#storedMs < POSITION_EVERY_MS) {
+    const kept = batch.flatMap((waiting) => (waiting.kept === null ? [] : [waiting.kept]));
+    const { source, sink } = this.#options;
+    if (kept.length === 0 && performance.now() - this.#storedMs < POSITION_EVERY_MS) {
       this.#forget(batch.length);
       return;
     }
+    let stored: number;
     try {
-      await store.write('append', { source, after: this.#stored, position, events, tracks });
+      stored = await sink.append({ source, after: this.#stored, position, kept });
     } catch (error) {
       if ((error as RuthError).code !== 'conflict') throw error;
-      // The answer to a batch before was lost on its way, or another server writes into the same database.
+      // The answer to a batch before was lost on its way, or another one writes to the same sink.
       await this.#catchUp();
       return;
     }
     this.#stored = position;
     this.#storedMs = performance.now();
     this.#forget(batch.length);
-    this.counters.stored += events.length;
+    this.counters.stored += stored;
     this.counters.batches++;
   }
 
   async #catchUp(): Promise<void> {
-    const stored = await this.#options.store.write('positionOf', this.#options.source);
-    const isIn = ({ position }: Waiting): boolean => position.epoch < stored.epoch || (position.epoch === stored.epoch && position.lastId <= stored.lastId);
+    const stored = await this.#options.sink.positionOf(this.#options.source);
+    const isIn = ({ position }: Waiting<K>): boolean => position.epoch < stored.epoch || (position.epoch === stored.epoch && position.lastId <= stored.lastId);
     this.#stored = stored;
     const firstNew = this.#waiting.findIndex((waiting) => !isIn(waiting));
     this.#forget(firstNew < 0 ? this.#waiting.length : firstNew);

@@ -1,11 +1,11 @@
-// Follows the ordered event stream of another process for as long as the server runs. After a break it asks for what comes after
+// Follows the ordered event stream of another process for as long as this one runs. After a break it asks for what comes after
 // what was taken, so that nothing is missed that the other still holds; between attempts it waits longer and longer, with jitter.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Validator } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { EventSource, type EventSourceFetchInit } from 'eventsource';
 import { Agent, fetch } from 'undici';
+import type { Logger } from '../process/index.ts';
 
 /** The other side sends a comment at least every 15 s; a connection silent for longer is dead. */
 const SILENCE_LIMIT_MS = 45_000;
