@@ -31,7 +31,7 @@ export class Kernel implements AsyncDisposable {
   readonly #cameras: CameraRoster<KernelCamera>;
   readonly #leases = new LeaseTable();
   readonly #webrtc: WebRtc | null;
-  readonly #ptz = new PtzControl();
+  readonly #ptz: PtzControl;
   /** What a site gave to this node. */
   readonly placed: PlacedCameras;
   readonly #server: ReturnType<typeof controlServer>;
@@ -50,6 +50,7 @@ export class Kernel implements AsyncDisposable {
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
       status: (id) => this.#cameras.get(id).status, holdUntil: (id, recordUntilS) => this.#cameras.find(id)?.process.want({ recordUntilS }),
     });
+    this.#ptz = new PtzControl(options.settings.cameraAddresses);
     this.#server = controlServer(this);
   }
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { createServer as createSecureServer } from 'node:tls';
+import { AddressPolicy } from '@ruth/transport';
+import { FfmpegSource } from '../src/ingest/ffmpeg-source.ts';
 import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
 import { TestKernel } from './test-kernel.ts';
 
@@ -98,6 +103,44 @@ test('a camera that our own reader does not understand is read by FFmpeg', real,
   try {
     await using kernel = await TestKernel.start([{ id: 'strict', url: `rtsp://127.0.0.1:${port}/h264` }]);
     assert.equal((await kernel.streaming('strict')).width, 320);
+  } finally {
+    server.close();
+  }
+});
+
+test('a camera over TLS is read by our own reader, whoever signed its certificate', real, async () => {
+  await using camera = await RealCamera.start(mounts, { credentials: 'joe:s3cret' });
+  const [key, cert] = [`${clips.directory}/key.pem`, `${clips.directory}/cert.pem`];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=camera'], { stdio: 'ignore' });
+  const agents = new Set<string>();
+  const server = createSecureServer({ key: await readFile(key), cert: await readFile(cert) }, (socket) => {
+    const behind = connect(camera.port, '127.0.0.1').on('error', () => socket.destroy());
+    socket.on('data', (data: Buffer) => { for (const [, agent] of data.toString('latin1').matchAll(/^([A-Z]+) rtsps:/gm)) agents.add(agent!); });
+    socket.on('error', () => behind.destroy()).pipe(behind).pipe(socket);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await using kernel = await TestKernel.start([{ id: 'sealed', url: `rtsps://joe:s3cret@localhost:${(server.address() as { port: number }).port}/h264` }]);
+    const status = await kernel.until('sealed', ({ fps, counters }) => fps !== null && counters.packets >= 50, 'has a rate');
+    assert.deepEqual([status.width, status.packets_lost], [320, 0]);
+    assert.ok(!agents.has('OPTIONS') && agents.has('DESCRIBE'), `FFmpeg, which begins with OPTIONS, did not read it: ${[...agents].join()}`);
+  } finally {
+    server.close();
+  }
+});
+
+test('a camera that shows itself when it is asked, and sends FFmpeg elsewhere, is not read from there', real, async () => {
+  await using elsewhere = await RealCamera.start(mounts);
+  let asked = 0;
+  const { server, port } = await listen((socket) => socket.on('data', (data: Buffer) => {
+    const text = data.toString('latin1');
+    const answer = text.startsWith('DESCRIBE') && ++asked > 1 ? `302 Moved\r\nLocation: rtsp://localhost:${elsewhere.port}/h264` : '200 OK';
+    socket.write(`RTSP/1.0 ${answer}\r\nCSeq: ${/CSeq: *(\d+)/i.exec(text)?.[1] ?? '0'}\r\n\r\n`);
+  }));
+  try {
+    const options = { transport: 'udp' as const, stallTimeoutMs: 5000, audio: false, onNoAudio: () => undefined, onHang: () => undefined, signal: AbortSignal.timeout(30_000), addresses: AddressPolicy.forCameras() };
+    await assert.rejects(FfmpegSource.open({ ...options, url: `rtsp://127.0.0.1:${port}/h264` }), { code: 'camera_unreachable', message: /127\.0\.0\.1 sends elsewhere/ });
+    assert.ok(asked > 1);
   } finally {
     server.close();
   }

@@ -18,8 +18,15 @@ export class OnvifStandIn implements AsyncDisposable {
   /** Name and body of each request that turned it, in order. */
   readonly turned: { readonly name: string; readonly body: string }[] = [];
   refused = 0;
+  requests = 0;
   /** Answers what no device would. */
   nonsense = false;
+  /** Answers each request by sending it there. */
+  elsewhere: string | null = null;
+  /** Announced in front of its own address. */
+  addresses: readonly string[] = [];
+  /** Where its main stream is. */
+  mainStream = 'rtsp://admin:leaked@127.0.0.1:8554/main';
 
   private constructor(credentials: { user: string; password: string }) { this.#credentials = credentials; }
 
@@ -47,15 +54,17 @@ export class OnvifStandIn implements AsyncDisposable {
     if (messageId === undefined || !probe.includes('NetworkVideoTransmitter')) return;
     if (this.nonsense) this.#discovery.send('<nonsense', port, address);
     this.#discovery.send(envelope(
-      `<d:ProbeMatches><d:ProbeMatch><a:EndpointReference><a:Address>urn:uuid:${randomUUID()}</a:Address></a:EndpointReference><d:Types>dn:NetworkVideoTransmitter</d:Types><d:Scopes>onvif://www.onvif.org/name/Gate%20camera onvif://www.onvif.org/hardware/STAND-IN onvif://www.onvif.org/location/yard</d:Scopes><d:XAddrs>${this.url}</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches>`,
+      `<d:ProbeMatches><d:ProbeMatch><a:EndpointReference><a:Address>urn:uuid:${randomUUID()}</a:Address></a:EndpointReference><d:Types>dn:NetworkVideoTransmitter</d:Types><d:Scopes>onvif://www.onvif.org/name/Gate%20camera onvif://www.onvif.org/hardware/STAND-IN onvif://www.onvif.org/location/yard</d:Scopes><d:XAddrs>${[...this.addresses, this.url].join(' ')}</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches>`,
       `<a:MessageID>urn:uuid:${randomUUID()}</a:MessageID><a:RelatesTo>${messageId}</a:RelatesTo>`,
     ), port, address);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.requests++;
     const text = Buffer.concat(await request.toArray() as Buffer[]).toString();
     const name = /<s:Body[^>]*>\s*<(?:\w+:)?(\w+)/.exec(text)?.[1] ?? '';
     const send = (status: number, body: string): void => { response.writeHead(status, { 'content-type': 'application/soap+xml; charset=utf-8' }).end(body); };
+    if (this.elsewhere !== null) return void response.writeHead(307, { location: this.elsewhere }).end();
     if (this.nonsense) return send(200, envelope(`<tds:${name}Response/>`));
     if (name !== 'GetSystemDateAndTime' && !this.#isAuthentic(text)) {
       this.refused++;
@@ -71,7 +80,7 @@ export class OnvifStandIn implements AsyncDisposable {
       case 'GetServices': return `<tds:GetServicesResponse>${['ver10/device', 'ver10/media', 'ver20/ptz'].map((service) => `<tds:Service><tds:Namespace>http://www.onvif.org/${service}/wsdl</tds:Namespace><tds:XAddr>http://192.0.2.99/onvif/${service.slice(6)}</tds:XAddr></tds:Service>`).join('')}</tds:GetServicesResponse>`;
       case 'GetProfiles': return `<trt:GetProfilesResponse>${profile('sub', 640, 360)}${profile('main', 2560, 1440)}</trt:GetProfilesResponse>`;
       case 'GetVideoSources': return '<trt:GetVideoSourcesResponse><trt:VideoSources token="source"><tt:Framerate>25</tt:Framerate></trt:VideoSources></trt:GetVideoSourcesResponse>';
-      case 'GetStreamUri': return `<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>rtsp://admin:leaked@127.0.0.1:8554/${/ProfileToken>(\w+)</.exec(text)![1]}</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>`;
+      case 'GetStreamUri': return `<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>${/ProfileToken>main</.test(text) ? this.mainStream : 'rtsp://admin:leaked@127.0.0.1:8554/sub'}</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>`;
       case 'GetPresets': return '<tptz:GetPresetsResponse><tptz:Preset token="1"><tt:Name>gate</tt:Name></tptz:Preset><tptz:Preset token="2"><tt:Name>yard</tt:Name></tptz:Preset></tptz:GetPresetsResponse>';
       case 'ContinuousMove': case 'Stop': case 'GotoPreset':
         this.turned.push({ name, body: text });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { DiscoveredDevice, validator, type CameraConfig } from '@ruth/protocol';
@@ -44,6 +46,38 @@ test('wrong credentials, nonsense and an interface that is none are said, and en
   const strange = found(await discover({ credentials }), device);
   assert.equal(strange.streams, null);
   assert.ok(strange.error);
+});
+
+test('no device is asked where no camera may be, whatever it announces, and none that sends elsewhere is followed', async () => {
+  await using device = await OnvifStandIn.start(credentials);
+  // Cameras announce an address that they gave themselves beside the one that they were given.
+  device.addresses = ['http://169.254.7.7/onvif/device_service'];
+  device.mainStream = 'rtsp://169.254.169.254/main';
+  const judged = found(await discover({ credentials }), device);
+  assert.deepEqual([judged.streams?.map(({ profile }) => profile), judged.error?.startsWith('the stream main stream: 169.254.169.254 is link-local')], [['sub stream'], true], judged.error ?? '');
+  const asked = device.requests;
+  device.addresses = [];
+
+  const outside = found(await discover({ credentials, addresses: { only: ['192.168.20.0/24'] } }), device);
+  assert.deepEqual([outside.streams, /127\.0\.0\.1 is not in camera_addresses\.only/.test(outside.error!)], [null, true]);
+  assert.equal(device.requests, asked, 'it is named, and not asked');
+
+  let followed = 0;
+  const elsewhere = createServer((_, response) => { followed++; response.end(); }).listen(0, '127.0.0.1');
+  await once(elsewhere, 'listening');
+  device.elsewhere = `http://127.0.0.1:${(elsewhere.address() as { port: number }).port}/onvif/device_service`;
+  const moved = found(await discover({ credentials, addresses: { only: ['127.0.0.1'] } }), device);
+  elsewhere.close();
+  assert.deepEqual([moved.streams, followed, device.requests > asked], [null, 0, true]);
+  assert.ok(moved.error);
+});
+
+test('a camera is not turned where none may be', async () => {
+  await using device = await OnvifStandIn.start(credentials);
+  await using kernel = await TestKernel.start([], undefined, { camera_addresses: { only: ['192.168.20.0/24'] } });
+  await kernel.kernel.putCamera(camera(device));
+  const { status, body } = await ask(kernel.kernel.socketPath, 'POST', '/v1/cameras/gate/ptz', { stop: true });
+  assert.deepEqual([status, body.error_code, device.requests], [403, 'forbidden', 0]);
 });
 
 const camera = (device: OnvifStandIn, over: Partial<CameraConfig> = {}): CameraConfig => ({ id: 'gate', url: 'rtsp://joe:s3cret@127.0.0.1:9/1', onvif: { url: device.url }, ...over });

@@ -73,7 +73,9 @@ test('a camera where none may be is not connected to, and one that sends elsewhe
     }
     assert.equal(connections, 0);
     // Not `camera_protocol`: FFmpeg, which is asked next where our own reader does not understand a camera, would follow.
-    await assert.rejects(RtspTcpSource.open({ ...options, url: `rtsp://127.0.0.1:${port}/`, addresses: AddressPolicy.forCameras() }), { code: 'camera_unreachable', message: /sends elsewhere \(302\), which is not followed/ });
+    for (const open of [RtspTcpSource.open({ ...options, url: `rtsp://127.0.0.1:${port}/`, addresses: AddressPolicy.forCameras() }), FfmpegSource.open({ ...options, transport: 'udp', url: `rtsp://localhost:${port}/`, addresses: AddressPolicy.forCameras() })]) {
+      await assert.rejects(open, { code: 'camera_unreachable', message: /sends elsewhere \(302\), which is not followed/ });
+    }
   } finally {
     server.close();
   }

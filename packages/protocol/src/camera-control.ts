@@ -70,6 +70,7 @@ export const DiscoverRequest = Type.Object({
   interface: Nullable(Type.String({ maxLength: 64, description: 'Name of a network interface; that of the default route unless told' })),
   /** Asked for its streams is each device only where these are there. */
   credentials: Nullable(Type.Object({ user: Type.String({ maxLength: 128 }), password: Type.String({ maxLength: 128 }) })),
+  addresses: Type.Optional(CameraAddresses),
 }, { additionalProperties: false });
 export type DiscoverRequest = Static<typeof DiscoverRequest>;
 
@@ -78,7 +79,7 @@ export const DiscoveredStream = Type.Object({
 });
 export const DiscoveredDevice = Type.Object({
   address: Type.String(), onvif_url: Type.String(), name: Nullable(Type.String()), hardware: Nullable(Type.String()), location: Nullable(Type.String()),
-  /** Largest picture first; null where it was not asked for. */
+  /** Largest picture first; null where it was not asked for. `error`: why not, or why some are missing. */
   streams: Nullable(Type.Array(DiscoveredStream)), error: Nullable(Type.String()),
 });
 export type DiscoveredStream = Static<typeof DiscoveredStream>;

@@ -100,7 +100,7 @@ export class NodeCameras {
   /** What a process that searches is to be told. Throws `bad_request`. */
   searchTask({ timeout_s: timeoutS = SEARCH_S, user, password }: CameraSearch): DiscoverRequest {
     if (user === undefined && password !== undefined) throw new RuthError('bad_request', 'a password without a user');
-    return { timeout_ms: Math.round(timeoutS * 1000), interface: null, credentials: user === undefined ? null : { user, password: password ?? '' } };
+    return { timeout_ms: Math.round(timeoutS * 1000), interface: null, credentials: user === undefined ? null : { user, password: password ?? '' }, addresses: this.#settings().cameraAddresses };
   }
 
   /** Throws `bad_request`, and `forbidden` where no camera may be. A name that stands for nothing now is judged when it is connected to. */

@@ -1,4 +1,5 @@
-// A camera read by FFmpeg: RTP over UDP, and RTSP over TLS. Every wait has a limit; where FFmpeg does not return even
+// A camera read by FFmpeg: RTP over UDP, and cameras that our own reader does not understand. FFmpeg goes wherever a camera sends it and
+// cannot be told not to: so the camera is asked before, and what was opened is looked at after. Every wait has a limit; where FFmpeg does not return even
 // after an interrupt, `onHang` is called, for then only the end of the process helps.
 import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
@@ -9,6 +10,7 @@ import {
 import { isTransient, openError, readError } from './camera-errors.ts';
 import type { VideoCodec } from '../media/video-codec.ts';
 import { TICKS_PER_SECOND } from '../media/media-packet.ts';
+import { assertStays } from './rtsp/redirect-check.ts';
 import { OPEN_LIMIT_MS, type AudioCodec, type AudioDescription, type PacketSource, type SourceAudio, type SourceOptions, type SourcePacket } from './packet-source.ts';
 import { parameterSetsOf } from '../media/parameter-sets.ts';
 
@@ -110,6 +112,8 @@ export class FfmpegSource implements PacketSource {
     const { stallTimeoutMs, signal, audio } = this.#options;
     signal.throwIfAborted();
     const url = this.#url = await this.#judgedUrl();
+    // Over TCP our own reader has asked already.
+    if (this.#options.transport === 'udp') await assertStays(this.#options);
     let status = await this.#openInput(audio ? 'video+audio' : 'video');
     if (status === AVERROR_HTTP_OTHER_4XX && audio && !signal.aborted) {
       // It may be the sound that the camera refuses.
@@ -123,6 +127,7 @@ export class FfmpegSource implements PacketSource {
     }
     if (signal.aborted) throw new RuthError('cancelled', 'the camera is being closed');
     if (status < 0) throw await openError(status, url, CONNECT_PROBE_MS);
+    if (hostOf(this.#context.url ?? '') !== hostOf(url)) throw new RuthError('camera_unreachable', `${hostOf(url)} sends elsewhere, which is not followed; give the address it leads to as that of the camera`);
     const videos = this.#context.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
     const readable = videos.find(({ codecpar }) => codecpar.codecId === AV_CODEC_ID_H264 || codecpar.codecId === AV_CODEC_ID_HEVC);
     if (!readable) throw new RuthError('camera_no_video', videos.length === 0 ? 'the stream has no video' : 'the video is neither H.264 nor H.265');
@@ -156,12 +161,11 @@ export class FfmpegSource implements PacketSource {
     return this.#context.openInput(this.#url, null, options);
   }
 
-  /** With the address that was judged in place of a name, but for TLS, which may need the name. */
+  /** With the address that was judged in place of a name. */
   async #judgedUrl(): Promise<string> {
     const { url, addresses } = this.#options;
     try {
-      const address = await addresses.resolve(url);
-      return url.startsWith('rtsp:') ? withHost(url, address) : url;
+      return withHost(url, await addresses.resolve(url));
     } catch (cause) {
       throw cause instanceof RuthError ? cause : new RuthError('camera_unreachable', `${new URL(url).hostname} cannot be reached: ${(cause as Error).message}`, { cause });
     }
@@ -209,6 +213,8 @@ function pictureOf(packet: Packet): SourcePacket {
 function firstTicks(secondTicks: number, durationTicks: number): number {
   return Math.abs(secondTicks) < TICKS_PER_SECOND ? 0 : secondTicks - durationTicks;
 }
+
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).hostname : '');
 
 function withHost(url: string, address: string): string {
   const judged = new URL(url);

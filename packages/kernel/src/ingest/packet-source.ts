@@ -1,4 +1,4 @@
-// What a camera connection hands out, whichever way it reads: RtspTcpSource (our own) or FfmpegSource (UDP, TLS).
+// What a camera connection hands out, whichever way it reads: RtspTcpSource (our own) or FfmpegSource (UDP, and cameras that ours does not understand).
 import type { AddressPolicy } from '@ruth/transport';
 import type { VideoCodec } from '../media/video-codec.ts';
 

@@ -123,7 +123,7 @@ export class StreamIngest {
     const { url, transport, stallTimeoutMs, audio, addresses, onHang, logger } = this.#options;
     const onNoAudio = (reason: string): void => logger.warn({ reason }, 'without sound');
     const options = { url, transport, stallTimeoutMs, audio, addresses, onNoAudio, onHang, signal };
-    if (transport !== 'tcp' || !url.startsWith('rtsp:')) return FfmpegSource.open(options);
+    if (transport !== 'tcp') return FfmpegSource.open(options);
     const startedMs = performance.now();
     try {
       return await RtspTcpSource.open(options);

@@ -12,8 +12,8 @@ const answer = (value: unknown, exitCode: number): never => {
 // The library throws from its callbacks: a device that answers nonsense must not end the search for the others.
 process.on('uncaughtException', () => undefined);
 try {
-  const { timeout_ms: timeoutMs, interface: interfaceName, credentials } = validator(DiscoverRequest).parse(JSON.parse(await text(process.stdin)) as unknown);
-  answer({ devices: await discover({ timeoutMs, interfaceName, credentials }) }, 0);
+  const { timeout_ms: timeoutMs, interface: interfaceName, credentials, addresses = {} } = validator(DiscoverRequest).parse(JSON.parse(await text(process.stdin)) as unknown);
+  answer({ devices: await discover({ timeoutMs, interfaceName, credentials, addresses }) }, 0);
 } catch (cause) {
   const error = RuthError.from(cause);
   answer({ error: redactUrls(error.message), error_code: error.code }, 1);

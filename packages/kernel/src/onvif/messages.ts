@@ -1,5 +1,5 @@
 // What the kernel and the process that turns a camera tell each other over its IPC channel.
-import type { PtzRequest, PtzStatus } from '@ruth/protocol';
+import type { CameraAddresses, PtzRequest, PtzStatus } from '@ruth/protocol';
 
 /** Credentials go this way only, never through arguments or environment. */
 export interface OnvifTarget {
@@ -7,6 +7,8 @@ export interface OnvifTarget {
   readonly url: string;
   readonly user: string | null;
   readonly password: string | null;
+  /** Where cameras may be. */
+  readonly addresses: CameraAddresses;
 }
 
 export type ToPtz =

@@ -13,21 +13,24 @@ type Callback = (error: Error | null | false | undefined, answer?: unknown) => v
 
 export class OnvifDevice implements Disposable {
   readonly #cam: Cam;
+  readonly #policy: AddressPolicy;
   readonly #profileToken: string | null;
   #stopping: NodeJS.Timeout | undefined;
 
-  private constructor(cam: Cam) {
+  private constructor(cam: Cam, policy: AddressPolicy) {
     this.#cam = cam;
+    this.#policy = policy;
     const profiles = profilesOf(cam);
     this.#profileToken = (profiles.find((profile) => profile.PTZConfiguration !== undefined) ?? profiles[0])?.$?.token ?? null;
   }
 
   /** Throws `camera_unauthorized`, `camera_unreachable`, `camera_protocol`, `bad_request` for a URL that is none, `forbidden` where no camera may be. */
-  static async connect({ url, user, password }: OnvifTarget): Promise<OnvifDevice> {
+  static async connect({ url, user, password, addresses }: OnvifTarget): Promise<OnvifDevice> {
     const parsed = URL.canParse(url) ? new URL(url) : null;
     if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) throw new RuthError('bad_request', 'the ONVIF URL is none; use http://host/onvif/device_service');
     if (user !== null && /[<>&]/.test(user)) throw new RuthError('bad_request', 'the ONVIF user holds <, > or &');
-    const hostname = await AddressPolicy.forCameras().resolve(url).catch((cause: unknown) => { throw cause instanceof RuthError ? cause : new RuthError('camera_unreachable', `${parsed.hostname} cannot be reached: ${(cause as Error).message}`, { cause }); });
+    const policy = AddressPolicy.forCameras(addresses);
+    const hostname = await policy.resolve(url).catch((cause: unknown) => { throw cause instanceof RuthError ? cause : new RuthError('camera_unreachable', `${parsed.hostname} cannot be reached: ${(cause as Error).message}`, { cause }); });
     const useSecure = parsed.protocol === 'https:';
     const cam = new Cam({
       // preserveAddress: what a device says of its own address is not followed to other machines.
@@ -39,14 +42,15 @@ export class OnvifDevice implements Disposable {
     // Without a listener an emitter's error ends the process.
     cam.on('error', () => undefined);
     await called((done) => cam.connect(done), 4 * ANSWER_TIMEOUT_MS);
-    const device = new OnvifDevice(cam);
+    const device = new OnvifDevice(cam, policy);
     if (device.#profileToken === null) throw new RuthError('camera_unauthorized', 'the device tells no profiles; it may want other credentials');
     return device;
   }
 
-  /** Largest picture first. A profile without a URL is left out. */
-  async streams(): Promise<DiscoveredStream[]> {
+  /** Largest picture first. A profile without a URL is left out, and one at an address where no camera may be: `refused` says why. */
+  async streams(): Promise<{ readonly streams: DiscoveredStream[]; readonly refused: string | null }> {
     const streams: DiscoveredStream[] = [];
+    let refused: string | null = null;
     for (const profile of profilesOf(this.#cam).slice(0, MAX_PROFILES)) {
       const { videoEncoderConfiguration: encoder } = profile;
       const profileToken = profile.$?.token;
@@ -54,12 +58,18 @@ export class OnvifDevice implements Disposable {
       const answer = await called((done) => this.#cam.getStreamUri({ protocol: 'RTSP', profileToken }, done as never), ANSWER_TIMEOUT_MS);
       const uri = (answer as { uri?: unknown } | undefined)?.uri;
       if (typeof uri !== 'string') continue;
+      try {
+        if (URL.canParse(uri)) this.#policy.assertUrl(uri);
+      } catch (cause) {
+        refused = `the stream ${textOf(profile.name) ?? profileToken}: ${RuthError.from(cause).message}`;
+        continue;
+      }
       streams.push({
         profile: textOf(profile.name) ?? profileToken, url: withoutCredentials(uri), codec: textOf(encoder.encoding), width: countOf(encoder.resolution?.width), height: countOf(encoder.resolution?.height),
         fps: countOf(encoder.rateControl?.frameRateLimit), ptz: profile.PTZConfiguration !== undefined,
       });
     }
-    return streams.sort((a, b) => (b.width ?? 0) * (b.height ?? 0) - (a.width ?? 0) * (a.height ?? 0));
+    return { streams: streams.sort((a, b) => (b.width ?? 0) * (b.height ?? 0) - (a.width ?? 0) * (a.height ?? 0)), refused };
   }
 
   /** A movement is ended by the device itself after its time, and by us where it does not do so. */

@@ -3,7 +3,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
-import { ERRORS, RuthError, type CameraSettings, type ErrorCode, type PtzRequest, type PtzStatus } from '@ruth/protocol';
+import { ERRORS, RuthError, type CameraAddresses, type CameraSettings, type ErrorCode, type PtzRequest, type PtzStatus } from '@ruth/protocol';
 import type { FromPtz, OnvifTarget, ToPtz } from './messages.ts';
 
 const QUIET_LIMIT_MS = 60_000;
@@ -18,8 +18,12 @@ interface Turning { readonly target: OnvifTarget; readonly child: ChildProcess; 
 
 export class PtzControl implements AsyncDisposable {
   readonly #turning = new Map<string, Turning>();
+  readonly #addresses: CameraAddresses;
   #nextId = 1;
   #closed = false;
+
+  /** `addresses`: where cameras may be. */
+  constructor(addresses: CameraAddresses) { this.#addresses = addresses; }
 
   /** Throws `invalid_state` for a camera without `onvif`, `overloaded`, `timeout`, and what the device makes of it. */
   async turn(camera: CameraSettings, request: PtzRequest): Promise<void> {
@@ -61,7 +65,7 @@ export class PtzControl implements AsyncDisposable {
   #turningOf(camera: CameraSettings): Turning {
     if (this.#closed) throw new RuthError('shutting_down', 'the kernel is stopping');
     if (camera.onvif === null) throw new RuthError('invalid_state', `${camera.id} has no onvif section in ruth.yaml: nothing is known that could turn it`);
-    const target = targetOf(camera, camera.onvif);
+    const target = targetOf(camera, camera.onvif, this.#addresses);
     const present = this.#turning.get(camera.id);
     if (present && isDeepStrictEqual(present.target, target)) return present;
     if (present) void this.#end(camera.id, present);
@@ -95,8 +99,8 @@ export class PtzControl implements AsyncDisposable {
 }
 
 /** Unless told, user and password are those of the stream. */
-function targetOf(camera: CameraSettings, { url, user, password }: NonNullable<CameraSettings['onvif']>): OnvifTarget {
+function targetOf(camera: CameraSettings, { url, user, password }: NonNullable<CameraSettings['onvif']>, addresses: CameraAddresses): OnvifTarget {
   const stream = new URL(camera.url);
   const decoded = (text: string): string | null => (text === '' ? null : decodeURIComponent(text));
-  return { url, user: user ?? decoded(stream.username), password: password ?? decoded(stream.password) };
+  return { url, user: user ?? decoded(stream.username), password: password ?? decoded(stream.password), addresses };
 }

@@ -15,10 +15,8 @@ export interface OpenedCamera {
 
 /** `transport` null tries both. Throws what the first way threw where none works. */
 export async function openCamera(options: Omit<SourceOptions, 'transport'>, transport: 'tcp' | 'udp' | null): Promise<OpenedCamera> {
-  const secure = !options.url.startsWith('rtsp:');
   if (transport === 'udp') return { source: await FfmpegSource.open({ ...options, transport }), transport, refused: {}, readByFfmpeg: false };
   try {
-    if (secure) return { source: await FfmpegSource.open({ ...options, transport: 'tcp' }), transport: 'tcp', refused: {}, readByFfmpeg: false };
     return { source: await RtspTcpSource.open({ ...options, transport: 'tcp' }), transport: 'tcp', refused: {}, readByFfmpeg: false };
   } catch (cause) {
     const error = RuthError.from(cause);
@@ -26,7 +24,6 @@ export async function openCamera(options: Omit<SourceOptions, 'transport'>, tran
     if (error.code !== 'camera_protocol') throw error;
     const ways: readonly ('tcp' | 'udp')[] = transport === 'tcp' ? ['tcp'] : ['tcp', 'udp'];
     for (const way of ways) {
-      if (secure && way === 'tcp') continue;
       const source = await FfmpegSource.open({ ...options, transport: way }).catch(() => null);
       if (source) return { source, transport: way, refused: way === 'udp' ? { tcp: error.message } : {}, readByFfmpeg: way === 'tcp' };
     }

@@ -1,13 +1,14 @@
 // `ruth camera discover`: which ONVIF cameras are in this network, and with credentials the URLs to give to `ruth camera add`.
 import { DiscoveredDevice, type DiscoverRequest, RuthError, validator } from '@ruth/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
+import { SettingsFile } from '../../settings/settings-file.ts';
 import { entryOf } from '../../supervisor/definitions.ts';
 import { childJob } from '../../supervisor/child-job.ts';
 import { oneShot } from './one-shot.ts';
 import { secretInput } from './secret-input.ts';
 import { number, size, table } from './table.ts';
 
-interface DiscoverOptions { user?: string; interface?: string; timeout: number; show: boolean; json: boolean }
+interface DiscoverOptions { config: string; user?: string; interface?: string; timeout: number; show: boolean; json: boolean }
 
 /** Devices are asked eight at a time, some of them in vain. */
 const ASK_LIMIT_MS = 120_000;
@@ -16,6 +17,7 @@ const discoveredDevice = validator(DiscoveredDevice);
 export function addDiscoverCommand(camera: Command): void {
   camera.command('discover')
     .description('find ONVIF cameras in this network')
+    .option('-c, --config <file>', 'whose camera_addresses hold: no device elsewhere is asked', 'ruth.yaml')
     .option('--user <name>', 'also ask each for its streams; the password is read from standard input')
     .option('--interface <name>', 'network interface to ask on; that of the default route unless told')
     .option('--timeout <seconds>', 'how long to wait for answers', seconds, 3)
@@ -23,7 +25,7 @@ export function addDiscoverCommand(camera: Command): void {
     .option('--json', 'one JSON object', false)
     .action((options: DiscoverOptions) => oneShot(async () => {
       const credentials = options.user === undefined ? null : { user: options.user, password: await secretInput('-', 'Password') };
-      const task: DiscoverRequest = { timeout_ms: Math.round(options.timeout * 1000), interface: options.interface ?? null, credentials };
+      const task: DiscoverRequest = { timeout_ms: Math.round(options.timeout * 1000), interface: options.interface ?? null, credentials, addresses: SettingsFile.read(options.config).settings.cameraAddresses };
       const answer = await childJob(entryOf('@ruth/kernel', 'onvif/discover-main.ts'), task, 'devices', task.timeout_ms + ASK_LIMIT_MS);
       if (!Array.isArray(answer)) throw new RuthError('internal', 'the search answered no list');
       const devices = answer.map((device) => discoveredDevice.parse(device, 'internal'));
@@ -35,10 +37,11 @@ export function addDiscoverCommand(camera: Command): void {
 export function discoveryText(devices: readonly DiscoveredDevice[], asked: boolean): string {
   if (devices.length === 0) return 'no ONVIF camera answered; many have ONVIF switched off, and others are in another network. A camera needs none: ruth camera probe rtsp://...';
   const text = table(['ADDRESS', 'NAME', 'HARDWARE', 'ONVIF'], devices.map((device) => [device.address, device.name ?? '-', device.hardware ?? '-', device.onvif_url]));
-  if (!asked) return `${text}\n\nwith --user <name> each is asked for its streams`;
+  const refused = devices.filter(({ error }) => error !== null).map(({ error }) => `\n${error}`).join('');
+  if (!asked) return `${text}\n${refused}\nwith --user <name> each is asked for its streams`;
   return [text, ...devices.map((device) => {
     if (device.streams === null) return `\n${device.address}: ${device.error ?? 'tells no streams'}`;
-    return `\n${device.address}\n${table(['  PROFILE', 'CODEC', 'SIZE', 'FPS', 'PTZ', 'URL'], device.streams.map((stream) => [
+    return `\n${device.address}${device.error === null ? '' : `: ${device.error}`}\n${table(['  PROFILE', 'CODEC', 'SIZE', 'FPS', 'PTZ', 'URL'], device.streams.map((stream) => [
       `  ${stream.profile}`, stream.codec ?? '-', size(stream.width, stream.height), number(stream.fps), stream.ptz ? 'yes' : 'no', stream.url,
     ]))}`;
   })].join('\n');

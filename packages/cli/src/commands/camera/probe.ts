@@ -17,7 +17,7 @@ const report = validator(ProbeReport);
 export function addProbeCommand(camera: Command): void {
   camera.command('probe <url|id>')
     .description('read a camera for some seconds and say what it sends and what to change; "-" reads the URL from standard input')
-    .option('-c, --config <file>', 'where the camera of that id stands', 'ruth.yaml')
+    .option('-c, --config <file>', 'where the camera of that id, and camera_addresses, stand', 'ruth.yaml')
     .option('--seconds <n>', 'how long to look; longer where keyframes are rare', seconds, 5)
     .option('--transport <tcp|udp>', 'only this one')
     .option('--json', 'one JSON object', false)
@@ -31,16 +31,17 @@ export function addProbeCommand(camera: Command): void {
     }));
 }
 
-async function cameraOf(target: string, config: string): Promise<Pick<ProbeRequest, 'url' | 'transport' | 'detect_stream'>> {
+async function cameraOf(target: string, config: string): Promise<Pick<ProbeRequest, 'url' | 'transport' | 'detect_stream' | 'addresses'>> {
+  const { cameras, cameraAddresses: addresses } = SettingsFile.read(config).settings;
   if (isId(target)) {
-    const camera = SettingsFile.read(config).settings.cameras.find(({ id }) => id === target);
+    const camera = cameras.find(({ id }) => id === target);
     if (!camera) throw new RuthError('camera_not_found', `${config} has no camera ${target}; give its URL`);
-    return { url: camera.url, transport: camera.transport, detect_stream: camera.detectUrl !== null };
+    return { url: camera.url, transport: camera.transport, detect_stream: camera.detectUrl !== null, addresses };
   }
   const url = await secretInput(target, 'Camera URL');
   const problem = cameraUrlProblem(url);
   if (problem !== null) throw new RuthError('bad_request', `the URL ${problem}`);
-  return { url, transport: null, detect_stream: false };
+  return { url, transport: null, detect_stream: false, addresses };
 }
 
 export function probeText(probe: ProbeReport): string {

@@ -1,12 +1,14 @@
-// The RTSP client's conversation with a camera over one TCP connection: one request at a time, signed where the camera asks
+// The RTSP client's conversation with a camera over one connection, TCP or TLS: one request at a time, signed where the camera asks
 // for it, and RTP frames in between. Every wait is limited by the caller's `signal`.
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { RuthError } from '@ruth/protocol';
 import type { AddressPolicy } from '@ruth/transport';
 import { Authorization, type Credentials } from './authorization.ts';
 import { InterleavedDecoder, type RtspAnswer } from './interleaved-decoder.ts';
 
 const RTSP_PORT = 554;
+const RTSPS_PORT = 322;
 const READ_BYTES = 128 << 10;
 /** So long is gathered what nobody waits for: four pictures of most cameras for one wake-up. It adds to what a crash may cost. */
 const GATHER_MS = 160;
@@ -20,6 +22,8 @@ export interface ConnectionHandlers {
 
 export class RtspConnection implements Disposable {
   readonly #socket: Socket;
+  /** What the socket says when requests may be sent. */
+  readonly #readyEvent: 'connect' | 'secureConnect';
   readonly #address: string;
   readonly #credentials: Credentials | null;
   readonly #decoder: InterleavedDecoder;
@@ -37,14 +41,18 @@ export class RtspConnection implements Disposable {
 
   private constructor(url: URL, handlers: ConnectionHandlers, { lookup }: AddressPolicy) {
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    const port = url.port === '' ? RTSP_PORT : Number(url.port);
+    const secure = url.protocol === 'rtsps:';
+    const port = url.port === '' ? (secure ? RTSPS_PORT : RTSP_PORT) : Number(url.port);
     this.#address = `${url.hostname}:${port}`;
     this.#credentials = url.username === '' ? null : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
     this.#handlers = handlers;
     this.#decoder = new InterleavedDecoder({ onFrame: handlers.onFrame, onAnswer: (answer) => this.#waiting.shift()?.resolve(answer) });
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     // One buffer for all reads: an idle camera leaves no garbage behind.
-    this.#socket = connect({ host, port, lookup, noDelay: true, onread: { buffer, callback: (length) => this.#read(buffer, length) } });
+    const options = { host, port, lookup, noDelay: true, onread: { buffer, callback: (length: number) => this.#read(buffer, length) } };
+    // Cameras sign their own certificates: it is encrypted, and nobody's name is proven.
+    this.#socket = secure ? connectSecurely({ ...options, rejectUnauthorized: false, ...(isIP(host) === 0 ? { servername: host } : {}) }) : connect(options);
+    this.#readyEvent = secure ? 'secureConnect' : 'connect';
     this.#socket.on('error', (error) => this.#end(new RuthError('camera_unreachable', `the connection to ${this.#address} broke: ${error.message}`)));
     this.#socket.on('close', () => this.#end(new RuthError('camera_unreachable', `${this.#address} closed the connection`)));
   }
@@ -137,7 +145,7 @@ export class RtspConnection implements Disposable {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => reject(new RuthError('camera_unreachable', `${this.#address} cannot be reached: no answer in time`));
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#socket.once('connect', () => { signal.removeEventListener('abort', onAbort); resolve(); });
+      this.#socket.once(this.#readyEvent, () => { signal.removeEventListener('abort', onAbort); resolve(); });
       this.#socket.once('error', (error: NodeJS.ErrnoException) => {
         signal.removeEventListener('abort', onAbort);
         reject((error as Error) instanceof RuthError ? error : new RuthError('camera_unreachable', `${this.#address} cannot be reached: ${error.code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
@@ -175,4 +183,12 @@ export class RtspConnection implements Disposable {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     this.#handlers.onEnd(error);
   }
+}
+
+/** As it stands in requests. */
+export function withoutCredentials(url: string): string {
+  const plain = new URL(url);
+  plain.username = '';
+  plain.password = '';
+  return plain.href;
 }

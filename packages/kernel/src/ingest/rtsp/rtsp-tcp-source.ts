@@ -7,7 +7,7 @@ import { OPEN_LIMIT_MS, type AudioDescription, type PacketSource, type SenderOri
 import { describedAudio, type DescribedAudio } from './described-audio.ts';
 import { describedVideo, type DescribedVideo } from './described-video.ts';
 import { Inbox } from './inbox.ts';
-import { RtspConnection } from './rtsp-connection.ts';
+import { RtspConnection, withoutCredentials } from './rtsp-connection.ts';
 
 /** Each look wakes an idle process: silence need not be noticed more exactly than by a quarter of its limit. */
 const watchIntervalMs = (stallTimeoutMs: number): number => Math.min(1000, stallTimeoutMs / 4);
@@ -168,11 +168,4 @@ async function settleTracks(connection: RtspConnection, description: string, bas
     options.onNoAudio(error.message);
     return { video, audio: null, session, sessionS };
   }
-}
-
-function withoutCredentials(url: string): string {
-  const plain = new URL(url);
-  plain.username = '';
-  plain.password = '';
-  return plain.href;
 }
