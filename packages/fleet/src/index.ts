@@ -4,3 +4,5 @@ export * from './node-agent.ts';
 export * from './node-lease.ts';
 export * from './placement.ts';
 export * from './site-store.ts';
+export * from './site-socket.ts';
+export * from './site-watch.ts';

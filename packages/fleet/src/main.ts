@@ -7,7 +7,9 @@ import { coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStat
 import { ask, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
+import { serveSite } from './site-socket.ts';
 import { SiteStore } from './site-store.ts';
+import { SiteWatch } from './site-watch.ts';
 
 /** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
 const KERNEL_ANSWER_MS = 5000;
@@ -22,15 +24,19 @@ await runProcess('fleet', async (context) => {
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   const unencrypted = site.nats.filter((url) => url.startsWith('nats:') && !isLoopback(new URL(url).hostname));
   if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
+  const { server_url: serverUrl = null } = site;
+  if (serverUrl?.startsWith('http:') && !isLoopback(new URL(serverUrl).hostname)) logger.warn({ server_url: serverUrl }, 'the servers of other nodes send what signs people in, and get video, without TLS: set http.tls, and site.server_url to https://');
   const id = site.node ?? nodeName();
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
   await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
   const agent = new NodeAgent({
-    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), store, logger, nowS: uptime,
+    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, logger, nowS: uptime,
     core: coreOf(socketDirectory),
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease) },
   });
+  using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
+  await using _socket = await serveSite(socketDirectory, watch);
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });

@@ -14,6 +14,8 @@ export interface NodeAgentOptions {
   readonly machine: string;
   readonly labels: SiteLabels;
   readonly capacityCores: number;
+  /** Where the servers of other nodes reach this node's; null where they do not. */
+  readonly serverUrl?: string | null;
   readonly store: SiteStore;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
   readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus> };
@@ -27,6 +29,8 @@ export interface NodeAgentOptions {
 
 /** A node whose kernel does not answer for so long lets its lease end, so that others record in its place. */
 const KERNEL_SILENCE_S = 10;
+/** Of the cameras whose recordings a node tells of. */
+const MOST_RECORDED = 4096;
 /** One that begins anew is told so much sooner than it is told otherwise. */
 const KERNEL_AGAIN = 0.2;
 
@@ -89,7 +93,7 @@ export class NodeAgent {
   #leftS(): number { return Math.max(0, (this.#lease.untilS ?? 0) - this.#options.nowS()); }
 
   async #renew(): Promise<void> {
-    const { store, id, labels, capacityCores: capacity, nowS, machine } = this.#options;
+    const { store, id, labels, capacityCores: capacity, serverUrl = null, nowS, machine } = this.#options;
     if (this.#lease.ended) await this.#beginAnew();
     await this.#assertKernel();
     const lease = this.#lease;
@@ -97,6 +101,7 @@ export class NodeAgent {
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
       cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])), refused: status.refused,
+      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED),
     };
     const sentS = nowS();
     try {

@@ -1,7 +1,7 @@
 // What a site keeps in JetStream, as objects that are checked when they are read. Writes name the revision that they replace: who knows an
 // older one changes nothing.
 import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
 import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, validator } from '@ruth/protocol';
@@ -23,7 +23,7 @@ export interface SiteOptions {
   readonly replicas: number;
 }
 
-export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly value: T | null; readonly revision: number }
+export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly value: T | null; readonly revision: number; /** When it was written, by the clock of NATS. */ readonly createdMs: number }
 
 /** One kind of record: a bucket, and what its keys begin with. */
 export class Records<T> {
@@ -78,11 +78,11 @@ export class Records<T> {
     }
   }
 
-  #entry({ key, operation, revision, value }: { key: string; operation: string; revision: number; value: Uint8Array }): Entry<T> | null {
+  #entry({ key, operation, revision, value, created }: KvEntry): Entry<T> | null {
     const id = decode(key.slice(this.#prefix.length));
-    if (operation !== 'PUT') return { key: id, value: null, revision };
+    if (operation !== 'PUT') return { key: id, value: null, revision, createdMs: created.getTime() };
     try {
-      return { key: id, value: this.#validator.parse(JSON.parse(Buffer.from(value).toString('utf8'))), revision };
+      return { key: id, value: this.#validator.parse(JSON.parse(Buffer.from(value).toString('utf8'))), revision, createdMs: created.getTime() };
     } catch (cause) {
       // One record that nobody can read must not stop the site.
       this.#logger.error({ key, revision }, `a record of the site is broken and not regarded: ${(cause as Error).message}`);

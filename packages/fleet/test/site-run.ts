@@ -17,14 +17,17 @@ const WAIT_MS = 30_000;
 export class TestKernel {
   #lease: PlacementLease | null = null;
   answers = true;
+  own: string[] = [];
+  readonly recorded = new Set<string>();
 
   async look(): Promise<PlacementStatus> {
     if (!this.answers) throw new Error('it hangs');
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.recording.map((id) => [id, { state: 'recording' }])), refused: {} };
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.recording.map((id) => [id, { state: 'recording' }])), refused: {}, own: this.own, recorded: [...this.recorded] };
   }
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
     if (this.answers) this.#lease = lease;
+    for (const id of this.recording) this.recorded.add(id);
     return this.look();
   }
 
@@ -66,7 +69,7 @@ export class TestNode implements AsyncDisposable {
       if (this.answersToLose-- > 0) throw new RuthError('unreachable', 'the answer was lost');
       return revision;
     };
-    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, core: this.core, nowS, logger: logger.child({ node: id }), timing: TIMING });
+    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, core: this.core, serverUrl: 'http://127.0.0.1', nowS, logger: logger.child({ node: id }), timing: TIMING });
     this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
   }
 

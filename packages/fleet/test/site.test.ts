@@ -1,10 +1,15 @@
 // Several nodes and a real NATS server: cameras find a node, and another one when that dies, is cut off, hangs or is drained; never two at once.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SiteStore } from '../src/index.ts';
+import { fleetSocketPath, SiteView, validator } from '@ruth/protocol';
+import { ask as askSocket } from '@ruth/transport';
+import { serveSite, SiteStore, SiteWatch } from '../src/index.ts';
 import { Nats, natsMissing } from './nats.ts';
-import { logger, Onlooker, TestNode, TIMING, until } from './site-run.ts';
+import { logger, nowS, Onlooker, TestNode, TIMING, until } from './site-run.ts';
 
 const CAMERAS = 12;
 
@@ -13,19 +18,29 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   let store: SiteStore;
   const nodes: TestNode[] = [];
   let onlooker: Onlooker;
+  const directory = mkdtempSync(join(tmpdir(), 'ruth-site-'));
+  const served = new AsyncDisposableStack();
   const port = (): number => Number(new URL(nats.url).port);
   const all = (): boolean => onlooker.recorded.size === CAMERAS;
   const counts = (): number[] => nodes.map(({ kernel }) => kernel.recording.length);
+
+  const ask = async (known?: number): Promise<SiteView | null> => {
+    const answer = await askSocket(fleetSocketPath(directory), 'GET', `/v1/site${known === undefined ? '' : `?known=${known}`}`);
+    return answer === null ? null : validator(SiteView).parse(answer);
+  };
 
   before(async () => {
     nats = await Nats.start();
     store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
     for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }));
     onlooker = new Onlooker(nodes);
-    for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://127.0.0.1/${index}` } }, 0);
+    served.use(await serveSite(directory, served.use(new SiteWatch({ node: 'a', store, logger, nowS }))));
+    for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://joe:s3cret@127.0.0.1/${index}` } }, 0);
   });
   after(async () => {
     onlooker[Symbol.dispose]();
+    await served.disposeAsync();
+    rmSync(directory, { recursive: true });
     for (const node of nodes) await node[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     await nats[Symbol.asyncDispose]();
@@ -34,6 +49,22 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   it('shares the cameras, each at one node', async () => {
     await until(all, 'every camera is recorded');
     assert.deepEqual(counts(), [4, 4, 4]);
+  });
+
+  it('tells whoever asks on its socket which node has what, each change once, and what is told by nodes of themselves', async () => {
+    nodes[2]!.kernel.own = ['of.c'];
+    let view = (await ask())!;
+    await until(async () => (view = await ask(view.revision) ?? view).nodes['c.3']?.own.length === 1, 'the camera of its own is told');
+    assert.equal(view.node, 'a');
+    assert.deepEqual(Object.entries(view.nodes).map(([id, { state, since, server_url }]) => [id, state, since, server_url]), ['a', 'b', 'c.3'].map((id) => [id, 'lives', null, 'http://127.0.0.1']));
+    for (const [index, id] of ['a', 'b', 'c.3'].entries()) {
+      const held = Object.entries(view.cameras).filter(([, { node }]) => node === id).map(([camera]) => camera);
+      assert.deepEqual(held.toSorted(), nodes[index]!.kernel.recording.toSorted());
+      await until(async () => (view = await ask(view.revision) ?? view).nodes[id]!.recorded.length === 4, 'its recordings are told');
+    }
+    assert.deepEqual(view.cameras['cam.1'], { node: view.cameras['cam.1']!.node, name: 'cam.1', url: 'rtsp://***@127.0.0.1/1' });
+    await delay(3 * TIMING.renewEveryS * 1000);
+    assert.equal(await ask(view.revision), null, 'heartbeats are nothing new');
   });
 
   it('tells the core of the node that has a camera what shall be seen there, also a core that began anew', async () => {
@@ -62,6 +93,9 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await until(() => nodes[1]!.kernel.recording.length === 0, 'the lease of the one that is cut off ends');
     await until(all, 'the others record its cameras');
     assert.equal(counts()[1], 0);
+    const { b } = (await ask())!.nodes;
+    assert.equal(b!.state, 'away');
+    assert.ok(b!.since! > Date.now() / 1000 - 60 && b!.since! <= Date.now() / 1000 && b!.recorded.length === 4, 'since when, and what lies there all the same');
     nodes[1]!.link.mend();
     const lease = nodes[1]!.agent.lease.incarnation;
     await until(() => nodes[1]!.agent.lease.holds && nodes[1]!.agent.lease.incarnation !== lease, 'it has another lease');

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox';
 import { CameraConfig } from './config.ts';
 import { CameraIntent } from './intent.ts';
 import { ID_PATTERN } from './ids.ts';
-import { SiteLabels } from './site-config.ts';
+import { ServerUrl, SiteLabels } from './site-config.ts';
 
 const strict = { additionalProperties: false } as const;
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
@@ -21,6 +21,9 @@ export const SiteNode = Type.Object({
   applied: Type.Integer({ minimum: 0, description: 'Revision of its `of.<node>` that it acts on: what that does not name any more, it does not record any more' }),
   cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Nullable(Cores) }), { description: 'Those that it holds' }),
   refused: Type.Record(Id, Type.String({ maxLength: 500 }), { description: 'Those that it cannot take, and why' }),
+  server_url: Type.Optional(ServerUrl),
+  own: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras of its own ruth.yaml, which it holds whatever the site says' })),
+  recorded: Type.Optional(Type.Array(Id, { maxItems: 4096, description: 'Cameras of which it has recordings, be they here still or not' })),
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
@@ -61,6 +64,8 @@ export type PlacementLease = Static<typeof PlacementLease>;
 export const PlacementStatus = Type.Object({
   incarnation: Nullable(Incarnation), until_s: Nullable(Type.Number()),
   cameras: Type.Record(Id, Type.Object({ state: Type.String() })), refused: Type.Record(Id, Type.String()),
+  own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),
+  recorded: Type.Optional(Type.Array(Id, { description: 'Cameras of which there are recordings here, or were' })),
 });
 export type PlacementStatus = Static<typeof PlacementStatus>;
 
@@ -71,3 +76,18 @@ export const SiteStatus = Type.Object({
   cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()) })),
 });
 export type SiteStatus = Static<typeof SiteStatus>;
+
+/** `unknown`: nobody can say, as this node does not hear of the others itself. */
+export const SITE_NODE_STATES = ['lives', 'draining', 'away', 'unknown'] as const;
+
+/** GET /v1/site of the fleet process: who has what, as far as this node has heard. `?known=<revision>` is answered with 204 while nothing is new. */
+export const SiteView = Type.Object({
+  revision: Type.Integer({ minimum: 0, description: 'Grows with each change, as long as this process lives' }),
+  node: Type.String({ pattern: ID_PATTERN, description: 'This one' }),
+  nodes: Type.Record(Id, Type.Object({
+    state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
+    server_url: Nullable(ServerUrl), own: Type.Array(Id), recorded: Type.Array(Id),
+  })),
+  cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }) }), { description: 'Those of the site, with the node that has each' }),
+});
+export type SiteView = Static<typeof SiteView>;

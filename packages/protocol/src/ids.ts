@@ -39,5 +39,6 @@ export function modelIdOfSocket(fileName: string): string | null {
 export const kernelSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_kernel.sock`;
 export const supervisorSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_supervisor.sock`;
 export const coreSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_core.sock`;
+export const fleetSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_fleet.sock`;
 /** Where core keeps its newest events, beside the rings: shared memory outlives a process, not the machine. */
 export const coreEventsPath = (ringDirectory: string = DEFAULT_RING_DIRECTORY): string => `${ringDirectory}/vas_core_events`;

@@ -6,6 +6,9 @@ import { ID_PATTERN } from './ids.ts';
 export const SiteLabels = Type.Record(Type.String({ pattern: ID_PATTERN }), Type.String({ minLength: 1, maxLength: 63 }), { maxProperties: 32, description: 'Names and values, e.g. building: north' });
 export type SiteLabels = Static<typeof SiteLabels>;
 
+/** Where the server of a node is reached by those of the others. */
+export const ServerUrl = Type.String({ pattern: '^https?://[^\\s@/]+$', maxLength: 256, description: 'E.g. https://north.example:8080' });
+
 const file = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 
 export const SiteConfig = Type.Object({
@@ -15,6 +18,8 @@ export const SiteConfig = Type.Object({
   replicas: Type.Optional(Type.Integer({ minimum: 1, maximum: 5, description: 'Servers that keep what the site knows: 3 in a cluster; 1 unless told' })),
   node: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Name of this node in the site; the name of the machine unless told' })),
   labels: Type.Optional(SiteLabels),
+  server_url: Type.Optional({ ...ServerUrl, description: 'Where the servers of the other nodes reach the one of this node, e.g. https://north.example:8080; without it the others do not show what is here' }),
+  server_ca_file: file('Certificate authority of the servers of the other nodes, PEM; those that this machine trusts unless told'),
   capacity_cores: Type.Optional(Type.Number({ minimum: 0, maximum: 4096, description: 'What this node gives to cameras of the site; its cores but for a half unless told' })),
 }, { additionalProperties: false, description: 'This node is one of several, which share cameras' });
 export type SiteConfig = Static<typeof SiteConfig>;

@@ -12,6 +12,9 @@ export interface PlacedRoster {
   put(settings: CameraSettings): Promise<unknown>;
   remove(id: string): Promise<void>;
   has(id: string): boolean;
+  /** All that are there, placed ones among them, and all of which there are or were recordings. */
+  ids(): string[];
+  recordedIds(): string[];
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
   holdUntil(id: string, untilS: number): void;
@@ -32,7 +35,10 @@ export class PlacedCameras {
 
   get status(): PlacementStatus {
     const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state }]));
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused) };
+    return {
+      incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
+      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(),
+    };
   }
 
   /** Until when the camera may be recorded; null for one that is this node's own. */

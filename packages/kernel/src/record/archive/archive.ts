@@ -101,6 +101,9 @@ export class Archive implements ArchiveView, AsyncDisposable {
     return camera;
   }
 
+  /** Of all that are recorded, or were. */
+  get cameraIds(): string[] { return [...new Set([...this.#extents.keys(), ...this.#cameras.keys()])]; }
+
   async segments(cameraId: string, startUs: number, endUs: number): Promise<Segment[]> {
     const unindexed = this.#unindexed(cameraId, startUs, endUs);
     const indexed = (await this.#store.call('between', cameraId, startUs, endUs)).map(unpack);

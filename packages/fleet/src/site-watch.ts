@@ -1,0 +1,122 @@
+// What a node knows of its site, for the server beside it: which nodes there are, where each is reached, and who has which camera. Looks on
+// only while somebody asks: at rest a node hears of itself alone.
+import { setTimeout as delay } from 'node:timers/promises';
+import { redactUrls, RuthError, type CameraPlacement, type SiteCamera, type SiteNode, type SiteView } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { LEASE_TIMING } from './node-lease.ts';
+import type { Entry, Records, SiteStore } from './site-store.ts';
+
+/** Nobody has asked for so long: it stops to look on. */
+const IDLE_MS = 60_000;
+const FIRST_LOOK_LIMIT_MS = 4000;
+
+interface Heard { readonly node: SiteNode; /** When its last change came, by the clock since boot. */ readonly atS: number; /** Likewise, UTC. */ readonly seenMs: number }
+
+export interface SiteWatchOptions {
+  readonly node: string;
+  readonly store: SiteStore;
+  readonly logger: Logger;
+  readonly nowS: () => number;
+}
+
+export class SiteWatch implements Disposable {
+  readonly #options: SiteWatchOptions;
+  readonly #nodes = new Map<string, Heard>();
+  readonly #cameras = new Map<string, SiteCamera>();
+  readonly #placements = new Map<string, CameraPlacement>();
+  #view: SiteView | null = null;
+  #isStale = true;
+  #looking: { readonly end: AbortController; readonly caughtUp: Promise<unknown> } | null = null;
+  #idle: NodeJS.Timeout | undefined;
+  #isConnected = true;
+
+  constructor(options: SiteWatchOptions) {
+    this.#options = options;
+    void this.#followConnection();
+  }
+
+  /** Null where nothing is newer than the revision `known`. Throws `unreachable` where JetStream told nothing yet. */
+  async view(known: number | null = null): Promise<SiteView | null> {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#stop(), IDLE_MS).unref();
+    const { caughtUp } = this.#looking ??= this.#look();
+    const seen = await Promise.race([caughtUp.then(() => true), delay(FIRST_LOOK_LIMIT_MS, false, { ref: false })]);
+    if (!seen) throw new RuthError('unreachable', 'JetStream does not tell what the site is at the moment');
+    this.#settle();
+    return this.#view!.revision === known ? null : this.#view;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#idle);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#looking?.end.abort();
+    this.#looking = null;
+  }
+
+  #look(): { end: AbortController; caughtUp: Promise<unknown> } {
+    const { store, nowS, logger } = this.#options;
+    const end = new AbortController();
+    for (const known of [this.#nodes, this.#cameras, this.#placements]) known.clear();
+    const watch = <T>(records: Records<T>, onEntry: (entry: Entry<T>) => void): Promise<void> => {
+      const caughtUp = Promise.withResolvers<void>();
+      records.watch((entry) => { if (!end.signal.aborted) onEntry(entry); }, { signal: end.signal, caughtUp: caughtUp.resolve }).then(() => {
+        if (!end.signal.aborted) throw new RuthError('unreachable', 'JetStream ended a watch');
+      }).catch((cause: unknown) => {
+        logger.warn({ code: RuthError.from(cause).code }, `the site is not looked at any more, for the page: ${(cause as Error).message}`);
+        caughtUp.reject(new RuthError('unreachable', `the site cannot be looked at: ${(cause as Error).message}`));
+        if (this.#looking?.end === end) this.#stop();
+        end.abort();
+      });
+      return caughtUp.promise;
+    };
+    const caughtUp = Promise.all([
+      watch(store.nodes, ({ key, value, createdMs }) => {
+        const before = this.#nodes.get(key);
+        // One that is told before anything else may be old; when it was written is all that is known of it.
+        if (value) this.#nodes.set(key, { node: value, atS: nowS(), seenMs: before ? Date.now() : createdMs });
+        else this.#nodes.delete(key);
+        this.#isStale ||= !value || !before || !isAlike(before.node, value);
+      }),
+      watch(store.cameras, ({ key, value }) => this.#keep(this.#cameras, key, value)),
+      watch(store.placements, ({ key, value }) => this.#keep(this.#placements, key, value)),
+    ]);
+    caughtUp.catch(() => undefined);
+    return { end, caughtUp };
+  }
+
+  #keep<T>(known: Map<string, T>, key: string, value: T | null): void {
+    if (value) known.set(key, value); else known.delete(key);
+    this.#isStale = true;
+  }
+
+  /** The view is as what is known. Time alone makes a node be away. */
+  #settle(): void {
+    const nodes = Object.fromEntries([...this.#nodes].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([id, heard]) => [id, this.#nodeOf(heard)]));
+    const present = this.#view?.nodes;
+    if (present && !this.#isStale && Object.entries(nodes).every(([id, { state }]) => present[id]?.state === state)) return;
+    this.#isStale = false;
+    this.#view = {
+      revision: (this.#view?.revision ?? 0) + 1, node: this.#options.node, nodes,
+      cameras: Object.fromEntries([...this.#cameras].map(([id, { camera }]) => [id, { node: this.#placements.get(id)?.node ?? null, name: camera.name ?? id, url: redactUrls(camera.url) }])),
+    };
+  }
+
+  #nodeOf({ node, atS, seenMs }: Heard): SiteView['nodes'][string] {
+    const isSilent = node.revoked || this.#options.nowS() - atS >= LEASE_TIMING.leaseS;
+    const state = !this.#isConnected ? 'unknown' : isSilent ? 'away' : node.draining ? 'draining' : 'lives';
+    return { state, since: state === 'lives' || state === 'draining' ? null : seenMs / 1000, server_url: node.server_url ?? null, own: node.own ?? [], recorded: node.recorded ?? [] };
+  }
+
+  async #followConnection(): Promise<void> {
+    for await (const { type } of this.#options.store.connection.status()) {
+      if (type === 'disconnect') this.#isConnected = false;
+      else if (type === 'reconnect') this.#isConnected = true;
+    }
+  }
+}
+
+/** In what the view tells of it. */
+const isAlike = (one: SiteNode, other: SiteNode): boolean => one.server_url === other.server_url && one.own?.join() === other.own?.join() && one.recorded?.join() === other.recorded?.join();
