@@ -5,6 +5,7 @@ import { runCommand } from './command.mjs';
 const PACKAGES = [
   'chromium', 'ffmpeg', 'python3-gi', 'gir1.2-gst-rtsp-server-1.0',
   'gstreamer1.0-tools', 'gstreamer1.0-plugins-base', 'gstreamer1.0-plugins-good', 'gstreamer1.0-plugins-bad', 'postgresql', 'mosquitto', 'nats-server',
+  'golang-go', 'golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev',
 ];
 
 /** @param {string} root @param {import('./progress.mjs').Report} report */

@@ -28,6 +28,8 @@ export class OipGrpc implements OipClient {
     const { protocol, host } = new URL(target.url);
     this.#client = new inference.GRPCInferenceService(host, protocol === 'grpcs:' ? credentials.createSsl() : credentials.createInsecure(), {
       'grpc.max_receive_message_length': MOST_ANSWER_BYTES, 'grpc.max_send_message_length': -1, 'grpc.max_reconnect_backoff_ms': MOST_BACK_OFF_MS, 'grpc.initial_reconnect_backoff_ms': 100,
+      // A name of several addresses is several replicas: all are asked in turn.
+      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
       // Sessions are threads of their own; a proxy of the environment is not asked.
       'grpc.enable_http_proxy': 0,
     });

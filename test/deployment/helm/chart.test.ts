@@ -1,0 +1,124 @@
+// The Helm chart, as far as it can be tried without a cluster: rendered by Go's templates, held against the schemas of Kubernetes, what it grants,
+// and that what it starts is what compose.yaml starts, with settings that Ruth takes.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { parseSettings } from '@ruth/protocol';
+import { parse } from 'yaml';
+import { partOf, problemsOf, Renderer, ROOT, type Resource, type Values } from './chart.ts';
+
+interface Mount { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }
+interface Container {
+  readonly name: string; readonly args: readonly string[]; readonly securityContext: unknown; readonly volumeMounts: readonly Mount[];
+  readonly env: readonly { readonly name: string }[]; readonly livenessProbe?: { readonly exec?: { readonly command: readonly string[] } };
+}
+
+const ALONE = { node: { kind: 'StatefulSet' } };
+const SITE = { site: { nats: ['tls://nats:4222'], secret: 'nats', credentialsKey: 'node.creds', caKey: 'ca.crt', labels: { building: 'north' } }, database: { secret: 'postgres' } };
+/** All that can be switched on. */
+const FULL = {
+  ...SITE, adminToken: { secret: 'token' }, tls: { secret: 'certificate' }, image: { pullSecrets: ['registry'], repository: 'registry.example.com/ruth' },
+  node: { nodeSelector: { video: 'yes' }, tolerations: [{ key: 'video', operator: 'Exists' }] },
+  models: [{ id: 'centernet-coco' }, { id: 'Plates_v2.1', folder: '/models/plates' }], extraVolumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }], extraVolumeMounts: [{ name: 'models', mountPath: '/models' }],
+  ingress: { enabled: true, className: 'nginx', tlsSecret: 'page' }, networkPolicy: { clients: ['10.1.0.0/16'], services: ['192.0.2.0/24'] },
+  inference: { enabled: true, image: 'registry.example.com/triton:1', args: ['tritonserver'], autoscaling: { enabled: true, models: ['yolo.v8', 'plates'] } },
+};
+const CLAIMS = {
+  ...SITE, node: { kind: 'StatefulSet', replicas: 3, hostNetwork: false, recordings: { storageClassName: 'local' } },
+  settings: { live: { webrtc: { announced_address: '192.0.2.1' } } }, inference: { ...FULL.inference, autoscaling: { ...FULL.inference.autoscaling, engine: 'hpa' } },
+};
+
+const renderer = new Renderer();
+after(() => renderer[Symbol.dispose]());
+
+const the = (resources: readonly Resource[], kind: string, name: string): Resource => {
+  const found = resources.filter((resource) => resource.kind === kind && resource.metadata.name === name);
+  assert.equal(found.length, 1, `${kind} ${name}`);
+  return found[0]!;
+};
+const podOf = (resources: readonly Resource[], kind = 'DaemonSet'): { readonly containers: readonly Container[]; readonly volumes: readonly { readonly name: string }[] } & Values => partOf(the(resources, kind, 'site-node'), 'spec.template.spec');
+const settingsOf = (resources: readonly Resource[]): string => partOf<Record<string, string>>(the(resources, 'Secret', 'site-settings'), 'stringData')['ruth.yaml']!;
+
+test('whatever is switched on, Kubernetes knows each field that comes out', () => {
+  const all = [ALONE, SITE, FULL, CLAIMS].flatMap((values) => {
+    assert.deepEqual(problemsOf(values), []);
+    return renderer.render(values).resources;
+  });
+  renderer.check(all);
+  assert.throws(() => renderer.check([{ ...all[0]!, spec: { ...partOf<Values>(all[0]!, 'spec'), mispelt: 1 } }]), /mispelt/);
+});
+
+test('nothing has more than it needs', () => {
+  for (const values of [SITE, FULL]) {
+    const pod = podOf(renderer.render(values).resources);
+    assert.deepEqual([pod.automountServiceAccountToken, pod.securityContext], [false, { runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001, fsGroupChangePolicy: 'OnRootMismatch', seccompProfile: { type: 'RuntimeDefault' } }]);
+    for (const { name, securityContext, volumeMounts, env } of pod.containers) {
+      assert.deepEqual(securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, name);
+      const mounts = new Map(volumeMounts.map((mount) => [mount.name, mount]));
+      for (const mount of mounts.keys()) assert.ok(pod.volumes.some((volume) => volume.name === mount), `${name}: ${mount} is no volume`);
+      assert.equal(env.some((variable) => variable.name === 'DATABASE_URL'), name === 'server');
+      assert.equal(mounts.has('recordings'), name === 'kernel');
+      if (!name.startsWith('model-')) continue;
+      assert.deepEqual([...mounts.keys()].filter((mount) => mount !== 'models'), ['container', 'sockets', 'rings', 'tmp']);
+      for (const path of ['container', 'rings', 'models']) assert.notEqual(mounts.get(path)?.readOnly, mounts.has(path) ? undefined : true, `${name} can write ${path}`);
+    }
+  }
+});
+
+test('its pods run what compose.yaml runs, and ask each process at the socket that it has', () => {
+  const { containers } = podOf(renderer.render(SITE).resources);
+  const { services } = parse(readFileSync(join(ROOT, 'deploy/docker/compose.yaml'), 'utf8'), { merge: true }) as { services: Record<string, { command: string[] }> };
+  assert.deepEqual(Object.fromEntries(containers.filter(({ name }) => name !== 'fleet').map(({ name, args }) => [name.replace('model-', ''), args])), Object.fromEntries(Object.entries(services).map(([name, { command }]) => [name, command])));
+  assert.deepEqual(containers.find(({ name }) => name === 'fleet')!.args, ['packages/fleet/src/main.ts', '-c', '/etc/ruth/ruth.yaml']);
+  assert.ok(existsSync(join(ROOT, 'packages/fleet/src/main.ts')));
+  const probes = containers.flatMap(({ name, livenessProbe }) => (livenessProbe?.exec ? [[name, livenessProbe.exec.command] as const] : []));
+  assert.deepEqual(probes.map(([name, [, file, , socket]]) => [name, file, socket]), [
+    ['kernel', 'vas_kernel.sock'], ['core', 'vas_core.sock'], ['model-centernet-coco', 'vas_model_centernet-coco.sock'], ['model-movenet-lightning', 'vas_model_movenet-lightning.sock'],
+  ].map(([name, socket]) => [name, 'packages/transport/src/process/health-main.ts', `/run/ruth/sockets/${socket}`]));
+  assert.ok(existsSync(join(ROOT, 'packages/transport/src/process/health-main.ts')));
+});
+
+test('Ruth takes the settings that come out, and what the chart decides stands', () => {
+  const of = (values: Values) => parseSettings(settingsOf(renderer.render(values).resources), 'ruth.yaml');
+  const alone = of(ALONE);
+  assert.deepEqual([alone.site, alone.http.port, alone.recording?.directory, alone.models.map(({ id }) => id)], [null, 8080, '/recordings', ['centernet-coco', 'movenet-lightning']]);
+  const full = of(FULL);
+  assert.deepEqual([full.site?.nats, full.site?.credentials_file, full.site?.ca_file, full.site?.labels, full.http.tls !== null], [SITE.site.nats, '/etc/ruth-site/node.creds', '/etc/ruth-site/ca.crt', { building: 'north' }, true]);
+  assert.deepEqual(full.models.map(({ id, folder }) => [id, folder])[1], ['Plates_v2.1', '/models/plates']);
+  assert.equal(of({ ...SITE, settings: { recording: null } }).recording, null);
+  const [before, changed] = [SITE, { ...SITE, settings: { log_level: 'debug' } }].map((values) => partOf<string>(the(renderer.render(values).resources, 'DaemonSet', 'site-node'), 'spec.template.metadata.annotations.checksum/settings'));
+  assert.notEqual(before, changed, 'pods would keep the settings that they were started with');
+});
+
+test('what cannot work is refused with what would be right', () => {
+  for (const [values, reason] of [
+    [{}, /more than one node needs a site: set site\.nats/],
+    [{ site: SITE.site }, /one database for all: set database\.secret/],
+    [{ ...SITE, site: { ...SITE.site, secret: '' } }, /keys of site\.secret, which names no Secret/],
+    [{ ...SITE, inference: { enabled: true } }, /inference\.image names no image/],
+    [{ ...SITE, inference: { ...FULL.inference, autoscaling: { enabled: true } } }, /names no model whose queue is measured/],
+  ] as const) assert.throws(() => renderer.render(values), reason);
+  for (const [values, at] of [
+    [{ node: { kind: 'Deployment' } }, '/node/kind'], [{ settings: { http: { port: 1 } } }, '/settings'], [{ nodes: {} }, ''], [{ site: { nats: ['nats://user:password@host'] } }, '/site/nats/0'],
+    [{ networkPolicy: { cameras: ['everywhere'] } }, '/networkPolicy/cameras/0'],
+  ] as const) assert.ok(problemsOf(values).some((problem) => problem.startsWith(`${at} `)), JSON.stringify(values));
+});
+
+test('replicas grow by how long looks queue for each second of computing', () => {
+  const { resources } = renderer.render(FULL);
+  const { triggers, scaleTargetRef } = partOf<{ triggers: { metadata: { query: string; threshold: string } }[]; scaleTargetRef: { name: string } }>(the(resources, 'ScaledObject', 'site-inference'), 'spec');
+  assert.equal(scaleTargetRef.name, the(resources, 'Deployment', 'site-inference').metadata.name);
+  assert.equal(partOf(the(resources, 'Deployment', 'site-inference'), 'spec.replicas'), undefined, 'who sets replicas beside a scaler undoes its work at each upgrade');
+  const { query, threshold } = triggers[0]!.metadata;
+  assert.equal(threshold, '0.5');
+  const documented = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8');
+  for (const [, name] of query.matchAll(/(ruth_\w+)_sum\{/g)) assert.match(documented, new RegExp(`^\\| \`${name}\` \\| histogram \\| model, stage`, 'm'));
+  assert.match(query, /stage="queued",model=~"yolo\\\\\.v8\|plates".+\/ .+stage="inferred"/s);
+  assert.deepEqual(partOf(the(renderer.render(CLAIMS).resources, 'HorizontalPodAutoscaler', 'site-inference'), 'spec.scaleTargetRef'), { apiVersion: 'apps/v1', kind: 'Deployment', name: 'site-inference' });
+});
+
+test('the notes name the page where it is', () => {
+  assert.match(renderer.render(FULL).notes, /The page: https:\/\/ruth\.example\.com$/m);
+  assert.match(renderer.render(SITE).notes, /port-forward svc\/site 8080:80/);
+});
