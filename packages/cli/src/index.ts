@@ -21,6 +21,7 @@ export { sampleNode, type NodeSample } from './supervisor/capacity/node-sample.t
 export { createControl, listenForControl } from './supervisor/control.ts';
 export { ModelFolders } from './supervisor/model-folders.ts';
 export { ModelJobs, offeredModels } from './supervisor/model-jobs.ts';
+export { ModelUploads } from './supervisor/model-uploads.ts';
 export { NodeCameras } from './supervisor/node-cameras.ts';
 export { NodeModels } from './supervisor/node-models.ts';
 export { prepareModel, type PreparedModel } from './setup/model-weights.ts';

@@ -564,6 +564,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/model-uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends an ONNX file, which a job may then name as its source
+         * @description Needs the permission administer.
+         */
+        post: operations["postModelUploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a file that was sent and is not being tried
+         * @description Needs the permission administer.
+         */
+        delete: operations["deleteModelUploadsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/subscriptions": {
         parameters: {
             query?: never;
@@ -2194,6 +2234,7 @@ export interface components {
             job_id: string;
             /** @enum {unknown} */
             kind: "add" | "swap" | "shadow";
+            /** @description As it was asked for; of an upload, the name of the file */
             source: string;
             model_id: string | null;
             /** @enum {unknown} */
@@ -2214,7 +2255,7 @@ export interface components {
         ModelJobRequest: {
             /** @enum {unknown} */
             kind: "add" | "swap" | "shadow";
-            /** @description A recipe, an https:// address of an ONNX file, or npm:package[@version][/file]. Files of the machine itself are added on it: ruth model add */
+            /** @description A recipe, an https:// address of an ONNX file, npm:package[@version][/file], or upload: and the id of a file that was sent to POST /api/v1/model-uploads. Files of the machine itself are added on it: ruth model add */
             source: string;
             /** @description Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared */
             model_id?: string;
@@ -2265,6 +2306,12 @@ export interface components {
                  */
                 circuit: "closed" | "open" | "half_open";
             };
+        };
+        ModelUpload: {
+            upload_id: string;
+            file_name: string;
+            bytes: number;
+            sha256: string;
         };
         NewToken: {
             name: string;
@@ -3712,6 +3759,55 @@ export interface operations {
                 content: {
                     "image/jpeg": unknown;
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postModelUploads: {
+        parameters: {
+            query: {
+                /** @description As its author calls it, with .onnx at its end; the id of the model is made of it where none is given */
+                file_name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Sends an ONNX file, which a job may then name as its source */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelUpload"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteModelUploadsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removes a file that was sent and is not being tried */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

@@ -47,7 +47,7 @@ export const ERRORS = {
   // recordings
   not_recorded: { httpStatus: 404, retryable: false, advice: 'Ask for a time that is recorded; the timeline shows which.' },
   recording_off: { httpStatus: 409, retryable: false, advice: 'Add a recording section with a directory to ruth.yaml.' },
-  disk_full: { httpStatus: 507, retryable: true, advice: 'Free space on the disk of the recordings, or lower max_size_gb.' },
+  disk_full: { httpStatus: 507, retryable: true, advice: 'Free space on the disk that the message names; on that of recordings, a lower max_size_gb does it too.' },
   // live
   webrtc_unavailable: { httpStatus: 503, retryable: true, advice: 'Watch over the page itself meanwhile; see the kernel log for why there is no WebRTC.' },
   unsupported_codec: { httpStatus: 415, retryable: false, advice: 'Choose another way to watch: WebRTC carries H.264 alone.' },

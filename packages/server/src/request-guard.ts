@@ -1,14 +1,21 @@
 // Who may ask. Without sign-in (yet), what protects a server on loopback from a hostile web page is: the Host header
-// must name loopback (DNS rebinding), a WebSocket's Origin must be the page's own, and nothing is readable across origins.
+// must name loopback (DNS rebinding), a WebSocket's Origin must be the page's own, and nothing is readable across origins. A body that
+// comes drop by drop holds its connection for some seconds only.
+import type { IncomingMessage } from 'node:http';
 import { isLoopback, RuthError } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+/** For headers, and for a body. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+/** Of each request whose body has not come yet. */
+const bodyLimits = new WeakMap<IncomingMessage, NodeJS.Timeout>();
 
 /** `host` is the address that the server listens on; `isEncrypted`: by TLS of its own. */
 export function guardRequests(app: FastifyInstance, host: string, isEncrypted: boolean): void {
   const names = isLoopback(host) ? new Set([...LOOPBACK_NAMES, host]) : null;
   app.addHook('onRequest', async (request) => {
+    if ('transfer-encoding' in request.headers || Number(request.headers['content-length'] ?? 0) > 0) limitBody(request, REQUEST_TIMEOUT_MS);
     const authority = authorityOf(request.headers.host);
     if (!authority) throw new RuthError('bad_request', 'the Host header is missing or broken');
     if (names && !names.has(authority.hostname)) throw new RuthError('bad_request', `the Host header names ${authority.hostname}; this server answers to ${[...names].join(', ')} only`);
@@ -27,6 +34,16 @@ export function guardRequests(app: FastifyInstance, host: string, isEncrypted: b
       ...(isEncrypted && { 'strict-transport-security': 'max-age=31536000' }),
     });
   });
+}
+
+/** Ends the connection where the body has not come within that time from now; in place of the limit that was set before. */
+export function limitBody({ raw }: FastifyRequest, timeoutMs: number): void {
+  const before = bodyLimits.get(raw);
+  const timer = setTimeout(() => raw.destroy(), timeoutMs).unref();
+  bodyLimits.set(raw, timer);
+  clearTimeout(before);
+  if (before !== undefined) return;
+  for (const end of ['end', 'close']) raw.once(end, () => clearTimeout(bodyLimits.get(raw)));
 }
 
 /** Programs that are no browser send no Origin; a browser always does, and a page cannot forge it. */

@@ -1,5 +1,6 @@
 // Runs a node in the foreground: starts its processes, prints the page's address, waits for Ctrl-C, and leaves nothing behind.
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { coreEventsPath, coreSocketPath, kernelSocketPath, modelSocketPath, RuthError, supervisorSocketPath, type Settings } from '@ruth/protocol';
 import { claimSocketPath, type Logger, sweepEventStore, sweepOrphanRings } from '@ruth/transport';
 import { followingFile } from '../settings/cameras-of-file.ts';
@@ -12,6 +13,7 @@ import { createControl, listenForControl } from '../supervisor/control.ts';
 import { nodeProcesses } from '../supervisor/definitions.ts';
 import { ModelFolders } from '../supervisor/model-folders.ts';
 import { ModelJobs } from '../supervisor/model-jobs.ts';
+import { ModelUploads } from '../supervisor/model-uploads.ts';
 import { NodeCameras } from '../supervisor/node-cameras.ts';
 import { NodeModels } from '../supervisor/node-models.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
@@ -65,11 +67,12 @@ async function serveControl({ logger, source }: NodeRun, settings: Settings, sup
   const { modelsDirectory, socketDirectory } = settings;
   const settingsFile = settingsFileOf(source);
   const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile, logger }, settings.models);
-  const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile);
+  const uploads = settingsFile === undefined ? null : new ModelUploads({ directory: join(settings.dataDirectory, 'model-uploads'), modelsDirectory });
+  const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile, uploads);
   const capacity = new CapacityWatch({
     sample: () => sampleNode(socketDirectory, supervisor.statuses()), limits: () => ({ maxAgeDays: settings.recording?.maxAgeDays ?? null, minFreeBytes: settings.recording?.minFreeBytes ?? 0 }),
   });
-  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), { jobs, capacity });
+  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), { jobs, uploads, capacity });
   await listenForControl(control, socketDirectory);
   const stop = new AbortController();
   const watching = Promise.all([new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal), capacity.run(stop.signal)]);
@@ -77,6 +80,7 @@ async function serveControl({ logger, source }: NodeRun, settings: Settings, sup
     async [Symbol.asyncDispose]() {
       stop.abort();
       await Promise.all([control.close(), watching, jobs?.[Symbol.asyncDispose]()]);
+      uploads?.[Symbol.dispose]();
     },
   };
 }

@@ -1,7 +1,8 @@
 // The supervisor's control API, on its Unix socket: what runs and how it is, and the cameras and models of the node, which can be changed.
 import { chmodSync, createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import {
-  AddModelRequest, assertId, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ModelJobRequest, ProbeReport, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth,
+  AddModelRequest, assertId, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ModelJobRequest, ModelUploadQuery, ProbeReport, ReplaceModelRequest, RuthError, supervisorSocketPath, validator, type ErrorBody, type ProcessHealth,
 } from '@ruth/protocol';
 import { claimSocketPath } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -10,6 +11,7 @@ import type { CapacityWatch } from './capacity/capacity-watch.ts';
 import { childJob } from './child-job.ts';
 import { entryOf } from './definitions.ts';
 import { offeredModels, type ModelJobs } from './model-jobs.ts';
+import type { ModelUploads } from './model-uploads.ts';
 import type { NodeCameras } from './node-cameras.ts';
 import type { NodeModels } from './node-models.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -17,6 +19,7 @@ import type { Supervisor } from './supervisor.ts';
 const addRequest = validator(AddModelRequest);
 const replaceRequest = validator(ReplaceModelRequest);
 const jobRequest = validator(ModelJobRequest);
+const uploadQuery = validator(ModelUploadQuery);
 const cameraConfig = validator(CameraConfig);
 const cameraChange = validator(CameraChange);
 const intentChange = validator(CameraIntentChange);
@@ -31,7 +34,7 @@ const OPEN_LIMIT_MS = 45_000;
 const ASK_LIMIT_MS = 120_000;
 
 /** The API, not yet listening. */
-export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras, { jobs = null, capacity = null }: { jobs?: ModelJobs | null; capacity?: CapacityWatch | null } = {}): FastifyInstance {
+export function createControl(supervisor: Supervisor, models: NodeModels, cameras: NodeCameras, { jobs = null, uploads = null, capacity = null }: { jobs?: ModelJobs | null; uploads?: ModelUploads | null; capacity?: CapacityWatch | null } = {}): FastifyInstance {
   const app = fastify({ forceCloseConnections: true, bodyLimit: MOST_BODY_BYTES });
   const startedAtMs = performance.now();
   app.setErrorHandler((cause, _request, reply) => {
@@ -76,6 +79,7 @@ export function createControl(supervisor: Supervisor, models: NodeModels, camera
   });
   app.get('/v1/offered-models', () => offeredModels());
   if (jobs) addModelJobs(app, jobs);
+  if (uploads) addModelUploads(app, uploads);
   addCameras(app, cameras);
   return app;
 }
@@ -88,6 +92,19 @@ function addModelJobs(app: FastifyInstance, jobs: ModelJobs): void {
   app.get('/v1/model-jobs/:id/picture', (request, reply) => reply.type('image/jpeg').send(createReadStream(jobs.picture(idOf(request)))));
   app.delete('/v1/model-jobs/:id', async (request, reply) => {
     await jobs.cancel(idOf(request));
+    return reply.code(204).send();
+  });
+}
+
+function addModelUploads(app: FastifyInstance, uploads: ModelUploads): void {
+  // The bytes go to the disk as they come.
+  app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
+  app.post<{ Body: Readable }>('/v1/model-uploads', async (request, reply) => {
+    const length = request.headers['content-length'];
+    return reply.code(201).send(await uploads.take(uploadQuery.parse(request.query).file_name, length === undefined ? null : Number(length), request.body ?? request.raw));
+  });
+  app.delete('/v1/model-uploads/:id', async (request, reply) => {
+    uploads.discard(assertId((request.params as { id: string }).id, 'upload'));
     return reply.code(204).send();
   });
 }

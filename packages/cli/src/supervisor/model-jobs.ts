@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ProgressLine, RuthError, validator, type ModelJob, type ModelJobRequest, type ModelJobStep, type OfferedModel } from '@ruth/protocol';
 import { readRecipe, recipeNames } from '../onboarding/model-recipe.ts';
+import type { ModelUploads } from './model-uploads.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const MOST_REMEMBERED = 20;
@@ -21,11 +22,15 @@ interface Running { readonly job: { -readonly [K in keyof ModelJob]: ModelJob[K]
 
 export class ModelJobs implements AsyncDisposable {
   readonly #settingsFile: string;
+  readonly #uploads: ModelUploads | null;
   readonly #jobs = new Map<string, Running>();
   readonly #pictures = mkdtempSync(join(tmpdir(), 'ruth-model-jobs-'));
 
-  /** `settingsFile`: ruth.yaml, or where it would be. */
-  constructor(settingsFile: string) { this.#settingsFile = settingsFile; }
+  /** `settingsFile`: ruth.yaml, or where it would be. `uploads`: files that a job may name. */
+  constructor(settingsFile: string, uploads: ModelUploads | null = null) {
+    this.#settingsFile = settingsFile;
+    this.#uploads = uploads;
+  }
 
   /** Newest first. */
   list(): ModelJob[] { return [...this.#jobs.values()].map(({ job }) => job).toReversed(); }
@@ -40,19 +45,22 @@ export class ModelJobs implements AsyncDisposable {
     return picture;
   }
 
-  /** Throws `invalid_state` while another runs, `bad_request`. */
+  /** Throws `invalid_state` while another runs, `bad_request`, `not_found` for an upload that is gone. A file that was sent goes when its job has ended, whatever came of it. */
   start(request: ModelJobRequest): ModelJob {
-    const { kind, source, model_id: modelId } = request;
+    const { kind, model_id: modelId } = request;
     if (kind !== 'add' && modelId === undefined) throw new RuthError('bad_request', `model_id must name the model to ${kind}`);
     const other = [...this.#jobs.values()].find(({ job }) => job.state === 'running');
     if (other) throw new RuthError('invalid_state', `${other.job.source} is being tried; wait for it, or cancel job ${other.job.job_id}`);
+    const uploadId = /^upload:(.+)$/.exec(request.source)?.[1];
+    const upload = uploadId === undefined ? null : this.#used(uploadId);
+    const source = upload?.fileName ?? request.source;
     const id = randomUUID();
     const picture = join(this.#pictures, `${id}.jpg`);
-    const child = spawn(process.execPath, ['--single-threaded-gc', MAIN, 'model', ...this.#arguments(request, picture)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--single-threaded-gc', MAIN, 'model', ...this.#arguments({ ...request, source: upload?.path ?? source }, picture)], { stdio: ['ignore', 'pipe', 'pipe'] });
     const job: Running['job'] = {
       job_id: id, kind, source, model_id: modelId ?? null, state: 'running', began_at: Date.now() / 1000, ended_at: null, steps: [], license: null, result: null, error: null, error_code: null, has_picture: false,
     };
-    const running: Running = { job, child, picture: kind === 'shadow' ? picture : null, ended: this.#follow(job, child, () => running) };
+    const running: Running = { job, child, picture: kind === 'shadow' ? picture : null, ended: this.#follow(job, child, () => running).finally(() => { if (uploadId !== undefined) this.#uploads!.remove(uploadId); }) };
     this.#jobs.set(id, running);
     for (const old of [...this.#jobs.keys()].slice(0, -MOST_REMEMBERED)) this.#forget(old);
     return job;
@@ -111,6 +119,11 @@ export class ModelJobs implements AsyncDisposable {
     job.state = 'failed';
     job.error ??= lastWords || `it ended with ${code}`;
     job.error_code ??= 'internal';
+  }
+
+  #used(id: string): ReturnType<ModelUploads['use']> {
+    if (!this.#uploads) throw new RuthError('not_found', `there is no upload ${id}`);
+    return this.#uploads.use(id);
   }
 
   #find(id: string): Running {

@@ -60,6 +60,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/models/installed': { needs: 'view' }, 'GET /api/v1/models/offered': { needs: 'view' }, 'GET /api/v1/models/:id/preview.jpg': { needs: 'view' },
   'POST /api/v1/models/:id/enable': ADMINISTER, 'POST /api/v1/models/:id/disable': ADMINISTER, 'POST /api/v1/models/:id/rollback': ADMINISTER, 'DELETE /api/v1/models/:id': ADMINISTER,
   'GET /api/v1/model-jobs': ADMINISTER, 'POST /api/v1/model-jobs': ADMINISTER, 'GET /api/v1/model-jobs/:id': ADMINISTER, 'DELETE /api/v1/model-jobs/:id': ADMINISTER, 'GET /api/v1/model-jobs/:id/picture.jpg': ADMINISTER,
+  'POST /api/v1/model-uploads': ADMINISTER, 'DELETE /api/v1/model-uploads/:id': ADMINISTER,
   // People and tokens. A token of one's own needs no more than to be signed in with a password.
   'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
   'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },

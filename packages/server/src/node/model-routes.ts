@@ -33,9 +33,9 @@ export function addNodeModels(app: FastifyInstance, { supervisor, audit }: { sup
   });
   app.get('/api/v1/model-jobs', answers(Jobs), () => supervisor.get('/v1/model-jobs', modelJobs));
   app.post<{ Body: ModelJobRequest }>('/api/v1/model-jobs', checksBody(ModelJobRequest, { response: { 202: ModelJob, default: ErrorBody } }), async (request, reply) => {
-    const { kind, source, model_id: id, accept_license: accepted } = request.body;
+    const { kind, model_id: id, accept_license: accepted } = request.body;
     const job = await supervisor.send('POST', '/v1/model-jobs', request.body, modelJob);
-    audit.note(identityOf(request), { action: `began to ${kind} a model`, detail: `${id === undefined ? '' : `${id}: `}${source}${accepted === true ? ', licence accepted' : ''}`, address: request.ip });
+    audit.note(identityOf(request), { action: `began to ${kind} a model`, detail: `${id === undefined ? '' : `${id}: `}${job.source}${accepted === true ? ', licence accepted' : ''}`, address: request.ip });
     return reply.code(202).send(job);
   });
   app.get<ById>('/api/v1/model-jobs/:id', answers(ModelJob), ({ params }) => supervisor.get(`/v1/model-jobs/${params.id}`, modelJob));

@@ -52,7 +52,7 @@ export function openApiDocument(): Json {
   };
 }
 
-function operationObject(method: string, url: string, { summary, body, query, answer, status }: Operation, { needs, camera }: RouteRule, components: Map<string, Json>): Json {
+function operationObject(method: string, url: string, { summary, body, query, takes, answer, status }: Operation, { needs, camera }: RouteRule, components: Map<string, Json>): Json {
   const parameters = [
     ...[...url.matchAll(/:([a-z]+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: INTEGER_IDS.some((plural) => url.startsWith(`${API}${plural}/:id`)) ? { type: 'integer', minimum: 1 } : { type: 'string' } })),
     ...Object.entries(query?.properties ?? {}).map(([name, schema]) => ({ name, in: 'query', required: (query!.required as readonly string[] | undefined)?.includes(name) ?? false, ...described(schema as Json), schema: asJsonSchema(schema, components) })),
@@ -62,6 +62,7 @@ function operationObject(method: string, url: string, { summary, body, query, an
     operationId: operationId(method, url), summary, tags: [url.slice(API.length).split('/')[0]],
     description: needs === 'open' ? 'Open to all.' : needs === 'known' ? 'For whoever is signed in.' : `Needs the permission ${needs}${camera === undefined ? '' : camera === 'each' ? '; leaves out cameras that may not be seen' : ', and that the camera may be seen'}.`,
     ...(needs === 'open' ? { security: [] } : {}), ...(parameters.length === 0 ? {} : { parameters }),
+    ...(takes === undefined ? {} : { requestBody: { required: true, content: { [takes]: {} } } }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: reference(body, components) } } } }),
     responses: { [done]: { description: summary, ...content(answer, components) }, default: { $ref: '#/components/responses/Error' } },
   };

@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -11,6 +11,8 @@ export interface Operation {
   readonly summary: string;
   readonly body?: Type.TSchema;
   readonly query?: Type.TObject;
+  /** Media type of a body that is no JSON. */
+  readonly takes?: string;
   /** A schema; a media type; null: nothing is answered but that it is done. */
   readonly answer: Type.TSchema | string | null;
   /** Where it is another than 200, or 204 where nothing is answered. */
@@ -61,6 +63,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/model-jobs/:id': { summary: 'How far a job is, and what came of it', answer: ModelJob },
   'DELETE /api/v1/model-jobs/:id': { summary: 'Cancels a job, or forgets one that has ended', answer: null },
   'GET /api/v1/model-jobs/:id/picture.jpg': { summary: 'What the model saw, or where both disagree most', answer: JPEG },
+  'POST /api/v1/model-uploads': { summary: 'Sends an ONNX file, which a job may then name as its source', query: ModelUploadQuery, takes: 'application/octet-stream', answer: ModelUpload, status: 201 },
+  'DELETE /api/v1/model-uploads/:id': { summary: 'Removes a file that was sent and is not being tried', answer: null },
   'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus) },
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
   'GET /api/v1/system': { summary: 'Versions, the machine, and how many more cameras it carries', answer: SystemStatus },
