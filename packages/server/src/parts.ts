@@ -10,7 +10,6 @@ export { CameraTopics } from './outward/mqtt/topics.ts';
 export { frameOf, onvifEventOf } from './outward/mqtt/onvif-metadata.ts';
 export { Notifications } from './outward/notifications.ts';
 export { Cooldown, hearingOf, isQuiet } from './outward/notify/hearing.ts';
-export { secretReader } from './outward/secret.ts';
 export { signatureOf } from './outward/notify/targets.ts';
 export { limitBody } from './request-guard.ts';
 export { openApiDocument } from './openapi/openapi.ts';

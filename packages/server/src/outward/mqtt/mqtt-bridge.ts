@@ -1,12 +1,11 @@
 // Tells an MQTT broker what happens, and how each camera stands. While the broker is away the newest state of each topic and the newest
 // events wait; older events are let go and counted. A broker that loses this server tells the others so (last will).
 import { CameraStatus, validator, type CoreEvent, type KernelEvent, type MqttConfig } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import type { Logger, ReadSecret } from '@ruth/transport';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import type { Upstream } from '../../upstream.ts';
-import type { ReadSecret } from '../secret.ts';
 import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
 import { frameOf, onvifEventOf } from './onvif-metadata.ts';
 import { CameraTopics, type MqttMessage } from './topics.ts';
