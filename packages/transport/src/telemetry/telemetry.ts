@@ -3,6 +3,7 @@
 // take is counted and let go. Nobody waits for a collector, except a process that ends, for two seconds.
 import { hostname } from 'node:os';
 import { redactUrls, RuthError, type TelemetryConfig } from '@ruth/protocol';
+import type * as Api from '@opentelemetry/api';
 import type { Context, HrTime, SpanKind, Tracer } from '@opentelemetry/api';
 import type { IdGenerator, SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from '../process/logger.ts';
@@ -16,6 +17,8 @@ const BATCH = 128;
 const DELAY_MS = 5000;
 const SHUTDOWN_LIMIT_MS = 2000;
 const SAY_EVERY_MS = 60_000;
+/** ExportResultCode.SUCCESS, of a package that only brings it. */
+const SUCCESS = 0;
 
 /** A span that has ended. */
 export interface EndedSpan {
@@ -58,7 +61,7 @@ export class Telemetry implements AsyncDisposable {
   /** Spans, and traces that were not begun. */
   readonly counters = { exported: 0, failed: 0, refused: 0 };
   readonly #options: TelemetryOptions;
-  readonly #api: typeof import('@opentelemetry/api');
+  readonly #api: typeof Api;
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
   readonly #ids: GivenIds;
@@ -129,7 +132,7 @@ export class Telemetry implements AsyncDisposable {
     return {
       export: (spans, done) => exporter.export(spans, (result) => {
         this.#waiting -= spans.length;
-        if (result.code === 0) this.counters.exported += spans.length;
+        if (Number(result.code) === SUCCESS) this.counters.exported += spans.length;
         else this.#failed(spans.length, result.error);
         done(result);
       }),
