@@ -38,6 +38,7 @@ import { describeAddress, openStore, type Store, type StoreAddress } from './sto
 import { lookAtSystem, withoutReasons } from './system-health.ts';
 import { followRenewal, readCertificate, type Certificate } from './tls.ts';
 import { Upstream } from './upstream.ts';
+import { addVerifications } from './verification-routes.ts';
 import { addWhep } from './webrtc-proxy.ts';
 
 export interface ServerOptions {
@@ -195,6 +196,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
+  addVerifications(app, kernel, audit);
   await app.register(async (routes) => addWhep(routes, kernel));
   await servePage(app, options.pageDirectory);
   return app;
