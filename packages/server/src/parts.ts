@@ -6,6 +6,7 @@ export { EventKeeper } from './events/event-keeper.ts';
 export { keptOf } from './events/event-row.ts';
 export { storeSink } from './events/store-sink.ts';
 export { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
+export { discoveryOf, EVENT_TYPES } from './outward/mqtt/home-assistant.ts';
 export { CameraTopics } from './outward/mqtt/topics.ts';
 export { OnvifEvents } from './outward/mqtt/onvif-events.ts';
 export { frameOf } from './outward/mqtt/onvif-metadata.ts';
