@@ -3,13 +3,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
+import { coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
 import { ask, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
-import { nodeName } from './node-name.ts';
 import { serveSite } from './site-socket.ts';
-import { SiteStore, siteOptionsOf } from './site-store.ts';
+import { SiteStore } from './site-store.ts';
 import { SiteWatch } from './site-watch.ts';
 
 /** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
@@ -27,10 +26,10 @@ await runProcess('fleet', async (context) => {
   if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
   const { server_url: serverUrl = null } = site;
   if (serverUrl?.startsWith('http:') && !isLoopback(new URL(serverUrl).hostname)) logger.warn({ server_url: serverUrl }, 'the servers of other nodes send what signs people in, and get video, without TLS: set http.tls, and site.server_url to https://');
-  const id = nodeName(site);
+  const id = site.node ?? nodeName();
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
-  await using store = await SiteStore.open(siteOptionsOf(site, id), logger);
+  await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, logger, nowS: uptime,
     core: coreOf(socketDirectory),
@@ -49,6 +48,12 @@ function coreOf(socketDirectory: string): CoreOfNode {
     put: async (camera, subscriptions) => void await ask(path, 'PUT', `/v1/cameras/${camera}`, subscriptions, { timeoutMs: CORE_ANSWER_MS }),
     remove: async (camera) => void await ask(path, 'DELETE', `/v1/cameras/${camera}`, undefined, { timeoutMs: CORE_ANSWER_MS }).catch((cause: unknown) => { if (RuthError.from(cause).code !== 'camera_not_found') throw cause; }),
   };
+}
+
+function nodeName(): string {
+  const name = hostname();
+  if (!new RegExp(ID_PATTERN).test(name)) throw new RuthError('invalid_config', `the name of this machine, ${JSON.stringify(name)}, is no id: name the node with site.node in ruth.yaml`);
+  return name;
 }
 
 /** The same for each start of this node, another one for each other node. */

@@ -69,7 +69,6 @@ export class Link implements AsyncDisposable {
   readonly #targetPort: number;
   readonly #sockets = new Set<Socket>();
   #cut = false;
-  #deaf = false;
 
   constructor(targetPort: number) { this.#targetPort = targetPort; }
 
@@ -85,11 +84,8 @@ export class Link implements AsyncDisposable {
     for (const socket of this.#sockets) socket.pause();
   }
 
-  /** What the node sends arrives, and it does not hear of it. */
-  loseAnswers(): void { this.#deaf = true; }
-
   mend(): void {
-    this.#cut = this.#deaf = false;
+    this.#cut = false;
     // What waited in them is too old to be true.
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -105,7 +101,7 @@ export class Link implements AsyncDisposable {
       });
     }
     near.on('data', (data) => { if (!this.#cut) far.write(data); });
-    far.on('data', (data) => { if (!this.#cut && !this.#deaf) near.write(data); });
+    far.on('data', (data) => { if (!this.#cut) near.write(data); });
     if (!this.#cut) near.resume();
   }
 

@@ -1,7 +1,7 @@
 // Who is signed in, asked once for the whole page. Until it is known nothing may be done.
 import { useSyncExternalStore } from 'react';
 import type { Permission, SessionInfo } from '@ruth/protocol';
-import { ask } from './system/api.ts';
+import { ask, askToSignIn } from './system/api.ts';
 
 let session: SessionInfo | null = null;
 let asked: Promise<void> | null = null;
@@ -12,6 +12,8 @@ const AGAIN_MS = 5000;
 async function look(): Promise<void> {
   const { value } = await ask<SessionInfo>('session');
   if (value) {
+    // Nothing else may be done before: the page of signing in asks for it, and leads back.
+    if (value.must_change_password) return askToSignIn();
     session = value;
     for (const listener of listeners) listener();
   } else setTimeout(() => void look(), AGAIN_MS);

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
-import { pageSuite, WAIT } from './page-suite.ts';
+import { pageSuite, picture, WAIT } from './page-suite.ts';
 
 const FIRST_LOAD_LIMIT_BYTES = 300_000;
 
@@ -61,10 +61,20 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     suite.system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.health [data-part="${DETECTOR}"][data-tone="bad"]`).waitFor(WAIT);
     await page.getByRole('button', { name: 'Health: All parts' }).press('Enter');
-    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 5);
+    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 6);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ ...WAIT, state: 'hidden' });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByRole('button', { name: /^Health: .*down$/ }).waitFor(WAIT);
+    Object.assign(suite.system.cameras[0]!, { state: 'down' });
+    await page.getByRole('button', { name: 'Health: 2 not well' }).waitFor(WAIT);
+    assert.ok(await page.locator('.words-narrow').evaluate((words) => words.scrollWidth <= words.clientWidth), 'nothing of it is cut');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'shell-not-well-phone');
+    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.locator('.health [data-part="Cameras"][data-tone="bad"]').getByText('1 of 1 sends nothing').waitFor(WAIT);
     suite.system.models[0] = model(DETECTOR);
+    Object.assign(suite.system.cameras[0]!, { state: 'streaming' });
     await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
   });
 

@@ -33,6 +33,10 @@ test('a person signs in with the first password, chooses another, lands where th
       await page.getByLabel('Password').fill(password);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('heading', { name: 'Choose a password' }).waitFor();
+      // Whoever leaves that out is led back to it.
+      await page.goto(`${place.url}/#/recordings`);
+      await page.waitForURL(/\/sign-in\?to=/);
+      await page.getByRole('heading', { name: 'Choose a password' }).waitFor();
       await page.getByLabel('New password').fill('long enough now');
       await page.getByLabel('The same again').fill('long enough then');
       await page.getByRole('button', { name: 'Save and go on' }).click();

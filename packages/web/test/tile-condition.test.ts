@@ -16,6 +16,9 @@ describe('a camera\'s tile', () => {
     const { state, message } = tileCondition(down, null, playing);
     assert.equal(state, 'down');
     assert.deepEqual([message?.text, message?.advice], ['connection refused', 'Check address, port and cable of the camera.']);
+    // What may not be reached says itself what allows it; no person's permission does.
+    const refused = camera('front', { state: 'down', last_error: { code: 'forbidden', message: 'not reached unless camera_addresses.allow names it', at: 1 } });
+    assert.equal(tileCondition(refused, null, playing).message?.advice, null);
   });
 
   it('knows the kernel\'s and the server\'s absence from the camera\'s', () => {

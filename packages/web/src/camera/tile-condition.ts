@@ -22,7 +22,7 @@ export function tileCondition(camera: CameraStatus, failure: Failure | null, pha
   }
   if (failure) return { state: 'live', badge: 'Live', message: null };
   const reason = camera.last_error;
-  const advice = reason && reason.code in ERRORS ? ERRORS[reason.code as keyof typeof ERRORS].advice : null;
+  const advice = adviceFor(reason);
   switch (camera.state) {
     case 'down': return { state: 'down', badge: 'Down', message: { title: 'Camera is down', text: reason?.message ?? null, advice } };
     case 'stalled': return { state: 'stalled', badge: 'Stalled', message: { title: 'No pictures are coming', text: reason?.message ?? null, advice: advice ?? ERRORS.camera_stalled.advice } };
@@ -38,6 +38,11 @@ export function tileCondition(camera: CameraStatus, failure: Failure | null, pha
     case 'retrying': return { state: 'opening', badge: 'Opening', message: { title: 'Opening live video', text: phase.reason, advice: null } };
     default: return { state: 'opening', badge: 'Opening', message: { title: 'Opening live video', text: null, advice: null } };
   }
+}
+
+/** What to do about a camera's trouble. An address that may not be reached says itself which setting allows it: permission of a person's is none of it. */
+export function adviceFor(reason: CameraStatus['last_error']): string | null {
+  return reason && reason.code in ERRORS && reason.code !== 'forbidden' ? ERRORS[reason.code as keyof typeof ERRORS].advice : null;
 }
 
 export function codecName(codec: string | null): string {

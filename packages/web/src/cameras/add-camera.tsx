@@ -73,7 +73,7 @@ export function AddCamera({ taken, onAdded, embedded = false }: AddCameraProps) 
         </div>
         <div role="status" aria-live="polite">
           {probe.state === 'running' && <p className="hint"><span className="spinner small" aria-hidden="true" /> Looking at the camera for some seconds</p>}
-          {probe.state === 'failed' && <p className="problem">{probe.failure.message}{probe.failure.advice && <span className="hint"> {probe.failure.advice}</span>}</p>}
+          {probe.state === 'failed' && <p className="problem">{probe.failure.message}{probe.failure.advice && probe.failure.code !== 'forbidden' && <span className="hint"> {probe.failure.advice}</span>}</p>}
         </div>
         {probe.state === 'done' && <ProbeResult report={probe.report} />}
       </section>

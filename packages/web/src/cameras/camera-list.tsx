@@ -1,7 +1,7 @@
 // All cameras: a picture of each, in what state it is, what it sends, what went wrong.
 import { useEffect, useState } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
-import { codecName } from '../camera/tile-condition.ts';
+import { adviceFor, codecName } from '../camera/tile-condition.ts';
 import { useMay } from '../session.ts';
 import { Empty } from '../shell/states.tsx';
 import { apiAddress, type Failure } from '../system/api.ts';
@@ -46,7 +46,7 @@ function CameraCard({ camera, mayAdminister, onRemoved }: { camera: CameraStatus
         {factsOf(camera).map(([term, fact]) => <div key={term}><dt>{term}</dt><dd>{fact}</dd></div>)}
         {(lost > 0 || counters.reconnects > 0 || counters.decode_errors > 0) && <div><dt>Troubles</dt><dd>{troubles(camera)}</dd></div>}
       </dl>
-      {error && <p className={state === 'streaming' ? 'hint' : 'problem'}>{state === 'streaming' ? `Last trouble, ${dateText(error.at)}, ${clockText(error.at)}: ` : ''}{error.message}</p>}
+      {error && <p className={state === 'streaming' ? 'hint' : 'problem'}>{state === 'streaming' ? `Last trouble, ${dateText(error.at)}, ${clockText(error.at)}: ` : ''}{error.message}{state !== 'streaming' && adviceFor(error) && <span className="hint"> {adviceFor(error)}</span>}</p>}
       <div className="card-actions">
         <a className="text-button" href={addressOf({ name: 'live', cameraId: id })}>Live</a>
         <a className="text-button" href={page('scene')} aria-label={`Scene of ${name}`}>Scene</a>

@@ -23,9 +23,9 @@ export function eventWords(event: ToldEvent): EventWords {
     case 'alert.raised': return { title: `${event.rule_name}: ${event.event}`, tone: 'alert' };
     case 'alert.cleared': return { title: `${event.rule_name}: over after ${durationText(event.lasted_s)}`, tone: 'plain' };
     case 'camera.up': return { title: 'The camera is back', tone: 'quiet' };
-    case 'camera.down': return { title: `The camera is down${because(event.reason)}`, tone: 'alert' };
+    case 'camera.down': return { title: event.reason === 'stalled' ? 'The camera sends no pictures' : `The camera is down${event.reason === 'down' ? '' : because(event.reason)}`, tone: 'alert' };
     case 'model.up': return { title: `Model ${event.model_id} is up`, tone: 'quiet' };
-    case 'model.down': return { title: `Model ${event.model_id} is down${because(event.reason)}`, tone: 'alert' };
+    case 'model.down': return { title: `Model ${event.model_id} is down`, tone: 'alert' };
     case 'recording.gap': return { title: `Not recorded: ${GAP_WORDS[event.gap.cause].title.toLowerCase()}${event.gap.end === null ? '' : ` for ${durationText(event.gap.end - event.gap.start)}`}`, tone: 'alert' };
     case 'recording.storage': return { title: `Disk: ${event.message}`, tone: event.state === 'ok' ? 'plain' : 'alert' };
     case 'gap': return { title: 'Some events were lost before they could be stored', tone: 'alert' };

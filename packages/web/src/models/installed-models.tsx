@@ -25,12 +25,12 @@ export function InstalledModels({ known: { value, failure } }: { known: Known<re
       <h3>On this node</h3>
       {told && <p className="problem" role="alert">{failureText(told)}</p>}
       {value && (
-        <div className="table-frame" tabIndex={0} role="group" aria-label="Table of models on this node"><table>
+        <div className="table-frame" tabIndex={0} role="group" aria-label="Table of models on this node"><table className="stacks">
           <thead><tr><th scope="col">Model</th><th scope="col">Version</th><th scope="col">State</th><th scope="col">Licence</th><td /></tr></thead>
           <tbody>
             {value.map(({ model_id: id, model_name: name, model_version: version, state, reason, license }) => (
               <tr key={id} data-installed={id} data-tone={TONES[state]}>
-                <th scope="row">{name ?? id}</th><td>{version ?? '\u2013'}</td><td><span className="dot" aria-hidden="true" /> {state}{reason ? `: ${reason}` : ''}</td><td>{license ?? 'not stated'}</td>
+                <th scope="row">{name ?? id}</th><td data-label="Version">{version ?? '\u2013'}</td><td><span className="no-wrap"><span className="dot" aria-hidden="true" /> {state}</span>{reason ? `: ${reason}` : ''}</td><td data-label="Licence">{license ?? 'not stated'}</td>
                 <td>
                   <div className="row-actions">
                     {busy === id ? <span role="status">Working</span> : (

@@ -17,7 +17,7 @@ export function ModelMatrix({ cameras, models, subscriptions, chosen, mayChange,
   const byKey = new Map(subscriptions.map((subscription) => [keyOf(subscription), subscription]));
   return (
     <div className="table-frame" tabIndex={0} role="group" aria-label="Table of cameras and models">
-      <table className="matrix">
+      <table className="matrix stacks">
         <thead><tr><th scope="col">Camera</th>{models.map((model) => <th key={model.model_id} scope="col">{model.model_name ?? model.model_id}</th>)}</tr></thead>
         <tbody>
           {cameras.map((camera) => (
@@ -26,7 +26,7 @@ export function ModelMatrix({ cameras, models, subscriptions, chosen, mayChange,
               {models.map((model) => {
                 const key = keyOf({ camera_id: camera.camera_id, model_id: model.model_id });
                 const subscription = byKey.get(key);
-                return <td key={model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : mayChange ? <button type="button" className="matrix-cell none" aria-pressed={key === chosen} onClick={() => onChoose(key)}>does not look</button> : <span className="none">does not look</span>}</td>;
+                return <td key={model.model_id} data-label={model.model_name ?? model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : mayChange ? <button type="button" className="matrix-cell none" aria-pressed={key === chosen} onClick={() => onChoose(key)}>does not look</button> : <span className="none">does not look</span>}</td>;
               })}
             </tr>
           ))}

@@ -40,12 +40,17 @@ export function AuditPage({ cameraIds }: { cameraIds: readonly string[] }) {
       {failure && <p className="problem" role="alert">{failureText(failure)}</p>}
       {entries?.length === 0 && <p className="hint">Nothing of this kind was noted.</p>}
       {entries && entries.length > 0 && (
-        <div className="table-frame" tabIndex={0} role="group" aria-label="Table of what was done"><table className="audit">
+        <div className="table-frame" tabIndex={0} role="group" aria-label="Table of what was done"><table className="audit stacks">
           <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Camera</th><th scope="col">More</th><th scope="col">From</th></tr></thead>
-          <tbody>{entries.map(({ entry_id, at, actor: who, action, camera_id, detail, address }) => <tr key={entry_id}><td>{dateText(at)}, {clockText(at)}</td><td>{who}</td><td>{action}</td><td>{camera_id ?? ''}</td><td>{detail}</td><td>{address}</td></tr>)}</tbody>
+          <tbody>{entries.map(({ entry_id, at, actor: who, action, camera_id, detail, address }) => <tr key={entry_id}><td className="no-wrap">{dateText(at)}, {clockText(at)}</td><td>{who}</td><td>{action}</td><td>{camera_id ?? ''}</td><td>{detailText(detail)}</td><td>{address}</td></tr>)}</tbody>
         </table></div>
       )}
       {more && <div className="actions"><button type="button" className="button" onClick={() => void load(entries!.at(-1)!.entry_id, () => true)}>Older</button></div>}
     </section>
   );
+}
+
+/** Instants are told as elsewhere on the page. */
+function detailText(detail: string | null): string {
+  return (detail ?? '').replaceAll(/\b(start|end|at)=(\d{9,11}(?:\.\d+)?)/g, (_, name: string, atS: string) => `${name} ${dateText(Number(atS))}, ${clockText(Number(atS))}`);
 }

@@ -1,4 +1,4 @@
-// The people: added, their role and cameras changed, put out, removed. A password that is set here works once.
+// The people: added, their role and cameras changed, deactivated, removed. A password that is set here works once.
 import { useState, type FormEvent } from 'react';
 import { ROLES, type Role, type UserChange, type UserInfo } from '@ruth/protocol';
 import { ConfirmButton } from '../controls/confirm-button.tsx';
@@ -30,12 +30,12 @@ export function UsersPage({ own, cameraIds }: { own: string; cameraIds: readonly
       <ul className="cards" aria-label="People">
         {(items ?? []).map(({ name, role, cameras, active, created_at }) => (
           <li key={name} className="panel card" data-user={name} data-tone={active ? 'good' : 'unknown'}>
-            <h3><span className="dot" aria-hidden="true" />{name}<span className="card-state">{active ? '' : 'Put out'}</span></h3>
+            <h3><span className="dot" aria-hidden="true" />{name}<span className="card-state">{active ? '' : 'Deactivated'}</span></h3>
             <p className="hint">Since {dateText(created_at)}{name === own ? ', that is you' : ''}</p>
             <SelectField label="Role" value={role} choices={ROLE_CHOICES} onChange={(to) => void change(name, { role: to })} />
             <CamerasField chosen={cameras} cameraIds={cameraIds} onChange={(to) => void change(name, { cameras: to })} />
             <div className="card-actions">
-              <button type="button" className="text-button" onClick={() => void change(name, { active: !active })}>{active ? 'Put out' : 'Let in again'}</button>
+              <button type="button" className="text-button" onClick={() => void change(name, { active: !active })}>{active ? 'Deactivate' : 'Activate'}</button>
               {name !== own && <ConfirmButton words={`Remove ${name}`} onConfirm={() => void remove(name)} />}
             </div>
           </li>

@@ -1,6 +1,6 @@
-// How the whole is, in the header: in words what is not well, and every part on demand.
+// How the whole is, in the header: in words what is not well, and every part on demand. Where there is no room for all of it, in short.
 import { Popover } from '@base-ui/react/popover';
-import type { SystemHealth } from '@ruth/protocol';
+import type { CameraStatus, SystemHealth } from '@ruth/protocol';
 import type { System } from '../system/system-store.ts';
 
 type Tone = 'good' | 'warn' | 'bad' | 'unknown';
@@ -19,9 +19,11 @@ export function HealthSummary({ system }: { system: System }) {
     <div className="health">
       {amiss.length > 0 && <PartList parts={amiss.slice(0, MOST_NAMED)} label="Not well" />}
       <Popover.Root>
-        <Popover.Trigger className="health-button" data-tone={amiss[0]?.tone ?? 'good'} aria-label={`Health: ${words}`}>
+        <Popover.Trigger className="health-button" data-tone={amiss[0]?.tone ?? 'good'}>
+          <span className="hidden-words">Health: </span>
           {amiss.length === 0 && <span className="dot" aria-hidden="true" />}
-          {words}
+          <span className="words-wide">{words}</span>
+          {amiss.length > 0 && <span className="words-narrow"><span className="dot" aria-hidden="true" />{amiss.length === 1 ? `${amiss[0]!.name}: ${amiss[0]!.words}` : `${amiss.length} not well`}</span>}
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Positioner sideOffset={8} align="end" className="positioner">
@@ -50,7 +52,7 @@ function PartList({ parts, label }: { parts: readonly Part[]; label: string }) {
   );
 }
 
-function partsOf({ server, eventsOpen, health, models }: System): Part[] {
+function partsOf({ server, eventsOpen, health, models, cameras }: System): Part[] {
   const connection: Part = server === 'offline' ? { name: 'Server', tone: 'bad', words: 'no answer' }
     : server !== 'online' ? { name: 'Server', tone: 'unknown', words: 'connecting' }
       : eventsOpen ? { name: 'Server', tone: 'good', words: 'events arrive live' } : { name: 'Server', tone: 'warn', words: 'events are interrupted' };
@@ -58,8 +60,18 @@ function partsOf({ server, eventsOpen, health, models }: System): Part[] {
   const name = (id: string): string => models.value?.find((model) => model.model_id === id)?.model_name ?? id;
   return [
     connection, processPart('Kernel', health.kernel), processPart('Core', health.core),
+    ...cameraPart(cameras.failure ? [] : cameras.value ?? []),
     ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state })),
   ];
+}
+
+/** Those that send nothing, counted: which they are, and why, stands on their tiles. */
+function cameraPart(cameras: readonly CameraStatus[]): Part[] {
+  if (cameras.length === 0) return [];
+  const away = cameras.filter(({ state }) => state === 'down' || state === 'stalled').length;
+  if (away > 0) return [{ name: 'Cameras', tone: 'bad', words: `${away} of ${cameras.length} ${away === 1 ? 'sends' : 'send'} nothing` }];
+  const connecting = cameras.filter(({ state }) => state === 'connecting').length;
+  return [{ name: 'Cameras', tone: 'good', words: connecting > 0 ? `${connecting} connecting` : `${cameras.length} streaming` }];
 }
 
 function processPart(name: string, { status }: SystemHealth['kernel']): Part {

@@ -49,7 +49,7 @@ export function socketAddress(path: string): string {
 
 const SIGN_IN = '/sign-in';
 
-/** The session has ended, or there was none: signing in leads back to what is looked at now. */
-function askToSignIn(): void {
+/** The session has ended, there was none, or its password must be replaced first: signing in leads back to what is looked at now. */
+export function askToSignIn(): void {
   if (location.pathname !== SIGN_IN) location.assign(`${SIGN_IN}?to=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 }

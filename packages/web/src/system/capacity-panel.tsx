@@ -25,7 +25,7 @@ function Room({ capacity: { more_cameras: more, limited_by: limit, message, reso
       <p className="first-upper">{message}</p>
       {resources.length > 0 && (
         <div className="table-frame" tabIndex={0} role="group" aria-label="Table of what a camera takes">
-          <table className="capacity">
+          <table className="capacity stacks">
             <caption className="hidden-words">What is used, and what a camera takes on average</caption>
             <thead><tr><th scope="col">Of</th><th scope="col">Used</th><td /><th scope="col">One camera takes</th><th scope="col">Enough for</th></tr></thead>
             <tbody>
@@ -35,10 +35,10 @@ function Room({ capacity: { more_cameras: more, limited_by: limit, message, reso
                 return (
                   <tr key={`${kind} ${name}`} data-limits={index === limit}>
                     <th scope="row">{title}</th>
-                    <td>{used === null ? '\u2013' : usable === null ? amountText(resource, used) : `${amountText(resource, used, false)} of ${amountText(resource, usable)}`}</td>
+                    <td data-label="Used">{used === null ? '\u2013' : usable === null ? amountText(resource, used) : `${amountText(resource, used, false)} of ${amountText(resource, usable)}`}</td>
                     <td>{used !== null && usable !== null && usable > 0 && <meter min={0} max={usable} high={usable * 0.85} value={used} aria-label={`${title}: share that is used`} />}</td>
-                    <td>{perCamera === null ? '\u2013' : amountText(resource, perCamera)}</td>
-                    <td>{enough === null ? <span className="hint">{words}</span> : `${enough} more${index === limit ? ', ends first' : ''}`}</td>
+                    <td data-label="One camera takes">{perCamera === null ? '\u2013' : amountText(resource, perCamera)}</td>
+                    <td data-label={enough === null ? undefined : 'Enough for'}>{enough === null ? <span className="hint">{words}</span> : `${enough} more${index === limit ? ', ends first' : ''}`}</td>
                   </tr>
                 );
               })}

@@ -31,7 +31,7 @@ export function SystemView({ system }: { system: System }) {
         <h3>Processes</h3>
         {processes.failure && <p className="hint">No supervisor answers on this node: restarts, memory and CPU time are known to whatever watches its processes instead. This is what the parts say of themselves.</p>}
         <div className="table-frame" tabIndex={0} role="group" aria-label="Table of processes">
-          <table className="processes">
+          <table className="processes stacks">
             <thead><tr><th scope="col">Process</th><th scope="col">State</th><th scope="col">Since</th><th scope="col">Restarts</th><th scope="col">Memory</th><th scope="col">CPU time</th></tr></thead>
             <tbody>{tree.flatMap((node) => [<ProcessRow key={node.name} node={node} depth={0} />, ...node.children.map((child) => <ProcessRow key={child.name} node={child} depth={1} />)])}</tbody>
           </table>
@@ -61,10 +61,10 @@ function ProcessRow({ node, depth }: { node: ProcessNode; depth: number }) {
     <tr data-process={node.name} data-depth={depth}>
       <th scope="row">{node.name}{node.pid !== null && <span className="pid"> {node.pid}</span>}</th>
       <td data-tone={node.tone}><span className="dot" aria-hidden="true" /> {node.state}{node.reason && <span className="hint">: {node.reason}</span>}</td>
-      <td>{node.since === null ? '\u2013' : `${durationText(Date.now() / 1000 - node.since)}`}</td>
-      <td>{node.restarts ?? '\u2013'}</td>
-      <td>{node.residentBytes === null ? '\u2013' : bytesText(node.residentBytes)}</td>
-      <td>{node.cpuS === null ? '\u2013' : durationText(node.cpuS)}</td>
+      <td data-label="For">{node.since === null ? '\u2013' : `${durationText(Date.now() / 1000 - node.since)}`}</td>
+      <td data-label="Restarts">{node.restarts ?? '\u2013'}</td>
+      <td data-label="Memory">{node.residentBytes === null ? '\u2013' : bytesText(node.residentBytes)}</td>
+      <td data-label="CPU time">{node.cpuS === null ? '\u2013' : durationText(node.cpuS)}</td>
     </tr>
   );
 }

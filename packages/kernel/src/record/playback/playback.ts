@@ -2,7 +2,6 @@
 import { RuthError, type Keyframes, type Settings, type StorageStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { ArchiveView } from '../archive/index.ts';
-import { Verifications } from '../verification/verifications.ts';
 import { Exports } from './exports/exports.ts';
 import { MediaFiles } from './media-files.ts';
 import { notRecorded } from './not-recorded.ts';
@@ -19,7 +18,6 @@ interface Recorded {
   readonly archive: ArchiveView;
   readonly files: MediaFiles;
   readonly exports: Exports;
-  readonly verifications: Verifications;
 }
 
 export interface PlaybackOptions {
@@ -42,7 +40,7 @@ export class Playback implements AsyncDisposable {
     if (archive === null || settings === null) return new Playback(null, logger);
     const { directory, minFreeBytes } = settings;
     const exports = await Exports.open({ archive, directory, minFreeBytes, logger });
-    return new Playback({ archive, exports, files: new MediaFiles(archive), verifications: new Verifications(directory, logger) }, logger);
+    return new Playback({ archive, exports, files: new MediaFiles(archive) }, logger);
   }
 
   /** Throws `recording_off`. */
@@ -88,6 +86,6 @@ export class Playback implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.snapshots[Symbol.asyncDispose](), this.#recorded?.exports[Symbol.asyncDispose](), this.#recorded?.verifications[Symbol.asyncDispose]()]);
+    await Promise.all([this.snapshots[Symbol.asyncDispose](), this.#recorded?.exports[Symbol.asyncDispose]()]);
   }
 }
