@@ -5,6 +5,7 @@ import { loadModel, serveModel } from '../src/index.ts';
 import { Batching, type Batchable } from '../src/pool/batching.ts';
 import { hangLimitMs } from '../src/pool/hang-limit.ts';
 import { freshFolder, MANIFEST, modelFolder, publishGrey, serveProbe } from './harness.ts';
+import { oipServer } from './oip-server.ts';
 import { onnxFile } from './onnx-writer.ts';
 
 const waiting = (source: string, queuedAt = 0, deadlineAt = Infinity): Batchable => ({ source, queuedAt, deadlineAt });
@@ -83,6 +84,23 @@ test('Frames of several cameras are looked at in one inference, each answered as
   const { limits } = await client.request({ type: 'describe' }, { timeoutMs: 60_000 }) as { limits: object };
   assert.deepEqual(limits, { max_concurrency: 1, max_batch: 4 });
   assert.equal(container.sessions, 1);
+});
+
+test('Frames of several cameras go to a server elsewhere in one call, with the time that the last of them has', async (t) => {
+  const server = await oipServer(t, brightnessModel());
+  const manifest = TOGETHER.replace(/model_type: onnx\nmodel_weights: .*\n/, `model_type: remote\nremote: { url: '${server.grpc}', model: detector, timeout_ms: 30000 }\n`);
+  const { client, ring, request } = await serveProbe(t, { manifest });
+  server.asked.length = 0;
+  const answers = await Promise.all([['a', 255], ['b', 102], ['c', 204], ['d', 153]].map(([cameraId, brightness]) => {
+    const frames = ring({ cameraId: String(cameraId) });
+    return client.request(request(frames, publishGrey(frames, Number(brightness)), { deadline_ms: 20_000 }), { timeoutMs: 60_000 }) as Promise<InferResponse>;
+  }));
+  assert.deepEqual(answers.map(({ detections: [first], metadata }) => [Math.round(first!.confidence * 100) / 100, metadata.batch_size]), [[1, 4], [0.4, 4], [0.8, 4], [0.6, 4]]);
+  const [call, ...others] = server.asked.filter(({ shape }) => shape[0]! > 1);
+  assert.deepEqual([call!.shape, others.length], [[4, 3, 64, 64], 0]);
+  assert.ok(call!.waitMs > 5000 && call!.waitMs < 20_000, `the server was told ${call!.waitMs} ms`);
+  const fixed = await oipServer(t, brightnessModel(1));
+  await assert.rejects(serveProbe(t, { manifest: manifest.replace(server.grpc, fixed.grpc) }), /input image takes 1 picture at a time/);
 });
 
 test('A model that cannot look at several pictures is refused where its manifest asks for that', async (t) => {

@@ -14,6 +14,8 @@ export interface OipServer {
   readonly mood: { isReady: boolean; hangs: boolean; fails: boolean; lies: boolean };
   /** Looks it was asked for, and how the pictures came. */
   readonly looks: { bytes: number; numbers: number };
+  /** Of each look over gRPC: the shape of its first input, and how long the caller waits, ms. */
+  readonly asked: { readonly shape: readonly number[]; readonly waitMs: number }[];
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function oipServer(t: TestContext, weights: Buffer, { takesBytes = 
   const session = await ort.InferenceSession.create(weights, { intraOpNumThreads: 1 });
   const mood = { isReady: true, hangs: false, fails: false, lies: false };
   const looks = { bytes: 0, numbers: 0 };
+  const asked: { shape: readonly number[]; waitMs: number }[] = [];
   const ports = (metadata: readonly ort.InferenceSession.ValueMetadata[]) => metadata.map((meta) => {
     const { name, type, shape } = meta as Extract<ort.InferenceSession.ValueMetadata, { isTensor: true }>;
     return { name, datatype: datatypeOf(type), shape: shape.map((size) => (typeof size === 'number' ? size : -1)) };
@@ -76,8 +79,8 @@ export async function oipServer(t: TestContext, weights: Buffer, { takesBytes = 
   await http.listen({ host: '127.0.0.1', port: httpPort });
 
   const grpc = new Server({ 'grpc.max_receive_message_length': 64 << 20 });
-  const unary = (run: (request: Record<string, unknown>) => Promise<object>): handleUnaryCall<Record<string, unknown>, object> => (call, done) => {
-    run(call.request).then((answer) => done(null, answer), (error: unknown) => done({ code: status.INTERNAL, details: (error as Error).message }));
+  const unary = (run: (request: Record<string, unknown>, deadline: number) => Promise<object>): handleUnaryCall<Record<string, unknown>, object> => (call, done) => {
+    run(call.request, Number(call.getDeadline())).then((answer) => done(null, answer), (error: unknown) => done({ code: status.INTERNAL, details: (error as Error).message }));
   };
   const { inference } = loadPackageDefinition(openInference()) as unknown as { inference: { GRPCInferenceService: ServiceClientConstructor } };
   grpc.addService(inference.GRPCInferenceService.service, {
@@ -87,9 +90,10 @@ export async function oipServer(t: TestContext, weights: Buffer, { takesBytes = 
       if (name !== MODEL) throw new Error(`unknown model ${String(name)}`);
       return described;
     }),
-    ModelInfer: unary(async (request) => {
+    ModelInfer: unary(async (request, deadline) => {
       const { inputs, outputs, raw_input_contents: raw } = request as unknown as { inputs: WireTensor[]; outputs: { name: string }[]; raw_input_contents: Buffer[] };
       looks.bytes++;
+      asked.push({ shape: inputs[0]!.shape, waitMs: deadline - Date.now() });
       const answers = await infer(inputs.map((tensor, index) => ({ ...tensor, bytes: raw[index]! })), outputs.map(({ name }) => name));
       // Servers may answer with bytes or with numbers.
       return takesBytes ? { model_name: MODEL, outputs: answers.map(({ port }) => port), raw_output_contents: answers.map(({ bytes }) => bytes) }
@@ -105,5 +109,5 @@ export async function oipServer(t: TestContext, weights: Buffer, { takesBytes = 
     await close();
     await session.release();
   });
-  return { http: `http://127.0.0.1:${(http.server.address() as { port: number }).port}`, grpc: `grpc://127.0.0.1:${grpcPort}`, mood, looks, close };
+  return { http: `http://127.0.0.1:${(http.server.address() as { port: number }).port}`, grpc: `grpc://127.0.0.1:${grpcPort}`, mood, looks, asked, close };
 }

@@ -5,6 +5,7 @@ import { loadModel } from '../src/index.ts';
 import { toOutput } from '../src/remote/oip-tensor.ts';
 import { MANIFEST, modelFolder, probeModel, publishGrey, serveProbe, startProcess, freshFolder, until, type Bench } from './harness.ts';
 import { oipServer } from './oip-server.ts';
+import { onnxFile } from './onnx-writer.ts';
 
 const manifestOf = (url: string, more = ''): string => MANIFEST.replace(/model_type: onnx\nmodel_weights: .*\n/, `model_type: remote\nremote: { url: '${url}', model: detector${more} }\n`);
 
@@ -53,6 +54,69 @@ for (const way of ['http', 'grpc'] as const) {
     assert.match((await look(bench, 10)).error!, /cannot be reached/);
   });
 }
+
+test('Of a look at a region its crop alone goes to the server, and boxes come back of the whole frame', async (t) => {
+  const server = await oipServer(t, probeModel());
+  const [here, there] = [await serveProbe(t), await serveProbe(t, { manifest: manifestOf(server.grpc) })];
+  const [expected, answer] = await Promise.all([here, there].map((bench) => {
+    const ring = bench.ring({ width: 640, height: 480 });
+    return bench.ask(bench.request(ring, publishGrey(ring, 120), { roi: [0.25, 0.5, 0.5, 0.75] }));
+  }));
+  assert.ok(expected!.detections.length > 0);
+  assert.deepEqual(answer!.detections, expected!.detections);
+  assert.deepEqual(server.asked.at(-1)!.shape, [1, 3, 64, 64]);
+});
+
+test('A look that has less time than the server is given up in time, and says nothing of the server', async (t) => {
+  const server = await oipServer(t, probeModel());
+  const bench = await serveProbe(t, { manifest: manifestOf(server.grpc, ', timeout_ms: 30000'), canaryIntervalMs: 60_000, inferenceLimitMs: 60_000 });
+  server.mood.hangs = true;
+  const ring = bench.ring();
+  const answer = await bench.ask(bench.request(ring, publishGrey(ring, 10), { deadline_ms: 300 }));
+  assert.deepEqual([answer.error_code, answer.detections], ['deadline_exceeded', []]);
+  assert.ok(server.asked.at(-1)!.waitMs <= 300, 'the deadline travels with the call');
+  assert.equal(bench.container.health().status, 'ready');
+});
+
+for (const way of ['http', 'grpc'] as const) {
+  test(`Where the server is away or too slow the fallback looks, each look says by what, and the server has the looks back by itself (${way})`, async (t) => {
+    const server = await oipServer(t, probeModel());
+    const bench = await serveProbe(t, { manifest: manifestOf(server[way], ', timeout_ms: 300, fallback: probe.onnx'), canaryIntervalMs: 100 });
+    const expected = (await look(bench, 120)).detections;
+    const lookedOn = async (device: string): Promise<void> => {
+      for (let answer = await look(bench, 120); answer.metadata.device !== device; answer = await look(bench, 120)) assert.equal(answer.error, null);
+    };
+    await lookedOn('remote');
+    for (const mood of ['hangs', 'fails'] as const) {
+      server.mood[mood] = true;
+      // The look that met the failure is answered, too.
+      const answer = await look(bench, 120);
+      assert.deepEqual([answer.error, answer.metadata.device, answer.detections], [null, 'cpu', expected]);
+      server.mood.isReady = false;
+      await lookedOn('cpu');
+      const { status, counters } = bench.container.health();
+      assert.deepEqual([status, counters.fallback_active], ['ready', 1]);
+      server.mood[mood] = false;
+      server.mood.isReady = true;
+      await lookedOn('remote');
+      assert.equal(bench.container.health().counters.fallback_active, 0);
+    }
+    assert.ok(bench.container.health().counters.fallback_looks! >= 4);
+    await server.close();
+    await lookedOn('cpu');
+    assert.equal(bench.container.health().status, 'ready');
+  });
+}
+
+test('A container with a fallback begins where the server is away, and takes no other model for the one that it stands for', async (t) => {
+  const bench = await serveProbe(t, { manifest: manifestOf('grpc://127.0.0.1:9', ', timeout_ms: 300, fallback: probe.onnx'), canaryIntervalMs: 100 });
+  const answer = await look(bench, 120);
+  assert.deepEqual([answer.error, answer.metadata.device], [null, 'cpu']);
+  const server = await oipServer(t, probeModel());
+  const other = onnxFile({ inputs: [{ name: 'image', type: 'float32', dims: [1, 3, 64, 64] }], nodes: [{ op: 'Identity', inputs: ['known'], output: 'rows' }], constants: { known: new Float32Array(12) }, constantDims: { known: [1, 2, 6] }, outputs: [{ name: 'rows', type: 'float32', dims: [1, 2, 6] }] });
+  await assert.rejects(serveProbe(t, { manifest: manifestOf(server.grpc, ', fallback: probe.onnx'), weights: other }), { code: 'model_invalid', message: /are not the same model: output rows is \[1, 4, 6\] there and \[1, 2, 6\] here/ });
+  await assert.rejects(serveProbe(t, { manifest: manifestOf(server.grpc, ', fallback: nothing.onnx') }), { code: 'model_invalid', message: /nothing\.onnx is missing/ });
+});
 
 test('A server that goes and comes back is found again', async (t) => {
   const first = await oipServer(t, probeModel());

@@ -4,7 +4,7 @@ import type { Manifest } from './manifest.ts';
 
 /** Throws what `errorAt` makes of the key that is wrong and of what would be right. */
 export function assertManifestRules(manifest: Manifest, errorAt: (path: readonly (string | number)[], message: string) => RuthError): void {
-  for (const [path, value] of [[['model_weights'], manifest.model_weights], [['output_schema', 'class_names_file'], manifest.output_schema.class_names_file]] as const) {
+  for (const [path, value] of [[['model_weights'], manifest.model_weights], [['output_schema', 'class_names_file'], manifest.output_schema.class_names_file], [['remote', 'fallback'], manifest.remote?.fallback]] as const) {
     if (value === undefined) continue;
     if (value.startsWith('/') || value.split('/').includes('..')) throw errorAt(path, `${JSON.stringify(value)} leaves the model folder; give a path inside it`);
   }

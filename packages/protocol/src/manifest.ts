@@ -22,6 +22,7 @@ export const Manifest = Type.Object({
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Its name there; model_id unless told' })),
     version: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Of the model there, in quotes; what the server chooses unless told' })),
     timeout_ms: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, description: 'For each answer of the server; 2000 unless told' })),
+    fallback: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'An ONNX file in the folder that looks while the server is away or too slow: the same model, or one of the same inputs, outputs and classes. None unless told: then looks fail' })),
   }, { ...strict, description: 'remote: the server that runs the model, over the Open Inference Protocol (v2)' })),
   source: Type.Optional(Type.Union([
     Type.Object({

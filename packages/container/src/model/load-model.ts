@@ -13,7 +13,7 @@ import { checkOnnxFile } from '../onnx/onnx-file.ts';
 export interface LoadedModel {
   readonly folder: string;
   readonly manifest: Manifest;
-  /** Of the ONNX file, or of a custom model's module; empty where a server elsewhere runs the model. */
+  /** Of the ONNX file, or of a custom model's module; where a server elsewhere runs the model that of the fallback, empty without one. */
   readonly weightsPath: string;
   /** Names in the order of class ids; empty where the manifest names none. */
   readonly classes: readonly string[];
@@ -29,7 +29,7 @@ export interface LoadedModel {
 export async function loadModel(folder: string, options: { weightsPath?: string } = {}): Promise<LoadedModel> {
   const manifestPath = join(folder, 'model.yaml');
   const manifest = await readManifest(await readText(manifestPath, 'invalid_manifest', 'a model folder holds model.yaml'), manifestPath);
-  const weightsPath = manifest.model_type === 'remote' ? '' : await checkedWeights(folder, manifest, options.weightsPath);
+  const weightsPath = manifest.model_type === 'remote' ? await fallbackWeights(folder, manifest) : await checkedWeights(folder, manifest, options.weightsPath);
   const { output_schema: output } = manifest;
   const keypointNames = output.keypoint_names ?? [];
   return {
@@ -43,6 +43,13 @@ async function checkedWeights(folder: string, { model_type, model_weights, sha25
   const path = replaced ?? await insideFolder(folder, model_weights!);
   if (model_type === 'onnx') checkOnnxFile(path);
   if (sha256) await checkSha256(path, sha256);
+  return path;
+}
+
+async function fallbackWeights(folder: string, { remote }: Manifest): Promise<string> {
+  if (remote?.fallback === undefined) return '';
+  const path = await insideFolder(folder, remote.fallback);
+  checkOnnxFile(path);
   return path;
 }
 

@@ -137,7 +137,7 @@ export class SessionPool {
     // ONNX Runtime cannot be interrupted; a model of one's own may listen.
     const unneeded = job !== 'canary' && this.#setup.model.manifest.model_type === 'custom' ? first.unneeded() : undefined;
     try {
-      const results = await worker.run(job === 'canary' ? job : batch.map((waiting) => waiting.job as InferJob), this.#limitMs(batch.length), unneeded);
+      const results = await worker.run(job === 'canary' ? job : batch.map((waiting) => this.#dated(waiting)), this.#limitMs(batch.length), unneeded);
       const batchSize = results.filter((result) => !failedJob(result)).length;
       for (const [index, { answer, queuedAt }] of batch.entries()) {
         const result = results[index]!;
@@ -162,6 +162,11 @@ export class SessionPool {
     this.#options.onTrouble?.(new RuthError('inference_failed', 'a session crashed, hung, or failed its canary; another takes its place'));
     void this.#watchEnd(worker);
     await this.#replace();
+  }
+
+  /** A server elsewhere is told how long the answer is worth waiting for. */
+  #dated({ job, deadlineAt }: Waiting): InferJob {
+    return this.#setup.model.manifest.model_type === 'remote' && deadlineAt !== Infinity ? { ...job as InferJob, deadlineAtMs: performance.timeOrigin + deadlineAt } : job as InferJob;
   }
 
   async #watchEnd(worker: SessionWorker): Promise<void> {

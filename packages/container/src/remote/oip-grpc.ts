@@ -2,7 +2,7 @@
 import { credentials, loadPackageDefinition, status, type Client, type ServiceError, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { RuthError } from '@ruth/protocol/base';
-import { MOST_ANSWER_BYTES, type OipClient, type OipModel, type OipPort, type OipTarget } from './oip-client.ts';
+import { MOST_ANSWER_BYTES, tooLate, waitMs, type OipClient, type OipModel, type OipPort, type OipTarget } from './oip-client.ts';
 import type { OipTensor } from './oip-tensor.ts';
 
 export const PROTOCOL_FILE = new URL('open-inference.proto', import.meta.url).pathname;
@@ -49,11 +49,11 @@ export class OipGrpc implements OipClient {
     return { inputs, outputs };
   }
 
-  async infer(inputs: readonly OipTensor[], outputs: readonly string[]): Promise<OipTensor[]> {
+  async infer(inputs: readonly OipTensor[], outputs: readonly string[], limitMs = Infinity): Promise<OipTensor[]> {
     const answer = await this.#ask('ModelInfer', {
       model_name: this.#target.model, model_version: this.#target.version ?? '', inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
       outputs: outputs.map((name) => ({ name })), raw_input_contents: inputs.map(({ data }) => data),
-    }) as InferAnswer;
+    }, limitMs) as InferAnswer;
     return outputs.map((name) => {
       const index = answer.outputs.findIndex((one) => one.name === name);
       const port = answer.outputs[index];
@@ -71,12 +71,14 @@ export class OipGrpc implements OipClient {
     return { name: this.#target.model, version: this.#target.version ?? '' };
   }
 
-  #ask(method: Method, request: object): Promise<unknown> {
-    const { url, timeoutMs } = this.#target;
+  /** The deadline travels with the call: the server can give it up too. */
+  async #ask(method: Method, request: object, limitMs = Infinity): Promise<unknown> {
+    const { url } = this.#target;
+    const answerMs = waitMs(this.#target, limitMs);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    (this.#client as unknown as Record<Method, Call>)[method](request, { deadline: Date.now() + timeoutMs }, (error, answer) => {
+    (this.#client as unknown as Record<Method, Call>)[method](request, { deadline: Date.now() + answerMs }, (error, answer) => {
       if (!error) resolve(answer);
-      else if (error.code === status.DEADLINE_EXCEEDED) reject(new RuthError('timeout', `${url} gave no answer within ${timeoutMs} ms`, { cause: error }));
+      else if (error.code === status.DEADLINE_EXCEEDED) reject(tooLate(this.#target, answerMs, error));
       else if (error.code === status.UNAVAILABLE) reject(new RuthError('unreachable', `${url} cannot be reached: ${error.details.slice(0, 300)}`, { cause: error }));
       else reject(new RuthError('inference_failed', `${url} answers ${status[error.code]}: ${error.details.slice(0, 500)}`, { cause: error }));
     });

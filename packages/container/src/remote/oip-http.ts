@@ -1,7 +1,7 @@
 // The Open Inference Protocol over HTTP. Tensors travel as bytes behind a JSON head where the server announces the extension for that
 // (Triton does), else as JSON numbers, which costs a hundred times as much: take gRPC there.
 import { RuthError } from '@ruth/protocol/base';
-import { MOST_ANSWER_BYTES, type OipClient, type OipModel, type OipTarget } from './oip-client.ts';
+import { MOST_ANSWER_BYTES, tooLate, waitMs, type OipClient, type OipModel, type OipTarget } from './oip-client.ts';
 import { toNumbers, type OipTensor } from './oip-tensor.ts';
 
 const HEAD_LENGTH = 'inference-header-content-length';
@@ -40,8 +40,8 @@ export class OipHttp implements OipClient {
     return { inputs, outputs };
   }
 
-  async infer(inputs: readonly OipTensor[], outputs: readonly string[]): Promise<OipTensor[]> {
-    const answer = await ask(this.#target, `${this.#base}/infer`, this.#takesBytes ? withBytes(inputs, outputs) : withNumbers(inputs, outputs));
+  async infer(inputs: readonly OipTensor[], outputs: readonly string[], limitMs = Infinity): Promise<OipTensor[]> {
+    const answer = await ask(this.#target, `${this.#base}/infer`, this.#takesBytes ? withBytes(inputs, outputs) : withNumbers(inputs, outputs), limitMs);
     const given = tensorsOf(answer, this.#target);
     return outputs.map((name) => {
       const tensor = given.find((one) => one.name === name);
@@ -107,13 +107,15 @@ function json({ status, body }: Answer, { url }: OipTarget): Record<string, unkn
   throw new RuthError('inference_failed', `${url} answers with status ${status}: ${said}`);
 }
 
-async function ask({ url, timeoutMs }: OipTarget, address: string, init: RequestInit = {}): Promise<Answer> {
+async function ask(target: OipTarget, address: string, init: RequestInit = {}, limitMs = Infinity): Promise<Answer> {
+  const { url } = target;
+  const answerMs = waitMs(target, limitMs);
   try {
-    const response = await fetch(address, { ...init, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(address, { ...init, redirect: 'error', signal: AbortSignal.timeout(answerMs) });
     return { status: response.status, headers: response.headers, body: await bodyOf(response, url) };
   } catch (cause) {
     if (cause instanceof RuthError) throw cause;
-    if ((cause as Error).name === 'TimeoutError') throw new RuthError('timeout', `${url} gave no answer within ${timeoutMs} ms`, { cause });
+    if ((cause as Error).name === 'TimeoutError') throw tooLate(target, answerMs, cause);
     const why = (cause as Error & { cause?: NodeJS.ErrnoException }).cause;
     throw new RuthError('unreachable', `${url} cannot be reached: ${why?.code ?? why?.message ?? (cause as Error).message}`, { cause });
   }

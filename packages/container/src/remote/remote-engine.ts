@@ -4,7 +4,7 @@ import { RuthError } from '@ruth/protocol/base';
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
-import { inputDims, inputFormat, pictureInput, type TensorPort } from '../session/model-inputs.ts';
+import { assertBatches, inputDims, inputFormat, pictureInput, type TensorPort } from '../session/model-inputs.ts';
 import { sideInputs } from '../session/side-inputs.ts';
 import type { TensorEngine } from '../session/tensor-engine.ts';
 import { answerLimitMs } from './limits.ts';
@@ -15,28 +15,32 @@ export class RemoteEngine implements TensorEngine {
   readonly device = 'remote';
   readonly deviceReason = 'a server elsewhere runs it, on what that has';
   readonly input: InputFormat;
+  readonly outputs: readonly TensorPort[];
   readonly #client: OipClient;
   readonly #pictureName: string;
   readonly #side: readonly OipTensor[];
-  readonly #outputs: readonly string[];
+  readonly #names: readonly string[];
   readonly #origin: string;
-  #inputs: readonly OipTensor[] = [];
+  /** Of the largest batch. */
+  #picture: Uint8Array = new Uint8Array();
 
-  private constructor(client: OipClient, model: OipModel, { manifest }: LoadedModel, origin: string) {
+  private constructor(client: OipClient, model: OipModel, { manifest }: LoadedModel, origin: string, maxBatch: number) {
     this.#client = client;
     this.#origin = origin;
     const { picture, others } = pictureInput(model.inputs.map(portOf), origin);
     this.input = inputFormat(picture, manifest, origin);
+    if (maxBatch > 1) assertBatches(picture, others, origin);
     this.#pictureName = picture.name;
     this.#side = sideInputs(others, this.input.size, origin).map(({ name, type, data, dims }) => ({ name, datatype: datatypeOf(type), shape: dims, data: bytesOf(data) }));
     const names = model.outputs.map(({ name }) => name);
     const wanted = manifest.output_schema.output;
     if (wanted !== undefined && !names.includes(wanted)) throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${names.join(', ')}`);
-    this.#outputs = wanted === undefined ? names : [wanted];
+    this.#names = wanted === undefined ? names : [wanted];
+    this.outputs = model.outputs.map(portOf).filter(({ name }) => this.#names.includes(name));
   }
 
   /** Throws `unreachable` and `timeout` where the server, or the model there, is not ready, and `model_invalid` where it is not what the manifest says. */
-  static async connect(model: LoadedModel): Promise<RemoteEngine> {
+  static async connect(model: LoadedModel, maxBatch = 1): Promise<RemoteEngine> {
     const { model_id, remote } = model.manifest;
     const { url, version, model: name = model_id } = remote!;
     const target: OipTarget = { url, model: name, timeoutMs: answerLimitMs(remote!), ...(version !== undefined && { version }) };
@@ -44,20 +48,23 @@ export class RemoteEngine implements TensorEngine {
     const client = await openClient(target);
     try {
       if (!await client.isReady()) throw new RuthError('unreachable', `${origin}: the server answers, but says that the model is not ready`);
-      return new RemoteEngine(client, await client.describe(), model, origin);
+      return new RemoteEngine(client, await client.describe(), model, origin, maxBatch);
     } catch (cause) {
       await client[Symbol.asyncDispose]();
       throw cause;
     }
   }
 
-  bind(tensor: TensorData): void {
-    const picture = { name: this.#pictureName, datatype: datatypeOf(this.input.dtype), shape: inputDims(this.input), data: bytesOf(tensor) };
-    this.#inputs = [picture, ...this.#side];
-  }
+  bind(tensor: TensorData): void { this.#picture = bytesOf(tensor); }
 
-  async run(): Promise<Record<string, OutputTensor>> {
-    return Object.fromEntries((await this.#client.infer(this.#inputs, this.#outputs)).map((tensor) => [tensor.name, toOutput(tensor)]));
+  /** Several pictures travel as one tensor, and only as many as there are. */
+  async run(pictures = 1, limitMs = Infinity): Promise<Record<string, OutputTensor>> {
+    const { input } = this;
+    const [, ...dims] = inputDims(input);
+    const datatype = datatypeOf(input.dtype);
+    const bytes = dims.reduce((product, size) => product * size, DATATYPES[datatype]!.bytes);
+    const picture = { name: this.#pictureName, datatype, shape: [pictures, ...dims], data: this.#picture.subarray(0, pictures * bytes) };
+    return Object.fromEntries((await this.#client.infer([picture, ...this.#side], this.#names, limitMs)).map((tensor) => [tensor.name, toOutput(tensor)]));
   }
 
   async assertReady(): Promise<void> {

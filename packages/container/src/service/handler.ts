@@ -37,7 +37,7 @@ export function createHandler(parts: HandlerParts): Handler {
         model_id: request.model_id, camera_id: request.camera_id, frame_id: request.frame_metadata.frame_id, detections: result.detections,
         metadata: {
           inference_time_ms: milliseconds(result.inferenceMs), queue_ms: milliseconds(result.queueMs), preprocess_ms: milliseconds(result.preprocessMs),
-          postprocess_ms: milliseconds(result.postprocessMs), batch_size: result.batchSize, device: parts.device(),
+          postprocess_ms: milliseconds(result.postprocessMs), batch_size: result.batchSize, device: result.device ?? parts.device(),
         },
         error: null,
       };

@@ -61,12 +61,14 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const resources = manifest.resource_requirements ?? {};
   const custom = manifest.model_type === 'custom';
   const { sessions, threads } = concurrency(options.sessions ?? resources.sessions ?? (custom ? 1 : undefined), resources.threads);
-  // What a server elsewhere and code of one's own can do together is theirs to do.
-  const maxBatch = manifest.model_type === 'onnx' ? resources.max_batch ?? 1 : 1;
+  // What code of one's own can do together is its own to do.
+  const maxBatch = custom ? 1 : resources.max_batch ?? 1;
   const inferenceLimitMs = options.inferenceLimitMs ?? (manifest.remote && lookLimitMs(manifest.remote));
   const startedAt = performance.now();
   const counters: Record<string, number> = { requests: 0, answered: 0, failed: 0 };
   let stopping = false;
+  /** Looks are made here, because the server elsewhere is away. */
+  let fallback = false;
 
   const pool = await SessionPool.start(
     { model, threads, maxBatch, ringDirectory: options.ringDirectory ?? DEFAULT_RING_DIRECTORY },
@@ -79,8 +81,15 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   );
   // Schemas are loaded where answers must be checked alone.
   const customAnswer = custom ? (await import('./custom-answer.ts')).customAnswer : null;
+  const told = (result: PoolResult): PoolResult => {
+    if (manifest.remote?.fallback === undefined) return result;
+    const here = result.device !== 'remote';
+    if (here !== fallback) options.logger?.warn({ device: result.device }, here ? `${manifest.remote.url} is away: the fallback looks here` : `${manifest.remote.url} looks again`);
+    fallback = here;
+    return result;
+  };
   const checked = (result: PoolResult, limits: AnswerLimits): PoolResult => (customAnswer ? { ...result, detections: customAnswer(result.detections, model, limits) } : result);
-  const canary = async (): Promise<PoolResult> => checked(await pool.canary(), { confidenceThreshold: 0, maxDetections: 1 });
+  const canary = async (): Promise<PoolResult> => checked(told(await pool.canary()), { confidenceThreshold: 0, maxDetections: 1 });
   const readiness = new Readiness({
     canaryIntervalMs: options.canaryIntervalMs ?? 10_000,
     canary,
@@ -106,7 +115,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   const health = (): HealthResponse => ({
     model_id: manifest.model_id, status: stopping ? 'stopping' : readiness.status, last_canary_age_ms: readiness.ageMs, uptime_ms: performance.now() - startedAt,
     counters: {
-      ...counters, ...readiness.counters, running: pool.running, queued: pool.queued, sessions_replaced: pool.replaced,
+      ...counters, ...(manifest.remote?.fallback === undefined ? {} : { fallback_active: Number(fallback) }), ...readiness.counters, running: pool.running, queued: pool.queued, sessions_replaced: pool.replaced,
       connections: server.connections, ...prefixed('ipc', server.counters), ...prefixed('process', processCounters()),
     },
   });
@@ -116,7 +125,9 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     async infer(job, runOptions) {
       if (stopping) throw new RuthError('shutting_down', 'the container is stopping');
       try {
-        return checked(await pool.run(job, runOptions), job);
+        const result = told(await pool.run(job, runOptions));
+        if (fallback) counters.fallback_looks = (counters.fallback_looks ?? 0) + 1;
+        return checked(result, job);
       } catch (cause) {
         readiness.failed(RuthError.from(cause));
         throw cause;

@@ -34,6 +34,14 @@ export function inputFormat({ name, type, shape }: TensorPort, manifest: Manifes
   };
 }
 
+/** Throws `model_invalid` where several pictures cannot be looked at in one inference. */
+export function assertBatches({ name, shape }: TensorPort, others: readonly TensorPort[], origin: string): void {
+  const wrong = (why: string): RuthError => new RuthError('model_invalid', `${origin}: resource_requirements.max_batch is more than 1, but ${why}`);
+  const [first] = shape;
+  if (typeof first === 'number' && first > 0) throw wrong(`input ${name} takes ${first} picture at a time ([${shape.join(', ')}]); export the model with a dynamic batch dimension`);
+  if (others.length > 0) throw wrong(`inputs beside the picture (${others.map((other) => other.name).join(', ')}) are given for one picture alone`);
+}
+
 /** Of one picture in that format. */
 export function inputDims({ size: { width, height }, layout }: InputFormat): number[] {
   return layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];

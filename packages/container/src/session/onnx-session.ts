@@ -6,7 +6,7 @@ import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
 import { SimdMemory } from '../simd/simd-memory.ts';
-import { inputDims, inputFormat, pictureInput, type TensorPort } from './model-inputs.ts';
+import { assertBatches, inputDims, inputFormat, pictureInput, type TensorPort } from './model-inputs.ts';
 import { sideInputs } from './side-inputs.ts';
 import type { TensorEngine } from './tensor-engine.ts';
 
@@ -20,6 +20,7 @@ export class OnnxSession implements TensorEngine {
   readonly device: Device;
   readonly deviceReason: string;
   readonly input: InputFormat;
+  readonly outputs: readonly TensorPort[];
   readonly #session: ort.InferenceSession;
   readonly #outputNames: readonly string[];
   readonly #pictureName: string;
@@ -44,6 +45,7 @@ export class OnnxSession implements TensorEngine {
       throw new RuthError('model_invalid', `output_schema.output names ${JSON.stringify(wanted)}; the model's outputs are ${session.outputNames.join(', ')}`);
     }
     this.#outputNames = wanted === undefined ? session.outputNames : [wanted];
+    this.outputs = session.outputMetadata.map(portOf).filter(({ name }) => this.#outputNames.includes(name));
     this.#fetches = Object.fromEntries(this.#outputNames.map((name) => [name, keptOutput(session.outputMetadata.find((output) => output.name === name))]));
   }
 
@@ -110,14 +112,6 @@ async function open(model: LoadedModel, device: Device, threads: number): Promis
   } catch (cause) {
     throw new RuthError('model_invalid', `${model.weightsPath} cannot be loaded on ${device}: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** Throws `model_invalid` where several pictures cannot be looked at in one inference. */
-function assertBatches({ name, shape }: TensorPort, others: readonly TensorPort[], origin: string): void {
-  const wrong = (why: string): RuthError => new RuthError('model_invalid', `${origin}: resource_requirements.max_batch is more than 1, but ${why}`);
-  const [first] = shape;
-  if (typeof first === 'number' && first > 0) throw wrong(`input ${name} takes ${first} picture at a time ([${shape.join(', ')}]); export the model with a dynamic batch dimension`);
-  if (others.length > 0) throw wrong(`inputs beside the picture (${others.map((other) => other.name).join(', ')}) are given for one picture alone`);
 }
 
 /** What is no tensor can be given nothing. */

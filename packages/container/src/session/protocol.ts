@@ -23,6 +23,8 @@ export interface InferJob {
   /** Ids of the classes wanted; all, where undefined. */
   readonly classIds?: readonly number[];
   readonly roi?: Box;
+  /** For a server elsewhere: when nobody needs the answer any more, ms as `performance.timeOrigin + performance.now()` counts, which is one clock for all threads. */
+  readonly deadlineAtMs?: number;
 }
 
 export interface InferResult {
@@ -30,6 +32,8 @@ export interface InferResult {
   readonly preprocessMs: number;
   readonly inferenceMs: number;
   readonly postprocessMs: number;
+  /** What looked, where that may be another than at the start. */
+  readonly device?: string;
 }
 
 /** Of one look among those of one inference: one that fails leaves the others as they are. */

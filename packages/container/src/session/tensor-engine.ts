@@ -2,6 +2,7 @@
 import type { OutputTensor } from '../decode/detections.ts';
 import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
+import type { TensorPort } from './model-inputs.ts';
 
 export interface TensorEngine extends AsyncDisposable {
   readonly device: string;
@@ -9,14 +10,21 @@ export interface TensorEngine extends AsyncDisposable {
   readonly input: InputFormat;
   /** Says which memory holds the input from now on: of one picture, or of as many as the largest batch has. */
   bind(tensor: TensorData): void;
-  /** Runs the model on the first `pictures` of the bound input, 1 unless told; each output has them one after the other. The outputs may be overwritten by the next run. Throws `inference_failed`; of a server elsewhere also `unreachable`, `timeout`. */
-  run(pictures?: number): Promise<Record<string, OutputTensor>>;
+  /** What it gives. A size of text, or below nought, is open. */
+  readonly outputs: readonly TensorPort[];
+  /**
+   * Runs the model on the first `pictures` of the bound input, 1 unless told; each output has them one after the other. The outputs may be overwritten by the next run. A server elsewhere
+   * has `limitMs` at most. Throws `inference_failed`; of a server elsewhere also `unreachable`, `timeout`, and `deadline_exceeded` past `limitMs`.
+   */
+  run(pictures?: number, limitMs?: number): Promise<Record<string, OutputTensor>>;
   /** Throws `unreachable` or `timeout` where a server elsewhere is not ready. */
   assertReady?(): Promise<void>;
 }
 
 /** Throws `model_invalid`, `device_unavailable`, and of a server elsewhere `unreachable` and `timeout`. */
 export async function openEngine(model: LoadedModel, threads: number, maxBatch = 1): Promise<TensorEngine> {
-  if (model.manifest.model_type === 'remote') return (await import('../remote/remote-engine.ts')).RemoteEngine.connect(model);
+  const { remote } = model.manifest;
+  if (remote?.fallback !== undefined) return (await import('../remote/fallback-engine.ts')).FallbackEngine.open(model, threads, maxBatch);
+  if (remote) return (await import('../remote/remote-engine.ts')).RemoteEngine.connect(model, maxBatch);
   return (await import('./onnx-session.ts')).OnnxSession.create(model, threads, maxBatch);
 }
