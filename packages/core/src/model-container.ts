@@ -136,6 +136,7 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
     if (answer.status === 'starting' || answer.status === 'stopping') return this.#goDown('unreachable', `it is ${answer.status}`);
     this.#comeUp();
     if (answer.status === 'degraded') this.#note('inference_failed', 'it is degraded: its last canary inference failed');
+    else if (answer.counters.fallback_active === 1) this.#note('unreachable', 'the server that runs it is away: its fallback looks here');
     else this.#lastError = null;
   }
 

@@ -106,3 +106,13 @@ test('a degraded container is asked on, and its state is shown', async () => {
   assert.equal((await found.event(1)).type, 'model.up');
   assert.match(found.directory.statuses()[0]!.last_error!.message, /degraded/);
 });
+
+test('a model whose server elsewhere is away, and whose fallback looks, is up and says so', async () => {
+  await using place = await Place.make();
+  await using _container = await standInContainer(place, 'finder', { describe: description('finder', []), health: { ...health('finder'), counters: { fallback_active: 1 } } });
+  await using found = finding(place);
+  assert.equal((await found.event(1)).type, 'model.up');
+  const [status] = found.directory.statuses();
+  assert.deepEqual([status!.state, status!.last_error!.code], ['up', 'unreachable']);
+  assert.match(status!.last_error!.message, /its fallback looks here/);
+});
