@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
+import { ClaimResult, coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
 import { ask, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -15,6 +15,9 @@ import { SiteWatch } from './site-watch.ts';
 const KERNEL_ANSWER_MS = 5000;
 const LEFT_FOR_MODELS_CORES = 0.5;
 const CORE_ANSWER_MS = 5000;
+/** It reads what it claims. */
+const CLAIM_ANSWER_MS = 120_000;
+const claimResult = validator(ClaimResult);
 const placementStatus = validator(PlacementStatus);
 const processHealth = validator(ProcessHealth);
 
@@ -33,7 +36,7 @@ await runProcess('fleet', async (context) => {
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, logger, nowS: uptime,
     core: coreOf(socketDirectory),
-    kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease) },
+    kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
   });
   using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
   await using _socket = await serveSite(socketDirectory, watch);

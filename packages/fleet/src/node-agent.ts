@@ -2,12 +2,13 @@
 // longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import type { Entry, SiteStore } from './site-store.ts';
+import { Unclaimed } from './unclaimed.ts';
 
 export interface NodeAgentOptions {
   readonly id: string;
@@ -18,7 +19,7 @@ export interface NodeAgentOptions {
   readonly serverUrl?: string | null;
   readonly store: SiteStore;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
-  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus> };
+  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult> };
   readonly core: CoreOfNode;
   /** Seconds of the machine's clock since boot. */
   readonly nowS: () => number;
@@ -47,12 +48,14 @@ export class NodeAgent {
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
   readonly #intents: CameraIntents;
+  readonly #unclaimed: Unclaimed;
   #hurry = Promise.withResolvers<void>();
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     this.#timing = options.timing ?? LEASE_TIMING;
     this.#intents = new CameraIntents(options.core, options.logger);
+    this.#unclaimed = new Unclaimed(options);
     this.#lease = this.#newLease();
   }
 
@@ -80,7 +83,8 @@ export class NodeAgent {
       await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
       const told = await this.#tellKernel();
       // Recording waits for nobody.
-      void this.#intents.tell(this.#own);
+      void this.#intents.tell(new Map([...this.#unclaimed.known, ...this.#own]));
+      if (told && this.#lease.holds) void this.#unclaimed.settle(this.#own, this.#kernel!.status);
       const waitMs = (this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000;
       const pause = new AbortController();
       await Promise.race([hurry.promise, watched, leading, delay(waitMs, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
@@ -114,7 +118,8 @@ export class NodeAgent {
   }
 
   async #beginAnew(): Promise<void> {
-    this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is not recorded until it has another one');
+    this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
+    this.#unclaimed.add(this.#own);
     this.#own = new Map();
     await this.#tellKernel();
     this.#lease = this.#newLease();
@@ -125,7 +130,10 @@ export class NodeAgent {
     const { kernel, nowS } = this.#options;
     if (this.#kernel && nowS() - this.#kernel.atS < KERNEL_SILENCE_S) return;
     try {
-      this.#kernel = { status: await kernel.look(), atS: nowS() };
+      const status = await kernel.look();
+      // What an agent before this one had placed.
+      if (this.#kernel === null) this.#unclaimed.found(Object.keys(status.cameras));
+      this.#kernel = { status, atS: nowS() };
     } catch (cause) {
       throw new RuthError('unreachable', `the kernel does not answer, so this node cannot hold cameras: ${(cause as Error).message}`, { cause });
     }
@@ -172,14 +180,14 @@ export class NodeAgent {
     this.#hurry.resolve();
   }
 
-  /** True where nothing else is recorded now than what is this node's. */
+  /** True where nothing else is recorded now, but aside, than what is this node's. */
   async #tellKernel(): Promise<boolean> {
     const { kernel, logger, nowS } = this.#options;
     const { incarnation, untilS, ended } = this.#lease;
     // A lease that has not begun ends none that an agent before this one had: that ends by itself.
     if (untilS === null && !ended) return false;
     try {
-      const status = await kernel.place({ incarnation, until_s: untilS ?? 0, cameras: untilS === null ? [] : [...this.#own.values()].map(({ camera }) => camera) });
+      const status = await kernel.place(untilS === null ? { incarnation, until_s: 0 } : { incarnation, until_s: untilS, cameras: [...this.#own.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(this.#own) });
       this.#kernel = { status, atS: nowS() };
       return true;
     } catch (cause) {

@@ -10,6 +10,8 @@ import type { Logger } from '@ruth/transport';
 const WRONG_LAST_SEQUENCE = 10_071;
 const ANSWER_LIMIT_MS = 2000;
 const RECONNECT_MS = 500;
+/** Who had a camera before: a node that was cut off learns by them what of its recordings nobody else has. */
+export const KEPT_TERMS = 16;
 
 export interface SiteOptions {
   /** `nats://host:4222` or `tls://host:4222`, of one cluster. */
@@ -57,6 +59,16 @@ export class Records<T> {
   }
 
   async delete(id: string): Promise<void> { await this.#kv.delete(this.#prefix + encode(id)); }
+
+  /** What it was, oldest first; the last is what it is. As far as the bucket keeps it. */
+  async history(id: string): Promise<Entry<T>[]> {
+    const entries: Entry<T>[] = [];
+    for await (const change of await this.#kv.history({ key: this.#prefix + encode(id) })) {
+      const entry = this.#entry(change);
+      if (entry) entries.push(entry);
+    }
+    return entries;
+  }
 
   /** Tells each record that is there, then each change, until `signal` aborts. `caughtUp` once all are told that were there. One record alone with `id`. */
   async watch(onEntry: (entry: Entry<T>) => void, { signal, id, caughtUp }: { signal: AbortSignal; id?: string; caughtUp?: () => void }): Promise<void> {
@@ -129,8 +141,8 @@ export class SiteStore implements AsyncDisposable {
       await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
       const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));
       // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
-      const bucket = (bucketName: string): Promise<KV> => kvm.create(bucketName, { history: 1, replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS });
-      return new SiteStore(connection, [await bucket('ruth_site'), await bucket('ruth_cameras'), await bucket('ruth_placement')], logger);
+      const bucket = (bucketName: string, history = 1): Promise<KV> => kvm.create(bucketName, { history, replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS });
+      return new SiteStore(connection, [await bucket('ruth_site'), await bucket('ruth_cameras'), await bucket('ruth_placement', KEPT_TERMS)], logger);
     } catch (cause) {
       await connection.close();
       throw new RuthError('unreachable', `JetStream does not serve: ${(cause as Error).message}; is it switched on, and are there ${replicas} servers?`, { cause });

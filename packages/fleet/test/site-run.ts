@@ -2,7 +2,7 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraSubscriptions, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
@@ -17,21 +17,38 @@ const WAIT_MS = 30_000;
 export class TestKernel {
   #lease: PlacementLease | null = null;
   answers = true;
+  /** All that it has, with a lease or without. */
+  #cameras: readonly string[] = [];
+  /** What it recorded aside, since when (UTC, s); and what it was told to claim of that. */
+  readonly unclaimed = new Map<string, { from: number }>();
+  readonly claims: ClaimRequest[] = [];
   own: string[] = [];
   readonly recorded = new Set<string>();
 
   async look(): Promise<PlacementStatus> {
     if (!this.answers) throw new Error('it hangs');
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.recording.map((id) => [id, { state: 'recording' }])), refused: {}, own: this.own, recorded: [...this.recorded] };
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: {}, own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
   }
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
-    if (this.answers) this.#lease = lease;
+    if (this.answers) {
+      this.#lease = lease;
+      if (lease.cameras) this.#cameras = [...lease.cameras.map(({ id }) => id), ...lease.aside ?? []];
+    }
     for (const id of this.recording) this.recorded.add(id);
     return this.look();
   }
 
-  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id) : []; }
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    this.claims.push(request);
+    this.unclaimed.delete(request.camera);
+    return { claimed_s: 1, deleted_files: 0, left_files: 0 };
+  }
+
+  /** Those that it has and no lease for: the real one records them aside. */
+  get aside(): string[] { return this.#cameras.filter((id) => !this.recording.includes(id)); }
+
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? (this.#lease.cameras ?? []).map(({ id }) => id) : []; }
 }
 
 /** Only keeps what it was told. */

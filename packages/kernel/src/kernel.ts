@@ -48,7 +48,8 @@ export class Kernel implements AsyncDisposable {
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
     this.placed = new PlacedCameras({
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
-      ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [],
+      ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {},
+      claim: async (id, untilUs) => await this.#archive?.claim(id, untilUs) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
       status: (id) => this.#cameras.get(id).status, holdUntil: (id, recordUntilS) => this.#cameras.find(id)?.process.want({ recordUntilS }),
     });
     this.#ptz = new PtzControl(options.settings.cameraAddresses);

@@ -1,12 +1,15 @@
 // Cameras that a site gave to this node: recorded until the lease ends and no longer, whoever is frozen or gone meanwhile.
 import assert from 'node:assert/strict';
 import { uptime } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PlacementStatus, validator, type PlacementLease, type Timeline } from '@ruth/protocol';
+import { ClaimResult, PlacementStatus, validator, type PlacementLease, type Timeline } from '@ruth/protocol';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
 import { Recorder } from '../src/record/recorder/recorder.ts';
-import type { RecordingMessage, Segment } from '../src/record/segment.ts';
+import { readSegment } from '../src/record/archive/recorded-segment.ts';
+import { segmentFiles } from '../src/record/archive/segment-path.ts';
+import { UNCLAIMED, type RecordingMessage, type Segment } from '../src/record/segment.ts';
 import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
 import { RecordingFolder } from './recording-child.ts';
 import { ask, TestFolders, TestKernel, until } from './test-kernel.ts';
@@ -20,34 +23,46 @@ const resources = new AsyncDisposableStack();
 after(() => resources.disposeAsync());
 const clips = noCamera ? null : resources.use(await Clips.open());
 
-test('a recorder takes no picture after its lease has ended, and goes on when it is renewed', async () => {
+/** A second begins with a keyframe. Each file that was told of, as [from, to] in seconds. */
+async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds: number): Promise<{ told: number[][]; aside: number[][]; states: string[] }> {
   await using folder = await RecordingFolder.make();
   const closed: Segment[] = [];
-  let nowS = 100;
+  const states: string[] = [];
+  let nowS = 0;
   const recorder = new Recorder({
     cameraId: 'door', directory: folder.directory, segmentS: 60, notBeforeUs: 0, now: () => nowS * 1000, uptimeS: () => nowS,
     send: async (message: RecordingMessage) => { if (message.type === 'segment-closed') closed.push(message.segment); },
   });
   recorder.setWanted(true);
   recorder.begin(FORMAT);
-  const give = (fromS: number, toS: number): void => {
-    for (let picture = Math.round(fromS * 25); picture < toS * 25; picture++) {
-      nowS = 100 + picture / 25;
-      const keyframe = picture % 25 === 0;
-      recorder.accept(new MediaPacket(Buffer.concat([...(keyframe ? [PARAMETER_SETS] : []), Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41, 1, 2, 3])]), picture * 3600, keyframe, START_US + picture * 40_000, 1));
-    }
-  };
-  recorder.setLeaseEnd(104);
-  give(0, 6);
-  assert.deepEqual([recorder.status.state, recorder.status.cause], ['paused', 'stopped']);
-  recorder.setLeaseEnd(110);
-  give(6, 8);
-  assert.equal(recorder.status.state, 'recording');
-  recorder.setLeaseEnd(null);
-  give(8, 20);
+  for (let picture = 0; picture < seconds * 25; picture++) {
+    nowS = picture / 25;
+    const keyframe = picture % 25 === 0;
+    recorder.setLeaseEnd(leaseEndS(nowS));
+    recorder.accept(new MediaPacket(Buffer.concat([...(keyframe ? [PARAMETER_SETS] : []), Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41, 1, 2, 3])]), picture * 3600, keyframe, START_US + picture * 40_000, 1));
+    if (keyframe) states.push(recorder.status.state);
+  }
   await recorder[Symbol.asyncDispose]();
-  const spans = closed.map(({ startUs, endUs }) => [(startUs - START_US) / 1e6, (endUs - START_US) / 1e6]);
-  assert.deepEqual(spans.map(([startS, endS]) => [Math.round(startS!), Math.round(endS!)]), [[0, 4], [6, 20]]);
+  const since = ({ startUs, endUs }: { startUs: number; endUs: number }): number[] => [startUs, endUs].map((us) => Math.round((us - START_US) / 1e6));
+  const aside = await Promise.all([...segmentFiles(join(folder.directory, UNCLAIMED), 'door')].map(async (file) => {
+    const read = await readSegment(join(folder.directory, UNCLAIMED), file, false);
+    return read.state === 'whole' ? since(read.segment) : [];
+  }));
+  return { told: closed.map(since), aside, states };
+}
+
+test('a recorder whose lease nobody renews goes on aside, without a second missing between, and is back where it is renewed', async () => {
+  const { told, aside, states } = await recordedWhile((atS) => (atS < 12 ? 7 : 60), 18);
+  assert.deepEqual(told, [[0, 4], [12, 18]]);
+  assert.deepEqual(aside, [[4, 12]]);
+  assert.equal(states.map((state) => state[0]).join(''), 'rrrrrrrppppprrrrrr');
+});
+
+test('no picture that came after the end of the lease is among the recordings, however far its keyframes are from one another', async () => {
+  // It was told of a lease that is over by the next picture.
+  const { told, aside } = await recordedWhile((atS) => (atS < 5.5 ? 60 : 5.5), 9);
+  assert.deepEqual([told, aside], [[[0, 6]], [[6, 9]]]);
+  assert.deepEqual((await recordedWhile(() => null, 4)).told, [[0, 4]]);
 });
 
 test('a camera of the site is recorded while the lease lasts; a process that was frozen writes nothing of what came after it', { skip: noCamera }, async () => {
@@ -75,7 +90,8 @@ test('a camera of the site is recorded while the lease lasts; a process that was
   await delay(3000);
   process.kill(pid!, 'SIGCONT');
   await kernel.until('gate', ({ recording }) => recording.state === 'paused', 'is not recorded without a lease');
-  await delay(500);
+  // Long enough for several fragments aside, after the rush of what had waited.
+  await delay(4000);
   assert.equal(kernel.kernel.camera('gate').pid, pid, 'it is the process that was frozen');
   const { newest } = await recorded();
   assert.ok(newest! <= endS + 0.1, `recorded ${newest! - endS} s beyond the lease`);
@@ -84,13 +100,28 @@ test('a camera of the site is recorded while the lease lasts; a process that was
   await until(recorded, (timeline) => timeline.newest! > endS + 1, 'gate is recorded again');
   const gap = (await recorded()).gaps.at(-1)!;
   assert.ok(gap.start <= endS + 0.1 && gap.end! > endS, 'what is missing is a gap');
+
+  // What came meanwhile lies aside. Another node began between: what it has is not this one's.
+  let asideS = Infinity;
+  await until(async () => validator(PlacementStatus).parse((await ask(socketPath, 'GET', '/v1/placement')).body), ({ unclaimed }) => (asideS = unclaimed?.gate?.from ?? Infinity) < gap.end!, 'something lies aside');
+  const [fromS, toS] = [gap.start, (asideS + gap.end!) / 2];
+  const claimed = validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', until: toS })).body);
+  assert.ok(claimed.claimed_s > 0 && claimed.deleted_files >= 0 && claimed.left_files === 0, JSON.stringify(claimed));
+  const after = await recorded();
+  const overlap = (span: { start: number; end: number }, a: number, b: number): number => Math.max(0, Math.min(span.end, b) - Math.max(span.start, a));
+  const within = (a: number, b: number): number => after.spans.reduce((sum, span) => sum + overlap(span, a, b), 0);
+  assert.ok(Math.abs(within(fromS, gap.end!) - claimed.claimed_s) < 0.1, `${within(fromS, gap.end!)} s of the gap are recorded, ${claimed.claimed_s} were claimed`);
+  assert.ok(within(toS + 0.05, gap.end!) < 0.05, 'nothing of what another node has is among the recordings');
+  assert.ok(after.gaps.every((left) => within(left.start + 0.05, (left.end ?? Infinity) - 0.05) < 0.05), 'what is recorded is no gap any more');
+  assert.deepEqual(validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', until: null })).body), { claimed_s: 0, deleted_files: 0, left_files: 0 });
+
   assert.equal((await ask(socketPath, 'DELETE', '/v1/cameras/gate')).body.error_code, 'conflict');
   assert.equal((await ask(socketPath, 'PUT', '/v1/cameras/gate', { id: 'gate', url: camera.url('one') })).body.error_code, 'conflict');
 });
 
 test('what the site no longer names is let go before it is answered; what cannot be taken is refused and disturbs nothing', async () => {
   await using kernel = await TestKernel.start([{ id: 'own', url: 'rtsp://127.0.0.1:9/own' }]);
-  const place = (cameras: PlacementLease['cameras'], untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });
+  const place = (cameras: NonNullable<PlacementLease['cameras']>, untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });
   const status = await place([{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }, { id: 'own', url: 'rtsp://127.0.0.1:9/x' }, { id: 'odd', url: 'http://127.0.0.1/x' }]);
   assert.deepEqual(Object.keys(status.cameras), ['gate']);
   assert.deepEqual(Object.keys(status.refused), ['own', 'odd']);

@@ -175,3 +175,28 @@ test('whatever camera, network and clocks do, recordings follow each other witho
     assert.deepEqual(Object.keys(drops).filter((cause) => cause !== 'no_keyframe'), []);
   }), { numRuns: 60 });
 });
+
+test('a rush that is longer than a file, as of a process that was frozen, loses nothing', async () => {
+  await using folder = await RecordingFolder.make();
+  const closed: Segment[] = [];
+  const recorder = new Recorder({
+    cameraId: 'door', directory: folder.directory, segmentS: 2, notBeforeUs: 0, now: () => 0,
+    send: async (message: RecordingMessage) => { if (message.type === 'segment-closed') closed.push(message.segment); },
+  });
+  recorder.setWanted(true);
+  recorder.begin(FORMAT);
+  // Seven seconds of video within 7 ms, then three as they are made.
+  const pictures = 250;
+  for (let index = 0; index < pictures; index++) {
+    const keyframe = index % 25 === 0;
+    recorder.accept(new MediaPacket(keyframe ? KEYFRAME : PICTURE, index * 3600, keyframe, START_US + Math.max(0, index - 175) * 40_000 + index * 40, 1));
+  }
+  await recorder[Symbol.asyncDispose]();
+  let found = 0;
+  for (const { file } of closed) {
+    const content = await readFile(`${folder.directory}/${file}`);
+    for (const { offset, bytes } of (await readRecordedFile(`${folder.directory}/${file}`)).fragments) found += samplesOf(content.subarray(offset, offset + bytes))!.length;
+  }
+  assert.equal(found, pictures);
+  for (const [index, { startUs }] of closed.entries()) assert.ok(index === 0 || startUs >= closed[index - 1]!.endUs, 'no two overlap');
+});

@@ -54,9 +54,11 @@ export const NodePlacement = Type.Object({
 }, strict);
 export type NodePlacement = Static<typeof NodePlacement>;
 
-/** PUT /v1/placement of the kernel: all cameras that the site has given to this node, which are recorded until then and no longer. */
+/** PUT /v1/placement of the kernel: all cameras that the site has given to this node, which are recorded until then and no longer in its index. */
 export const PlacementLease = Type.Object({
-  incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), cameras: Type.Array(CameraConfig, { maxItems: 1024 }),
+  incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), 
+  cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'Those that are there already unless told' })),
+  aside: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras that stay, though the lease is none of theirs: recorded aside, for nobody knows yet who has them' })),
 }, strict);
 export type PlacementLease = Static<typeof PlacementLease>;
 
@@ -66,8 +68,21 @@ export const PlacementStatus = Type.Object({
   cameras: Type.Record(Id, Type.Object({ state: Type.String() })), refused: Type.Record(Id, Type.String()),
   own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),
   recorded: Type.Optional(Type.Array(Id, { description: 'Cameras of which there are recordings here, or were' })),
+  unclaimed: Type.Optional(Type.Record(Id, Type.Object({ from: Type.Number({ description: 'UTC, seconds' }) }), { description: 'What was recorded aside, when the lease had ended' })),
 });
 export type PlacementStatus = Static<typeof PlacementStatus>;
+
+/** POST /v1/placement/claim of the kernel: what was recorded aside of a camera becomes part of its recordings, up to where another node began. */
+export const ClaimRequest = Type.Object({
+  camera: Id, until: Nullable(Type.Number({ minimum: 0, description: 'UTC, seconds: from then on it was another node\'s, and what lies aside is deleted; null where no other node had it' })),
+}, strict);
+export type ClaimRequest = Static<typeof ClaimRequest>;
+
+export const ClaimResult = Type.Object({
+  claimed_s: Type.Number({ minimum: 0, description: 'Seconds that are part of the recordings now' }), deleted_files: Type.Integer({ minimum: 0 }),
+  left_files: Type.Integer({ minimum: 0, description: 'Still being written: to be claimed later' }),
+});
+export type ClaimResult = Static<typeof ClaimResult>;
 
 /** What `ruth site status` tells. */
 export const SiteStatus = Type.Object({

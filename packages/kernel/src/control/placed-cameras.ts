@@ -1,6 +1,7 @@
 // Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
-// process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends.
-import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type PlacementLease, type PlacementStatus } from '@ruth/protocol';
+// process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends. After that they are recorded
+// aside, in no index, until it is known whether another node recorded them: so a site that lost NATS loses no video.
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus } from '@ruth/protocol';
 import { uptime } from 'node:os';
 
 /** A lease that lasts longer than any that is given was counted by another clock. */
@@ -15,6 +16,9 @@ export interface PlacedRoster {
   /** All that are there, placed ones among them, and all of which there are or were recordings. */
   ids(): string[];
   recordedIds(): string[];
+  /** Those of which something was recorded aside, and since when, ms UTC. */
+  unclaimed(): Readonly<Record<string, number>>;
+  claim(id: string, untilUs: number): Promise<{ readonly spans: readonly { readonly startUs: number; readonly endUs: number }[]; readonly deletedFiles: number; readonly leftFiles: number }>;
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
   holdUntil(id: string, untilS: number): void;
@@ -24,6 +28,8 @@ export class PlacedCameras {
   readonly #roster: PlacedRoster;
   readonly #nowS: () => number;
   readonly #placed = new Set<string>();
+  /** Of those: the lease is none of theirs. */
+  #aside: ReadonlySet<string> = new Set();
   readonly #refused = new Map<string, string>();
   #lease: Pick<PlacementLease, 'incarnation' | 'until_s'> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -37,12 +43,12 @@ export class PlacedCameras {
     const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state }]));
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
-      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(),
+      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, startMs]) => [id, { from: startMs / 1000 }])),
     };
   }
 
   /** Until when the camera may be recorded; null for one that is this node's own. */
-  untilOf(id: string): number | null { return this.#placed.has(id) ? this.#lease?.until_s ?? 0 : null; }
+  untilOf(id: string): number | null { return this.#placed.has(id) ? (this.#aside.has(id) ? 0 : this.#lease?.until_s ?? 0) : null; }
 
   isPlaced(id: string): boolean { return this.#placed.has(id); }
 
@@ -50,17 +56,24 @@ export class PlacedCameras {
   place(lease: PlacementLease): Promise<PlacementStatus> {
     if (lease.until_s > this.#nowS() + LONGEST_S) throw new RuthError('bad_request', `the lease ends ${Math.round(lease.until_s - this.#nowS())} s from now: it was counted by another clock than this machine's since it booted`);
     this.#lease = lease;
-    for (const id of this.#placed) this.#roster.holdUntil(id, lease.until_s);
-    const placed = this.#turn.then(() => this.#converge(lease.cameras));
+    this.#aside = new Set(lease.aside);
+    for (const id of this.#placed) this.#roster.holdUntil(id, this.untilOf(id)!);
+    const placed = this.#turn.then(() => (lease.cameras ? this.#converge(lease.cameras, new Set(lease.aside)) : this.status));
     this.#turn = placed.catch(() => undefined);
     return placed;
   }
 
-  async #converge(cameras: readonly CameraConfig[]): Promise<PlacementStatus> {
+  /** Throws what the index throws. */
+  async claim({ camera, until }: ClaimRequest): Promise<ClaimResult> {
+    const { spans, deletedFiles, leftFiles } = await this.#roster.claim(camera, until === null ? Number.MAX_SAFE_INTEGER : until * 1e6);
+    return { claimed_s: spans.reduce((sum, { startUs, endUs }) => sum + (endUs - startUs) / 1e6, 0), deleted_files: deletedFiles, left_files: leftFiles };
+  }
+
+  async #converge(cameras: readonly CameraConfig[], aside: ReadonlySet<string>): Promise<PlacementStatus> {
     const wanted = new Set(cameras.map(({ id }) => id));
     this.#refused.clear();
     await Promise.all([
-      ...[...this.#placed].filter((id) => !wanted.has(id)).map((id) => this.#release(id)),
+      ...[...this.#placed].filter((id) => !wanted.has(id) && !aside.has(id)).map((id) => this.#release(id)),
       ...cameras.map((camera) => this.#take(camera)),
     ]);
     return this.status;
@@ -74,7 +87,7 @@ export class PlacedCameras {
     this.#placed.add(id);
     try {
       await this.#roster.put(cameraSettings(camera));
-      this.#roster.holdUntil(id, this.#lease!.until_s);
+      this.#roster.holdUntil(id, this.untilOf(id)!);
     } catch (cause) {
       this.#refused.set(id, RuthError.from(cause).message);
       if (!this.#roster.has(id)) this.#placed.delete(id);

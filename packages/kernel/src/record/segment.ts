@@ -2,6 +2,12 @@
 import type { GapCause } from '@ruth/protocol';
 import type { VideoCodec } from '../media/video-codec.ts';
 
+/**
+ * Folder of what was recorded when the lease of this node had ended, beside the cameras': nobody knew whether another node records, too. It is in no
+ * index until it is known that nobody did.
+ */
+export const UNCLAIMED = '.unclaimed';
+
 /** A part of a file that plays by itself after the file's init: prft, moof and mdat. One ends where the next begins. */
 export interface FragmentEntry {
   /** Of its first box, in the file. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RuthError, type RecordedSpan } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
+import { claimAside, unclaimedCameras, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { migrate } from './index-schema.ts';
 import { KeptSpans } from './kept-spans.ts';
@@ -71,6 +72,9 @@ export class ArchiveStore implements Disposable {
   repair(nowUs: number): Promise<RepairReport> { return repair(this, nowUs); }
   /** Takes a file into the index as its own bytes tell it. */
   adopt(file: string): Promise<Adopted> { return adopt(this, file); }
+  /** Of what was recorded aside: what lies before `untilUs` becomes part of the recordings. */
+  claim(cameraId: string, untilUs: number): Promise<Claimed> { return claimAside(this, cameraId, untilUs); }
+  unclaimed(): Record<string, number> { return unclaimedCameras(this.directory); }
 
   /** The file and its folder are on the disk. False where another file of the camera has part of its time. */
   put(segment: WholeSegment): boolean {

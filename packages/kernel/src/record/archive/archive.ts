@@ -6,6 +6,7 @@ import type { EventContent, Logger } from '@ruth/transport';
 import type { Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
+import type { Claimed } from './claim.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
@@ -36,6 +37,8 @@ export class Archive implements ArchiveView, AsyncDisposable {
   readonly #holds = new Map<string, number>();
   readonly #listeners = new Set<(grown: GrownSegment) => void>();
   readonly #timer: NodeJS.Timeout;
+  #unclaimed: Readonly<Record<string, number>> = {};
+  #asking = false;
 
   private constructor(options: ArchiveOptions, store: StoreThread, extents: Map<string, CameraExtent>, repaired: Record<string, number>) {
     this.#options = options;
@@ -103,6 +106,32 @@ export class Archive implements ArchiveView, AsyncDisposable {
 
   /** Of all that are recorded, or were. */
   get cameraIds(): string[] { return [...new Set([...this.#extents.keys(), ...this.#cameras.keys()])]; }
+
+  /** Cameras of which something was recorded aside, and since when (ms UTC), as the last call found them: each call looks anew. */
+  get unclaimed(): Readonly<Record<string, number>> {
+    if (!this.#asking) {
+      this.#asking = true;
+      this.#store.call('unclaimed').then((found) => { this.#unclaimed = found; }, () => undefined).finally(() => { this.#asking = false; });
+    }
+    return this.#unclaimed;
+  }
+
+  /** What was recorded aside of a camera becomes part of its recordings up to `untilUs`, and the rest is deleted; but for a file that is being written. */
+  async claim(cameraId: string, untilUs: number): Promise<Claimed> {
+    let all: Claimed = { spans: [], gaps: [], deletedFiles: 0, leftFiles: 0 };
+    for (let done = true; done;) {
+      const { spans, gaps, deletedFiles, leftFiles } = await this.#store.call('claim', cameraId, untilUs);
+      all = { spans: [...all.spans, ...spans], gaps: [...all.gaps, ...gaps], deletedFiles: all.deletedFiles + deletedFiles, leftFiles };
+      done = leftFiles > 0 && (spans.length > 0 || deletedFiles > 0);
+    }
+    const newest = all.spans.at(-1);
+    if (newest) {
+      if (!this.#extents.has(cameraId)) this.#extents.set(cameraId, { newestEndUs: newest.endUs, gap: null });
+      this.#cameras.get(cameraId)?.wasRecordedUntil(newest.endUs);
+    }
+    for (const gap of all.gaps) this.#options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
+    return all;
+  }
 
   async segments(cameraId: string, startUs: number, endUs: number): Promise<Segment[]> {
     const unindexed = this.#unindexed(cameraId, startUs, endUs);

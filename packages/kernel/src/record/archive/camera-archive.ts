@@ -100,6 +100,9 @@ export class CameraArchive {
     }
   }
 
+  /** Until then it is recorded, as is known now. */
+  wasRecordedUntil(untilUs: number): void { this.#watch.wasRecordedUntil(untilUs); }
+
   /** How the camera is says why nothing comes, where nothing comes. */
   observe({ state, last_error, recording }: Pick<CameraStatus, 'state' | 'last_error' | 'recording'>): void {
     if (state === 'down' || state === 'stalled') this.#watch.trouble(state === 'down' ? 'camera_down' : 'camera_stalled', last_error?.message ?? null);

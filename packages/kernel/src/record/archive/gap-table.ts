@@ -35,6 +35,17 @@ export class GapTable {
   open(cameraId: string): Gap | null { return this.#open.get(cameraId) as unknown as Gap | undefined ?? null; }
   /** Those that overlap [startUs, endUs). */
   between(cameraId: string, startUs: number, endUs: number): Gap[] { return this.#between.all(cameraId, endUs, startUs) as unknown as Gap[]; }
+  /** [startUs, endUs) is recorded after all. Returns what became of the gaps that lay there: what is left of each from its start on. */
+  cover(cameraId: string, startUs: number, endUs: number): Gap[] {
+    return this.between(cameraId, startUs, endUs).map((gap) => {
+      const before: Gap = { ...gap, endUs: Math.max(gap.startUs, startUs) };
+      if (before.endUs! > gap.startUs) this.put(cameraId, before);
+      else this.remove(cameraId, gap.startUs);
+      if ((gap.endUs ?? Infinity) > endUs) this.put(cameraId, { ...gap, startUs: endUs });
+      return before;
+    });
+  }
+
   cameras(): string[] { return this.#cameras.all().map(({ camera }) => camera as string); }
   /** Forgets what ended before. */
   forgetBefore(cameraId: string, us: number): void { this.#forget.run(cameraId, us); }

@@ -7,7 +7,7 @@ import type { Segment } from '../segment.ts';
 import { parseSegmentPath } from './segment-path.ts';
 
 const HASH_CHUNK_BYTES = 1 << 20;
-const TICKS_TO_US = 1e6 / 90_000;
+export const TICKS_TO_US = 1e6 / 90_000;
 
 export type WholeSegment = Segment & { readonly sha256: string };
 

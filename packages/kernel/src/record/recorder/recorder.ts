@@ -17,12 +17,19 @@ export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>,
   readonly uptimeS?: () => number;
 }
 
+/** A file that begins when less is left of the lease than this is aside already, so that nothing is missed between. A lease that is renewed never gets so short. */
+const CHANGE_OVER_S = 4;
+/** Nobody claimed for so long what is recorded aside. */
+const UNCLAIMED_LIMIT_S = 86_400;
+
 /** So long after media began it comes as it is made. */
 const SETTLING_US = 300_000;
 
 interface OpenFile {
   readonly format: StreamFormat;
   readonly startTicks: number;
+  /** Recorded aside. */
+  readonly unclaimed: boolean;
   /** Until its first fragment is handed on. */
   opens: NewFile | null;
 }
@@ -50,6 +57,8 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   /** By how much the node's clock is ahead of the one that only grows, when the last file began. */
   #aheadMs = Infinity;
   #undecodable = 0;
+  /** The last file is recorded aside. */
+  #aside = false;
 
   constructor(options: RecorderOptions) {
     this.#segmentTicks = options.segmentS * TICKS_PER_SECOND;
@@ -61,7 +70,7 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
 
   get status(): RecordingStatus {
     const { cause, bytesWritten, segments, drops } = this.#writer;
-    const state = !this.#wanted ? 'off' : cause !== null || this.#leaseEnded ? 'paused' : this.#file !== null ? 'recording' : 'waiting';
+    const state = !this.#wanted ? 'off' : cause !== null || this.#leftS <= 0 ? 'paused' : this.#file !== null ? 'recording' : 'waiting';
     const all: Record<string, number> = { ...drops, ...this.#builder.drops, no_keyframe: this.#undecodable };
     return {
       state, cause: state === 'paused' ? cause ?? 'stopped' : null, bytes_written: bytesWritten, segments,
@@ -76,10 +85,10 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     if (!wanted) this.interrupt();
   }
 
-  /** From then on another node may record the camera, and this one does not: each picture is held against the clock. */
+  /** From then on another node may record the camera, and this one records aside: each picture is held against the clock. */
   setLeaseEnd(untilS: number | null): void { this.#leaseEndS = untilS; }
 
-  get #leaseEnded(): boolean { return this.#leaseEndS !== null && this.#uptimeS() >= this.#leaseEndS; }
+  get #leftS(): number { return this.#leaseEndS === null ? Infinity : this.#leaseEndS - this.#uptimeS(); }
 
   begin(format: StreamFormat): void {
     this.#format = format;
@@ -95,7 +104,10 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
 
   accept(picture: MediaPacket): void {
     if (!this.#wanted || this.#format === null) return;
-    if (this.#leaseEnded) return this.interrupt();
+    const leftS = this.#leftS;
+    if (leftS <= 0 && (this.#file?.unclaimed === false || leftS < -UNCLAIMED_LIMIT_S)) this.interrupt();
+    if (leftS < -UNCLAIMED_LIMIT_S) return;
+    const unclaimed = leftS < CHANGE_OVER_S;
     if (this.#file !== null && this.#format !== this.#file.format && picture.epoch !== this.#epoch) this.interrupt();
     this.#epoch = picture.epoch;
     const placed = this.#time.place(picture);
@@ -104,14 +116,16 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     if (this.#fresh) this.#beganAtUs = picture.capturedAtUs;
     this.#fresh = false;
     const sinceUs = picture.capturedAtUs - this.#beganAtUs;
-    if (sinceUs < 0 || sinceUs >= SETTLING_US || this.#builder.isLarge) {
+    const settled = sinceUs < 0 || sinceUs >= SETTLING_US || this.#builder.isLarge || (this.#file !== null && this.#file.format !== this.#format);
+    if (settled) {
       atUs += this.#settle();
       if (picture.keyframe || this.#builder.isFull(placed, this.#time.intervalTicks)) this.#handOn(decodeTicks, atUs);
     }
-    if (picture.keyframe && this.#mustBeginFile(decodeTicks) && this.#writer.ready) {
+    // A file whose dates are not known yet is not ended for another: what is gathered is its own.
+    if (picture.keyframe && (settled || this.#file === null) && this.#mustBeginFile(decodeTicks, unclaimed) && this.#writer.ready) {
       const behind = this.#clock.behindUs > MAX_BEHIND_US;
       if (behind) atUs = this.#clock.catchUp();
-      this.#beginFile(placed, picture, atUs, behind);
+      this.#beginFile(placed, picture, atUs, behind, unclaimed);
     }
     if (this.#file === null) return this.#drop();
     this.#builder.add(picture, placed, atUs);
@@ -128,17 +142,20 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     await Promise.race([this.#writer.settled(), delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
   }
 
-  #mustBeginFile(decodeTicks: number): boolean {
+  #mustBeginFile(decodeTicks: number, unclaimed: boolean): boolean {
     const file = this.#file;
-    return file === null || file.format !== this.#format || decodeTicks - file.startTicks >= this.#segmentTicks || this.#clock.behindUs > MAX_BEHIND_US;
+    return file === null || file.unclaimed !== unclaimed || file.format !== this.#format || decodeTicks - file.startTicks >= this.#segmentTicks || this.#clock.behindUs > MAX_BEHIND_US;
   }
 
-  #beginFile(placed: Placed, { capturedAtUs }: MediaPacket, startUs: number, behind: boolean): void {
+  #beginFile(placed: Placed, { capturedAtUs }: MediaPacket, startUs: number, behind: boolean, unclaimed: boolean): void {
     const format = this.#format!;
     const aheadMs = capturedAtUs / 1000 - this.#now();
     const gapCause = aheadMs - this.#aheadMs > MAX_BEHIND_US / 2000 ? 'clock' : 'camera_stalled';
-    const opens: NewFile = { startUs, format, continues: this.#continues && !behind, ...(behind && { gapCause }) };
-    this.#file = { format, startTicks: placed.decodeTicks, opens };
+    // What lies aside is none of what is in the index.
+    const back = this.#aside && !unclaimed;
+    this.#aside = unclaimed;
+    const opens: NewFile = { startUs, format, unclaimed, continues: this.#continues && !behind && !back, ...(behind ? { gapCause } : back && { gapCause: 'stopped' }) };
+    this.#file = { format, startTicks: placed.decodeTicks, unclaimed, opens };
     this.#aheadMs = aheadMs;
     this.#continues = true;
     this.#builder.beginFile(placed, format.audio !== null);

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { assertId } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
+import { UNCLAIMED } from '../segment.ts';
 
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
@@ -27,9 +28,9 @@ export class SegmentFile {
   }
 
   /** Its folders are made, `directory` itself is not: it may be a disk that is not mounted. Throws what the file system says. */
-  static async create(directory: string, cameraId: string, startUs: number, first: readonly Buffer[]): Promise<SegmentFile> {
+  static async create(directory: string, cameraId: string, startUs: number, first: readonly Buffer[], unclaimed = false): Promise<SegmentFile> {
     const startMs = Math.floor(startUs / 1000);
-    const folders = [assertId(cameraId, 'camera'), ...folderNames(startMs)];
+    const folders = [...(unclaimed ? [UNCLAIMED] : []), assertId(cameraId, 'camera'), ...folderNames(startMs)];
     const name = `${folders.join('/')}/${startMs}.mp4`;
     const openNew = async (): Promise<FileHandle> => {
       await makeFolders(directory, folders);

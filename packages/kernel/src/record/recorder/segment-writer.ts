@@ -17,6 +17,8 @@ export interface NewFile {
   readonly format: StreamFormat;
   readonly continues: boolean;
   readonly gapCause?: GapCause;
+  /** It goes aside, and nobody is told of it. */
+  readonly unclaimed: boolean;
 }
 
 export interface FragmentToWrite extends BuiltFragment {
@@ -50,6 +52,7 @@ export class SegmentWriter {
   #inHand: Job | null = null;
   #file: SegmentFile | null = null;
   #segment: Segment & { readonly fragments: FragmentEntry[] } | null = null;
+  #unclaimed = false;
   #init: { readonly format: StreamFormat; readonly bytes: Buffer } | null = null;
   /** Fragments of the file that the kernel has not heard of. */
   #untold: FragmentEntry[] = [];
@@ -140,13 +143,14 @@ export class SegmentWriter {
     if (opens || entry.startTicks + durationTicks - this.#untold[0]!.startTicks >= TELL_TICKS) this.#tellGrowth();
   }
 
-  async #open({ startUs, format, continues, gapCause }: NewFile, first: readonly Buffer[]): Promise<void> {
+  async #open({ startUs, format, continues, gapCause, unclaimed }: NewFile, first: readonly Buffer[]): Promise<void> {
     const { directory, cameraId, createFile = (...given) => SegmentFile.create(...given) } = this.#options;
     if (this.#init?.format !== format) this.#init = { format, bytes: await initSegment(format) };
     const init = this.#init.bytes;
-    const file = await createFile(directory, cameraId, startUs, [init, ...first]);
+    const file = await createFile(directory, cameraId, startUs, [init, ...first], unclaimed);
     const { codec, width, height, audio } = format;
     this.#file = file;
+    this.#unclaimed = unclaimed;
     this.#segment = {
       cameraId, file: file.name, startUs, endUs: startUs, durationTicks: 0, codec, width, height, audio: audio !== null,
       initBytes: init.length, bytes: init.length, fragments: [], sha256: null, continues, ...(gapCause && { gapCause }),
@@ -154,7 +158,7 @@ export class SegmentWriter {
     this.segments++;
     this.bytesWritten += init.length;
     this.cause = null;
-    this.#send({ type: 'segment-opened', segment: { ...this.#segment, fragments: [] } });
+    this.#tell({ type: 'segment-opened', segment: { ...this.#segment, fragments: [] } });
   }
 
   /** All of the file and its name are on the disk already. */
@@ -165,7 +169,7 @@ export class SegmentWriter {
     const segment: Segment = { ...this.#segment, sha256 };
     this.#file = null;
     this.#segment = null;
-    this.#send({ type: 'segment-closed', segment });
+    this.#tell({ type: 'segment-closed', segment });
   }
 
   /** What is whole stays; all that waits is lost. */
@@ -191,9 +195,12 @@ export class SegmentWriter {
 
   #tellGrowth(): void {
     if (this.#untold.length === 0 || this.#segment === null) return;
-    this.#send({ type: 'segment-grew', file: this.#segment.file, fragments: this.#untold, endUs: this.#segment.endUs });
+    this.#tell({ type: 'segment-grew', file: this.#segment.file, fragments: this.#untold, endUs: this.#segment.endUs });
     this.#untold = [];
   }
+
+  /** Of the file that is open. */
+  #tell(message: RecordingMessage): void { if (!this.#unclaimed) this.#send(message); }
 
   #send(message: RecordingMessage): void {
     this.#sent = this.#options.send(message);
