@@ -25,8 +25,8 @@ const FILES_AT_ONCE = 32;
 export function unclaimedCameras(directory: string): Record<string, number> {
   const aside = join(directory, UNCLAIMED);
   return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
-    const { value: first } = segmentFiles(aside, id).next();
-    return first ? [[id, parseSegmentPath(first)!.startMs]] : [];
+    for (const first of segmentFiles(aside, id)) return [[id, parseSegmentPath(first)!.startMs]];
+    return [];
   }));
 }
 
