@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { ClaimResult, coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, validator } from '@ruth/protocol';
+import { ClaimResult, coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, ServerUrl, validator } from '@ruth/protocol';
 import { ask, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -27,7 +27,7 @@ await runProcess('fleet', async (context) => {
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   const unencrypted = site.nats.filter((url) => url.startsWith('nats:') && !isLoopback(new URL(url).hostname));
   if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
-  const { server_url: serverUrl = null } = site;
+  const serverUrl = serverUrlOf(process.env.RUTH_SERVER_URL, site.server_url);
   if (serverUrl?.startsWith('http:') && !isLoopback(new URL(serverUrl).hostname)) logger.warn({ server_url: serverUrl }, 'the servers of other nodes send what signs people in, and get video, without TLS: set http.tls, and site.server_url to https://');
   const id = site.node ?? nodeName();
   const kernel = kernelSocketPath(socketDirectory);
@@ -51,6 +51,12 @@ function coreOf(socketDirectory: string): CoreOfNode {
     put: async (camera, subscriptions) => void await ask(path, 'PUT', `/v1/cameras/${camera}`, subscriptions, { timeoutMs: CORE_ANSWER_MS }),
     remove: async (camera) => void await ask(path, 'DELETE', `/v1/cameras/${camera}`, undefined, { timeoutMs: CORE_ANSWER_MS }).catch((cause: unknown) => { if (RuthError.from(cause).code !== 'camera_not_found') throw cause; }),
   };
+}
+
+/** An address that is known only where the process runs, e.g. that of a pod, comes by the environment. */
+function serverUrlOf(told: string | undefined, configured: string | undefined): string | null {
+  if (told === undefined) return configured ?? null;
+  return validator(ServerUrl).parse(told);
 }
 
 function nodeName(): string {

@@ -19,7 +19,7 @@ const SITE = { site: { nats: ['tls://nats:4222'], secret: 'nats', credentialsKey
 /** All that can be switched on. */
 const FULL = {
   ...SITE, adminToken: { secret: 'token' }, tls: { secret: 'certificate' }, image: { pullSecrets: ['registry'], repository: 'registry.example.com/ruth' },
-  node: { nodeSelector: { video: 'yes' }, tolerations: [{ key: 'video', operator: 'Exists' }] },
+  node: { serverUrl: 'https://$(POD_IP).nodes.example.com:8080', nodeSelector: { video: 'yes' }, tolerations: [{ key: 'video', operator: 'Exists' }] },
   models: [{ id: 'centernet-coco' }, { id: 'Plates_v2.1', folder: '/models/plates' }], extraVolumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }], extraVolumeMounts: [{ name: 'models', mountPath: '/models' }],
   ingress: { enabled: true, className: 'nginx', tlsSecret: 'page' }, networkPolicy: { clients: ['10.1.0.0/16'], services: ['192.0.2.0/24'] },
   inference: { enabled: true, image: 'registry.example.com/triton:1', args: ['tritonserver'], autoscaling: { enabled: true, models: ['yolo.v8', 'plates'] } },
@@ -96,6 +96,7 @@ test('what cannot work is refused with what would be right', () => {
     [{}, /more than one node needs a site: set site\.nats/],
     [{ site: SITE.site }, /one database for all: set database\.secret/],
     [{ ...SITE, site: { ...SITE.site, secret: '' } }, /keys of site\.secret, which names no Secret/],
+    [{ ...SITE, tls: { secret: 'certificate' } }, /node\.serverUrl must say by which name/],
     [{ ...SITE, inference: { enabled: true } }, /inference\.image names no image/],
     [{ ...SITE, inference: { ...FULL.inference, autoscaling: { enabled: true } } }, /names no model whose queue is measured/],
   ] as const) assert.throws(() => renderer.render(values), reason);
@@ -116,6 +117,12 @@ test('replicas grow by how long looks queue for each second of computing', () =>
   for (const [, name] of query.matchAll(/(ruth_\w+)_sum\{/g)) assert.match(documented, new RegExp(`^\\| \`${name}\` \\| histogram \\| model, stage`, 'm'));
   assert.match(query, /stage="queued",model=~"yolo\\\\\.v8\|plates".+\/ .+stage="inferred"/s);
   assert.deepEqual(partOf(the(renderer.render(CLAIMS).resources, 'HorizontalPodAutoscaler', 'site-inference'), 'spec.scaleTargetRef'), { apiVersion: 'apps/v1', kind: 'Deployment', name: 'site-inference' });
+});
+
+test('each node tells the others where its server is', () => {
+  const told = (values: Values, kind = 'DaemonSet'): unknown => podOf(renderer.render(values).resources, kind).containers.find(({ name }) => name === 'fleet')!.env.find(({ name }) => name === 'RUTH_SERVER_URL');
+  assert.deepEqual(told(SITE), { name: 'RUTH_SERVER_URL', value: 'http://$(POD_IP):8080' });
+  assert.deepEqual(told({ ...CLAIMS, tls: { secret: 'certificate' } }, 'StatefulSet'), { name: 'RUTH_SERVER_URL', value: 'https://$(POD_NAME).site-nodes.$(NAMESPACE).svc:8080' });
 });
 
 test('the notes name the page where it is', () => {

@@ -124,3 +124,13 @@ livenessProbe: {httpGet: {{ toJson $get }}, periodSeconds: 15, timeoutSeconds: 6
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: inference
 {{- end }}
+
+{{/* A certificate names names: only pods of a StatefulSet have some. */}}
+{{- define "ruth.serverUrl" -}}
+{{- if .Values.node.serverUrl }}{{ .Values.node.serverUrl }}
+{{- else if .Values.tls.secret }}
+{{- if ne .Values.node.kind "StatefulSet" }}{{ fail "with tls.secret, node.serverUrl must say by which name of the certificate the other nodes reach this one" }}{{ end }}
+{{- printf "https://$(POD_NAME).%s-nodes.$(NAMESPACE).svc:%d" (include "ruth.name" .) (int .Values.node.port) }}
+{{- else }}{{ printf "http://$(POD_IP):%d" (int .Values.node.port) }}
+{{- end }}
+{{- end }}
