@@ -2,11 +2,16 @@
 // lease, and containers that answer at once. Remembers when each frame was published and when it was asked about.
 //
 //   argv: directory of sockets, directory of rings, {cameras, models, fps} as JSON
-//   parent says: {"start": true}, {"stop": true}; is told: "ready", then the figures
+//   parent says: {"start": true}, {"stop": true}; is told {"collector": URL} when all is ready, then the figures
 import { createServer } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import type { AddressInfo } from 'node:net';
 import { kernelSocketPath, modelSocketPath, ringPath, type InferRequest, type LeaseGrant, type LeaseRequest } from '@ruth/protocol';
 import { IpcServer, RingWriter } from '@ruth/transport';
+import { monotonicMs, watchCollections, type Collection } from './gc-watch.ts';
+
+/** A delay that is worth an explanation. */
+const SLOW_MS = 5;
 
 export interface PeerOptions { readonly cameras: number; readonly models: number; readonly fps: number }
 export interface PeerFigures {
@@ -19,6 +24,10 @@ export interface PeerFigures {
   readonly leastShare: number;
   /** How late the peers' own timers were, at worst. */
   readonly ownLatenessMs: number;
+  /** The requests that came latest, the latest first: when they arrived, on the clock that all processes share. */
+  readonly slowest: readonly { readonly delayMs: number; readonly atMs: number }[];
+  /** Of the peers' own garbage. */
+  readonly collections: readonly Collection[];
 }
 
 export const cameraIds = (count: number): string[] => Array.from({ length: count }, (_, index) => `camera-${index}`);
@@ -45,6 +54,13 @@ if (import.meta.main) {
   let delays = new Map<string, number[]>();
   let published = 0;
   let ownLatenessMs = 0;
+  let slowest: { delayMs: number; atMs: number }[] = [];
+  let collections: Collection[] = [];
+  watchCollections((collection) => collections.push(collection));
+
+  // Takes whatever it is sent, as a collector of traces does.
+  const collector = createServer((incoming, response) => void incoming.resume().once('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}')));
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   for (const modelId of modelIds(options.models)) {
     await IpcServer.listen(modelSocketPath(modelId, socketDirectory), {
       handle: async (message) => {
@@ -58,6 +74,7 @@ if (import.meta.main) {
         if (type === 'health') return { model_id: modelId, status: 'ready', last_canary_age_ms: 0, uptime_ms: performance.now(), counters: {} };
         const key = `${camera_id} ${modelId}`;
         const delayMs = performance.now() - ringOf.get(camera_id)!.publishedAtMs[frame_metadata.frame_id % SLOTS]!;
+        if (delayMs > SLOW_MS) slowest.push({ delayMs, atMs: monotonicMs() });
         const known = delays.get(key);
         if (known) known.push(delayMs);
         else delays.set(key, [delayMs]);
@@ -93,10 +110,12 @@ if (import.meta.main) {
       delays = new Map();
       published = 0;
       ownLatenessMs = 0;
+      slowest = [];
+      collections = [];
     } else if (message.stop) process.send!(figures());
   });
   process.on('disconnect', () => process.exit(0));
-  process.send!('ready');
+  process.send!({ collector: `http://127.0.0.1:${(collector.address() as AddressInfo).port}` });
 
   function figures(): PeerFigures {
     const all = [...delays.values()].flat().sort((a, b) => a - b);
@@ -106,7 +125,7 @@ if (import.meta.main) {
       requests: all.length, published, delayMs: { least: at(0), p50: at(0.5), p99: at(0.99), most: at(1) },
       worstJitterMs: Math.max(...[...delays.values()].map((of) => Math.max(...of) - Math.min(...of))),
       leastShare: delays.size < options.cameras * options.models ? 0 : Math.min(...[...delays.values()].map((of) => of.length)) / perCamera,
-      ownLatenessMs,
+      ownLatenessMs, collections, slowest: slowest.sort((a, b) => b.delayMs - a.delayMs).slice(0, 400),
     };
   }
 }
