@@ -33,6 +33,7 @@ export const bench: Bench = async (report) => {
     cpu_ms_per_request: round(perRequest), achieved_over_desired: round(Math.min(...many.map(({ achievedOverDesired }) => achievedOverDesired))),
     achieved_over_desired_of_the_least: round(Math.min(...many.map(({ leastShare }) => leastShare))),
     worst_jitter_ms: round(middle(many, ({ worstJitterMs }) => worstJitterMs)), poll_interval_ms: POLL_INTERVAL_MS, delay_p50_ms: round(middle(many, ({ delayMs }) => delayMs.p50)),
+    core_whole_collections: many.reduce((sum, { whole }) => sum + whole.count, 0), core_longest_collection_ms: round(Math.max(...many.flatMap(({ young, whole }) => [young.longestMs, whole.longestMs]))),
     bare_timer_ms: round(middle(many, ({ bareTimerMs }) => bareTimerMs)), peers_own_lateness_ms: round(middle(many, ({ ownLatenessMs }) => ownLatenessMs)),
     cost_per_camera_64_over_8: round(middle(many, ({ cpuMsPerCamera }) => cpuMsPerCamera) / middle(few, ({ cpuMsPerCamera }) => cpuMsPerCamera)),
     client_cpu_ms_per_request: round(client), client_share: round(client / perRequest),

@@ -11,13 +11,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { coreSocketPath, DEFAULT_RING_DIRECTORY, type SubscriptionStatus } from '@ruth/protocol';
 import { PROCESS_FLAGS } from '@ruth/cli';
 import type { Lateness } from './bare-timer.ts';
-import type { Collection } from './gc-watch.ts';
+import { monotonicMs, type Collection } from './gc-watch.ts';
 import { cameraIds, modelIds, type PeerFigures, type PeerOptions } from './peers.ts';
 import { cpuMs } from '../process-cpu.ts';
 
 /** V8 compiles late what is called some hundred times a second: core runs for months, and is measured as it is then (docs/design/findings.md). */
 const WARM_UP_MS = 45_000;
 const WINDOW_MS = 8000;
+/** The peers' garbage is collected before each window, and there is room for that of one: it would be taken for core's. */
+const PEER_FLAGS = ['--expose-gc', '--initial-heap-size=1024'];
 
 export interface CoreFigures extends PeerFigures {
   readonly cpuMsPerRequest: number;
@@ -25,10 +27,15 @@ export interface CoreFigures extends PeerFigures {
   readonly achievedOverDesired: number;
   /** How late a timer that does nothing was at worst, on core's processor. */
   readonly bareTimerMs: number;
+  /** Core's collections of garbage in the window: how many, and the longest, ms. */
+  readonly young: Collections;
+  readonly whole: Collections;
   /** What was going on in the moments of the greatest delays, the greatest first. */
   readonly worstMoments: readonly string[];
   readonly spans: { readonly exported: number; readonly refused: number; readonly failed: number } | null;
 }
+
+export interface Collections { readonly count: number; readonly longestMs: number }
 
 export interface CoreOptions extends PeerOptions {
   readonly rounds: number;
@@ -41,7 +48,7 @@ export async function* measureCore({ rounds, samplingRatio = null, ...options }:
   const sockets = mkdtempSync(join(tmpdir(), 'ruth-dispatch-'));
   const rings = mkdtempSync(join(DEFAULT_RING_DIRECTORY, 'ruth-dispatch-'));
   const collections = join(sockets, 'collections');
-  const peers = spawn(process.execPath, [...PROCESS_FLAGS, join(import.meta.dirname, 'peers.ts'), sockets, rings, JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const peers = spawn(process.execPath, [...PROCESS_FLAGS, ...PEER_FLAGS, join(import.meta.dirname, 'peers.ts'), sockets, rings, JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const children: ChildProcess[] = [peers];
   try {
     pin(peers.pid!, 1);
@@ -68,6 +75,7 @@ export async function* measureCore({ rounds, samplingRatio = null, ...options }:
     await delay(WARM_UP_MS);
 
     for (let round = 0; round < rounds; round++) {
+      const beganMs = monotonicMs();
       const answeredBefore = await answered(sockets);
       const cpuBefore = cpuMs(core.pid!);
       for (const child of [peers, bareTimer]) child.send({ start: true });
@@ -75,10 +83,15 @@ export async function* measureCore({ rounds, samplingRatio = null, ...options }:
       for (const child of [peers, bareTimer]) child.send({ stop: true });
       const [[figures], [lateness]] = await Promise.all([once(peers, 'message'), once(bareTimer, 'message')]) as [[PeerFigures], [Lateness]];
       const cpu = cpuMs(core.pid!) - cpuBefore;
+      const ofCore = readCollections(collections);
+      const inWindow = (kind: Collection['kind']): Collections => {
+        const of = ofCore.filter((collection) => collection.kind === kind && collection.atMs >= beganMs);
+        return { count: of.length, longestMs: Math.max(0, ...of.map(({ ms }) => ms)) };
+      };
       const looks = await answered(sockets) - answeredBefore;
       yield {
         ...figures, cpuMsPerRequest: cpu / looks, cpuMsPerCamera: cpu / options.cameras, achievedOverDesired: looks / (figures.published * options.models),
-        bareTimerMs: lateness.worstMs, worstMoments: explain(figures, readCollections(collections), lateness), spans: samplingRatio === null ? null : await spansOf(sockets),
+        bareTimerMs: lateness.worstMs, young: inWindow('young'), whole: inWindow('whole'), worstMoments: explain(figures, ofCore, lateness), spans: samplingRatio === null ? null : await spansOf(sockets),
       };
     }
     events.destroy();
@@ -116,18 +129,18 @@ function explain({ slowest, collections: ofPeers }: PeerFigures, ofCore: readonl
   });
 }
 
-async function ofCore(socketDirectory: string, path: string): Promise<string> {
+async function asked(socketDirectory: string, path: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   request({ socketPath: coreSocketPath(socketDirectory), path }, (response) => void response.toArray().then((chunks) => resolve(Buffer.concat(chunks as Buffer[]).toString()), reject)).on('error', reject).end();
   return promise;
 }
 
 async function answered(socketDirectory: string): Promise<number> {
-  return (JSON.parse(await ofCore(socketDirectory, '/v1/subscriptions')) as SubscriptionStatus[]).reduce((sum, { answered: count }) => sum + count, 0);
+  return (JSON.parse(await asked(socketDirectory, '/v1/subscriptions')) as SubscriptionStatus[]).reduce((sum, { answered: count }) => sum + count, 0);
 }
 
 async function spansOf(socketDirectory: string): Promise<CoreFigures['spans']> {
-  const text = await ofCore(socketDirectory, '/v1/metrics');
+  const text = await asked(socketDirectory, '/v1/metrics');
   const value = (name: string): number => Number(new RegExp(`^ruth_core_${name} (\\d+)`, 'm').exec(text)?.[1]);
   return { exported: value('spans_exported_total'), refused: value('traces_refused_total'), failed: value('spans_failed_total') };
 }

@@ -107,6 +107,7 @@ if (import.meta.main) {
 
   process.on('message', (message: { start?: boolean; stop?: boolean }) => {
     if (message.start) {
+      globalThis.gc?.();
       delays = new Map();
       published = 0;
       ownLatenessMs = 0;

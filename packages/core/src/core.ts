@@ -1,9 +1,7 @@
 // Ruth AI Core: the cameras of the node, brought to what is intended for them, the models they ask, and what comes of it. It
 // goes on when kernel or containers vanish, and picks up when they return.
-import { isDeepStrictEqual } from 'node:util';
 import {
-  meaningProblem, RuthError, subscriptionProblem, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type RuleTest, type RuleTestRequest, type SceneConfig, type Settings,
-  type SubscriptionStatus,
+  RuthError, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type RuleTest, type RuleTestRequest, type SceneConfig, type Settings, type SubscriptionStatus,
 } from '@ruth/protocol';
 import { EventLog, type EventStore, type Logger } from '@ruth/transport';
 import type { StreamAgent } from './agent.ts';
@@ -12,8 +10,9 @@ import { systemClock, type Clock } from './clock.ts';
 import { STAGE_BUCKETS_MS } from './dispatch/stage-histograms.ts';
 import { LookHistory } from './history/look-history.ts';
 import { RuleTests } from './history/rule-test.ts';
+import { IntentChanges } from './intent/intent-changes.ts';
 import { IntentFile } from './intent/intent-file.ts';
-import { Intents } from './intent/intents.ts';
+import { Intents, intentsOfFile } from './intent/intents.ts';
 import { planSubscriptions, type PlanTime } from './intent/plan.ts';
 import { Reconciler } from './intent/reconciler.ts';
 import type { LeaseIssuer } from './lease.ts';
@@ -24,7 +23,6 @@ import type { CameraMeaning } from './understanding/understanding.ts';
 /** Requests in flight to one container, however many cameras there are; and at least so many, for cameras that are added later. */
 const MAX_CONNECTIONS_PER_MODEL = 64;
 const LEAST_CONNECTIONS_PER_MODEL = 16;
-const MAX_CAMERAS = 1024;
 /** How often is asked whether anything is not looked at any more. */
 const TICK_MS = 1000;
 
@@ -42,8 +40,8 @@ export class Core implements AsyncDisposable {
   readonly #options: CoreOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #intentFile: IntentFile;
   readonly #intents: Intents;
+  readonly #changes: IntentChanges;
   readonly #reconciler: Reconciler;
   /** All that an intent speaks of, by id. */
   readonly #cameras = new Map<string, Camera>();
@@ -51,14 +49,10 @@ export class Core implements AsyncDisposable {
   readonly #history = new LookHistory();
   readonly #ruleTests = new RuleTests();
   readonly #timer: PollTimer;
-  /** No more changes of intent. */
-  readonly #stop = new AbortController();
   readonly #finders = new AbortController();
   /** UTC, seconds. */
   readonly #startedAt: number;
   #finding: Promise<unknown> | null = null;
-  /** Ends when the last intent is accepted or refused: they come one after another. */
-  #changes: Promise<unknown> = Promise.resolve();
 
   /** Reads the intent that was accepted last, if one ever was. */
   constructor(options: CoreOptions) {
@@ -80,8 +74,9 @@ export class Core implements AsyncDisposable {
       clock, apply: (cameraId) => this.#apply(cameraId),
       onFailure: (camera, error) => logger.error({ camera, code: error.code, err: error }, `${camera} is not as intended: ${error.message}; it is tried again`),
     });
-    this.#intentFile = new IntentFile(settings.dataDirectory);
-    this.#intents = new Intents(intentsOfFile(settings), this.#intentFile.read(logger));
+    const intentFile = new IntentFile(settings.dataDirectory);
+    this.#intents = new Intents(intentsOfFile(settings), intentFile.read(logger));
+    this.#changes = new IntentChanges(this.#intents, intentFile);
     for (const id of this.#intents.cameraIds) this.#camera(id);
   }
 
@@ -150,54 +145,21 @@ export class Core implements AsyncDisposable {
    * Resolves when each camera was tried once. Throws `bad_request`, `invalid_state` for a revision of the past, `overloaded` above 1024
    * cameras, `disk_full` or `invalid_config` where it cannot be kept, `shutting_down`; nothing is changed then.
    */
-  putIntent(intent: Intent): Promise<void> {
-    for (const [id, wanted] of Object.entries(intent.cameras)) {
-      const meaning = meaningProblem(wanted);
-      if (meaning) throw new RuthError('bad_request', `cameras.${id}.${meaning.path.join('.')}: ${meaning.message}`);
-      const problem = subscriptionProblem(wanted.subscriptions, (wanted.scene?.zones ?? []).map((zone) => zone.id));
-      if (problem) throw new RuthError('bad_request', `cameras.${id}.subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
-    }
-    return this.#change(async () => {
-      const { accepted } = this.#intents;
-      if (accepted && intent.revision < accepted.revision) throw new RuthError('invalid_state', `revision ${intent.revision} is older than ${accepted.revision}, which was accepted before`);
-      this.#limitCameras([...this.#intents.cameraIds, ...Object.keys(intent.cameras)]);
-      if (isDeepStrictEqual(accepted, intent)) return [];
-      await this.#intentFile.write(intent);
-      this.#intents.put(intent);
-      return [...Object.keys(accepted?.cameras ?? {}), ...Object.keys(intent.cameras)];
-    });
-  }
+  async putIntent(intent: Intent): Promise<void> { await this.#bringAbout(await this.#changes.put(intent)); }
 
   /**
    * What ruth.yaml says of the camera from now on; `camera` in the subscriptions is its id or `*`, and scene and rules stay where none are
    * given. It counts unless an intent was put that names the camera. Resolves when it was tried once. Throws `bad_request`, `overloaded`
    * above 1024 cameras, `shutting_down`.
    */
-  putCamera(cameraId: string, { subscriptions: wanted, ...meaning }: CameraSubscriptions): Promise<void> {
-    const { scene, rules } = { ...this.#intents.ofFile(cameraId), ...meaning };
-    const wrong = meaningProblem({ ...(scene ? { scene } : {}), ...(rules ? { rules } : {}) });
-    if (wrong) throw new RuthError('bad_request', `${wrong.path.join('.')}: ${wrong.message}`);
-    const problem = subscriptionProblem(wanted, meaning.scene && (meaning.scene.zones ?? []).map(({ id }) => id));
-    if (problem) throw new RuthError('bad_request', `subscriptions.${problem.index}.${problem.key}: ${problem.message}`);
-    return this.#change(async () => {
-      this.#limitCameras([...this.#intents.cameraIds, cameraId]);
-      this.#intents.putOfFile(cameraId, { ...this.#intents.ofFile(cameraId), ...meaning, subscriptions: wanted.map(({ camera: _, ...subscription }) => subscription) });
-      return [cameraId];
-    });
-  }
+  async putCamera(cameraId: string, wanted: CameraSubscriptions): Promise<void> { await this.#bringAbout(await this.#changes.putCamera(cameraId, wanted)); }
 
   /** ruth.yaml has no such camera any more. Throws `camera_not_found`, `shutting_down`. */
-  removeCamera(cameraId: string): Promise<void> {
-    return this.#change(async () => {
-      if (!this.#intents.deleteOfFile(cameraId)) throw new RuthError('camera_not_found', `there is no camera ${cameraId}`);
-      return [cameraId];
-    });
-  }
+  async removeCamera(cameraId: string): Promise<void> { await this.#bringAbout(await this.#changes.removeCamera(cameraId)); }
 
   /** Agents first, so that no look is asked of a container that core no longer knows. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#changes;
+    await this.#changes.end();
     await this.#reconciler[Symbol.asyncDispose]();
     await Promise.all([...this.#cameras.values()].map((camera) => camera[Symbol.asyncDispose]()));
     this.#timer[Symbol.dispose]();
@@ -205,14 +167,8 @@ export class Core implements AsyncDisposable {
     await this.#finding;
   }
 
-  /** `change` returns the cameras of which something else is intended now. */
-  async #change(change: () => Promise<readonly string[]>): Promise<void> {
-    const changed = this.#changes.then(() => {
-      if (this.#stop.signal.aborted) throw new RuthError('shutting_down', 'core is stopping');
-      return change();
-    });
-    this.#changes = changed.catch(() => undefined);
-    const ids = [...new Set(await changed)];
+  /** Of these cameras something else is intended now. */
+  async #bringAbout(ids: readonly string[]): Promise<void> {
     for (const id of ids) if (this.#intents.of(id)) this.#camera(id);
     if (this.#finding) await Promise.all(ids.map((id) => this.#reconciler.touch(id)));
   }
@@ -225,10 +181,6 @@ export class Core implements AsyncDisposable {
       minute = minuteNow();
       await this.#clock.sleep(TICK_MS, signal);
     }
-  }
-
-  #limitCameras(ids: readonly string[]): void {
-    if (new Set(ids).size > MAX_CAMERAS) throw new RuthError('overloaded', `more than ${MAX_CAMERAS} cameras`);
   }
 
   async #apply(cameraId: string): Promise<void> {
@@ -264,10 +216,4 @@ export class Core implements AsyncDisposable {
 
 function meaningOf(cameraId: string, { scene = {}, rules = [] }: CameraIntent): CameraMeaning {
   return { scene, rules: rules.map((rule) => ({ ...rule, camera: cameraId })) };
-}
-
-/** Every camera of ruth.yaml, also one at which nobody looks. */
-function intentsOfFile({ cameras, subscriptions, scenes, rules }: Pick<Settings, 'cameras' | 'subscriptions' | 'scenes' | 'rules'>): Map<string, CameraIntent> {
-  const under = <T extends { readonly camera: string }>(id: string, all: readonly T[]): Omit<T, 'camera'>[] => all.filter(({ camera }) => camera === id).map(({ camera: _, ...rest }) => rest);
-  return new Map(cameras.map(({ id }) => [id, { subscriptions: under(id, subscriptions), scene: scenes[id] ?? {}, rules: under(id, rules) }]));
 }

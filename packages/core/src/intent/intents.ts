@@ -1,6 +1,6 @@
 // Whose word counts for each camera: that of the intent that was put, where it names the camera, else that of ruth.yaml. The
 // two are never mixed within one camera, so that each can be read and understood alone.
-import type { CameraIntent, CameraReality, Intent } from '@ruth/protocol';
+import type { CameraIntent, CameraReality, Intent, Settings } from '@ruth/protocol';
 
 export interface EffectiveIntent {
   readonly source: CameraReality['source'];
@@ -41,4 +41,10 @@ export class Intents {
 
   /** False where ruth.yaml said nothing of it. */
   deleteOfFile(cameraId: string): boolean { return this.#ofFile.delete(cameraId); }
+}
+
+/** Every camera of ruth.yaml, also one at which nobody looks. */
+export function intentsOfFile({ cameras, subscriptions, scenes, rules }: Pick<Settings, 'cameras' | 'subscriptions' | 'scenes' | 'rules'>): Map<string, CameraIntent> {
+  const under = <T extends { readonly camera: string }>(id: string, all: readonly T[]): Omit<T, 'camera'>[] => all.filter(({ camera }) => camera === id).map(({ camera: _, ...rest }) => rest);
+  return new Map(cameras.map(({ id }) => [id, { subscriptions: under(id, subscriptions), scene: scenes[id] ?? {}, rules: under(id, rules) }]));
 }

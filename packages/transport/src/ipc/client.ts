@@ -2,9 +2,10 @@
 // A connection with a late or doubtful answer is closed, so that no answer is ever taken for another request's. A request whose
 // kept connection closed before a byte of its answer came is sent once more, on a new one: a server that hands its path over,
 // or is started again, costs no request. So what is asked must be such that asking twice does no harm.
-import { connect, type Socket } from 'node:net';
 import { RuthError } from '@ruth/protocol/base';
-import { encodeMessage, MessageDecoder } from './framing.ts';
+import { ClientConnection } from './client-connection.ts';
+import { Exchanges, type Exchange } from './exchange.ts';
+import { encodeMessage } from './framing.ts';
 
 export interface IpcClientOptions {
   /** Connections kept, and so requests at once; 4 unless told. */
@@ -21,41 +22,6 @@ export interface RequestOptions {
 
 /** A longer timer of Node's would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** A request on its way. */
-interface Exchange {
-  readonly bytes: Buffer;
-  readonly timeoutMs: number;
-  /** Monotonic. */
-  readonly deadlineMs: number;
-  readonly watch: Exchanges | null;
-  connection: ClientConnection | null;
-  retried: boolean;
-  settle(error: RuthError | null, answer?: unknown): void;
-}
-
-/**
- * Those under way, in no order. An array, and one listener for each signal however many requests it is for: a Set that takes and gives back
- * is rebuilt now and then, and each table that it leaves behind points to the next, so that a generational collector keeps all of them, and
- * all that was ever in one, until its next whole collection (docs/design/findings.md).
- */
-class Exchanges {
-  readonly #all: Exchange[] = [];
-
-  add(exchange: Exchange): void { this.#all.push(exchange); }
-
-  /** False where it is not among them. */
-  delete(exchange: Exchange): boolean {
-    const index = this.#all.indexOf(exchange);
-    if (index < 0) return false;
-    const last = this.#all.pop()!;
-    if (last !== exchange) this.#all[index] = last;
-    return true;
-  }
-
-  /** As they are now, for who ends some of them. */
-  list(): Exchange[] { return [...this.#all]; }
-}
 
 export class IpcClient implements AsyncDisposable {
   readonly path: string;
@@ -203,81 +169,6 @@ export class IpcClient implements AsyncDisposable {
       const index = this.#waiting.indexOf(exchange);
       if (index >= 0) this.#waiting.splice(index, 1);
     }
-  }
-}
-
-interface ConnectionEvents {
-  answered(exchange: Exchange, answer: unknown): void;
-  /** Closed under a request. `kept`: a connection that had served others, and not a byte of this answer had come. */
-  lost(exchange: Exchange, error: RuthError, kept: boolean): void;
-  /** Closed without a request. */
-  closed(): void;
-}
-
-/** Filled by each read and emptied before the next, whichever connection reads: the decoder keeps a copy of what is incomplete. */
-const receiveBuffer = Buffer.allocUnsafeSlow(64 * 1024);
-
-class ClientConnection {
-  readonly gone: Promise<void>;
-  readonly #socket: Socket;
-  readonly #decoder = new MessageDecoder();
-  #exchange: Exchange | null = null;
-  #answers = 0;
-  #answerBegun = false;
-  #failure: NodeJS.ErrnoException | null = null;
-
-  constructor(path: string, events: ConnectionEvents) {
-    const socket = this.#socket = connect({ path, onread: { buffer: receiveBuffer, callback: (length) => this.#receive(receiveBuffer.subarray(0, length), events) } });
-    socket.on('error', (error) => { this.#failure = error; });
-    this.gone = new Promise((resolve) => socket.on('close', () => {
-      resolve();
-      const exchange = this.#exchange;
-      this.#exchange = null;
-      if (exchange) events.lost(exchange, this.#error(path), this.#answers > 0 && !this.#answerBegun);
-      else events.closed();
-    }));
-  }
-
-  get usable(): boolean { return this.#socket.writable && this.#socket.readable; }
-
-  send(exchange: Exchange): void {
-    this.#exchange = exchange;
-    this.#answerBegun = false;
-    exchange.connection = this;
-    this.#socket.write(exchange.bytes);
-  }
-
-  /** The exchange, if one is under way, is settled by whoever calls this. */
-  destroy(): void {
-    this.#exchange = null;
-    this.#socket.destroy();
-  }
-
-  /** True: read on. */
-  #receive(chunk: Buffer, events: ConnectionEvents): boolean {
-    const exchange = this.#exchange;
-    this.#answerBegun = true;
-    try {
-      if (!exchange) throw new RuthError('bad_request', 'it sent what nobody asked for');
-      this.#decoder.push(chunk);
-      const next = this.#decoder.next();
-      if (next.status === 'incomplete') return true;
-      if (this.#decoder.pendingBytes > 0) throw new RuthError('bad_request', 'it sent more than one answer');
-      this.#answers++;
-      this.#exchange = null;
-      events.answered(exchange, next.value);
-      return true;
-    } catch (cause) {
-      this.#socket.destroy(cause as Error);
-      return false;
-    }
-  }
-
-  #error(path: string): RuthError {
-    const failure = this.#failure;
-    if (failure?.code === 'EAGAIN') return new RuthError('overloaded', `${path} has too many connections waiting to be accepted`, { cause: failure });
-    if (failure) return new RuthError('unreachable', `${path} cannot be asked: ${failure.message}`, { cause: failure });
-    return new RuthError('unreachable', `${path} closed the connection without an answer`);
   }
 }
 
