@@ -2740,6 +2740,8 @@ export interface components {
              * @enum {unknown}
              */
             source: "core" | "kernel";
+            /** @description Whose it is, where several nodes of a site share the store */
+            node?: string;
             /** @description UTC, seconds: when what it tells was seen, or happened */
             at: number;
             type: string;

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
-import { ClaimResult, coreSocketPath, ID_PATTERN, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, ServerUrl, validator } from '@ruth/protocol';
-import { ask, runProcess } from '@ruth/transport';
+import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, ServerUrl, validator } from '@ruth/protocol';
+import { ask, nodeOfSite, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
 import { serveSite } from './site-socket.ts';
@@ -29,7 +29,7 @@ await runProcess('fleet', async (context) => {
   if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
   const serverUrl = serverUrlOf(process.env.RUTH_SERVER_URL, site.server_url);
   if (serverUrl?.startsWith('http:') && !isLoopback(new URL(serverUrl).hostname)) logger.warn({ server_url: serverUrl }, 'the servers of other nodes send what signs people in, and get video, without TLS: set http.tls, and site.server_url to https://');
-  const id = site.node ?? nodeName();
+  const id = nodeOfSite(site);
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
   await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
@@ -57,12 +57,6 @@ function coreOf(socketDirectory: string): CoreOfNode {
 function serverUrlOf(told: string | undefined, configured: string | undefined): string | null {
   if (told === undefined) return configured ?? null;
   return validator(ServerUrl).parse(told);
-}
-
-function nodeName(): string {
-  const name = hostname();
-  if (!new RegExp(ID_PATTERN).test(name)) throw new RuthError('invalid_config', `the name of this machine, ${JSON.stringify(name)}, is no id: name the node with site.node in ruth.yaml`);
-  return name;
 }
 
 /** The same for each start of this node, another one for each other node. */

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLoopback, RuthError } from '@ruth/protocol';
-import { runProcess } from '@ruth/transport';
+import { nodeOfSite, runProcess } from '@ruth/transport';
 import { startServer } from './app.ts';
 
 /** Where neither events nor recordings have an age. */
@@ -18,7 +18,7 @@ await runProcess('server', async (context) => {
   await using server = await startServer({
     host, port, tls, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
     environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone,
-    store: databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
+    store: databaseUrl ? { kind: 'postgres', url: databaseUrl, ...(settings.site && { node: nodeOfSite(settings.site) }) } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),
   });

@@ -155,7 +155,7 @@ describe('notifications', () => {
 
 const found = (over: Partial<EventRow['series']> = {}, body: object = {}, atUs = 1): FoundEvent => {
   const { series, body: text, score } = row(over, body);
-  return { id: 1, source: 'core', atUs, score, series: { id: 1, ...series }, body: text };
+  return { id: 1, node: null, source: 'core', atUs, score, series: { id: 1, ...series }, body: text };
 };
 
 test('an event is heard where it fits all of one list', () => {

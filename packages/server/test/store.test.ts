@@ -191,6 +191,28 @@ for (const database of databases) {
       assert.deepEqual([await store.write('removeDeadLetter', letter!.id), await store.write('removeDeadLetter', letter!.id)], [true, false]);
     });
 
+    // One process alone writes a file.
+    if (database.name === 'PostgreSQL') it('keeps the events of several nodes apart where they share it, and gives each its own to bring', async () => {
+      const of = (node: string): Promise<Store> => openStore({ ...address as StoreAddress & { kind: 'postgres' }, node });
+      await using north = await of('north');
+      await using south = await of('south');
+      const positions = [await north.read('courierPosition', 'mail'), await south.write('courierPosition', 'mail')];
+      // The same ids at the same time, as two cores give them.
+      for (let round = 0; round < 5; round++) {
+        await Promise.all([north, south].map((node) => node.write('append', batch(round - 1, [row(round, T0_US + round * MINUTE_US, { camera: `of ${round} of ${node === north ? 'north' : 'south'}` })]))));
+      }
+      assert.equal((await idsOf(store, { cameras: [0, 1, 2, 3, 4].flatMap((round) => ['north', 'south'].map((node) => `of ${round} of ${node}`)) })).length, 10);
+      for (const [index, node] of [north, south].entries()) {
+        const own = await node.read('ownEventsAfter', positions[index]!, 50);
+        assert.deepEqual(own.map((event) => [event.node, event.source, event.series.camera]), [0, 1, 2, 3, 4].map((round) => [['north', 'south'][index], 'core', `of ${round} of ${['north', 'south'][index]}`]));
+        assert.deepEqual(await node.read('positionOf', 'core'), { epoch: 0, lastId: 4 });
+        assert.equal((await node.write('newestEvents', 'core', 3)).length, 3);
+      }
+      await north.write('moveCourier', 'mail', positions[0]! + 100);
+      assert.equal(await south.write('courierPosition', 'mail'), positions[1], 'what one has brought is not brought for the other');
+      assert.equal((await north.read('eventsAfter', positions[0]!, 50)).length, 10, 'all are read by all');
+    });
+
     it('goes on where it was when it is opened again', async () => {
       const before = [await store.read('positionOf', 'core'), await idsOf(store, {})];
       await store[Symbol.asyncDispose]();

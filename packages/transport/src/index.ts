@@ -8,5 +8,6 @@ export * from './process/ask.ts';
 export * from './process/index.ts';
 export * from './process/load-settings.ts';
 export * from './process/metrics.ts';
+export * from './process/node-of-site.ts';
 export * from './process/sealed.ts';
 export * from './ring/index.ts';

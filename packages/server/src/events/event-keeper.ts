@@ -18,6 +18,8 @@ export interface EventKeeperOptions {
   readonly logger: Logger;
   /** Of events without a recording, and of those that belong to no camera. Null: for ever. */
   readonly maxAgeDays: number | null;
+  /** Where other nodes may have recorded, too: this kernel knows nothing of that, so only the age counts. */
+  readonly byAgeAlone?: boolean;
   /** Wall clock, milliseconds UTC. */
   readonly utcMs: () => number;
 }
@@ -38,13 +40,13 @@ export class EventKeeper {
 
   /** Throws `unreachable` where the kernel is away, and what the store throws. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { store, kernel, maxAgeDays, utcMs } = this.#options;
+    const { store, kernel, maxAgeDays, byAgeAlone = false, utcMs } = this.#options;
     const nowHour = Math.floor(utcMs() * 1000 / HOUR_US);
     const tooOld = maxAgeDays === null ? -Infinity : nowHour - maxAgeDays * HOURS_PER_DAY;
     const cameras = new Set((await kernel.get('/v1/cameras', cameraStatuses)).map(({ camera_id }) => camera_id));
     for (const { camera, hour: oldest } of await store.read('oldestHours')) {
       const recorded = cameras.has(camera) && isId(camera) ? await this.#recorded(camera, oldest, nowHour) : null;
-      const before = Math.max(tooOld, recorded?.oldestHour ?? -Infinity);
+      const before = Math.max(tooOld, (byAgeAlone ? null : recorded?.oldestHour) ?? -Infinity);
       if (oldest >= before) continue;
       for (const hour of await store.read('hoursOf', camera, oldest, Math.min(before, nowHour))) {
         if (signal.aborted) return;

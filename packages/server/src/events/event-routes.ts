@@ -122,9 +122,9 @@ function timeRange({ start = 0, end = 1e10 }: { start?: number; end?: number }):
 }
 
 /** As it is told to others; whether somebody has seen it is theirs. */
-export function asStoredEvent({ id, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
+export function asStoredEvent({ id, node, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
   return {
-    event_id: id, source, at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
+    event_id: id, source, ...(node !== null && { node }), at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
     zones: zonesOf(series), rule: orNull(series.rule), score, event: JSON.parse(body) as StoredEvent['event'],
   };
 }

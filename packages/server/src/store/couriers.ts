@@ -6,7 +6,7 @@ import type { DeadLettersTable } from './tables.ts';
 export type DeadLetter = Selectable<DeadLettersTable>;
 const MOST_DEAD_LETTERS = 10_000;
 
-/** Id of the last event that is done with. */
+/** Id of the last event that is done with. `target` is here as the table has it. */
 export async function courierPosition(database: Database, target: string): Promise<number> {
   const known = await database.selectFrom('couriers').select('last_event_id').where('target', '=', target).executeTakeFirst();
   if (known) return known.last_event_id;
@@ -20,11 +20,11 @@ export async function moveCourier(database: Database, target: string, eventId: n
   await database.updateTable('couriers').set({ last_event_id: eventId }).where('target', '=', target).where('last_event_id', '<', eventId).execute();
 }
 
-/** A dead letter; its target goes on with the next event. */
-export async function buryEvent(database: Database, letter: Insertable<DeadLettersTable>): Promise<void> {
+/** A dead letter; its target (as the table of couriers has it) goes on with the next event. */
+export async function buryEvent(database: Database, letter: Insertable<DeadLettersTable>, target: string): Promise<void> {
   await database.transaction().execute(async (transaction) => {
     await transaction.insertInto('dead_letters').values(letter).execute();
-    await moveCourier(transaction, letter.target, letter.event_id);
+    await moveCourier(transaction, target, letter.event_id);
     const { oldest } = await transaction.selectFrom('dead_letters').select(({ fn }) => fn.max('id').as('oldest')).executeTakeFirstOrThrow();
     await transaction.deleteFrom('dead_letters').where('id', '<=', (oldest ?? 0) - MOST_DEAD_LETTERS).execute();
   });

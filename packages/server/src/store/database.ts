@@ -7,7 +7,11 @@ import { migrate } from './migrations.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
-export type StoreAddress = { readonly kind: 'sqlite'; readonly file: string } | { readonly kind: 'postgres'; readonly url: string };
+export type StoreAddress = { readonly kind: 'sqlite'; readonly file: string } | {
+  readonly kind: 'postgres'; readonly url: string;
+  /** Of a site, whose other nodes write their events into the same database: what is this node's is told by its name. */
+  readonly node?: string;
+};
 /** A `reader` changes nothing, and expects a writer to have opened the database before. */
 export type StoreAccess = 'writer' | 'reader';
 export type Database = Kysely<Tables>;

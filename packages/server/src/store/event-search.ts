@@ -5,7 +5,7 @@ import type { Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type EventSeries, type SeriesFilter } from './event-series.ts';
 import { seenBefore } from './seen-events.ts';
-import type { EventHoursTable, EventSource, EventsTable } from './tables.ts';
+import { fromStream, type EventHoursTable, type EventSource, type EventsTable, type StreamName } from './tables.ts';
 
 export interface TimeRange {
   /** Included. */
@@ -27,7 +27,7 @@ export interface EventSearch extends SeriesFilter, TimeRange {
 /** Place of an event in the order of time, then of storing: it stays when others are stored or deleted. */
 export interface EventCursor { readonly atUs: number; readonly id: number }
 
-export interface FoundEvent { readonly id: number; readonly source: EventSource; readonly atUs: number; readonly score: number | null; readonly series: EventSeries; readonly body: string }
+export interface FoundEvent { readonly id: number; /** Null where no other node writes into the database. */ readonly node: string | null; readonly source: EventSource; readonly atUs: number; readonly score: number | null; readonly series: EventSeries; readonly body: string }
 export interface FoundEvents { readonly events: FoundEvent[]; readonly next: EventCursor | null }
 
 export interface HourCount { readonly hour: number; readonly seriesId: number; readonly events: number }
@@ -67,9 +67,10 @@ export class EventReader {
   }
 
   /** In the order of storing. */
-  async after(id: number, limit: number): Promise<FoundEvent[]> {
+  async after(id: number, limit: number, streams: readonly StreamName[] | null): Promise<FoundEvent[]> {
     await this.#series.refresh(this.#database);
-    const places = await this.#database.selectFrom('events').select(['id', 'at_us']).where('id', '>', id).orderBy('id').limit(limit).execute();
+    const newer = this.#database.selectFrom('events').select(['id', 'at_us']).where('id', '>', id);
+    const places = await (streams === null ? newer : newer.where('source', 'in', streams)).orderBy('id').limit(limit).execute();
     return this.#events(places);
   }
 
@@ -156,7 +157,7 @@ export class EventReader {
     const byId = new Map(rows.map((row) => [row.id, row]));
     return places.flatMap(({ id }) => {
       const row = byId.get(id);
-      return row ? [{ id, source: row.source, atUs: row.at_us, score: row.score, series: this.#series.get(row.series_id), body: row.body }] : [];
+      return row ? [{ id, ...fromStream(row.source), atUs: row.at_us, score: row.score, series: this.#series.get(row.series_id), body: row.body }] : [];
     });
   }
 }

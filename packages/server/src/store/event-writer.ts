@@ -2,10 +2,10 @@
 // from where the writer believes it to be.
 import { RuthError } from '@ruth/protocol/base';
 import type { StreamPosition } from '@ruth/transport/follow';
-import type { Insertable } from 'kysely';
+import { sql, type Insertable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type SeriesKey } from './event-series.ts';
-import type { EventSource, TracksTable } from './tables.ts';
+import { streamOf, type EventSource, type StreamName, type TracksTable } from './tables.ts';
 
 /** An event as the store has it. */
 export interface EventRow {
@@ -31,13 +31,16 @@ const HOUR_US = 3600e6;
 /** So many rows in one statement. */
 const ROWS = 128;
 
-export async function positionOf(database: Database, source: EventSource): Promise<StreamPosition> {
+/** Any number that nothing else in the database locks. */
+const WRITERS_LOCK = 7_884_001;
+
+export async function positionOf(database: Database, source: StreamName): Promise<StreamPosition> {
   const { epoch, last_id: lastId } = await database.selectFrom('followed').selectAll().where('source', '=', source).executeTakeFirstOrThrow();
   return { epoch, lastId };
 }
 
 /** As they were emitted, the oldest first. Looks only at the newest rows: a source that seldom tells may have more. */
-export async function newestEvents(database: Database, source: EventSource, limit: number): Promise<string[]> {
+export async function newestEvents(database: Database, source: StreamName, limit: number): Promise<string[]> {
   const { newest } = await database.selectFrom('events').select(({ fn }) => fn.max('id').as('newest')).executeTakeFirstOrThrow();
   const rows = await database.selectFrom('events').select('body').where('source', '=', source).where('id', '>', (newest ?? 0) - 4 * limit).orderBy('id', 'desc').limit(limit).execute();
   return rows.map(({ body }) => body).reverse();
@@ -45,9 +48,14 @@ export async function newestEvents(database: Database, source: EventSource, limi
 
 export class EventWriter {
   readonly #database: Database;
+  /** Null where nobody else writes. */
+  readonly #node: string | null;
   #series = new SeriesIndex();
 
-  constructor(database: Database) { this.#database = database; }
+  constructor(database: Database, node: string | null) {
+    this.#database = database;
+    this.#node = node;
+  }
 
   /** Throws `conflict` where the store is not where the batch believes it to be; then nothing is written. */
   async append(batch: EventBatch): Promise<void> {
@@ -61,11 +69,14 @@ export class EventWriter {
   }
 
   async #write(database: Database, { source, after, position, events, tracks }: EventBatch): Promise<void> {
+    // Writers of several nodes take turns: who reads goes by growing ids, and one that came to light late would never be seen.
+    if (this.#node !== null) await sql`select pg_advisory_xact_lock(${WRITERS_LOCK})`.execute(database);
+    const stream = streamOf(this.#node, source);
     const { numUpdatedRows } = await database.updateTable('followed').set({ epoch: position.epoch, last_id: position.lastId })
-      .where('source', '=', source).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
+      .where('source', '=', stream).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
     if (numUpdatedRows !== 1n) throw new RuthError('conflict', `events of ${source} were stored by another server, or before`);
     const seriesIds = await this.#series.idsOf(database, events.map(({ series }) => series));
-    const rows = events.map(({ sourceId, atUs, score, body }, index) => ({ source, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
+    const rows = events.map(({ sourceId, atUs, score, body }, index) => ({ source: stream, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
     for (const some of chunks(rows)) await database.insertInto('events').values(some).execute();
     await this.#count(database, rows);
     for (const some of chunks(newestOfEach(tracks))) {

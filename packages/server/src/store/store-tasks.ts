@@ -8,7 +8,7 @@ import type { SeriesFilter } from './event-series.ts';
 import { EventWriter, newestEvents, positionOf, type EventBatch } from './event-writer.ts';
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
-import type { EventSource } from './tables.ts';
+import { EVENT_SOURCES, streamOf, type EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
 export class StoreTasks {
@@ -16,20 +16,27 @@ export class StoreTasks {
   readonly #writer: EventWriter;
   readonly #reader: EventReader;
   readonly #people: People;
+  readonly #node: string | null;
 
-  private constructor(database: Database) {
+  private constructor(database: Database, node: string | null) {
+    this.#node = node;
     this.#database = database;
-    this.#writer = new EventWriter(database);
+    this.#writer = new EventWriter(database, node);
     this.#reader = new EventReader(database);
     this.#people = new People(database);
   }
 
   static async open(address: StoreAddress, access: StoreAccess): Promise<StoreTasks> {
-    return new StoreTasks(await openDatabase(address, access));
+    const database = await openDatabase(address, access);
+    const node = address.kind === 'postgres' ? address.node ?? null : null;
+    if (node !== null && access === 'writer') {
+      await database.insertInto('followed').values(EVENT_SOURCES.map((source) => ({ source: streamOf(node, source), epoch: 0, last_id: -1 }))).onConflict((conflict) => conflict.doNothing()).execute();
+    }
+    return new StoreTasks(database, node);
   }
 
-  positionOf(source: EventSource) { return positionOf(this.#database, source); }
-  newestEvents(source: EventSource, limit: number) { return newestEvents(this.#database, source, limit); }
+  positionOf(source: EventSource) { return positionOf(this.#database, streamOf(this.#node, source)); }
+  newestEvents(source: EventSource, limit: number) { return newestEvents(this.#database, streamOf(this.#node, source), limit); }
   append(batch: EventBatch) { return this.#writer.append(batch); }
   searchEvents(search: EventSearch) { return this.#reader.search(search); }
   event(id: number) { return this.#reader.get(id); }
@@ -38,10 +45,12 @@ export class StoreTasks {
   markSeen(userId: number, ids: readonly number[]) { return markSeen(this.#database, userId, ids); }
   markSeenBefore(userId: number, beforeUs: number) { return markSeenBefore(this.#database, userId, beforeUs); }
   unmarkSeen(userId: number, id: number) { return unmarkSeen(this.#database, userId, id); }
-  eventsAfter(id: number, limit: number) { return this.#reader.after(id, limit); }
-  courierPosition(target: string) { return courierPosition(this.#database, target); }
-  moveCourier(target: string, eventId: number) { return moveCourier(this.#database, target, eventId); }
-  buryEvent(letter: Omit<DeadLetter, 'id'>) { return buryEvent(this.#database, letter); }
+  eventsAfter(id: number, limit: number) { return this.#reader.after(id, limit, null); }
+  /** Those that this node is to bring to its targets. */
+  ownEventsAfter(id: number, limit: number) { return this.#reader.after(id, limit, this.#node === null ? null : EVENT_SOURCES.map((source) => streamOf(this.#node, source))); }
+  courierPosition(target: string) { return courierPosition(this.#database, this.#courier(target)); }
+  moveCourier(target: string, eventId: number) { return moveCourier(this.#database, this.#courier(target), eventId); }
+  buryEvent(letter: Omit<DeadLetter, 'id'>) { return buryEvent(this.#database, letter, this.#courier(letter.target)); }
   deadLetters(limit: number) { return deadLetters(this.#database, limit); }
   deadLetter(id: number) { return deadLetter(this.#database, id); }
   removeDeadLetter(id: number) { return removeDeadLetter(this.#database, id); }
@@ -71,4 +80,6 @@ export class StoreTasks {
   audit(search: AuditSearch) { return this.#people.audit(search); }
   forgetAudit(beforeUs: number) { return this.#people.forgetAudit(beforeUs); }
   close() { return this.#database.destroy(); }
+
+  #courier(target: string): string { return this.#node === null ? target : `${this.#node}/${target}`; }
 }

@@ -19,7 +19,7 @@ export interface Tables {
 
 /** How far the event stream of another process is stored. Moves in the transaction that stores the events. */
 export interface FollowedTable {
-  source: EventSource;
+  source: StreamName;
   /** Grows where the ids of a source began anew. */
   epoch: number;
   /** -1 before the first. */
@@ -41,7 +41,7 @@ export interface EventSeriesTable {
 export interface EventsTable {
   /** Grows as events are stored. */
   id: Generated<number>;
-  source: EventSource;
+  source: StreamName;
   source_id: number;
   series_id: number;
   at_us: number;
@@ -76,6 +76,15 @@ export interface TracksTable {
 
 export const EVENT_SOURCES = ['core', 'kernel'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
+/** A stream of events: `core`, or `north/core` where several nodes share the database. */
+export type StreamName = EventSource | `${string}/${EventSource}`;
+
+export const streamOf = (node: string | null, source: EventSource): StreamName => (node === null ? source : `${node}/${source}`);
+
+export function fromStream(stream: StreamName): { node: string | null; source: EventSource } {
+  const at = stream.indexOf('/');
+  return at < 0 ? { node: null, source: stream as EventSource } : { node: stream.slice(0, at), source: stream.slice(at + 1) as EventSource };
+}
 
 export interface UsersTable {
   id: Generated<number>;
@@ -103,6 +112,7 @@ export interface SeenEventsTable {
 
 /** How far a target of notifications has come. */
 export interface CouriersTable {
+  /** Behind `<node>/` where several nodes share the database: each brings its own events. */
   target: string;
   last_event_id: number;
 }

@@ -45,7 +45,7 @@ export class Courier {
     while (!signal.aborted) {
       try {
         const after = await store.write('courierPosition', this.name);
-        const events = await store.read('eventsAfter', after, BATCH);
+        const events = await store.read('ownEventsAfter', after, BATCH);
         for (const event of events) {
           if (signal.aborted) return;
           await this.#bring(event, signal);
