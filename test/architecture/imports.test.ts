@@ -94,6 +94,14 @@ for (const [entry, heavy, later] of [
   });
 }
 
+test('nothing of OpenTelemetry is loaded unless traces are asked for', () => {
+  for (const entry of ['packages/core/src/main.ts', 'packages/server/src/main.ts', 'packages/kernel/src/main.ts', 'packages/container/src/container-main.ts']) {
+    const { names } = loadedBy(entry, { later: false });
+    assert.deepEqual([...names].filter(([name]) => name.startsWith('@opentelemetry/')), [], entry);
+  }
+  assert.ok(loadedBy('packages/core/src/main.ts', { later: true }).names.has('@opentelemetry/sdk-trace'));
+});
+
 test('what a package imports from npm stands in its own package.json', () => {
   const wrong: string[] = [];
   for (const source of sources) {

@@ -16,7 +16,8 @@ function file(text: string): string {
 }
 
 test('settings survive being handed to a process', () => {
-  const settings = resolveSettings({ file: file('http:\n  tls: {certificate: tls/chain.pem, key: /etc/key.pem}\ncameras:\n  - id: door\n    url: rtsp://u:p@h/1\n    transport: udp\n    onvif: {url: http://h/onvif/device_service, user: a, password: b}\nsubscriptions:\n  - {camera: door, model: centernet-coco, desired_fps: 2}\n') });
+  const settings = resolveSettings({ file: file('http:\n  tls: {certificate: tls/chain.pem, key: /etc/key.pem}\ntelemetry: {headers: {authorization: {file: otlp}}}\ncameras:\n  - id: door\n    url: rtsp://u:p@h/1\n    transport: udp\n    onvif: {url: http://h/onvif/device_service, user: a, password: b}\nsubscriptions:\n  - {camera: door, model: centernet-coco, desired_fps: 2}\n') });
+  assert.deepEqual(settings.telemetry, { headers: { authorization: { file: join(folder, 'otlp') } } });
   assert.deepEqual(settings.http.tls, { certificateFile: join(folder, 'tls/chain.pem'), keyFile: '/etc/key.pem' });
   assert.deepEqual(parseSettings(settingsText(settings), 'x'), settings);
 });

@@ -1184,6 +1184,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/verifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How recordings were looked into lately
+         * @description Needs the permission operate; leaves out cameras that may not be seen.
+         */
+        get: operations["getVerifications"];
+        put?: never;
+        /**
+         * Looks into every recording of cameras, in the background: what is missing, damaged, or not as it was recorded
+         * @description Needs the permission operate; leaves out cameras that may not be seen.
+         */
+        post: operations["postVerifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verifications/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far that is, what was found, and what to do about it
+         * @description Needs the permission operate; leaves out cameras that may not be seen.
+         */
+        get: operations["getVerificationsId"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancels it, or forgets one that has ended
+         * @description Needs the permission operate; leaves out cameras that may not be seen.
+         */
+        delete: operations["deleteVerificationsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1764,6 +1812,21 @@ export interface components {
                 /** @description Most regions per frame, largest score first; 8 unless told */
                 max_regions?: number;
             };
+        };
+        CameraVerification: {
+            camera_id: string;
+            files: number;
+            bytes: number;
+            /** @description Being written: they are not looked into */
+            open: number;
+            /** @description By kind; 0 of all where everything is as it should be */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description The first hundred */
+            findings: components["schemas"]["RecordingFinding"][];
+            /** @description What to do, for each kind that was found */
+            advice: string[];
         };
         Capacity: {
             measured_at: number | null;
@@ -2528,6 +2591,13 @@ export interface components {
             kept: boolean;
             bytes: number;
         };
+        RecordingFinding: {
+            /** @enum {unknown} */
+            kind: "missing" | "extra" | "truncated" | "wrong_hash" | "wrong_duration" | "unplayable" | "overlaps";
+            file: string;
+            start: number | null;
+            message: string;
+        };
         RecordingGap: {
             /** @description UTC, seconds */
             start: number;
@@ -2949,6 +3019,29 @@ export interface components {
             active: boolean;
             /** @description UTC, seconds */
             created_at: number;
+        };
+        Verification: {
+            verification_id: string;
+            cameras: string[] | null;
+            decode: boolean;
+            /** @enum {unknown} */
+            state: "running" | "done" | "failed" | "cancelled";
+            /** @description UTC, seconds */
+            began_at: number;
+            ended_at: number | null;
+            files_done: number;
+            /** @description 0 until they are counted */
+            files: number;
+            /** @description Of each camera that is through */
+            results: components["schemas"]["CameraVerification"][];
+            error: string | null;
+            error_code: string | null;
+        };
+        VerificationRequest: {
+            /** @description All that may be seen unless told */
+            cameras?: string[];
+            /** @description Every picture is decoded too, which takes many times as long */
+            decode?: boolean;
         };
         /** @description An area of the picture */
         ZoneConfig: {
@@ -4628,6 +4721,96 @@ export interface operations {
                 content: {
                     "video/mp4": unknown;
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getVerifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How recordings were looked into lately */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postVerifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerificationRequest"];
+            };
+        };
+        responses: {
+            /** @description Looks into every recording of cameras, in the background: what is missing, damaged, or not as it was recorded */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getVerificationsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far that is, what was found, and what to do about it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVerificationsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancels it, or forgets one that has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

@@ -3,7 +3,7 @@
 import {
   RuthError, type CameraIntent, type CameraSubscription, type CameraSubscriptions, type CoreEvent, type Intent, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type RuleTest, type RuleTestRequest, type SceneConfig, type Settings, type SubscriptionStatus,
 } from '@ruth/protocol';
-import { EventLog, type EventStore, type Logger } from '@ruth/transport';
+import { EventLog, type EventStore, type Logger, type Telemetry } from '@ruth/transport';
 import type { StreamAgent } from './agent.ts';
 import { Camera } from './camera.ts';
 import { systemClock, type Clock } from './clock.ts';
@@ -33,6 +33,8 @@ export interface CoreOptions {
   readonly clock?: Clock;
   /** Where events are kept for consumers that come back; memory of this process unless told. */
   readonly eventStore?: EventStore | null;
+  /** Where looks are traced; nowhere unless told. */
+  readonly telemetry?: Telemetry | null;
 }
 
 export class Core implements AsyncDisposable {
@@ -56,7 +58,7 @@ export class Core implements AsyncDisposable {
 
   /** Reads the intent that was accepted last, if one ever was. */
   constructor(options: CoreOptions) {
-    const { settings, logger, clock = systemClock, eventStore = null } = options;
+    const { settings, logger, clock = systemClock, eventStore = null, telemetry = null } = options;
     this.#options = options;
     this.#clock = clock;
     this.#logger = logger;
@@ -66,7 +68,7 @@ export class Core implements AsyncDisposable {
     // Two for each camera, because a look at regions asks for two at once.
     const maxConnections = Math.min(Math.max(2 * settings.cameras.length, LEAST_CONNECTIONS_PER_MODEL), MAX_CONNECTIONS_PER_MODEL);
     this.#models = new ModelDirectory({
-      socketDirectory: settings.socketDirectory, modelIds: settings.models.map(({ id }) => id), maxConnections, clock, logger,
+      socketDirectory: settings.socketDirectory, modelIds: settings.models.map(({ id }) => id), maxConnections, clock, logger, telemetry,
       onChange: (event) => this.events.append(event),
       onFound: (modelId) => this.#touchThose(({ model }) => model === modelId),
     });

@@ -1,6 +1,6 @@
 // Core's HTTP API, for its Unix socket: health, models, intent, cameras and subscriptions, latest detections, metrics, and the stream of events.
 import { assertId, CameraSubscriptions, Intent, RuleTestRequest, RuthError, validator, type ErrorBody, type IntentStatus, type ProcessHealth } from '@ruth/protocol';
-import { Metrics, METRICS_CONTENT_TYPE, processMetrics, streamEvents, type EventStreamOptions } from '@ruth/transport';
+import { Metrics, METRICS_CONTENT_TYPE, processMetrics, streamEvents, telemetryMetrics, type EventStreamOptions, type Telemetry } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Core } from './core.ts';
@@ -15,7 +15,7 @@ const ruleTestRequest = validator(RuleTestRequest);
 const MAX_RULE_TEST_BYTES = 512 * 1024;
 
 /** The API, not yet listening. `signal` ends the streams of events, which would otherwise hold it open. */
-export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}): FastifyInstance {
+export function createHttp(core: Core, signal: AbortSignal, streamOptions: EventStreamOptions = {}, telemetry: Telemetry | null = null): FastifyInstance {
   const app = fastify({ forceCloseConnections: true });
   const startedAtMs = performance.now();
   let consumers = 0;
@@ -30,7 +30,7 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   app.get('/v1/health', (): ProcessHealth => ({
     process: 'core', status: signal.aborted ? 'stopping' : 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAtMs,
   }));
-  const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers, latencies: core.stageHistograms() }), [...CORE_METRICS, ...processMetrics()]);
+  const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers, latencies: core.stageHistograms() }), [...CORE_METRICS, ...telemetryMetrics(telemetry), ...processMetrics()]);
   app.get('/v1/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics.text()));
   app.get('/v1/models', () => core.models());
   app.get('/v1/subscriptions', () => core.subscriptions());

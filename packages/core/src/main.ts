@@ -1,7 +1,8 @@
 // The core process: runs the agents and serves its API on the core's socket until it is told to stop.
 import { setFlagsFromString } from 'node:v8';
 import { coreSocketPath, kernelSocketPath } from '@ruth/protocol';
-import { listenOnSocket, runProcess } from '@ruth/transport';
+import { listenOnSocket, runProcess, secretReader, startTelemetry } from '@ruth/transport';
+import packageJson from '../package.json' with { type: 'json' };
 import { Core } from './core.ts';
 import { createHttp } from './http.ts';
 import { openKeptEvents } from './kept-events.ts';
@@ -16,8 +17,9 @@ await runProcess('core', async (context) => {
   const socketPath = coreSocketPath(settings.socketDirectory);
   await using kernel = new KernelClient(kernelSocketPath(settings.socketDirectory));
   using eventStore = openKeptEvents(settings.ringDirectory, logger);
-  await using core = new Core({ settings, kernel, logger, eventStore });
-  await using app = createHttp(core, signal);
+  await using telemetry = await startTelemetry({ config: settings.telemetry, process: 'core', version: packageJson.version, logger, readSecret: secretReader(process.env) });
+  await using core = new Core({ settings, kernel, logger, eventStore, telemetry });
+  await using app = createHttp(core, signal, {}, telemetry);
   await app.ready();
   await listenOnSocket(app.server, socketPath);
   core.start();

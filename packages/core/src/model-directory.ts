@@ -3,7 +3,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { modelIdOfSocket, modelSocketPath, type ModelEvent, type ModelStatus } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import type { Logger, Telemetry } from '@ruth/transport';
 import type { Clock } from './clock.ts';
 import type { StageHistogram } from './dispatch/stage-histograms.ts';
 import { ModelAccess } from './dispatch/model-access.ts';
@@ -21,6 +21,8 @@ export interface ModelDirectoryOptions {
   readonly maxConnections: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where looks are traced; nowhere unless told. */
+  readonly telemetry?: Telemetry | null;
   onChange(event: Pick<ModelEvent, 'type' | 'model_id' | 'reason'>): void;
   /** A model that was not known before. */
   onFound(modelId: string): void;
@@ -41,7 +43,7 @@ export class ModelDirectory {
     const known = this.#accesses.get(modelId);
     if (known) return known;
     const access = new ModelAccess({
-      modelId, clock: this.#options.clock,
+      modelId, clock: this.#options.clock, telemetry: this.#options.telemetry ?? null,
       endpoint: () => {
         const container = this.#containers.get(modelId);
         return container?.isUp ? container : null;

@@ -6,3 +6,6 @@ export * from './placement.ts';
 export * from './site-store.ts';
 export * from './site-socket.ts';
 export * from './site-watch.ts';
+export * from './events/event-publisher.ts';
+export * from './events/event-stream.ts';
+export * from './events/outbox.ts';

@@ -8,7 +8,7 @@ import { ask, nodeOfSite, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
 import { serveSite } from './site-socket.ts';
-import { SiteStore } from './site-store.ts';
+import { SiteStore, siteOptionsOf } from './site-store.ts';
 import { SiteWatch } from './site-watch.ts';
 
 /** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
@@ -32,7 +32,7 @@ await runProcess('fleet', async (context) => {
   const id = nodeOfSite(site);
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
-  await using store = await SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: id, replicas: site.replicas ?? 1 }, logger);
+  await using store = await SiteStore.open(siteOptionsOf(site, id), logger);
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, logger, nowS: uptime,
     core: coreOf(socketDirectory),

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { assertId, cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type SiteConfig, type SiteStatus } from '@ruth/protocol';
 import { createLogger, loadSettings } from '@ruth/transport';
-import { SiteStore, type Records } from './site-store.ts';
+import { SiteStore, siteOptionsOf, type Records } from './site-store.ts';
 
 try {
   const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' } } });
@@ -27,7 +27,7 @@ try {
 }
 
 function open(site: SiteConfig): Promise<SiteStore> {
-  return SiteStore.open({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name: 'ruth site', replicas: site.replicas ?? 1 }, createLogger('site', 'warn'));
+  return SiteStore.open(siteOptionsOf(site, 'ruth site'), createLogger('site', 'warn'));
 }
 
 async function put(store: SiteStore): Promise<void> {
@@ -46,10 +46,10 @@ async function put(store: SiteStore): Promise<void> {
 }
 
 async function status(store: SiteStore): Promise<SiteStatus> {
-  const [nodes, cameras, placements, leader] = await Promise.all([all(store.nodes), all(store.cameras), all(store.placements), store.leader.get('leader')]);
+  const [nodes, cameras, placements, outboxes, leader] = await Promise.all([all(store.nodes), all(store.cameras), all(store.placements), all(store.outboxes), store.leader.get('leader')]);
   return {
     leader: leader?.value?.node ?? null,
-    nodes: Object.fromEntries([...nodes].map(([id, { revoked, draining, labels, capacity_cores: capacityCores, cameras: held }]) => [id, { state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels }])),
+    nodes: Object.fromEntries([...nodes].map(([id, { revoked, draining, labels, capacity_cores: capacityCores, cameras: held }]) => [id, { state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels, outbox: outboxes.get(id) ?? null }])),
     cameras: Object.fromEntries([...cameras].map(([id, { camera }]) => {
       const node = placements.get(id)?.node ?? null;
       return [id, { url: redactUrls(camera.url), node, state: node === null ? 'nowhere' : nodes.get(node)?.cameras[id]?.state ?? 'not there yet', refused: node === null ? null : nodes.get(node)?.refused[id] ?? null }];

@@ -4,7 +4,7 @@ import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstre
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
-import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, validator } from '@ruth/protocol';
+import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, SiteOutbox, validator, type SiteConfig } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 
 const WRONG_LAST_SEQUENCE = 10_071;
@@ -42,13 +42,13 @@ export class Records<T> {
   }
 
   async get(id: string): Promise<Entry<T> | null> {
-    const entry = await this.#kv.get(this.#prefix + encode(id));
+    const entry = await this.#kv.get(this.#prefix + encodeToken(id));
     return entry && this.#entry(entry);
   }
 
   /** Returns its revision. Throws `conflict` where it is no longer the one of `revision`; 0: where it is there already. */
   async put(id: string, value: T, revision: number | null): Promise<number> {
-    const key = this.#prefix + encode(id);
+    const key = this.#prefix + encodeToken(id);
     const data = JSON.stringify(value);
     try {
       return revision === null ? await this.#kv.put(key, data) : revision === 0 ? await this.#kv.create(key, data) : await this.#kv.update(key, data, revision, ANSWER_LIMIT_MS);
@@ -58,12 +58,12 @@ export class Records<T> {
     }
   }
 
-  async delete(id: string): Promise<void> { await this.#kv.delete(this.#prefix + encode(id)); }
+  async delete(id: string): Promise<void> { await this.#kv.delete(this.#prefix + encodeToken(id)); }
 
   /** What it was, oldest first; the last is what it is. As far as the bucket keeps it. */
   async history(id: string): Promise<Entry<T>[]> {
     const entries: Entry<T>[] = [];
-    for await (const change of await this.#kv.history({ key: this.#prefix + encode(id) })) {
+    for await (const change of await this.#kv.history({ key: this.#prefix + encodeToken(id) })) {
       const entry = this.#entry(change);
       if (entry) entries.push(entry);
     }
@@ -72,7 +72,7 @@ export class Records<T> {
 
   /** Tells each record that is there, then each change, until `signal` aborts. `caughtUp` once all are told that were there. One record alone with `id`. */
   async watch(onEntry: (entry: Entry<T>) => void, { signal, id, caughtUp }: { signal: AbortSignal; id?: string; caughtUp?: () => void }): Promise<void> {
-    const key = this.#prefix + (id === undefined ? '>' : encode(id));
+    const key = this.#prefix + (id === undefined ? '>' : encodeToken(id));
     const changes = await this.#kv.watch({ key });
     signal.addEventListener('abort', () => changes.stop(), { once: true });
     if (signal.aborted) changes.stop();
@@ -109,14 +109,30 @@ async function isEmpty(kv: KV, filter: string): Promise<boolean> {
 }
 
 /** Ids have dots, which divide the subjects of NATS. */
-const encode = (id: string): string => id.replaceAll('.', '=');
+export const encodeToken = (id: string): string => id.replaceAll('.', '=');
 const decode = (key: string): string => key.replaceAll('=', '.');
+
+/** Comes back by itself after it lost its server. Throws `unreachable` where none answers. */
+export async function connectSite({ servers, credentialsFile, caFile, name }: Omit<SiteOptions, 'replicas'>): Promise<NatsConnection> {
+  try {
+    return await connect({
+      servers: [...servers], name, maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS, pingInterval: 2000, maxPingOut: 2, timeout: ANSWER_LIMIT_MS,
+      ...(credentialsFile === null ? {} : { authenticator: credsAuthenticator(readFileSync(credentialsFile)) }), ...(caFile === null ? {} : { tls: { caFile } }),
+    });
+  } catch (cause) {
+    throw new RuthError('unreachable', `no NATS server of the site answers (${servers.join(', ')}): ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** `name`: of who connects, for whoever looks at the servers. */
+export const siteOptionsOf = (site: SiteConfig, name: string): SiteOptions => ({ servers: site.nats, credentialsFile: site.credentials_file ?? null, caFile: site.ca_file ?? null, name, replicas: site.replicas ?? 1 });
 
 export class SiteStore implements AsyncDisposable {
   readonly connection: NatsConnection;
   readonly nodes: Records<SiteNode>;
   readonly drains: Records<SiteDrain>;
   readonly leader: Records<SiteLeader>;
+  readonly outboxes: Records<SiteOutbox>;
   readonly cameras: Records<SiteCamera>;
   readonly placements: Records<CameraPlacement>;
   readonly ofNodes: Records<NodePlacement>;
@@ -125,18 +141,17 @@ export class SiteStore implements AsyncDisposable {
     this.connection = connection;
     this.nodes = new Records(site!, 'node.', validator(SiteNode), logger);
     this.drains = new Records(site!, 'drain.', validator(SiteDrain), logger);
+    this.outboxes = new Records(site!, 'outbox.', validator(SiteOutbox), logger);
     this.leader = new Records(site!, '', validator(SiteLeader), logger);
     this.cameras = new Records(cameras!, '', validator(SiteCamera), logger);
     this.placements = new Records(placement!, 'camera.', validator(CameraPlacement), logger);
     this.ofNodes = new Records(placement!, 'of.', validator(NodePlacement), logger);
   }
 
-  /** Throws `unreachable` where no server answers. Comes back by itself after it lost one. */
-  static async open({ servers, credentialsFile, caFile, name, replicas }: SiteOptions, logger: Logger): Promise<SiteStore> {
-    const connection = await connect({
-      servers: [...servers], name, maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS, pingInterval: 2000, maxPingOut: 2, timeout: ANSWER_LIMIT_MS,
-      ...(credentialsFile === null ? {} : { authenticator: credsAuthenticator(readFileSync(credentialsFile)) }), ...(caFile === null ? {} : { tls: { caFile } }),
-    }).catch((cause: unknown) => { throw new RuthError('unreachable', `no NATS server of the site answers (${servers.join(', ')}): ${(cause as Error).message}`, { cause }); });
+  /** Throws `unreachable` where no server answers. */
+  static async open(options: SiteOptions, logger: Logger): Promise<SiteStore> {
+    const connection = await connectSite(options);
+    const { replicas } = options;
     try {
       await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
       const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));

@@ -69,6 +69,7 @@ export class Link implements AsyncDisposable {
   readonly #targetPort: number;
   readonly #sockets = new Set<Socket>();
   #cut = false;
+  #deaf = false;
 
   constructor(targetPort: number) { this.#targetPort = targetPort; }
 
@@ -84,8 +85,11 @@ export class Link implements AsyncDisposable {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** What the node sends arrives, and it does not hear of it. */
+  loseAnswers(): void { this.#deaf = true; }
+
   mend(): void {
-    this.#cut = false;
+    this.#cut = this.#deaf = false;
     // What waited in them is too old to be true.
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -101,7 +105,7 @@ export class Link implements AsyncDisposable {
       });
     }
     near.on('data', (data) => { if (!this.#cut) far.write(data); });
-    far.on('data', (data) => { if (!this.#cut) near.write(data); });
+    far.on('data', (data) => { if (!this.#cut && !this.#deaf) near.write(data); });
     if (!this.#cut) near.resume();
   }
 

@@ -5,13 +5,14 @@ import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } fro
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
-import type { KernelEvent, RecordingSettings } from '@ruth/protocol';
+import { RECORDING_FINDINGS, validator, Verification, type KernelEvent, type RecordingSettings } from '@ruth/protocol';
 import { createLogger, type EventContent } from '@ruth/transport';
 import { Archive } from '../src/record/archive/index.ts';
 import type { Clock } from '../src/record/archive/gap-watch.ts';
 import { whyUnplayable } from '../src/record/archive/playable.ts';
 import { verify, type VerifyReport } from '../src/record/archive/verify.ts';
 import type { Segment } from '../src/record/segment.ts';
+import { Verifications } from '../src/record/verification/verifications.ts';
 import { Clips } from './real-camera.ts';
 import { RecordedFolder } from './recorded-folder.ts';
 import { until } from './test-kernel.ts';
@@ -178,6 +179,38 @@ test('verify finds every kind of damage, and repair leaves nothing to find', rea
   const clean = await run('--directory', directory, '--decode');
   assert.equal(clean.code, 0, clean.stdout);
   assert.deepEqual(await readdir(join(directory, 'damaged')), [`cam-${segments[4]!.file.split('/').at(-1)}`]);
+});
+
+test('recordings are looked into in the background while they are written: what is wrong with which camera, and what to do; one at a time, and until it is cancelled', real, async () => {
+  await using at = await place();
+  const segments = await recorded(at);
+  const more = await recorded(at, 'two');
+  const { directory } = at.folder;
+  await rm(join(directory, segments[1]!.file));
+  await truncate(join(directory, segments[2]!.file), segments[2]!.bytes - 10);
+  await using verifications = new Verifications(directory, createLogger('kernel', 'silent'));
+  const ended = (id: string): Promise<Verification> => until(async () => verifications.status(id), ({ state, ended_at }) => state !== 'running' && ended_at !== null, 'ends');
+  const begun = verifications.start({});
+  assert.throws(() => verifications.start({}), { code: 'invalid_state' });
+  const found = await ended(begun.verification_id);
+  assert.deepEqual(validator(Verification).violations(found), []);
+  assert.deepEqual([found.state, found.error, found.files_done, found.files, found.cameras], ['done', null, 10, 10, null]);
+  const [cam, two] = found.results;
+  assert.deepEqual([cam!.camera_id, cam!.files, cam!.counts.missing, cam!.counts.truncated, cam!.advice], ['cam', 5, 1, 1, [RECORDING_FINDINGS.missing, RECORDING_FINDINGS.truncated]]);
+  assert.deepEqual(cam!.findings.map(({ kind, file, start }) => [kind, file, start]), [1, 2].map((which) => [which === 1 ? 'missing' : 'truncated', segments[which]!.file, Math.floor(segments[which]!.startUs / 1000) / 1000]));
+  assert.deepEqual([two!.camera_id, two!.files, two!.bytes, two!.findings, two!.advice], ['two', 5, more.reduce((sum, { bytes }) => sum + bytes, 0), [], []]);
+
+  const one = await ended(verifications.start({ cameras: ['two'], decode: true }).verification_id);
+  assert.deepEqual([one.state, one.files, one.results.map(({ camera_id }) => camera_id)], ['done', 5, ['two']]);
+  const { verification_id: cancelled } = verifications.start({});
+  await verifications.remove(cancelled);
+  assert.deepEqual([verifications.status(cancelled).state, verifications.list().length], ['cancelled', 3]);
+  await verifications.remove(cancelled);
+  assert.throws(() => verifications.status(cancelled), { code: 'not_found' });
+  const nowhere = new Verifications(join(directory, 'nothing-here'), createLogger('kernel', 'silent'));
+  const { verification_id: lost } = nowhere.start({});
+  await until(async () => nowhere.status(lost), ({ ended_at }) => ended_at !== null, 'ends');
+  assert.deepEqual([nowhere.status(lost).state, nowhere.status(lost).error_code], ['failed', 'invalid_config']);
 });
 
 test('a second kernel on the same folder is refused by name of the first, and so is a repair beside it; a check is not', real, async () => {

@@ -6,6 +6,7 @@ import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SiteConfig } from './site-config.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
+import { TelemetryConfig } from './telemetry-config.ts';
 
 const strict = { additionalProperties: false } as const;
 const id = (description: string) => Type.String({ pattern: ID_PATTERN, description: `${description}; letters, digits, '.', '_' and '-'` });
@@ -109,5 +110,6 @@ export const RuthConfig = Type.Object({
   mqtt: Type.Optional(MqttConfig),
   notifications: Type.Optional(NotificationsConfig),
   camera_addresses: Type.Optional(CameraAddresses),
+  telemetry: Type.Optional(TelemetryConfig),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;

@@ -1,6 +1,7 @@
 // Contract 5, a site of many nodes: what stands in JetStream, and how a node's kernel is told which cameras are its own, and until when.
 import Type, { type Static } from 'typebox';
 import { CameraConfig } from './config.ts';
+import { CoreEvent, KernelEvent } from './events.ts';
 import { CameraIntent } from './intent.ts';
 import { ID_PATTERN } from './ids.ts';
 import { ServerUrl, SiteLabels } from './site-config.ts';
@@ -54,6 +55,21 @@ export const NodePlacement = Type.Object({
 }, strict);
 export type NodePlacement = Static<typeof NodePlacement>;
 
+/** A message of the stream ruth_events, subject `ruth.events.<node>`: one event of one node. Node, source, epoch and the event's id are its name, as `Nats-Msg-Id` and in the database. */
+export const SiteEvent = Type.Object({
+  node: Id, source: Type.Enum(['core', 'kernel'], { description: 'Whose `event.id` it is' }),
+  epoch: Type.Integer({ minimum: 0, description: 'Grows where the ids of the source began anew' }),
+  event: Type.Union([...CoreEvent.anyOf, ...KernelEvent.anyOf], { description: 'As it was emitted' }),
+}, { description: 'An event of a node of the site' });
+export type SiteEvent = Static<typeof SiteEvent>;
+
+/** KV ruth_site, `outbox.<node>`: what of its events the site does not have; written where it changes, every ten seconds at most. */
+export const SiteOutbox = Type.Object({
+  waiting: Type.Integer({ minimum: 0, description: 'Events' }), oldest_age_s: Type.Number({ minimum: 0 }),
+  dropped: Type.Integer({ minimum: 0, description: 'Events that were let go because too many waited for too long, since the outbox was made' }),
+}, strict);
+export type SiteOutbox = Static<typeof SiteOutbox>;
+
 /** PUT /v1/placement of the kernel: all cameras that the site has given to this node, which are recorded until then and no longer in its index. */
 export const PlacementLease = Type.Object({
   incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), 
@@ -87,7 +103,7 @@ export type ClaimResult = Static<typeof ClaimResult>;
 /** What `ruth site status` tells. */
 export const SiteStatus = Type.Object({
   leader: Nullable(Id),
-  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels })),
+  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox) })),
   cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()) })),
 });
 export type SiteStatus = Static<typeof SiteStatus>;

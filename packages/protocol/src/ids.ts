@@ -40,5 +40,6 @@ export const kernelSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECT
 export const supervisorSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_supervisor.sock`;
 export const coreSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_core.sock`;
 export const fleetSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_fleet.sock`;
+export const outboxSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_outbox.sock`;
 /** Where core keeps its newest events, beside the rings: shared memory outlives a process, not the machine. */
 export const coreEventsPath = (ringDirectory: string = DEFAULT_RING_DIRECTORY): string => `${ringDirectory}/vas_core_events`;

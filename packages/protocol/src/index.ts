@@ -40,6 +40,7 @@ export * from './site-config.ts';
 export * from './subscriptions.ts';
 export * from './supervisor.ts';
 export * from './system-health.ts';
+export * from './telemetry-config.ts';
 export * from './track-events.ts';
 export * from './validation.ts';
 export * from './webrtc.ts';

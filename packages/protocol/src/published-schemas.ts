@@ -4,6 +4,7 @@ import { CameraSubscriptions, DiscoveredDevice, ProbeReport, PtzRequest } from '
 import { RuthConfig } from './config.ts';
 import { CameraStatus, ErrorBody, LeaseGrant, LeaseRequest, LiveInit, Look, ModelStatus, ProcessHealth, SubscriptionStatus } from './control.ts';
 import { CoreEvent, KernelEvent } from './events.ts';
+import { SiteEvent } from './fleet.ts';
 import { DescribeRequest, DescribeResponse, HealthRequest, HealthResponse, InferRequest, InferResponse } from './inference.ts';
 import { Intent, IntentStatus } from './intent.ts';
 import { Manifest } from './manifest.ts';
@@ -43,6 +44,7 @@ export const PUBLISHED_SCHEMAS = {
   'look': { schema: Look, title: 'Look', description: 'The newest look of a model at a camera' },
   'core-event': { schema: CoreEvent, title: 'Core event', description: 'An event of the ordered stream of the core' },
   'kernel-event': { schema: KernelEvent, title: 'Kernel event', description: 'An event of the ordered stream of the kernel' },
+  'site-event': { schema: SiteEvent, title: 'Site event', description: 'A message of the JetStream stream ruth_events, subject ruth.events.<node>: an event of a node of a site' },
   'timeline': { schema: Timeline, title: 'Timeline', description: 'What of a span is recorded, and why the rest is not' },
   'export-request': { schema: ExportRequest, title: 'Export request', description: 'Asks for a span as one MP4' },
   'clip-request': { schema: ClipRequest, title: 'Clip request', description: 'Asks for what was and will be seen around an instant, as one MP4' },

@@ -81,3 +81,45 @@ export const StorageStatus = Type.Object({
   repaired: Nullable(Type.Record(Type.String(), Count)),
 });
 export type StorageStatus = Static<typeof StorageStatus>;
+
+/** What can be wrong with a recording, each with what to do about it. Repair needs the folder: the node is stopped for it. */
+export const RECORDING_FINDINGS = {
+  missing: 'A file that the index names is gone: something else than Ruth deleted it, or the disk lost it. "ruth verify --repair" takes it out of the index; a backup may have it.',
+  extra: 'A file lies there that the index does not name, as after a copy: "ruth verify --repair", or the next start of the kernel, takes it in.',
+  truncated: 'A file is shorter than it was: check the disk. "ruth verify --repair" keeps what is whole of it.',
+  wrong_hash: 'A file is not what was recorded: check the disk, and who may write to the folder. "ruth verify --repair" takes the file as it is.',
+  wrong_duration: 'The index tells another length than the file has: "ruth verify --repair" reads it from the file.',
+  unplayable: 'A file does not play: check the disk. "ruth verify --repair" moves it to the folder "damaged" and notes a gap.',
+  overlaps: 'A file begins before the one before it ends: the clock of the machine may have been set back. Both can be played.',
+} as const;
+export type RecordingFindingKind = keyof typeof RECORDING_FINDINGS;
+const FindingKind = Type.Enum(Object.keys(RECORDING_FINDINGS) as RecordingFindingKind[]);
+
+/** POST /v1/verifications: every recording is compared with the index, byte by byte. Nothing is changed, and recording goes on. */
+export const VerificationRequest = Type.Object({
+  cameras: Type.Optional(Type.Array(Type.String({ pattern: ID_PATTERN }), { minItems: 1, maxItems: 1024, uniqueItems: true, description: 'All that may be seen unless told' })),
+  decode: Type.Optional(Type.Boolean({ description: 'Every picture is decoded too, which takes many times as long' })),
+}, { additionalProperties: false });
+export type VerificationRequest = Static<typeof VerificationRequest>;
+
+export const RecordingFinding = Type.Object({ kind: FindingKind, file: Type.String(), start: Nullable(Type.Number({ description: 'Of the file; UTC, seconds' })), message: Type.String() });
+export type RecordingFinding = Static<typeof RecordingFinding>;
+
+export const CameraVerification = Type.Object({
+  camera_id: Type.String(), files: Count, bytes: Count, open: Type.Integer({ minimum: 0, description: 'Being written: they are not looked into' }),
+  counts: Type.Record(Type.String(), Count, { description: 'By kind; 0 of all where everything is as it should be' }),
+  findings: Type.Array(RecordingFinding, { description: 'The first hundred' }),
+  advice: Type.Array(Type.String(), { description: 'What to do, for each kind that was found' }),
+});
+export type CameraVerification = Static<typeof CameraVerification>;
+
+export const VERIFICATION_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
+/** GET /v1/verifications, GET|DELETE /v1/verifications/:id */
+export const Verification = Type.Object({
+  verification_id: Type.String(), cameras: Nullable(Type.Array(Type.String(), { description: 'null: of all that recorded' })), decode: Type.Boolean(),
+  state: Type.Enum([...VERIFICATION_STATES]), began_at: Time, ended_at: Nullable(Time),
+  files_done: Count, files: Type.Integer({ minimum: 0, description: '0 until they are counted' }),
+  results: Type.Array(CameraVerification, { description: 'Of each camera that is through' }),
+  error: Nullable(Type.String()), error_code: Nullable(Type.String()),
+});
+export type Verification = Static<typeof Verification>;

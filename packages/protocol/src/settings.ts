@@ -8,6 +8,7 @@ import { rulesOf, scenesOf, timeZoneOf } from './scene-settings.ts';
 import type { SceneConfig } from './scene.ts';
 import type { SiteConfig } from './site-config.ts';
 import { subscriptionProblem, type SubscriptionConfig } from './subscriptions.ts';
+import type { TelemetryConfig } from './telemetry-config.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
 const BYTES_PER_GB = 1e9;
@@ -98,6 +99,8 @@ export interface Settings {
   readonly oidc: OidcConfig | null;
   /** Null: this node is by itself. */
   readonly site: SiteConfig | null;
+  /** Null: nobody is sent traces. */
+  readonly telemetry: TelemetryConfig | null;
 }
 
 /** Beside `ruth.yaml`. */
@@ -131,7 +134,7 @@ export function parseSettings(text: string, file: string): Settings {
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
-    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document), cameraAddresses: config.camera_addresses ?? {},
+    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document), cameraAddresses: config.camera_addresses ?? {}, telemetry: config.telemetry ?? null,
   };
 }
 

@@ -11,6 +11,16 @@ export const ServerUrl = Type.String({ pattern: '^https?://[^\\s@/]+$', maxLengt
 
 const file = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 
+const number = (minimum: number, maximum: number, description: string) => Type.Optional(Type.Number({ minimum, maximum, description }));
+
+export const SiteEventsConfig = Type.Object({
+  outbox_max_mb: number(4, 1e6, 'What this node keeps on its disk of events that the site does not have yet; then the oldest go; 256 unless told'),
+  outbox_max_age_days: number(0.01, 3650, 'What is older goes too; 7 unless told'),
+  stream_max_gb: number(0.001, 1e6, 'What the site keeps of events in JetStream, also of those that are in the database; 1 unless told'),
+  stream_max_age_days: number(0.01, 3650, '7 unless told'),
+}, { additionalProperties: false, description: 'How events of this node come to the site' });
+export type SiteEventsConfig = Static<typeof SiteEventsConfig>;
+
 export const SiteConfig = Type.Object({
   nats: Type.Array(Type.String({ pattern: '^(nats|tls)://[^\\s@/]+$', maxLength: 256 }), { minItems: 1, maxItems: 16, description: 'NATS servers with JetStream, of one cluster, e.g. tls://nats-1:4222' }),
   credentials_file: file('A .creds file, where the servers ask for one'),
@@ -21,5 +31,6 @@ export const SiteConfig = Type.Object({
   server_url: Type.Optional({ ...ServerUrl, description: 'Where the servers of the other nodes reach the one of this node, e.g. https://north.example:8080; without it the others do not show what is here' }),
   server_ca_file: file('Certificate authority of the servers of the other nodes, PEM; those that this machine trusts unless told'),
   capacity_cores: Type.Optional(Type.Number({ minimum: 0, maximum: 4096, description: 'What this node gives to cameras of the site; its cores but for a half unless told' })),
+  events: Type.Optional(SiteEventsConfig),
 }, { additionalProperties: false, description: 'This node is one of several, which share cameras' });
 export type SiteConfig = Static<typeof SiteConfig>;

@@ -7,7 +7,7 @@ import {
   CameraStatus, CoreEvent, ErrorBody, KernelEvent, LiveQuery, Look, LookLatencies, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth, type TlsSettings,
 } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { secretReader, type Logger, type Telemetry } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { WebSocket } from 'ws';
@@ -18,11 +18,11 @@ import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { addEvents } from './events/event-routes.ts';
 import { LiveHub } from './events/live-hub.ts';
+import { StoredEventTraces } from './events/stored-event-traces.ts';
 import { addOpenApi } from './openapi/openapi.ts';
 import { LatestQuery } from './openapi/operations.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import { addNotifications, Notifications } from './outward/notifications.ts';
-import { secretReader } from './outward/secret.ts';
 import { proxyLive } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
@@ -33,10 +33,12 @@ import { addProcesses } from './node/process-routes.ts';
 import { addRuleTests } from './node/rule-test-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests, REQUEST_TIMEOUT_MS } from './request-guard.ts';
+import { traceRequests } from './request-traces.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
 import { lookAtSystem, withoutReasons } from './system-health.ts';
 import { followRenewal, readCertificate, type Certificate } from './tls.ts';
 import { Upstream } from './upstream.ts';
+import { addVerifications } from './verification-routes.ts';
 import { addWhep } from './webrtc-proxy.ts';
 
 export interface ServerOptions {
@@ -67,6 +69,8 @@ export interface ServerOptions {
   readonly adminToken?: string | null;
   /** Takes the place of sessions and tokens; for tests of other things. */
   readonly identify?: Identify;
+  /** Where requests and the storing of events are traced; nowhere unless told. Whoever started it ends it. */
+  readonly telemetry?: Telemetry | null;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -78,7 +82,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Starts to listen. Throws `socket_in_use` where the port is taken, `store_unavailable`, and `invalid_config` where the certificate is none. Disposing it ends every connection. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { logger, tls = null } = options;
+  const { logger, tls = null, telemetry = null } = options;
   const certificate = tls && readCertificate(tls);
   const kernel = new Upstream('kernel', kernelSocketPath(options.socketDirectory));
   const core = new Upstream('core', coreSocketPath(options.socketDirectory));
@@ -92,8 +96,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     mqtt?.take(event);
     if (event.type !== 'detection' && event.type !== 'track.updated') notifications.poke();
   };
+  const traces = telemetry && new StoredEventTraces(telemetry);
   const intakes = await Promise.all([
-    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent }),
+    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces }),
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.store.kind === 'postgres' && options.store.node !== undefined, utcMs: Date.now });
@@ -170,6 +175,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   await app.register(fastifyCookie);
+  if (options.telemetry) traceRequests(app, options.telemetry);
   guardRequests(app, options.host, certificate !== null);
   guardRoutes(app, { identify, audit, kernel });
   addOpenApi(app);
@@ -190,6 +196,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addMetrics(app, { ...options, kernel, core, counters });
   addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
+  addVerifications(app, kernel, audit);
   await app.register(async (routes) => addWhep(routes, kernel));
   await servePage(app, options.pageDirectory);
   return app;

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLoopback, RuthError } from '@ruth/protocol';
-import { nodeOfSite, runProcess } from '@ruth/transport';
+import { nodeOfSite, runProcess, secretReader, startTelemetry } from '@ruth/transport';
+import packageJson from '../package.json' with { type: 'json' };
 import { startServer } from './app.ts';
 
 /** Where neither events nor recordings have an age. */
@@ -15,9 +16,10 @@ await runProcess('server', async (context) => {
   const { host, port, tls } = settings.http;
   const { DATABASE_URL: databaseUrl, RUTH_ADMIN_TOKEN: adminToken } = process.env;
   if (adminToken !== undefined && adminToken.length < SHORTEST_TOKEN) throw new RuthError('invalid_config', `RUTH_ADMIN_TOKEN is too short: give at least ${SHORTEST_TOKEN} characters, e.g. from: openssl rand -base64 33`);
+  await using telemetry = await startTelemetry({ config: settings.telemetry, process: 'server', version: packageJson.version, logger, readSecret: secretReader(process.env) });
   await using server = await startServer({
     host, port, tls, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
-    environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone,
+    environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone, telemetry,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl, ...(settings.site && { node: nodeOfSite(settings.site) }) } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),

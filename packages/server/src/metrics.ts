@@ -1,7 +1,7 @@
 // GET /metrics: one scrape for the whole node. The server's own values, what kernel and core say of themselves, and the health of
 // every model container. A part that is away is `ruth_up` 0 and lacks its values; the scrape itself does not fail for it.
 import { HealthResponse, isId, modelSocketPath, ModelStatus, validator } from '@ruth/protocol';
-import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, type Metric } from '@ruth/transport';
+import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, telemetryMetrics, type Metric, type Telemetry } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { EventKeeper } from './events/event-keeper.ts';
@@ -18,6 +18,7 @@ export interface MetricsOptions {
   readonly socketDirectory: string;
   /** Ids of the models that shall run; those that core found beside them are asked too. */
   readonly models: readonly string[];
+  readonly telemetry?: Telemetry | null;
 }
 
 interface NodeSnapshot {
@@ -102,7 +103,7 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
 export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
   const { kernel, core, counters } = options;
   const containers = new Containers(options);
-  const own = new Metrics('ruth_server_', () => counters, [...SERVER_METRICS, ...processMetrics()]);
+  const own = new Metrics('ruth_server_', () => counters, [...SERVER_METRICS, ...telemetryMetrics(options.telemetry ?? null), ...processMetrics()]);
   let snapshot: NodeSnapshot;
   const node = new Metrics('ruth_', () => snapshot, NODE_METRICS);
   const textOf = (part: Upstream): Promise<string | null> => part.get('/v1/metrics', text).catch(() => null);

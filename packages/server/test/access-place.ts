@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fastifyWebsocket from '@fastify/websocket';
-import { kernelSocketPath, type ExportStatus, type NewUser, type UserInfo } from '@ruth/protocol';
+import { kernelSocketPath, type ExportStatus, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
 import type { StoreAddress } from '@ruth/server';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
@@ -79,6 +79,11 @@ async function startEverythingKernel(directory: string) {
   app.get('/v1/cameras', () => CAMERAS.map((id) => camera(id)));
   // Exports are named after their camera.
   app.get<{ Params: { id: string } }>('/v1/exports/:id', ({ params: { id } }): ExportStatus => ({ export_id: id, camera_id: id, start: 1, end: 2, state: 'done', progress: 1, bytes: 1, gaps: [], error: null }));
+  // Verifications are named after the camera that they are of; `all` is of all. A new one is of what was asked for.
+  const verification = (id: string, cameras: string[] | null): Verification => ({ verification_id: id, cameras, decode: false, state: 'done', began_at: 1, ended_at: 2, files_done: 1, files: 1, results: [], error: null, error_code: null });
+  app.get('/v1/verifications', () => [...CAMERAS.map((id) => verification(id, [id])), verification('all', null)]);
+  app.get<{ Params: { id: string } }>('/v1/verifications/:id', ({ params: { id } }) => verification(id, id === 'all' ? null : [id]));
+  app.post<{ Body: VerificationRequest }>('/v1/verifications', ({ body }, reply) => reply.code(202).send(verification('new', body.cameras ?? null)));
   for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send('video'));
   app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });
   app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url}`));

@@ -1,18 +1,18 @@
-// What an MQTT broker is told, by a real mosquitto: how each camera stands, what happens, Home Assistant's discovery, ONVIF's JSON; and what
+// What an MQTT broker is told, by a real mosquitto: how each camera stands, what happens, Home Assistant's discovery; and what
 // becomes of it while the broker is away.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { kernelSocketPath, type AlertRaisedEvent, type CoreEvent, type MqttConfig, type TrackEvent } from '@ruth/protocol';
-import { CameraTopics, frameOf, MqttBridge, onvifEventOf, secretReader, Upstream } from '@ruth/server/parts';
-import { createLogger } from '@ruth/transport';
+import { kernelSocketPath, type AlertRaisedEvent, type MqttConfig, type TrackEvent } from '@ruth/protocol';
+import { CameraTopics, MqttBridge, Upstream } from '@ruth/server/parts';
+import { createLogger, secretReader } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Broker, noBroker } from './broker.ts';
-import { camera, look, until } from './stand-ins.ts';
+import { camera, until } from './stand-ins.ts';
 
 let id = 0;
 const envelope = { version: 1 as const, at: 1_700_000_000 };
@@ -116,27 +116,6 @@ test('a server that dies is told of by its last will', { skip: noBroker }, async
   await until(() => listener.newest.get('ruth/status') === 'online', 'it is there', 30_000);
   child.kill('SIGKILL');
   await until(() => listener.newest.get('ruth/status') === 'offline', 'the broker says it in its place');
-});
-
-test('what is seen and what happens has the JSON of ONVIF, in its coordinates', () => {
-  const seen = frameOf('home', look('front', 'detector', 1, { captured_at: 1_700_000_000.5, detections: [{ class_id: 0, class_name: 'person', confidence: 0.8, bbox: [0, 0, 0.5, 0.25], track_id: 15 }, { class_id: 1, class_name: 'toaster', confidence: 0.5, bbox: [0.5, 0.5, 1, 1] }] }))!;
-  assert.equal(seen.topic, 'home/onvif-mj/VideoAnalytics/front/detector');
-  assert.deepEqual(JSON.parse(String(seen.payload)), {
-    Frame: [{
-      '@UtcTime': '2023-11-14T22:13:20.500Z', '@Source': 'detector', Object: [
-        { '@ObjectId': 15, Appearance: { Shape: { BoundingBox: { '@left': -1, '@top': 1, '@right': 0, '@bottom': 0.5 }, CenterOfGravity: { '@x': -0.5, '@y': 0.75 } }, Class: { Type: [{ '@Likelihood': 0.8, '#text': 'Human' }] } } },
-        { '@ObjectId': -2, Appearance: { Shape: { BoundingBox: { '@left': 0, '@top': 0, '@right': 1, '@bottom': -1 }, CenterOfGravity: { '@x': 0.5, '@y': -0.5 } }, Class: { Type: [{ '@Likelihood': 0.5, '#text': 'toaster' }] } } },
-      ],
-    }],
-  });
-  assert.deepEqual(JSON.parse(String(frameOf('home', look('front', 'detector', 1))!.payload)), { Frame: [{ '@UtcTime': '2023-11-14T22:13:20.000Z', '@Source': 'detector' }] });
-  assert.equal(frameOf('home', look('front', 'detector', 1, { error: 'it could not', error_code: 'inference_failed' })), null);
-
-  const crossed: CoreEvent = { ...track('track.started', 4), type: 'line.crossed', line: 'sill', direction: 'in', recording_at: 1 } as never;
-  const told = onvifEventOf('home', crossed)!;
-  assert.equal(told.topic, 'home/onvif-ej/RuleEngine/LineDetector/Crossed/&front/detector/sill');
-  assert.deepEqual(JSON.parse(String(told.payload)), { UtcTime: '2023-11-14T22:13:20.000Z', Source: { VideoSourceConfigurationToken: 'front', VideoAnalyticsConfigurationToken: 'detector', Rule: 'sill' }, Data: { ObjectId: '4' } });
-  assert.equal(onvifEventOf('home', track('track.started', 1)), null);
 });
 
 test('names that may hold anything make topics that hold nothing', () => {

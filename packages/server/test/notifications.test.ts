@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { kernelSocketPath, type HearingConfig, type NotificationsConfig, type StoredEvent } from '@ruth/protocol';
-import { Cooldown, hearingOf, isQuiet, Notifications, secretReader, signatureOf, Upstream } from '@ruth/server/parts';
+import { Cooldown, hearingOf, isQuiet, Notifications, signatureOf, Upstream } from '@ruth/server/parts';
 import { openStore, type EventRow, type FoundEvent, type Store } from '@ruth/server/store';
-import { createLogger } from '@ruth/transport';
+import { createLogger, secretReader } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { until } from './stand-ins.ts';
 

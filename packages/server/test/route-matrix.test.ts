@@ -2,10 +2,10 @@
 // once more, by hand, so that a slip in the server's own table is found.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { CreatedToken, ZoneEnteredEvent } from '@ruth/protocol';
+import type { CreatedToken, Verification, ZoneEnteredEvent } from '@ruth/protocol';
 import { guardRoutes, ROUTE_TABLE } from '@ruth/server/parts';
 import { fastify } from 'fastify';
-import { admin, CAMERAS, startAccessPlace, type AccessPlace, type Headers } from './access-place.ts';
+import { admin, CAMERAS, cookieOf, startAccessPlace, type AccessPlace, type Asked, type Headers } from './access-place.ts';
 import { everyone, until } from './stand-ins.ts';
 
 const SESSION = '00000000-0000-4000-8000-000000000000';
@@ -26,6 +26,8 @@ const LOOK_AT_THE_NODE = [
   'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/models/installed', 'GET /api/v1/models/offered', 'GET /api/v1/models/:id/preview.jpg', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/latencies', 'GET /api/v1/system', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'PUT /api/v1/events/:id/seen', 'DELETE /api/v1/events/:id/seen', 'POST /api/v1/events/seen', 'GET /api/v1/tracks',
   'GET /api/v1/tokens', 'POST /api/v1/tokens', 'DELETE /api/v1/tokens/:id',
 ];
+/** Of the cameras that may be seen. */
+const OPERATE = ['GET /api/v1/verifications', 'POST /api/v1/verifications', 'GET /api/v1/verifications/:id', 'DELETE /api/v1/verifications/:id'];
 const METRICS = ['GET /metrics'];
 const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover',
   'POST /api/v1/models/:id/enable', 'POST /api/v1/models/:id/disable', 'POST /api/v1/models/:id/rollback', 'DELETE /api/v1/models/:id',
@@ -47,7 +49,7 @@ describe('every route', () => {
       return { authorization: `Bearer ${(JSON.parse(made.text) as CreatedToken).token}` };
     };
     const viewing = [ANYBODY_KNOWN, LOOK_AT_A_CAMERA, LOOK_AT_THE_NODE];
-    const operating = [...viewing, CHANGE_OF_A_CAMERA, METRICS];
+    const operating = [...viewing, CHANGE_OF_A_CAMERA, OPERATE, METRICS];
     people.set('nobody', { headers: {}, may: [], cameras: [] });
     people.set('viewer of the yard', { headers: await at.add({ name: 'yardviewer', role: 'viewer', cameras: ['yard'] }), may: viewing, cameras: ['yard'] });
     people.set('viewer of nothing', { headers: await at.add({ name: 'blind', role: 'viewer', cameras: [] }), may: viewing, cameras: [] });
@@ -58,7 +60,7 @@ describe('every route', () => {
     people.set('fixed token', { headers: admin, may: [...operating, ADMINISTER, ADMINISTER_A_CAMERA], cameras: CAMERAS });
     people.set('token to view the vault', { headers: await token(boss, { name: 'vault', scopes: ['view'], cameras: ['vault'] }), may: viewing, cameras: ['vault'] });
     people.set('token for metrics', { headers: await token(boss, { name: 'prometheus', scopes: ['metrics'] }), may: [ANYBODY_KNOWN, METRICS], cameras: CAMERAS });
-    people.set('token of the yard for more', { headers: await token(people.get('operator of the yard')!.headers, { name: 'greedy', scopes: ['view', 'operate'], cameras: ['yard', 'vault'] }), may: [...viewing, CHANGE_OF_A_CAMERA], cameras: ['yard'] });
+    people.set('token of the yard for more', { headers: await token(people.get('operator of the yard')!.headers, { name: 'greedy', scopes: ['view', 'operate'], cameras: ['yard', 'vault'] }), may: [...viewing, CHANGE_OF_A_CAMERA, OPERATE], cameras: ['yard'] });
     for (const [index, id] of CAMERAS.entries()) {
       const event: ZoneEnteredEvent = {
         id: 20 * index + 1, version: 1, at: Date.now() / 1000, type: 'zone.entered', camera_id: id, model_id: 'detector', frame_id: 1, captured_at: 1_700_000_000 + index, recording_at: 1, zone: `zone-of-${id}`,
@@ -73,7 +75,7 @@ describe('every route', () => {
   after(() => at[Symbol.asyncDispose]());
 
   it('is in the table of routes, and in this test', () => {
-    assert.deepEqual(Object.keys(ROUTE_TABLE).toSorted(), [OPEN, ANYBODY_KNOWN, LOOK_AT_A_CAMERA, CHANGE_OF_A_CAMERA, LOOK_AT_THE_NODE, METRICS, ADMINISTER, ADMINISTER_A_CAMERA].flat().toSorted());
+    assert.deepEqual(Object.keys(ROUTE_TABLE).toSorted(), [OPEN, ANYBODY_KNOWN, LOOK_AT_A_CAMERA, CHANGE_OF_A_CAMERA, LOOK_AT_THE_NODE, OPERATE, METRICS, ADMINISTER, ADMINISTER_A_CAMERA].flat().toSorted());
     const rogue = fastify();
     guardRoutes(rogue, { identify: async () => everyone, audit: null as never, kernel: null as never });
     assert.throws(() => rogue.get('/api/v1/cameras/:id/secret', () => 'x'), /GET \/api\/v1\/cameras\/:id\/secret is not in route-table/);
@@ -119,6 +121,16 @@ describe('every route', () => {
     assert.equal((await at.ask('POST', '/api/v1/events/seen', own, { event_ids: [ofYard, ofVault] })).status, 204);
     const seenBy = async (headers: Headers, query = ''): Promise<(boolean | null)[]> => (JSON.parse((await at.ask('GET', `/api/v1/events?type=zone.entered${query}`, headers)).text) as { events: { seen: boolean | null }[] }).events.map(({ seen }) => seen);
     assert.deepEqual([await seenBy(own), await seenBy(own, '&unseen=true'), await seenBy(admin)], [[true], [], [null, null]]);
+    // Recordings are looked into for whoever may see the cameras, and what comes of it is told to nobody else.
+    const operator = cookieOf(await at.signIn('yardoperator', 'correct horse battery'), at.url);
+    const idsOf = async (headers: Headers): Promise<string[]> => (JSON.parse((await at.ask('GET', '/api/v1/verifications', headers)).text) as Verification[]).map(({ verification_id: id }) => id);
+    assert.deepEqual([await idsOf(operator), await idsOf(admin)], [['yard'], ['yard', 'vault', 'all']]);
+    const statusOf = async (method: string, id: string): Promise<number> => (await at.ask(method, `/api/v1/verifications/${id}`, operator)).status;
+    assert.deepEqual([await statusOf('GET', 'yard'), await statusOf('GET', 'vault'), await statusOf('DELETE', 'vault'), await statusOf('GET', 'all')], [200, 404, 404, 404]);
+    const begin = (headers: Headers, body: object): Promise<Asked> => at.ask('POST', '/api/v1/verifications', headers, body);
+    assert.equal((await begin(operator, { cameras: ['yard', 'vault'] })).status, 403);
+    assert.deepEqual((JSON.parse((await begin(operator, {})).text) as Verification).cameras, ['yard']);
+    assert.equal((JSON.parse((await begin(admin, {})).text) as Verification).cameras, null);
     const { socket } = await at.upgrade('/api/v1/live', yard);
     const heard: string[] = [];
     socket.on('message', (data: Buffer) => heard.push(data.toString()));

@@ -1,5 +1,5 @@
-// Moves bytes between processes: frames through shared memory, messages through Unix sockets, ordered events over HTTP; and how
-// a process starts and ends.
+// Moves bytes between processes: frames through shared memory, messages through Unix sockets, ordered events over HTTP; how
+// a process starts and ends, and what it tells of its work.
 export * from './addresses/address-policy.ts';
 export * from './confine/index.ts';
 export * from './events/index.ts';
@@ -10,4 +10,6 @@ export * from './process/load-settings.ts';
 export * from './process/metrics.ts';
 export * from './process/node-of-site.ts';
 export * from './process/sealed.ts';
+export * from './process/secret.ts';
 export * from './ring/index.ts';
+export * from './telemetry/index.ts';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { SiteStatus, validator, type SiteCamera, type SiteLabels } from '@ruth/protocol';
+import { SiteStatus, validator, type SiteCamera, type SiteLabels, type SiteOutbox } from '@ruth/protocol';
 import { InvalidArgumentError, type Command } from 'commander';
 import { entryOf } from '../supervisor/definitions.ts';
 import { oneShot } from './camera/one-shot.ts';
@@ -58,9 +58,17 @@ export function addSiteCommand(program: Command): void {
 }
 
 function statusText({ leader, nodes, cameras }: SiteStatus): string {
-  const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
+  const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
   const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
-  return `${table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'LABELS'], nodeRows)}\n\n${table(['CAMERA', 'NODE', 'STATE'], cameraRows)}`;
+  return `${table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows)}\n\n${table(['CAMERA', 'NODE', 'STATE'], cameraRows)}`;
+}
+
+/** Events of a node on their way to the site. */
+function outboxText(outbox: SiteOutbox | null): string {
+  if (outbox === null) return '-';
+  const { waiting, oldest_age_s: ageS, dropped } = outbox;
+  const parts = [...(waiting === 0 ? [] : [`${waiting} wait, for up to ${Math.ceil(ageS / 60)} min`]), ...(dropped === 0 ? [] : [`${dropped} lost`])];
+  return parts.length === 0 ? 'all here' : parts.join(', ');
 }
 
 function label(given: string, before: SiteLabels = {}): SiteLabels {

@@ -7,6 +7,7 @@
 import { LOOK_STAGES, type InferMetadata, type LookStage, type LookStagesMs } from '@ruth/protocol';
 import type { CameraFrame } from '../camera-frame.ts';
 import type { Clock } from '../clock.ts';
+import type { LookTrace } from './look-trace.ts';
 import type { StageHistograms } from './stage-histograms.ts';
 
 /** Looks whose times are kept. */
@@ -16,6 +17,9 @@ const STAGE = Object.fromEntries(LOOK_STAGES.map((stage, index) => [stage, index
 export class LatencyBudget {
   readonly #clock: Clock;
   readonly #histograms: StageHistograms;
+  readonly #trace: LookTrace | null;
+  /** Of the look at hand, where it is traced. */
+  #frame: CameraFrame | null = null;
   /** Of the look at hand, milliseconds by stage. */
   readonly #ms = new Float64Array(LOOK_STAGES.length);
   /** When its last stage ended, on the monotonic clock. */
@@ -24,9 +28,10 @@ export class LatencyBudget {
   readonly #kept = new Float32Array(LOOK_STAGES.length * KEPT);
   #looks = 0;
 
-  constructor(clock: Clock, histograms: StageHistograms) {
+  constructor(clock: Clock, histograms: StageHistograms, trace: LookTrace | null = null) {
     this.#clock = clock;
     this.#histograms = histograms;
+    this.#trace = trace;
   }
 
   /** A look at `frame` begins, which was due at `dueMs`, on the monotonic clock. What an untold time hides lies in `published`. */
@@ -39,6 +44,7 @@ export class LatencyBudget {
     this.#ms[STAGE.due] = dueMs - publishedMs;
     this.#ms[STAGE.dispatched] = nowMs - dueMs;
     this.#endedMs = nowMs;
+    if (this.#trace) this.#frame = this.#trace.isTraced(frame) ? frame : null;
   }
 
   /** The answer is judged. Of regions that were looked at side by side the times are sums. */
@@ -67,6 +73,8 @@ export class LatencyBudget {
       this.#kept[stage * KEPT + place] = ms;
       this.#histograms.observe(stage, ms);
     }
+    if (this.#frame) this.#trace!.emitted(this.#frame, this.#ms);
+    this.#frame = null;
   }
 
   /** Of the last looks; null before the first. */

@@ -5,9 +5,11 @@
 //
 // Worst-case fair weighted fair queueing, WF2Q+: J. Bennett, H. Zhang, Hierarchical packet fair queueing algorithms, 1997.
 import type { ModelDispatch } from '@ruth/protocol';
+import type { Telemetry } from '@ruth/transport';
 import type { Clock } from '../clock.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { ModelEndpoint } from './look.ts';
+import { LookTrace } from './look-trace.ts';
 import { StageHistograms } from './stage-histograms.ts';
 
 /** So many points of priority more double the share: 100 against 0 is 32 to 1. */
@@ -46,6 +48,8 @@ export interface ModelAccessOptions {
   readonly clock: Clock;
   /** The model's container, or null while it is down. */
   endpoint(): ModelEndpoint | null;
+  /** Where looks are traced; nowhere unless told. */
+  readonly telemetry?: Telemetry | null;
 }
 
 export class ModelAccess {
@@ -69,6 +73,12 @@ export class ModelAccess {
   }
 
   get endpoint(): ModelEndpoint | null { return this.#options.endpoint(); }
+
+  /** Of a subscription that follows the looks of `sourceModelId`; null where nothing is traced. */
+  traceOf(sourceModelId: string | null): LookTrace | null {
+    const { telemetry = null, clock } = this.#options;
+    return telemetry && new LookTrace(telemetry, clock, { modelId: this.modelId, sourceModelId });
+  }
 
   status(): ModelDispatch {
     return { places: this.endpoint?.places ?? 0, in_flight: this.#inFlight, waiting: this.#waiting.length, circuit: this.breaker.state };

@@ -2,6 +2,8 @@
 import type { Box, Detection, Point, RegionsConfig, ZoneConfig } from '@ruth/protocol';
 import type { CameraFrame } from '../camera-frame.ts';
 import { Area } from '../scene/shapes.ts';
+import type { Appearances } from './appearances.ts';
+import type { Stillness } from './stillness.ts';
 
 const DEFAULT_MARGIN = 0.15;
 const DEFAULT_MAX_REGIONS = 8;
@@ -64,6 +66,55 @@ export class TrackTurns {
     for (const { trackId } of regions) if (trackId !== null) this.#lookedUs.set(trackId, ptsUs);
     if (this.#lookedUs.size <= MAX_TRACKS) return;
     for (const [trackId, lookedUs] of this.#lookedUs) if (ptsUs - lookedUs >= this.#stationaryUs) this.#lookedUs.delete(trackId);
+  }
+}
+
+export interface RegionChoiceOptions {
+  readonly zone: ZoneFilter | null;
+  readonly stillness: Stillness | null;
+  readonly appearances: Appearances | null;
+}
+
+/** What a subscription looks at of what its source model found in a frame. */
+export class RegionChoice {
+  readonly #config: RegionsConfig;
+  readonly #zone: ZoneFilter | null;
+  readonly #stillness: Stillness | null;
+  readonly #appearances: Appearances | null;
+  readonly #turns: TrackTurns | null;
+
+  constructor(config: RegionsConfig, { zone, stillness, appearances }: RegionChoiceOptions) {
+    this.#config = config;
+    this.#zone = zone;
+    this.#stillness = stillness;
+    this.#appearances = config.appearance ? appearances : null;
+    this.#turns = TrackTurns.of(config);
+  }
+
+  in(found: readonly Detection[], frame: CameraFrame): Region[] {
+    const { model } = this.#config;
+    if (this.#config.appearance) return this.#inZone(this.#appearances?.wanted(model, frame.frameId) ?? []);
+    const turns = this.#turns;
+    if (!turns) return this.#inZone(found);
+    const isStationary = (trackId: number): boolean => this.#stillness?.isStationary(model, trackId) ?? false;
+    return this.#inZone(found, (detection) => turns.isDue(detection.track_id, frame, isStationary));
+  }
+
+  /** Where no region was chosen: whether that is a true answer, or some only have not their turn. */
+  isNothingThere(found: readonly Detection[]): boolean {
+    if (this.#appearances) return false;
+    return !this.#turns || (!this.#turns.hasEachOnce && this.#inZone(found).length === 0);
+  }
+
+  asked(regions: readonly Region[], frame: CameraFrame): void { this.#appearances?.asked(this.#config.model, frame.frameId, regions.map(({ box }) => box)); }
+
+  looked(regions: readonly Region[], frame: CameraFrame): void { this.#turns?.looked(regions, frame); }
+
+  /** Tracks that were known again by what they look like; null where it does not describe any. */
+  get identitiesKept(): number | null { return this.#appearances?.identitiesKept(this.#config.model) ?? null; }
+
+  #inZone(detections: readonly Detection[], isWanted?: (detection: Detection) => boolean): Region[] {
+    return regionsOf(detections.filter((detection) => (this.#zone?.has(detection) ?? true) && (isWanted?.(detection) ?? true)), this.#config);
   }
 }
 

@@ -6,11 +6,11 @@ import type { Clock } from '../clock.ts';
 import { MotionGate } from '../motion/motion-gate.ts';
 import type { Appearances } from './appearances.ts';
 import { FpsGate } from './gate.ts';
-import { LatencyBudget } from './latency-budget.ts';
+import type { LatencyBudget } from './latency-budget.ts';
 import { look, lookAtRegions, REGIONS_AT_ONCE, type LookError, type LookOutcome } from './look.ts';
-import { LookCounters } from './look-counters.ts';
+import { LookAccount } from './look-account.ts';
 import { Claim, DEFAULT_PRIORITY, type LookReport, type ModelAccess, type Turn } from './model-access.ts';
-import { regionsOf, TrackTurns, ZoneFilter, type Region } from './regions.ts';
+import { RegionChoice, ZoneFilter, type Region } from './regions.ts';
 import type { Stillness } from './stillness.ts';
 import { withDoubtful } from '../tracking/thresholds.ts';
 
@@ -57,11 +57,10 @@ export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
   readonly #deadlineMs: number;
   readonly #gate: FpsGate;
-  readonly #counters: LookCounters;
-  readonly #budget: LatencyBudget;
+  readonly #account: LookAccount;
   readonly #claim: Claim;
   readonly #zone: ZoneFilter | null;
-  readonly #trackTurns: TrackTurns | null;
+  readonly #regions: RegionChoice | null;
   readonly #motion: MotionGate | null;
   readonly #stop = new AbortController();
   #state: SubscriptionStatus['state'] = 'created';
@@ -80,13 +79,12 @@ export class Subscription implements AsyncDisposable {
     this.#deadlineMs = settings.config?.deadline_ms ?? options.deadlineMs
       ?? Math.min(Math.max(LEAST_DEADLINE_MS, 2000 / settings.desired_fps), MOST_DEADLINE_MS);
     this.#gate = new FpsGate(settings.desired_fps);
-    this.#counters = new LookCounters(options.clock, settings.desired_fps);
-    this.#budget = new LatencyBudget(options.clock, options.access.histograms);
+    this.#account = new LookAccount({ clock: options.clock, access: options.access, desiredFps: settings.desired_fps, sourceModelId: this.sourceModelId });
     this.zone = options.zone ?? null;
     this.masks = options.masks ?? [];
     this.#motion = settings.motion === undefined ? null : new MotionGate(settings.motion, this.masks);
     this.#zone = options.zone ? new ZoneFilter(options.zone) : null;
-    this.#trackTurns = settings.regions === undefined ? null : TrackTurns.of(settings.regions);
+    this.#regions = settings.regions === undefined ? null : new RegionChoice(settings.regions, { zone: this.#zone, stillness: options.stillness ?? null, appearances: options.appearances ?? null });
     this.#claim = new Claim(settings.priority ?? DEFAULT_PRIORITY, () => this.#begin());
   }
 
@@ -120,38 +118,25 @@ export class Subscription implements AsyncDisposable {
   /** To be called for each frame in the order of publication; `found` is what the source model saw in it, where there is one. */
   offer(frame: CameraFrame, found: readonly Detection[] = []): void {
     if (this.#state !== 'running') return;
-    if (!this.#gate.isDue(frame)) return this.#counters.notDue();
-    if (this.#motion && !this.#isMoving(this.#motion, frame)) return this.#counters.dropped('no_motion');
-    const regions = this.#regionsIn(found, frame);
+    if (!this.#gate.isDue(frame)) return this.#account.notDue();
+    if (this.#motion && !this.#isMoving(this.#motion, frame)) return this.#account.dropped(frame, 'no_motion');
+    const regions = this.#regions?.in(found, frame) ?? null;
     if (regions?.length === 0) return this.#withoutRegions(frame, found);
-    if (this.#waiting) this.#counters.dropped(this.#inFlight ? 'busy' : 'overloaded');
+    if (this.#waiting) this.#account.dropped(this.#waiting.frame, this.#inFlight ? 'busy' : 'overloaded');
     this.#waiting = { frame, regions, dueMs: this.#options.clock.monotonicMs() };
     if (!this.#inFlight) this.#options.access.enter(this.#claim);
   }
 
   status(): SubscriptionStatus {
+    const identitiesKept = this.#regions?.identitiesKept ?? null;
     return {
       camera_id: this.cameraId, model_id: this.modelId, state: this.#state, desired_fps: this.desiredFps, priority: this.settings.priority ?? DEFAULT_PRIORITY,
-      ...this.#counters.status(), stages_ms: this.#budget.status(), ...(this.#appearances ? { identities_kept: this.#appearances.identitiesKept(this.sourceModelId!) } : {}),
+      ...this.#account.status(), ...(identitiesKept === null ? {} : { identities_kept: identitiesKept }),
     };
   }
 
   #invalidStep(step: string): RuthError {
     return new RuthError('invalid_state', `the subscription of ${this.modelId} to ${this.cameraId} cannot ${step}: it is ${this.#state}`);
-  }
-
-  /** Null where it does not describe the tracks of the model that it follows. */
-  get #appearances(): Appearances | null { return this.settings.regions?.appearance ? this.#options.appearances ?? null : null; }
-
-  /** Null where it looks at whole frames. */
-  #regionsIn(found: readonly Detection[], frame: CameraFrame): Region[] | null {
-    const { regions } = this.settings;
-    if (!regions) return null;
-    const zone = this.#zone;
-    if (regions.appearance) return regionsOf((this.#appearances?.wanted(regions.model, frame.frameId) ?? []).filter((detection) => zone?.has(detection) ?? true), regions);
-    const turns = this.#trackTurns;
-    const isStationary = (trackId: number): boolean => this.#options.stillness?.isStationary(regions.model, trackId) ?? false;
-    return regionsOf(found.filter((detection) => (zone?.has(detection) ?? true) && (turns?.isDue(detection.track_id, frame, isStationary) ?? true)), regions);
   }
 
   /** A frame that is gone is judged by nobody: its look tells what became of it. */
@@ -166,10 +151,9 @@ export class Subscription implements AsyncDisposable {
   }
 
   #withoutRegions(frame: CameraFrame, found: readonly Detection[]): void {
-    this.#counters.dropped('no_regions');
-    if (this.#appearances) return;
-    // No region, so nothing in one: a true answer, which also takes older ones off the screen. Where some only have not their turn, it is none.
-    if (!this.#trackTurns || (!this.#trackTurns.hasEachOnce && regionsOf(found.filter((detection) => this.#zone?.has(detection) ?? true), this.settings.regions!).length === 0)) this.#emit(frame, NOTHING, null);
+    this.#account.dropped(frame, 'no_regions');
+    // No region, so nothing in one: a true answer, which also takes older ones off the screen.
+    if (this.#regions!.isNothingThere(found)) this.#emit(frame, NOTHING, null);
   }
 
   /** Its turn: looks at what waits, where that is still worth it. */
@@ -189,12 +173,12 @@ export class Subscription implements AsyncDisposable {
     const config = this.settings.config ?? {};
     const request = { frame, config: regions ? config : withDoubtful(config, endpoint.confidenceThreshold), deadlineMs: restMs, signal: this.#stop.signal };
     const turn: Turn = regions ? { requests: regions.length, atOnce: Math.min(REGIONS_AT_ONCE, regions.length) } : ONE_REQUEST;
-    this.#budget.dispatched(frame, due.dueMs);
-    if (regions) this.#appearances?.asked(this.sourceModelId!, frame.frameId, regions.map(({ box }) => box));
+    this.#account.budget.dispatched(frame, due.dueMs);
+    if (regions) this.#regions!.asked(regions, frame);
     const outcome = regions ? lookAtRegions(endpoint, regions, request) : look(endpoint, request);
     this.#inFlight = outcome.then((result) => {
       this.#inFlight = null;
-      if (result.result === 'answered' && regions) this.#trackTurns?.looked(regions, frame);
+      if (result.result === 'answered' && regions) this.#regions!.looked(regions, frame);
       this.#settle(frame, result);
       // Before it leaves, so that the place goes to whoever is entitled to it, itself included.
       if (this.#waiting) access.enter(this.#claim);
@@ -205,22 +189,21 @@ export class Subscription implements AsyncDisposable {
 
   #settle(frame: CameraFrame, outcome: LookOutcome): void {
     if (outcome.result === 'answered') {
-      this.#counters.answered(this.#options.clock.utcMs() - frame.capturedAtUs / 1000);
-      this.#budget.answered(outcome.metadata);
+      this.#account.answered(frame, outcome.metadata);
       // Regions were chosen in the zone already.
       const zone = this.sourceModelId === null ? this.#zone : null;
       const detections = zone ? outcome.detections.filter((detection) => zone.has(detection)) : outcome.detections;
       this.#motion?.saw(detections.length > 0);
-      return this.#emit(frame, { detections, metadata: outcome.metadata }, null, this.#budget);
+      return this.#emit(frame, { detections, metadata: outcome.metadata }, null, this.#account.budget);
     }
     if (outcome.result === 'failed') {
-      this.#counters.failed(outcome.error.code, outcome.error.message);
+      this.#account.failed(frame, outcome.error);
       this.#emit(frame, NOTHING, outcome.error);
     } else this.#drop(frame, outcome.cause, outcome.error);
   }
 
   #drop(frame: CameraFrame, cause: DropCause, error: LookError): null {
-    this.#counters.dropped(cause, error);
+    this.#account.dropped(frame, cause, error);
     if (cause !== 'stopped') this.#emit(frame, NOTHING, error);
     return null;
   }
@@ -228,7 +211,7 @@ export class Subscription implements AsyncDisposable {
   /** Said once for each outage: the events model.down and model.up tell the rest. */
   #withoutContainer(frame: CameraFrame, cause: 'no_container' | 'circuit_open', message: string): null {
     const error = { code: cause === 'no_container' ? 'unreachable' : 'inference_failed', message };
-    this.#counters.dropped(cause, error);
+    this.#account.dropped(frame, cause, error);
     if (this.#saidWhy !== cause) this.#emit(frame, NOTHING, error);
     this.#saidWhy = cause;
     return null;
@@ -236,7 +219,7 @@ export class Subscription implements AsyncDisposable {
 
   #giveUpWaiting(): void {
     this.#options.access.withdraw(this.#claim);
-    if (this.#waiting) this.#counters.dropped('stopped');
+    if (this.#waiting) this.#account.dropped(this.#waiting.frame, 'stopped');
     this.#waiting = null;
   }
 

@@ -9,6 +9,7 @@ import { addEventRoutes, type EventfulKernel } from './event-routes.ts';
 import { addMetricsRoutes } from './metrics-routes.ts';
 import { addPlacementRoutes, type PlacementControl } from './placement-routes.ts';
 import { addRecordingRoutes, type RecordingControl } from './recording-routes.ts';
+import { addVerificationRoutes } from './verification-routes.ts';
 import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -55,6 +56,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     addWebRtcRoutes(routes, kernel, idOf);
     addPlacementRoutes(routes, kernel.placed);
     addRecordingRoutes(routes, kernel);
+    addVerificationRoutes(routes, kernel);
     addEventRoutes(routes, kernel);
     routes.put('/v1/leases/:id', async (request) => kernel.lease(idOf(request.params), leaseRequest.parse(request.body)));
     routes.delete('/v1/leases/:id', async (request, reply) => {

@@ -1,9 +1,9 @@
 // Signing in through an OpenID Connect provider: authorization code with PKCE, state and nonce, by openid-client. Who comes from there is a person of Ruth's own, known by
 // issuer and subject; the role follows from the claims at each sign-in. Nobody who has a password here is taken over by a name from there.
 import { RuthError, type OidcConfig, type Role } from '@ruth/protocol';
+import type { ReadSecret } from '@ruth/transport';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as oidc from 'openid-client';
-import type { ReadSecret } from '../outward/secret.ts';
 import type { Access } from './access.ts';
 import type { Audit } from './audit.ts';
 import { setSessionCookie } from './session-routes.ts';

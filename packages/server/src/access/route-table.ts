@@ -51,6 +51,8 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/exports': { needs: 'operate', camera: 'body', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', did: 'exported' },
   'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export' },
   'GET /api/v1/exports/:id/file': { needs: 'operate', camera: 'export', did: 'downloaded an export' },
+  'GET /api/v1/verifications': { needs: 'operate', camera: 'each' }, 'POST /api/v1/verifications': { needs: 'operate', camera: 'each' },
+  'GET /api/v1/verifications/:id': { needs: 'operate', camera: 'each' }, 'DELETE /api/v1/verifications/:id': { needs: 'operate', camera: 'each' },
   // The cameras of the node, what is looked for at them. Settings tell no credentials; a probe tells what a URL answers, so it is for whoever may name one.
   'GET /api/v1/camera-settings': { needs: 'view', camera: 'each' }, 'GET /api/v1/cameras/:id/settings': { needs: 'view', camera: 'id' },
   'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id' },

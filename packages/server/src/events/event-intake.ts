@@ -4,9 +4,9 @@ import type { CoreEvent, KernelEvent, Validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { EventFollower, EventRecorder, type StreamPosition } from '@ruth/transport/follow';
 import type { EventSource, Store } from '../store/index.ts';
-import { keptOf } from './event-row.ts';
-import { storeSink, type StoreRecorder } from './store-sink.ts';
+import { keepWith, storeSink, type StoreRecorder } from './store-sink.ts';
 import { isSuperseded, MOST_REPLAYED, type LiveHub } from './live-hub.ts';
+import type { StoredEventTraces } from './stored-event-traces.ts';
 
 /** What a newer one would take the place of is not live any more when it comes this late: the server was away. */
 const LIVE_WITHIN_S = 5;
@@ -20,6 +20,8 @@ export interface EventIntakeOptions<E> {
   readonly logger: Logger;
   /** Each event, once, as it comes. */
   readonly onEvent?: (event: E) => void;
+  /** Where storing is traced; nowhere unless told. */
+  readonly traces?: StoredEventTraces | null;
 }
 
 export class EventIntake<E extends CoreEvent | KernelEvent> {
@@ -30,11 +32,11 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
   readonly #onEvent: ((event: E) => void) | undefined;
   #publishedId = -1;
 
-  private constructor({ source, socketPath, event, store, hub, logger, onEvent }: EventIntakeOptions<E>, position: StreamPosition) {
+  private constructor({ source, socketPath, event, store, hub, logger, onEvent, traces = null }: EventIntakeOptions<E>, position: StreamPosition) {
     this.source = source;
     this.#hub = hub;
     this.#onEvent = onEvent;
-    this.recorder = new EventRecorder({ source, sink: storeSink(store), keep: keptOf, logger, position, resume: () => this.#follower.restart() });
+    this.recorder = new EventRecorder({ source, sink: storeSink(store, traces), keep: keepWith(traces), logger, position, resume: () => this.#follower.restart() });
     this.#follower = new EventFollower<E>({
       name: source, socketPath, logger, event,
       after: () => this.recorder.position.lastId,

@@ -3,8 +3,14 @@
 import type { CoreEvent, KernelEvent, TrackEvent } from '@ruth/protocol';
 import type { Insertable } from 'kysely';
 import type { EventRow, TracksTable } from '../store/index.ts';
+import type { TracedEvent } from './stored-event-traces.ts';
 
-export interface KeptEvent { readonly event: EventRow | null; readonly track: Insertable<TracksTable> | null }
+export interface KeptEvent {
+  readonly event: EventRow | null;
+  readonly track: Insertable<TracksTable> | null;
+  /** Where its storing is traced. */
+  readonly trace?: TracedEvent;
+}
 
 type AnyEvent = CoreEvent | KernelEvent;
 

@@ -2,17 +2,29 @@
 import type { CoreEvent, KernelEvent } from '@ruth/protocol';
 import type { EventRecorder, EventSink } from '@ruth/transport/follow';
 import type { EventSource, Store } from '../store/index.ts';
-import type { KeptEvent } from './event-row.ts';
+import { keptOf, type KeptEvent } from './event-row.ts';
+import type { StoredEventTraces } from './stored-event-traces.ts';
 
 export type StoreRecorder = EventRecorder<EventSource, CoreEvent | KernelEvent, KeptEvent>;
 
-export function storeSink(store: Store): EventSink<EventSource, KeptEvent> {
+export function storeSink(store: Store, traces: StoredEventTraces | null = null): EventSink<EventSource, KeptEvent> {
   return {
     async append({ source, after, position, kept }) {
       const events = kept.flatMap(({ event }) => event ?? []);
       await store.write('append', { source, after, position, events, tracks: kept.flatMap(({ track }) => track ?? []) });
+      for (const { trace } of kept) if (trace) traces?.stored(trace);
       return events.length;
     },
     positionOf: (source) => store.write('positionOf', source),
+  };
+}
+
+/** What is kept of each event, and of those that are traced when they came. */
+export function keepWith(traces: StoredEventTraces | null): (event: CoreEvent | KernelEvent, text: string) => KeptEvent | null {
+  if (!traces) return keptOf;
+  return (event, text) => {
+    const kept = keptOf(event, text);
+    const trace = kept?.event ? traces.received(event) : null;
+    return kept && trace ? { ...kept, trace } : kept;
   };
 }

@@ -3,7 +3,7 @@
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
   ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
-  StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo,
+  StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
 
@@ -98,6 +98,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/exports/:id': { summary: 'How far an export is', answer: ExportStatus },
   'DELETE /api/v1/exports/:id': { summary: 'Cancels or deletes an export', answer: null },
   'GET /api/v1/exports/:id/file': { summary: 'The file of an export', answer: MP4 },
+  'GET /api/v1/verifications': { summary: 'How recordings were looked into lately', answer: listOf(Verification) },
+  'POST /api/v1/verifications': { summary: 'Looks into every recording of cameras, in the background: what is missing, damaged, or not as it was recorded', body: VerificationRequest, answer: Verification, status: 202 },
+  'GET /api/v1/verifications/:id': { summary: 'How far that is, what was found, and what to do about it', answer: Verification },
+  'DELETE /api/v1/verifications/:id': { summary: 'Cancels it, or forgets one that has ended', answer: null },
   'GET /api/v1/users': { summary: 'People', answer: listOf(UserInfo) },
   'POST /api/v1/users': { summary: 'Adds somebody, with a password that works once', body: NewUser, answer: UserInfo, status: 201 },
   'PATCH /api/v1/users/:name': { summary: 'Changes somebody', body: UserChange, answer: UserInfo },

@@ -1,6 +1,6 @@
 // Who is told of what: a courier for each target, woken by what happens; how they are doing, and their dead letters, over HTTP.
 import { DeadLetterInfo, DeliveryStatus, ErrorBody, RuthError, type NotificationsConfig } from '@ruth/protocol';
-import { AddressPolicy, type Logger } from '@ruth/transport';
+import { AddressPolicy, type Logger, type ReadSecret } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { identityOf, type Audit } from '../access/index.ts';
@@ -8,7 +8,6 @@ import { asStoredEvent } from '../events/event-routes.ts';
 import type { FoundEvent, Store } from '../store/index.ts';
 import type { Upstream } from '../upstream.ts';
 import { Courier } from './notify/courier.ts';
-import type { ReadSecret } from './secret.ts';
 import { emailTarget, ntfyTarget, webhookTarget, type Target } from './notify/targets.ts';
 
 export interface NotificationsOptions {

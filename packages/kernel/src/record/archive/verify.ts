@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError } from '@ruth/protocol';
+import { RECORDING_FINDINGS, RuthError, type RecordingFindingKind } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
 import { ArchiveStore, INDEX_FILE } from './archive-store.ts';
 import { SCHEMA_VERSION, schemaVersion } from './index-schema.ts';
@@ -13,11 +13,10 @@ import { forgetMissing, moveAside } from './repair.ts';
 import { SegmentIndex, type IndexedSegment } from './segment-index.ts';
 import { cameraFolders, segmentFiles } from './segment-path.ts';
 
-export const FINDINGS = ['missing', 'extra', 'truncated', 'wrong_hash', 'wrong_duration', 'unplayable', 'overlaps'] as const;
-export type FindingKind = (typeof FINDINGS)[number];
+export const FINDINGS = Object.keys(RECORDING_FINDINGS) as RecordingFindingKind[];
 
 export interface Finding {
-  readonly kind: FindingKind;
+  readonly kind: RecordingFindingKind;
   /** Relative to the folder. */
   readonly file: string;
   readonly message: string;
@@ -25,10 +24,11 @@ export interface Finding {
   readonly repair: string | null;
 }
 
+/** Of a camera, or of all. */
 export interface VerifyReport {
   readonly files: number;
   readonly bytes: number;
-  readonly counts: Readonly<Record<FindingKind, number>>;
+  readonly counts: Readonly<Record<RecordingFindingKind, number>>;
   /** The first thousand. */
   readonly findings: readonly Finding[];
   /** Being written: they are not looked into. */
@@ -41,6 +41,10 @@ export interface VerifyOptions {
   /** Plays a file; says why it does not play, or null. Not asked unless given. */
   readonly decode?: (path: string) => Promise<string | null>;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Only these. */
+  readonly cameras?: readonly string[];
+  /** Each as soon as it is through. */
+  readonly onCamera?: (cameraId: string, report: VerifyReport) => void;
 }
 
 type Problem = Pick<Finding, 'kind' | 'message'>;
@@ -63,12 +67,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   return await walk(options, new SegmentIndex(database), null);
 }
 
-async function walk({ directory, decode, onProgress }: VerifyOptions, index: SegmentIndex, store: ArchiveStore | null): Promise<VerifyReport> {
-  const counts = Object.fromEntries(FINDINGS.map((kind) => [kind, 0])) as Record<FindingKind, number>;
-  const findings: Finding[] = [];
-  let bytes = 0;
-  let open = 0;
-  const cameras = [...new Set([...cameraFolders(directory), ...index.usage().keys()])].sort();
+async function walk({ directory, decode, onProgress, onCamera, cameras: wanted }: VerifyOptions, index: SegmentIndex, store: ArchiveStore | null): Promise<VerifyReport> {
+  const reports: VerifyReport[] = [];
+  const cameras = wanted ?? [...new Set([...cameraFolders(directory), ...index.usage().keys()])].sort();
   const lists = cameras.map((cameraId) => {
     const rows = new Map([...index.files(cameraId)].map((row) => [row.file, row.bytes]));
     return { cameraId, rows, files: [...new Set([...segmentFiles(directory, cameraId), ...rows.keys()])].sort() };
@@ -76,6 +77,9 @@ async function walk({ directory, decode, onProgress }: VerifyOptions, index: Seg
   const total = lists.reduce((sum, { files }) => sum + files.length, 0);
   let done = 0;
   for (const { cameraId, rows, files } of lists) {
+    const counts = noFindings();
+    const findings: Finding[] = [];
+    let [bytes, open] = [0, 0];
     let before: IndexedSegment | null = null;
     for (const file of files) {
       const row = index.get(file);
@@ -91,8 +95,20 @@ async function walk({ directory, decode, onProgress }: VerifyOptions, index: Seg
       }
       onProgress?.(++done, total);
     }
+    const report = { files: files.length, bytes, counts, findings, open };
+    onCamera?.(cameraId, report);
+    reports.push(report);
   }
-  return { files: total, bytes, counts, findings, open };
+  return sumOf(reports);
+}
+
+const noFindings = (): Record<RecordingFindingKind, number> => Object.fromEntries(FINDINGS.map((kind) => [kind, 0])) as Record<RecordingFindingKind, number>;
+
+function sumOf(reports: readonly VerifyReport[]): VerifyReport {
+  const of = (value: (report: VerifyReport) => number): number => reports.reduce((sum, report) => sum + value(report), 0);
+  const counts = noFindings();
+  for (const kind of FINDINGS) counts[kind] = of((report) => report.counts[kind]);
+  return { files: of(({ files }) => files), bytes: of(({ bytes }) => bytes), counts, findings: reports.flatMap(({ findings }) => findings).slice(0, MOST_FINDINGS), open: of(({ open }) => open) };
 }
 
 async function problemOf(directory: string, row: IndexedSegment, before: IndexedSegment | null, decode: VerifyOptions['decode']): Promise<Problem | null> {
@@ -134,7 +150,7 @@ function isBeingWritten(path: string): boolean {
 }
 
 /** Puts it right; returns how. */
-async function put(store: ArchiveStore, cameraId: string, file: string, kind: FindingKind): Promise<string> {
+async function put(store: ArchiveStore, cameraId: string, file: string, kind: RecordingFindingKind): Promise<string> {
   if (kind === 'missing') {
     forgetMissing(store, cameraId, file);
     return 'the row is removed';

@@ -2,6 +2,7 @@
 import { RuthError, type Keyframes, type Settings, type StorageStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { ArchiveView } from '../archive/index.ts';
+import { Verifications } from '../verification/verifications.ts';
 import { Exports } from './exports/exports.ts';
 import { MediaFiles } from './media-files.ts';
 import { notRecorded } from './not-recorded.ts';
@@ -18,6 +19,7 @@ interface Recorded {
   readonly archive: ArchiveView;
   readonly files: MediaFiles;
   readonly exports: Exports;
+  readonly verifications: Verifications;
 }
 
 export interface PlaybackOptions {
@@ -40,7 +42,7 @@ export class Playback implements AsyncDisposable {
     if (archive === null || settings === null) return new Playback(null, logger);
     const { directory, minFreeBytes } = settings;
     const exports = await Exports.open({ archive, directory, minFreeBytes, logger });
-    return new Playback({ archive, exports, files: new MediaFiles(archive) }, logger);
+    return new Playback({ archive, exports, files: new MediaFiles(archive), verifications: new Verifications(directory, logger) }, logger);
   }
 
   /** Throws `recording_off`. */
@@ -86,6 +88,6 @@ export class Playback implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.snapshots[Symbol.asyncDispose](), this.#recorded?.exports[Symbol.asyncDispose]()]);
+    await Promise.all([this.snapshots[Symbol.asyncDispose](), this.#recorded?.exports[Symbol.asyncDispose](), this.#recorded?.verifications[Symbol.asyncDispose]()]);
   }
 }

@@ -2,8 +2,8 @@
 // for each camera makes it a device with its picture, what it counts, motion, rules and events. Pure.
 import { topicPart, type CameraTopics, type MqttMessage } from './topics.ts';
 
-/** What an event entity must name beforehand. */
-const EVENT_TYPES = [
+/** What an event entity must name beforehand: others it does not take. */
+export const EVENT_TYPES = [
   'track.started', 'track.ended', 'zone.entered', 'zone.left', 'line.crossed', 'dwell', 'object.left', 'object.removed', 'posture', 'fall', 'alert.raised', 'alert.cleared', 'camera.up', 'camera.down', 'recording.gap',
 ];
 

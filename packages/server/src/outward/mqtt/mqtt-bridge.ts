@@ -1,14 +1,14 @@
 // Tells an MQTT broker what happens, and how each camera stands. While the broker is away the newest state of each topic and the newest
 // events wait; older events are let go and counted. A broker that loses this server tells the others so (last will).
 import { CameraStatus, validator, type CoreEvent, type KernelEvent, type MqttConfig } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import type { Logger, ReadSecret } from '@ruth/transport';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import type { Upstream } from '../../upstream.ts';
-import type { ReadSecret } from '../secret.ts';
 import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
-import { frameOf, onvifEventOf } from './onvif-metadata.ts';
+import { OnvifEvents } from './onvif-events.ts';
+import { frameOf } from './onvif-metadata.ts';
 import { CameraTopics, type MqttMessage } from './topics.ts';
 
 const MOST_WAITING = 512;
@@ -38,6 +38,7 @@ export class MqttBridge {
   readonly #options: MqttBridgeOptions;
   readonly #prefix: string;
   readonly #discovery: DiscoveryContext | null;
+  readonly #onvif: OnvifEvents | null;
   readonly #cameras = new Map<string, Known>();
   /** Events that wait for the broker; states do not, for they are said anew. */
   readonly #waiting: MqttMessage[] = [];
@@ -50,6 +51,7 @@ export class MqttBridge {
     this.#options = options;
     const { topic_prefix: prefix = 'ruth', home_assistant: home = true, snapshots = true } = options.config;
     this.#prefix = prefix;
+    this.#onvif = options.config.onvif_metadata ? new OnvifEvents(prefix) : null;
     this.#discovery = home === false ? null : { discoveryPrefix: home === true ? 'homeassistant' : home, prefix, version: options.version, snapshots };
   }
 
@@ -80,10 +82,11 @@ export class MqttBridge {
 
   take(event: CoreEvent | KernelEvent): void {
     if (event.type === 'model.down') for (const { topics } of this.#cameras.values()) this.#sendAll(topics.forgetModel(event.model_id));
-    if (this.#options.config.onvif_metadata) {
-      const message = event.type === 'detection' ? frameOf(this.#prefix, event.look) : 'camera_id' in event && !('gap' in event) ? onvifEventOf(this.#prefix, event) : null;
+    if (this.#onvif) {
+      const frame = event.type === 'detection' ? frameOf(this.#prefix, event.look) : null;
       // What is seen now is of no use later.
-      if (message && (event.type !== 'detection' || this.#canSend())) this.#send(message);
+      if (frame && this.#canSend()) this.#send(frame);
+      this.#sendAll(this.#onvif.take(event));
     }
     if (!('camera_id' in event)) return;
     const camera = this.#camera(event.camera_id);
@@ -98,13 +101,13 @@ export class MqttBridge {
     for (const { camera_id: id, name, state } of cameras) {
       const camera = this.#camera(id);
       camera.name = name;
-      this.#sendAll(camera.topics.status(state === 'streaming'));
+      this.#sendAll([...camera.topics.status(state === 'streaming'), ...(this.#onvif?.signal(id, state !== 'streaming', Date.now() / 1000) ?? [])]);
       this.#discover(camera);
     }
     for (const [id, { topics }] of this.#cameras) {
       if (cameras.some((camera) => camera.camera_id === id)) continue;
       this.#cameras.delete(id);
-      this.#sendAll([...topics.cleared(), ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
+      this.#sendAll([...topics.cleared(), ...(this.#onvif?.cleared(id) ?? []), ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
     }
   }
 
@@ -139,6 +142,7 @@ export class MqttBridge {
       this.#discover(camera, true);
       this.#sendAll(camera.topics.standing());
     }
+    this.#sendAll(this.#onvif?.standing() ?? []);
     this.#drain();
   }
 

@@ -1,9 +1,9 @@
 // What the broker is told: the state of each camera as retained topics, and events as they happen. Pure: events in, messages out.
-import type { CoreEvent, KernelEvent, TrackEvent } from '@ruth/protocol';
+import type { AlertClearedEvent, AlertRaisedEvent, CoreEvent, KernelEvent, TrackEvent } from '@ruth/protocol';
 
 export interface MqttMessage { readonly topic: string; readonly payload: string | Buffer; readonly retain: boolean }
 
-/** Counts that cannot be known; Home Assistant reads it so. */
+/** What cannot be known, a count or a state; Home Assistant reads it so. */
 export const UNKNOWN = 'None';
 
 interface Followed { readonly model: string; readonly className: string; readonly moving: boolean }
@@ -44,7 +44,7 @@ export class CameraTopics {
         return this.#changed([[`zones/${topicPart(event.zone)}`, event.count === null ? UNKNOWN : String(event.count)]]);
       case 'alert.raised': case 'alert.cleared':
         this.rules.add(event.rule);
-        return [...this.#changed([[`rules/${topicPart(event.rule)}`, event.type === 'alert.raised' && event.lasting ? 'ON' : 'OFF']]), this.#event(event)];
+        return [...this.#changed([[`rules/${topicPart(event.rule)}`, stateOf(event)]]), this.#event(event)];
       case 'detection': return [];
       default: return [this.#event(event)];
     }
@@ -84,7 +84,7 @@ export class CameraTopics {
     return [...[...byClass].map(([name, byModel]): [string, string] => [`objects/${topicPart(name)}`, String(Math.max(0, ...byModel.values()))]), ['motion', moving ? 'ON' : 'OFF']];
   }
 
-  #unknown(): [string, string][] { return [...[...this.classes].map((name): [string, string] => [`objects/${topicPart(name)}`, UNKNOWN]), ...[...this.zones].map((zone): [string, string] => [`zones/${topicPart(zone)}`, UNKNOWN]), ['motion', 'OFF']]; }
+  #unknown(): [string, string][] { return [...[...this.classes].map((name): [string, string] => [`objects/${topicPart(name)}`, UNKNOWN]), ...[...this.zones].map((zone): [string, string] => [`zones/${topicPart(zone)}`, UNKNOWN]), ['motion', UNKNOWN]]; }
 
   #changed(values: readonly (readonly [name: string, payload: string])[]): MqttMessage[] {
     return values.filter(([name, payload]) => this.#said.get(name) !== payload).map(([name, payload]) => {
@@ -98,4 +98,6 @@ export class CameraTopics {
   }
 }
 
+/** That a rule could not be followed to its end is not that it ended. */
+const stateOf = (event: AlertRaisedEvent | AlertClearedEvent): string => (event.type === 'alert.raised' ? (event.lasting ? 'ON' : 'OFF') : event.reason === 'could_not_look' ? UNKNOWN : 'OFF');
 const keyOf = ({ model_id, track: { id } }: TrackEvent): string => `${model_id} ${id}`;

@@ -2,10 +2,9 @@
 // decided elsewhere (courier.ts).
 import { createHmac } from 'node:crypto';
 import { RuthError, type EmailConfig, type HearingConfig, type NtfyConfig, type StoredEvent, type WebhookConfig } from '@ruth/protocol';
-import type { AddressPolicy } from '@ruth/transport';
+import type { AddressPolicy, ReadSecret } from '@ruth/transport';
 import { createTransport } from 'nodemailer';
 import { Agent, request, type Dispatcher } from 'undici';
-import type { ReadSecret } from '../secret.ts';
 
 export interface Delivery {
   readonly event: Omit<StoredEvent, 'seen'>;
