@@ -664,6 +664,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The nodes of the site: which live, which are away and since when, which this server can ask
+         * @description Needs the permission view.
+         */
+        get: operations["getSite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/latencies": {
         parameters: {
             query?: never;
@@ -1731,6 +1751,8 @@ export interface components {
                 webrtc_viewers: number;
                 rtsp_clients: number;
             };
+            /** @description Of a site: the node that has it. Where that is away, last_error is node_away, and nothing else is known */
+            node?: string;
         };
         /** @description A model looks at a camera */
         CameraSubscription: {
@@ -2590,6 +2612,8 @@ export interface components {
             /** @description Never deleted by age or size */
             kept: boolean;
             bytes: number;
+            /** @description Of a camera that several nodes of a site recorded: which one has it */
+            node?: string;
         };
         RecordingFinding: {
             /** @enum {unknown} */
@@ -2777,6 +2801,20 @@ export interface components {
                 url: string;
             } | null;
         };
+        SiteInfo: {
+            node: string | null;
+            nodes: {
+                node_id: string;
+                /** @enum {unknown} */
+                state: "lives" | "draining" | "away" | "unknown";
+                since: number | null;
+                /** @description Its server answers this one: what it has can be seen here */
+                reachable: boolean;
+                error: string | null;
+                cameras: number;
+            }[];
+            problem: string | null;
+        };
         StorageEvent: {
             id: number;
             /** @constant */
@@ -2929,6 +2967,13 @@ export interface components {
             gaps: components["schemas"]["RecordingGap"][];
             oldest: number | null;
             newest: number | null;
+            /** @description What of the span lies there cannot be told now */
+            away?: components["schemas"]["TimelineAway"][];
+        };
+        TimelineAway: {
+            node: string;
+            since: number | null;
+            error: string;
         };
         TokenInfo: {
             token_id: number;
@@ -3333,7 +3378,10 @@ export interface operations {
     };
     postCameras: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3358,7 +3406,10 @@ export interface operations {
     };
     deleteCamerasId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3379,7 +3430,10 @@ export interface operations {
     };
     patchCamerasId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3427,7 +3481,10 @@ export interface operations {
     };
     getCamerasIdSettings: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3450,7 +3507,10 @@ export interface operations {
     };
     patchCamerasIdIntent: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3477,7 +3537,10 @@ export interface operations {
     };
     postCamerasIdRulesTest: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3504,7 +3567,10 @@ export interface operations {
     };
     postCamerasProbe: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3529,7 +3595,10 @@ export interface operations {
     };
     postCamerasDiscover: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3554,7 +3623,10 @@ export interface operations {
     };
     getCamerasIdScene: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3577,7 +3649,10 @@ export interface operations {
     };
     getModels: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3598,7 +3673,10 @@ export interface operations {
     };
     getModelsInstalled: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3619,7 +3697,10 @@ export interface operations {
     };
     getModelsOffered: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3640,7 +3721,10 @@ export interface operations {
     };
     getModelsIdPreviewJpg: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3663,7 +3747,10 @@ export interface operations {
     };
     postModelsIdEnable: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3684,7 +3771,10 @@ export interface operations {
     };
     postModelsIdDisable: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3705,7 +3795,10 @@ export interface operations {
     };
     postModelsIdRollback: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3726,7 +3819,10 @@ export interface operations {
     };
     deleteModelsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3747,7 +3843,10 @@ export interface operations {
     };
     getModelJobs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3768,7 +3867,10 @@ export interface operations {
     };
     postModelJobs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3793,7 +3895,10 @@ export interface operations {
     };
     getModelJobsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3816,7 +3921,10 @@ export interface operations {
     };
     deleteModelJobsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3837,7 +3945,10 @@ export interface operations {
     };
     getModelJobsIdPictureJpg: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3863,6 +3974,8 @@ export interface operations {
             query: {
                 /** @description As its author calls it, with .onnx at its end; the id of the model is made of it where none is given */
                 file_name: string;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path?: never;
@@ -3888,7 +4001,10 @@ export interface operations {
     };
     deleteModelUploadsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3930,7 +4046,10 @@ export interface operations {
     };
     getProcesses: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3951,7 +4070,10 @@ export interface operations {
     };
     getSystem: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3970,9 +4092,33 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    getLatencies: {
+    getSite: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes of the site: which live, which are away and since when, which this server can ask */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteInfo"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLatencies: {
+        parameters: {
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3993,7 +4139,10 @@ export interface operations {
     };
     getStorage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4016,6 +4165,8 @@ export interface operations {
         parameters: {
             query: {
                 camera: string;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path?: never;
@@ -4273,7 +4424,10 @@ export interface operations {
     };
     getCamerasIdLive: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4294,7 +4448,10 @@ export interface operations {
     };
     getCamerasIdWebrtc: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4315,7 +4472,10 @@ export interface operations {
     };
     postCamerasIdWhep: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4338,7 +4498,10 @@ export interface operations {
     };
     optionsCamerasIdWhep: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4359,7 +4522,10 @@ export interface operations {
     };
     deleteCamerasIdWhepSession: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4381,7 +4547,10 @@ export interface operations {
     };
     patchCamerasIdWhepSession: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4408,6 +4577,8 @@ export interface operations {
                 start: number;
                 /** @description UTC, seconds */
                 end: number;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path: {
@@ -4434,6 +4605,8 @@ export interface operations {
             query: {
                 /** @description UTC, seconds */
                 at: number;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path: {
@@ -4460,6 +4633,8 @@ export interface operations {
             query?: {
                 /** @description UTC, seconds */
                 at?: number;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path: {
@@ -4488,6 +4663,8 @@ export interface operations {
                 start: number;
                 /** @description UTC, seconds */
                 end: number;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
             };
             header?: never;
             path: {
@@ -4511,7 +4688,10 @@ export interface operations {
     };
     getCamerasIdHlsFileName: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4536,7 +4716,10 @@ export interface operations {
     };
     getCamerasIdSegmentsName: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4560,7 +4743,10 @@ export interface operations {
     };
     putCamerasIdKept: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4585,7 +4771,10 @@ export interface operations {
     };
     deleteCamerasIdKept: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4610,7 +4799,10 @@ export interface operations {
     };
     postExports: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4635,7 +4827,10 @@ export interface operations {
     };
     postClips: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4660,7 +4855,10 @@ export interface operations {
     };
     getExportsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4683,7 +4881,10 @@ export interface operations {
     };
     deleteExportsId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4704,7 +4905,10 @@ export interface operations {
     };
     getExportsIdFile: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -5006,7 +5210,10 @@ export interface operations {
     };
     getDeliveries: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5027,7 +5234,10 @@ export interface operations {
     };
     getDeadLetters: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5048,7 +5258,10 @@ export interface operations {
     };
     postDeadLettersIdRetry: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: number;
@@ -5069,7 +5282,10 @@ export interface operations {
     };
     deleteDeadLettersId: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
             header?: never;
             path: {
                 id: number;

@@ -70,6 +70,7 @@ export const CameraStatus = Type.Object({
   detect: Nullable(Type.Object({ state: Type.Enum([...DETECT_STATES]), width: Nullable(Count), height: Nullable(Count), fps: Nullable(Type.Number()), last_error: Nullable(LastError) })),
   recording: RecordingStatus,
   live: Type.Object({ mse_viewers: Count, webrtc_viewers: Count, rtsp_clients: Count }),
+  node: Type.Optional(Type.String({ description: 'Of a site: the node that has it. Where that is away, last_error is node_away, and nothing else is known' })),
 });
 export type CameraStatus = Static<typeof CameraStatus>;
 

@@ -54,6 +54,8 @@ export const ERRORS = {
   // the server's store
   store_unavailable: { httpStatus: 503, retryable: true, advice: 'Check the data directory, or the database that DATABASE_URL names; see the log of the server.' },
   conflict: { httpStatus: 409, retryable: true, advice: 'Somebody else changed it meanwhile; look at it anew.' },
+  // a site of many nodes
+  node_away: { httpStatus: 503, retryable: true, advice: 'What other nodes have goes on. Look after that node, its network, and site.server_url of its ruth.yaml.' },
   // everything else
   not_found: { httpStatus: 404, retryable: false, advice: 'Check the address.' },
   forbidden: { httpStatus: 403, retryable: false, advice: 'Ask an administrator for the permission.' },

@@ -122,3 +122,14 @@ export const SiteView = Type.Object({
   cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }) }), { description: 'Those of the site, with the node that has each' }),
 });
 export type SiteView = Static<typeof SiteView>;
+
+/** GET /api/v1/site: the nodes as this server has heard of them, and whether it can ask them. No nodes: this one is by itself; `problem` says why, where it should not be. */
+export const SiteInfo = Type.Object({
+  node: Nullable(Id),
+  nodes: Type.Array(Type.Object({
+    node_id: Id, state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
+    reachable: Type.Boolean({ description: 'Its server answers this one: what it has can be seen here' }), error: Nullable(Type.String()), cameras: Type.Integer({ minimum: 0 }),
+  })),
+  problem: Nullable(Type.String()),
+});
+export type SiteInfo = Static<typeof SiteInfo>;

@@ -22,11 +22,18 @@ export const RecordingStatus = Type.Object({
 });
 export type RecordingStatus = Static<typeof RecordingStatus>;
 
-export const RecordedSpan = Type.Object({ start: Time, end: Time, kept: Type.Boolean({ description: 'Never deleted by age or size' }), bytes: Count });
+export const RecordedSpan = Type.Object({
+  start: Time, end: Time, kept: Type.Boolean({ description: 'Never deleted by age or size' }), bytes: Count,
+  node: Type.Optional(Type.String({ description: 'Of a camera that several nodes of a site recorded: which one has it' })),
+});
 export type RecordedSpan = Static<typeof RecordedSpan>;
 
 export const RecordingGap = Type.Object({ start: Time, end: Nullable(Time), cause: Type.Enum([...GAP_CAUSES]), message: Nullable(Type.String()) });
 export type RecordingGap = Static<typeof RecordingGap>;
+
+/** A node that has recordings of the camera and could not be asked. `since`: UTC, seconds; null where that is not known. */
+export const TimelineAway = Type.Object({ node: Type.String(), since: Nullable(Time), error: Type.String() });
+export type TimelineAway = Static<typeof TimelineAway>;
 
 /** GET /v1/cameras/:id/timeline?start=&end= : what of that span is recorded, and why the rest is not. */
 export const Timeline = Type.Object({
@@ -34,6 +41,7 @@ export const Timeline = Type.Object({
   spans: Type.Array(RecordedSpan), gaps: Type.Array(RecordingGap),
   /** Of the whole camera. */
   oldest: Nullable(Time), newest: Nullable(Time),
+  away: Type.Optional(Type.Array(TimelineAway, { description: 'What of the span lies there cannot be told now' })),
 });
 export type Timeline = Static<typeof Timeline>;
 

@@ -4,7 +4,7 @@ import type { Server as HttpsServer } from 'node:https';
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, KernelEvent, LiveQuery, Look, LookLatencies, ModelStatus, RuthError, SceneConfig, SubscriptionStatus, SystemHealth,
+  CameraStatus, CoreEvent, ErrorBody, ExportStatus, KernelEvent, LiveQuery, Look, LookLatencies, ModelStatus, RuthError, SceneConfig, SiteInfo, SubscriptionStatus, SystemHealth,
   coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth, type TlsSettings,
 } from '@ruth/protocol';
 import { secretReader, type Logger, type Telemetry } from '@ruth/transport';
@@ -23,7 +23,8 @@ import { addOpenApi } from './openapi/openapi.ts';
 import { LatestQuery } from './openapi/operations.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import { addNotifications, Notifications } from './outward/notifications.ts';
-import { proxyLive } from './live-proxy.ts';
+import { openSite, type ListsOfSite, type SiteParts } from './site/index.ts';
+import { proxyLive, type LiveSource } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
 import { addNodeCameras } from './node/camera-routes.ts';
@@ -67,6 +68,8 @@ export interface ServerOptions {
   readonly timeZone?: string | null;
   /** RUTH_ADMIN_TOKEN: who sends it may do everything. */
   readonly adminToken?: string | null;
+  /** This node is one of several; what the others have is shown too, where the store is PostgreSQL, which all of them share. */
+  readonly site?: { readonly caFile: string | null } | null;
   /** Takes the place of sessions and tokens; for tests of other things. */
   readonly identify?: Identify;
   /** Where requests and the storing of events are traced; nowhere unless told. Whoever started it ends it. */
@@ -107,7 +110,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();
   access.onChange(() => connections.check());
-  const app = await buildApp(options, certificate, { kernel, core, counters, store, access, audit, connections, notifications });
+  const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
+  if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
+  const app = await buildApp(options, certificate, { kernel, site, core, counters, store, access, audit, connections, notifications });
   const stop = new AbortController();
   if (tls) stop.signal.addEventListener('abort', followRenewal(app.server as HttpsServer, tls, logger));
   let url: string;
@@ -133,6 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await following;
       await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
+      await site?.[Symbol.asyncDispose]();
       await Promise.all([kernel[Symbol.asyncDispose](), core[Symbol.asyncDispose]()]);
     },
   };
@@ -140,6 +146,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** What the routes stand on. */
 interface Parts {
+  /** Null where this node is by itself. */
+  readonly site: SiteParts | null;
   readonly kernel: Upstream;
   readonly core: Upstream;
   readonly counters: ServerCounters;
@@ -151,7 +159,7 @@ interface Parts {
 }
 
 async function buildApp(options: ServerOptions, certificate: Certificate | null, parts: Parts): Promise<FastifyInstance> {
-  const { kernel, core, counters, store, access, audit, connections, notifications } = parts;
+  const { kernel, core, site, counters, store, access, audit, connections, notifications } = parts;
   const identify = options.identify ?? ((request) => access.identify(request));
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app = fastify({
@@ -177,24 +185,27 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   await app.register(fastifyCookie);
   if (options.telemetry) traceRequests(app, options.telemetry);
   guardRequests(app, options.host, certificate !== null);
-  guardRoutes(app, { identify, audit, kernel });
+  guardRoutes(app, { identify, audit, exportOf: (id, request) => (site ? site.passing.exportOf(id, request) : kernel.get(`/v1/exports/${id}`, exportStatus)) });
+  app.decorateRequest('elsewhere', null);
+  site?.passing.add(app);
   addOpenApi(app);
   addSessions(app, access, audit, options.oidc ?? null);
   // Its library is loaded where it is wanted.
   if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
-  addApi(app, options, kernel, core);
+  addApi(app, options, parts);
+  addSiteInfo(app, site?.lists ?? null, options.site ? SITE_NEEDS_DATABASE : null);
   addEvents(app, store);
   addNotifications(app, store, notifications, audit);
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
-  addNodeCameras(app, { supervisor, core, audit });
+  addNodeCameras(app, { supervisor, core, audit, lists: site?.lists ?? null });
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);
   addMetrics(app, { ...options, kernel, core, counters });
-  addLive(app, kernel, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
+  addLive(app, kernel, site, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
   addVerifications(app, kernel, audit);
   await app.register(async (routes) => addWhep(routes, kernel));
@@ -213,8 +224,10 @@ const subscriptionStatuses = validator(SubscriptionStatuses);
 const looks = validator(Looks);
 const scenes = validator(SceneConfig);
 const lookLatencies = validator(LookLatencies);
+const exportStatus = validator(ExportStatus);
+const SITE_NEEDS_DATABASE = 'the store of this node is its own: what other nodes of the site have is shown where all have the same DATABASE_URL, of a PostgreSQL';
 
-function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, core: Upstream): void {
+function addApi(app: FastifyInstance, options: ServerOptions, { kernel, core, site }: Parts): void {
   const startedAt = performance.now();
   const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
   // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
@@ -222,16 +235,18 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
     const health = await lookAtSystem(kernel, core, options.models, ownHealth());
     return request.identity ? health : withoutReasons(health);
   });
-  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, async (request) => {
+  const own = async (request: FastifyRequest): Promise<CameraStatus[]> => {
     const cameras = await kernel.get('/v1/cameras', cameraStatuses);
     return cameras.filter(({ camera_id }) => maySee(identityOf(request), camera_id)).map((camera): CameraStatus => ({
       ...camera, url: redactUrls(camera.url), last_error: camera.last_error && { ...camera.last_error, message: redactUrls(camera.last_error.message) },
     }));
-  });
+  };
+  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, (request) => (site ? site.lists.cameras(request, () => own(request)) : own(request)));
   app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
-  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, async (request) => (
+  const ownSubscriptions = async (request: FastifyRequest): Promise<SubscriptionStatus[]> => (
     (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
-  ));
+  );
+  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, (request) => (site ? site.lists.subscriptions(request, () => ownSubscriptions(request)) : ownSubscriptions(request)));
   app.get('/api/v1/latencies', { schema: answers(LookLatencies) }, () => core.get('/v1/latencies', lookLatencies));
   app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (
@@ -239,9 +254,14 @@ function addApi(app: FastifyInstance, options: ServerOptions, kernel: Upstream, 
   ));
 }
 
+/** `problem`: why there is no more than this node. */
+function addSiteInfo(app: FastifyInstance, lists: ListsOfSite | null, problem: string | null): void {
+  app.get('/api/v1/site', { schema: answers(SiteInfo) }, async (request): Promise<SiteInfo> => (lists ? lists.info(request) : { node: null, nodes: [], problem }));
+}
+
 type KeepAllowed = (request: FastifyRequest, socket: WebSocket, camera: string | null) => void;
 
-function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, keep: KeepAllowed): void {
+function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts | null, hub: LiveHub, keep: KeepAllowed): void {
   const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
   app.get<{ Querystring: LiveQuery }>('/api/v1/live', { websocket: true, schema: { querystring: LiveQuery } }, (socket, request) => {
     keep(request, socket, null);
@@ -251,7 +271,8 @@ function addLive(app: FastifyInstance, kernel: Upstream, hub: LiveHub, keep: Kee
   for (const way of ['live', 'webrtc']) {
     app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {
       keep(request, socket, request.params.id);
-      proxyLive(socket, `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, counters);
+      const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, name: 'the kernel' };
+      proxyLive(socket, site && request.elsewhere ? site.others.live(request.elsewhere, request) : own, counters);
     });
   }
 }

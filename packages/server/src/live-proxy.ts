@@ -10,11 +10,14 @@ const PAUSE_LIMIT_MS = 15_000;
 
 export interface LiveProxyCounters { opened: number; pauses: number; disconnectedSlow: number }
 
-/** `target` is a `ws+unix:` address. A failure closes `page` with 4000 + HTTP status and `code: message` as the reason. */
-export function proxyLive(page: WebSocket, target: string, counters: LiveProxyCounters): void {
+/** Where what is shown comes from: the kernel at a `ws+unix:` address, or the server of another node. */
+export interface LiveSource { readonly address: string; readonly name: string; readonly headers?: Record<string, string>; readonly ca?: string | undefined }
+
+/** A failure closes `page` with 4000 + HTTP status and `code: message` as the reason. */
+export function proxyLive(page: WebSocket, { address, name, headers = {}, ca }: LiveSource, counters: LiveProxyCounters): void {
   // Until the kernel's side is open, what the page says stays in its socket.
   page.pause();
-  const kernel = new WebSocket(target, { perMessageDeflate: false, handshakeTimeout: 3000, maxPayload: 16 * 1024 * 1024 });
+  const kernel = new WebSocket(address, { headers, ...(ca === undefined ? {} : { ca }), perMessageDeflate: false, handshakeTimeout: 3000, maxPayload: 16 * 1024 * 1024 });
   let failure: RuthError | null = null;
   kernel.on('open', () => {
     counters.opened++;
@@ -25,10 +28,10 @@ export function proxyLive(page: WebSocket, target: string, counters: LiveProxyCo
   });
   kernel.on('unexpected-response', (_request, response) => {
     response.resume();
-    failure = response.statusCode === 404 ? new RuthError('camera_not_found', 'the kernel knows no such camera') : new RuthError('unreachable', `the kernel refused with status ${response.statusCode}`);
+    failure = response.statusCode === 404 ? new RuthError('camera_not_found', `${name} knows no such camera`) : new RuthError(response.statusCode === 403 ? 'forbidden' : 'unreachable', `${name} refused with status ${response.statusCode}`);
     kernel.terminate();
   });
-  kernel.on('error', (cause) => { failure ??= new RuthError('unreachable', 'kernel cannot be reached', { cause }); });
+  kernel.on('error', (cause) => { failure ??= new RuthError('unreachable', `${name} cannot be reached`, { cause }); });
   kernel.on('close', (code, reason) => {
     if (page.readyState !== WebSocket.OPEN) return;
     // A paused socket would never see the page's answer to the close.

@@ -16,4 +16,6 @@ export { signatureOf } from './outward/notify/targets.ts';
 export { limitBody } from './request-guard.ts';
 export { openApiDocument } from './openapi/openapi.ts';
 export { OPERATIONS } from './openapi/operations.ts';
+export { joinPlaylists } from './site/joined-playlist.ts';
+export { joinTimelines } from './site/joined-timeline.ts';
 export { Upstream } from './upstream.ts';

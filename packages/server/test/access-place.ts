@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fastifyWebsocket from '@fastify/websocket';
-import { kernelSocketPath, type ExportStatus, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
+import { kernelSocketPath, type ErrorBody, type ExportStatus, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
 import type { StoreAddress } from '@ruth/server';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
@@ -31,14 +31,14 @@ export interface AccessPlace extends AsyncDisposable {
 export const admin: Headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
 export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie: headers.getSetCookie()[0]!.split(';')[0]!, origin: url });
 
-/** `store`: a file of its own unless given. */
-export async function startAccessPlace(store?: StoreAddress): Promise<AccessPlace> {
+/** `store`: a file of its own unless given. `cameras`: that the node has, both unless told. `site`: it is one of several. */
+export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS, site }: { cameras?: readonly string[]; site?: boolean } = {}): Promise<AccessPlace> {
   const stack = new AsyncDisposableStack();
-  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }) }));
-  const kernel = await startEverythingKernel(place.directory);
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { caFile: null } } : {}) }));
+  const kernel = await startEverythingKernel(place.directory, cameras);
   stack.defer(() => kernel.close());
   const core = stack.use(await startCore(place.directory, {
-    models: () => [], subscriptions: () => CAMERAS.map((id) => subscription(id, 'detector')), latest: (id) => [look(id, 'detector', 1)],
+    models: () => [], subscriptions: () => cameras.map((id) => subscription(id, 'detector')), latest: (id) => [look(id, 'detector', 1)],
   }));
   const { url } = place;
   const ask: AccessPlace['ask'] = async (method, path, headers = {}, body = undefined) => {
@@ -72,21 +72,21 @@ export async function startAccessPlace(store?: StoreAddress): Promise<AccessPlac
   };
 }
 
-async function startEverythingKernel(directory: string) {
+async function startEverythingKernel(directory: string, cameras: readonly string[]) {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  app.get('/v1/cameras', () => CAMERAS.map((id) => camera(id)));
+  app.get('/v1/cameras', () => cameras.map((id) => camera(id)));
   // Exports are named after their camera.
-  app.get<{ Params: { id: string } }>('/v1/exports/:id', ({ params: { id } }): ExportStatus => ({ export_id: id, camera_id: id, start: 1, end: 2, state: 'done', progress: 1, bytes: 1, gaps: [], error: null }));
+  app.get<{ Params: { id: string } }>('/v1/exports/:id', ({ params: { id } }, reply): ExportStatus => (!cameras.includes(id) ? reply.code(404).send({ error: 'no such export', error_code: 'not_found' } satisfies ErrorBody) as never : { export_id: id, camera_id: id, start: 1, end: 2, state: 'done', progress: 1, bytes: 1, gaps: [], error: null }));
   // Verifications are named after the camera that they are of; `all` is of all. A new one is of what was asked for.
-  const verification = (id: string, cameras: string[] | null): Verification => ({ verification_id: id, cameras, decode: false, state: 'done', began_at: 1, ended_at: 2, files_done: 1, files: 1, results: [], error: null, error_code: null });
-  app.get('/v1/verifications', () => [...CAMERAS.map((id) => verification(id, [id])), verification('all', null)]);
+  const verification = (id: string, of: string[] | null): Verification => ({ verification_id: id, cameras: of, decode: false, state: 'done', began_at: 1, ended_at: 2, files_done: 1, files: 1, results: [], error: null, error_code: null });
+  app.get('/v1/verifications', () => [...cameras.map((id) => verification(id, [id])), verification('all', null)]);
   app.get<{ Params: { id: string } }>('/v1/verifications/:id', ({ params: { id } }) => verification(id, id === 'all' ? null : [id]));
   app.post<{ Body: VerificationRequest }>('/v1/verifications', ({ body }, reply) => reply.code(202).send(verification('new', body.cameras ?? null)));
-  for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send('video'));
+  for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send(`video at ${cameras.join(' and ') || 'nobody'}`));
   app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });
-  app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url}`));
+  app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url} at ${cameras.join(' and ') || 'nobody'}`));
   await app.listen({ path: kernelSocketPath(directory) });
   return app;
 }

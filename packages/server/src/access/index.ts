@@ -5,5 +5,5 @@ export { assertMaySee, maySee, type Identity } from './identity.ts';
 export { OpenConnections } from './open-connections.ts';
 export { addPeople } from './people-routes.ts';
 export { guardRoutes, identityOf, keepAllowed, type Identify } from './route-guard.ts';
-export { ROUTE_TABLE, type RouteRule } from './route-table.ts';
+export { ROUTE_TABLE, ruleOf, type RouteRule } from './route-table.ts';
 export { addSessions } from './session-routes.ts';

@@ -1,8 +1,7 @@
 // The one place where it is decided whether a request may go on: who asks, what the route needs, which camera it is about.
-import { assertId, ExportStatus, isId, RuthError, validator } from '@ruth/protocol';
+import { assertId, isId, RuthError, type ExportStatus } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
-import type { Upstream } from '../upstream.ts';
 import type { Audit } from './audit.ts';
 import { assertMay, assertMaySee, type Identity } from './identity.ts';
 import type { OpenConnections } from './open-connections.ts';
@@ -20,14 +19,14 @@ export type Identify = (request: FastifyRequest) => Promise<Identity | null>;
 export interface RouteGuardOptions {
   readonly identify: Identify;
   readonly audit: Audit;
-  readonly kernel: Upstream;
+  /** Of whichever node has it. Throws `not_found`. */
+  readonly exportOf: (id: string, request: FastifyRequest) => Promise<ExportStatus>;
 }
 
-const exportStatus = validator(ExportStatus);
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /** Before any route is added: one that the table does not name throws. */
-export function guardRoutes(app: FastifyInstance, { identify, audit, kernel }: RouteGuardOptions): void {
+export function guardRoutes(app: FastifyInstance, { identify, audit, exportOf }: RouteGuardOptions): void {
   app.decorateRequest('identity', null);
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) if (!ruleOf(one, url)) throw new RuthError('internal', `the route ${one} ${url} is not in route-table.ts`);
@@ -51,7 +50,7 @@ export function guardRoutes(app: FastifyInstance, { identify, audit, kernel }: R
     const rule = ruleFor(request);
     if (!rule || rule.needs === 'open') return;
     const identity = identityOf(request);
-    const camera = await cameraOf(rule, request, kernel);
+    const camera = await cameraOf(rule, request, exportOf);
     if (camera !== null) assertMaySee(identity, camera);
     const deed = { ...(camera === null ? {} : { camera }), address: request.ip, detail: detailOf(request) };
     if (rule.saw !== undefined) audit.saw(identity, { ...deed, action: `saw ${rule.saw}` });
@@ -85,7 +84,7 @@ function ruleFor(request: FastifyRequest): RouteRule | null {
   return rule;
 }
 
-async function cameraOf({ camera }: RouteRule, request: FastifyRequest, kernel: Upstream): Promise<string | null> {
+async function cameraOf({ camera }: RouteRule, request: FastifyRequest, exportOf: RouteGuardOptions['exportOf']): Promise<string | null> {
   const { id } = request.params as { id?: string };
   switch (camera) {
     case 'id': return assertId(id, 'camera');
@@ -95,7 +94,7 @@ async function cameraOf({ camera }: RouteRule, request: FastifyRequest, kernel: 
       if (!isId(named)) throw new RuthError('bad_request', 'camera_id must name a camera');
       return named;
     }
-    case 'export': return (await kernel.get(`/v1/exports/${assertId(id, 'export')}`, exportStatus)).camera_id;
+    case 'export': return (await exportOf(assertId(id, 'export'), request)).camera_id;
     default: return null;
   }
 }

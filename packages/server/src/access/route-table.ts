@@ -10,6 +10,11 @@ export interface RouteRule {
    * `each`: the route itself leaves out what may not be seen. Absent: nothing of a camera is in it.
    */
   readonly camera?: 'id' | 'query' | 'body' | 'export' | 'each';
+  /**
+   * Of recordings, where several nodes of a site have some of the camera. `joined`: what all have, as one. `file`, `instant`, `span`: the node that has it. `each`: every one
+   * that has some. Absent: the node that has the camera now.
+   */
+  readonly recorded?: 'joined' | 'file' | 'instant' | 'span' | 'each';
   /** Noted once a minute for the same person and camera: somebody saw it. */
   readonly saw?: string;
   /** Noted each time: somebody did it. */
@@ -31,6 +36,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/models': { needs: 'view' },
   'GET /api/v1/subscriptions': { needs: 'view', camera: 'each' },
   'GET /api/v1/storage': { needs: 'view' }, 'GET /api/v1/processes': { needs: 'view' }, 'GET /api/v1/latencies': { needs: 'view' }, 'GET /api/v1/system': { needs: 'view' },
+  'GET /api/v1/site': { needs: 'view' },
   'GET /metrics': { needs: 'metrics' },
   // What was and is seen.
   'GET /api/v1/cameras/:id/scene': { needs: 'view', camera: 'id' },
@@ -42,13 +48,13 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/cameras/:id/live': { needs: 'view', camera: 'id', saw: 'live video' }, 'GET /api/v1/cameras/:id/webrtc': { needs: 'view', camera: 'id', saw: 'live video' },
   'POST /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id', saw: 'live video' }, 'OPTIONS /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id' },
   'PATCH /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' }, 'DELETE /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' },
-  'GET /api/v1/cameras/:id/timeline': { needs: 'view', camera: 'id' }, 'GET /api/v1/cameras/:id/keyframes': { needs: 'view', camera: 'id' },
-  'GET /api/v1/cameras/:id/snapshot.jpg': { needs: 'view', camera: 'id', saw: 'a picture' },
-  'GET /api/v1/cameras/:id/hls/index.m3u8': { needs: 'view', camera: 'id', saw: 'a recording' }, 'GET /api/v1/cameras/:id/hls/:file/:name': { needs: 'view', camera: 'id', saw: 'a recording' },
-  'GET /api/v1/cameras/:id/segments/:name': { needs: 'view', camera: 'id', saw: 'a recording' },
+  'GET /api/v1/cameras/:id/timeline': { needs: 'view', camera: 'id', recorded: 'joined' }, 'GET /api/v1/cameras/:id/keyframes': { needs: 'view', camera: 'id', recorded: 'joined' },
+  'GET /api/v1/cameras/:id/snapshot.jpg': { needs: 'view', camera: 'id', recorded: 'instant', saw: 'a picture' },
+  'GET /api/v1/cameras/:id/hls/index.m3u8': { needs: 'view', camera: 'id', recorded: 'joined', saw: 'a recording' }, 'GET /api/v1/cameras/:id/hls/:file/:name': { needs: 'view', camera: 'id', recorded: 'file', saw: 'a recording' },
+  'GET /api/v1/cameras/:id/segments/:name': { needs: 'view', camera: 'id', recorded: 'file', saw: 'a recording' },
   // What is changed and taken away.
-  'PUT /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', did: 'kept a recording' }, 'DELETE /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', did: 'let a recording go' },
-  'POST /api/v1/exports': { needs: 'operate', camera: 'body', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', did: 'exported' },
+  'PUT /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', recorded: 'each', did: 'kept a recording' }, 'DELETE /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', recorded: 'each', did: 'let a recording go' },
+  'POST /api/v1/exports': { needs: 'operate', camera: 'body', recorded: 'span', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', recorded: 'span', did: 'exported' },
   'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export' },
   'GET /api/v1/exports/:id/file': { needs: 'operate', camera: 'export', did: 'downloaded an export' },
   'GET /api/v1/verifications': { needs: 'operate', camera: 'each' }, 'POST /api/v1/verifications': { needs: 'operate', camera: 'each' },

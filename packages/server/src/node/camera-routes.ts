@@ -4,13 +4,14 @@ import {
   CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ErrorBody, IntentStatus, isId, meaningProblems, NodeCamera, ProbeReport, redactUrls, RuthError, subscriptionProblem, validator,
   type RequestProblem,
 } from '@ruth/protocol';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { identityOf, maySee, type Audit } from '../access/index.ts';
 import { checksBody, problemsError } from '../request-body.ts';
+import type { ListsOfSite } from '../site/index.ts';
 import type { Upstream } from '../upstream.ts';
 
-export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit }
+export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit; /** Null where this node is by itself. */ readonly lists: ListsOfSite | null }
 
 const NodeCameras = Type.Array(NodeCamera);
 const DiscoveredDevices = Type.Array(DiscoveredDevice);
@@ -27,10 +28,9 @@ const MOST_SCENE_BYTES = 512 * 1024;
 interface OfCamera { Params: { id: string } }
 const answers = <S extends Type.TSchema>(schema: S) => ({ 200: schema, default: ErrorBody });
 
-export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit }: NodeParts): void {
-  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, async (request) => (
-    (await supervisor.get('/v1/cameras', nodeCameras)).filter(({ config }) => maySee(identityOf(request), config.id))
-  ));
+export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, lists }: NodeParts): void {
+  const own = async (request: FastifyRequest): Promise<NodeCamera[]> => (await supervisor.get('/v1/cameras', nodeCameras)).filter(({ config }) => maySee(identityOf(request), config.id));
+  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, (request) => (lists ? lists.settings(request, () => own(request)) : own(request)));
   app.get<OfCamera>('/api/v1/cameras/:id/settings', { schema: { response: answers(NodeCamera) } }, ({ params }) => supervisor.get(`/v1/cameras/${params.id}`, nodeCamera));
   app.post<{ Body: CameraConfig }>('/api/v1/cameras', checksBody(CameraConfig, { response: { 201: NodeCamera, default: ErrorBody } }), async (request, reply) => {
     const camera = await supervisor.send('POST', '/v1/cameras', request.body, nodeCamera, CHANGE_TIMEOUT_MS);

@@ -11,6 +11,7 @@ type Json = Record<string, unknown>;
 
 const API = '/api/v1/';
 const NAMED = new Map<unknown, string>(Object.entries(protocol).filter(([name, value]) => /^[A-Z][A-Za-z]+$/.test(name) && typeof value === 'object' && value !== null && ('type' in value || 'anyOf' in value)).map(([name, value]) => [value, name]));
+const OF_ALL_NODES = ['users', 'tokens', 'audit', 'site'];
 const INTEGER_IDS = ['events', 'tokens', 'dead-letters'];
 
 /** Before any route of the API is added: one that checks by another schema than it tells of throws. */
@@ -52,10 +53,16 @@ export function openApiDocument(): Json {
   };
 }
 
+/** What is of a node, and not in the database that all of a site share. */
+function mayNameNode(url: string, needs: RouteRule['needs'], camera: RouteRule['camera']): boolean {
+  return needs !== 'open' && needs !== 'known' && camera !== 'each' && !OF_ALL_NODES.some((of) => url.startsWith(`${API}${of}`));
+}
+
 function operationObject(method: string, url: string, { summary, body, query, takes, answer, status }: Operation, { needs, camera }: RouteRule, components: Map<string, Json>): Json {
   const parameters = [
     ...[...url.matchAll(/:([a-z]+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: INTEGER_IDS.some((plural) => url.startsWith(`${API}${plural}/:id`)) ? { type: 'integer', minimum: 1 } : { type: 'string' } })),
     ...Object.entries(query?.properties ?? {}).map(([name, schema]) => ({ name, in: 'query', required: (query!.required as readonly string[] | undefined)?.includes(name) ?? false, ...described(schema as Json), schema: asJsonSchema(schema, components) })),
+    ...(mayNameNode(url, needs, camera) ? [{ name: 'node', in: 'query', required: false, description: 'Of a site: the node to ask; unless told, the one that has what is asked for, or this one', schema: { type: 'string' } }] : []),
   ];
   const done = String(status ?? (answer === null ? 204 : answer === 'websocket' ? 101 : 200));
   return {

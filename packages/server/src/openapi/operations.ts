@@ -3,7 +3,7 @@
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
   ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
-  StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
+  SiteInfo, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
 
@@ -68,6 +68,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus) },
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
   'GET /api/v1/system': { summary: 'Versions, the machine, and how many more cameras it carries', answer: SystemStatus },
+  'GET /api/v1/site': { summary: 'The nodes of the site: which live, which are away and since when, which this server can ask', answer: SiteInfo },
   'GET /api/v1/latencies': { summary: 'Where the time of looks goes: a histogram for each model and stage, since core started', answer: LookLatencies },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },
   'GET /api/v1/detections/latest': { summary: 'The newest look of each model at a camera', query: LatestQuery, answer: listOf(Look) },

@@ -1,0 +1,38 @@
+// The rest of the site, where this node is one of several: lists join what all nodes have, and requests go to the node that has what they are about.
+import { fleetSocketPath } from '@ruth/protocol';
+import type { Logger } from '@ruth/transport';
+import { Upstream } from '../upstream.ts';
+import { ListsOfSite } from './lists-of-site.ts';
+import { OtherNodes } from './other-nodes.ts';
+import { PassingOn } from './passing-on.ts';
+import { RecordingsOfSite } from './recordings-of-site.ts';
+import { Site } from './site.ts';
+
+export type { ListsOfSite } from './lists-of-site.ts';
+
+export interface SiteParts extends AsyncDisposable {
+  readonly site: Site;
+  readonly others: OtherNodes;
+  readonly lists: ListsOfSite;
+  readonly passing: PassingOn;
+}
+
+export interface SiteOptions {
+  readonly socketDirectory: string;
+  /** PEM of who vouches for the servers of other nodes; null for whom this machine trusts. */
+  readonly caFile: string | null;
+  readonly kernel: Upstream;
+  readonly logger: Logger;
+}
+
+/** Throws `invalid_config`. */
+export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOptions): SiteParts {
+  const fleet = new Upstream('fleet', fleetSocketPath(socketDirectory));
+  const site = new Site(fleet, logger);
+  const others = new OtherNodes(caFile);
+  const recordings = new RecordingsOfSite(kernel, others);
+  return {
+    site, others, lists: new ListsOfSite(site, others), passing: new PassingOn({ site, others, recordings, kernel }),
+    async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
+  };
+}

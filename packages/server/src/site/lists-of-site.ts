@@ -1,0 +1,87 @@
+// Lists of what all nodes have, each entry with its node, filtered by each node for who asks. What a node that is away has is told too: as that.
+import { CameraStatus, NodeCamera, RuthError, SubscriptionStatus, validator, type SiteInfo, type Validator } from '@ruth/protocol';
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { identityOf, maySee } from '../access/index.ts';
+import type { OtherNodes } from './other-nodes.ts';
+import { awayError, type Site, type SiteMap, type SiteNodeInfo } from './site.ts';
+
+const cameraStatuses = validator(Type.Array(CameraStatus));
+const nodeCameras = validator(Type.Array(NodeCamera));
+const subscriptionStatuses = validator(Type.Array(SubscriptionStatus));
+const AT_ONCE = 64;
+
+interface Answer<T> { readonly node: SiteNodeInfo; readonly value: T | RuthError }
+
+export class ListsOfSite {
+  readonly #site: Site;
+  readonly #others: OtherNodes;
+
+  constructor(site: Site, others: OtherNodes) {
+    this.#site = site;
+    this.#others = others;
+  }
+
+  /** `own`: those of this node. Where its kernel is away the others are told all the same. */
+  async cameras(request: FastifyRequest, own: () => Promise<CameraStatus[]>): Promise<CameraStatus[]> {
+    const map = await this.#site.mapFor(request);
+    if (!map) return own();
+    const [here, answers] = await Promise.all([own().catch((cause: unknown) => RuthError.from(cause)), this.#askAll(map, request, '/api/v1/cameras', cameraStatuses)]);
+    if (here instanceof RuthError && answers.every(({ value }) => value instanceof RuthError)) throw here;
+    const listed = [
+      ...(here instanceof RuthError ? [] : here.map((camera) => ({ ...camera, node: map.view.node }))),
+      ...answers.flatMap(({ node, value }) => (value instanceof RuthError ? [] : value.map((camera) => ({ ...camera, node: node.id })))),
+    ];
+    const told = new Set(listed.map(({ camera_id: id }) => id));
+    const failures = new Map(answers.flatMap(({ node, value }) => (value instanceof RuthError ? [[node.id, value]] : [])));
+    const missing = map.camerasElsewhere().filter(({ id }) => !told.has(id) && maySee(identityOf(request), id));
+    return [...listed, ...missing.map(({ id, node }) => awayCamera(map, id, node, failures.get(node.id) ?? null))];
+  }
+
+  /** Of nodes that could be asked. */
+  async subscriptions(request: FastifyRequest, own: () => Promise<SubscriptionStatus[]>): Promise<SubscriptionStatus[]> { return this.#those(request, own, '/api/v1/subscriptions', subscriptionStatuses); }
+  async settings(request: FastifyRequest, own: () => Promise<NodeCamera[]>): Promise<NodeCamera[]> { return this.#those(request, own, '/api/v1/camera-settings', nodeCameras); }
+
+  /** What nodes there are, and whether each can be asked now. */
+  async info(request: FastifyRequest): Promise<SiteInfo> {
+    const map = await this.#site.map();
+    if (!map) return { node: null, nodes: [], problem: this.#site.problem };
+    const { node: self, nodes, cameras } = map.view;
+    const countOf = (id: string): number => nodes[id]!.own.length + Object.values(cameras).filter(({ node }) => node === id).length;
+    const asked = new Map((await this.#askAll(map, request, '/api/v1/session', validator(Type.Unknown()))).map(({ node, value }) => [node.id, value]));
+    return {
+      node: self, problem: this.#site.problem,
+      nodes: Object.entries(nodes).map(([id, { state, since }]) => {
+        const answer = asked.get(id);
+        return { node_id: id, state, since, reachable: !(answer instanceof RuthError), error: answer instanceof RuthError ? answer.message : null, cameras: countOf(id) };
+      }),
+    };
+  }
+
+  async #those<T>(request: FastifyRequest, own: () => Promise<T[]>, path: string, schema: Validator<T[]>): Promise<T[]> {
+    const map = await this.#site.mapFor(request);
+    if (!map) return own();
+    const [here, answers] = await Promise.all([own(), this.#askAll(map, request, path, schema)]);
+    return [...here, ...answers.flatMap(({ value }) => (value instanceof RuthError ? [] : value))];
+  }
+
+  async #askAll<T>(map: SiteMap, request: FastifyRequest, path: string, schema: Validator<T>): Promise<Answer<T>[]> {
+    const rest = map.others.values();
+    const answers: Answer<T>[] = [];
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (const node of rest) answers.push({ node, value: await this.#others.get(node, request, path, schema).catch((cause: unknown) => RuthError.from(cause)) });
+    }));
+    return answers.toSorted((one, other) => (one.node.id < other.node.id ? -1 : 1));
+  }
+}
+
+/** Nobody can look at it now: that is all that is known. `failure`: what its node said when it was asked; null where it answered, and does not have it yet. */
+function awayCamera(map: SiteMap, id: string, node: SiteNodeInfo, failure: RuthError | null): CameraStatus {
+  const { name, url } = map.view.cameras[id] ?? { name: id, url: '' };
+  const { code, message } = failure ?? awayError(node, 'it does not have the camera yet');
+  return {
+    camera_id: id, name, note: null, url, state: 'down', last_error: { code, message, at: node.sinceS ?? Date.now() / 1000 }, codec: null, width: null, height: null, fps: null, decode_level: 'none', leased_fps: 0,
+    frame_reference: null, viewers: 0, counters: { packets: 0, keyframes: 0, bytes: 0, decoded: 0, published: 0, reconnects: 0, decode_errors: 0, restarts: 0 }, drops: {}, pid: null, bitrate_bps: null,
+    keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null, recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} }, live: { mse_viewers: 0, webrtc_viewers: 0, rtsp_clients: 0 }, node: node.id,
+  };
+}
