@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import { inParallel } from './bounded.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
@@ -32,6 +33,7 @@ export interface NodeAgentOptions {
 const KERNEL_SILENCE_S = 10;
 /** Of the cameras whose recordings a node tells of. */
 const MOST_RECORDED = 4096;
+const READS_AT_ONCE = 2;
 /** One that begins anew is told so much sooner than it is told otherwise. */
 const KERNEL_AGAIN = 0.2;
 
@@ -44,6 +46,8 @@ export class NodeAgent {
   #told: Entry<NodePlacement> | null = null;
   /** Cameras whose own record says that they are this node's, under this lease. */
   #own: ReadonlyMap<string, SiteCamera> = new Map();
+  /** In which revisions those were read: what is read once under a lease is this node's until the leader hears that it let go. */
+  #read: NodePlacement['cameras'] = {};
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
@@ -167,12 +171,17 @@ export class NodeAgent {
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
     const own = new Map<string, SiteCamera>();
     const named = Object.entries(told.value?.cameras ?? {});
-    await Promise.all(named.map(async ([camera, { term }]) => {
+    const [present, read] = [this.#own, this.#read];
+    // A thousand nodes that read all at once would hold up one another's renewals.
+    await inParallel(named, READS_AT_ONCE, async ([camera, { term, settings: revision }]) => {
+      const known = present.get(camera);
+      if (known && read[camera]?.term === term && read[camera].settings === revision) return void own.set(camera, known);
       const [placement, settings] = await Promise.all([store.placements.get(camera), store.cameras.get(camera)]);
       if (placement?.revision === term && placement.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) own.set(camera, settings.value);
-    }));
+    });
     if (lease !== this.#lease) return;
     this.#own = own;
+    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera)));
     // What is out of date will be told anew.
     if (!await this.#tellKernel() || own.size < named.length) return;
     this.#applied = { revision: told.revision, lease };

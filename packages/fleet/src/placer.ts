@@ -4,6 +4,7 @@ import { RuthError, type CameraPlacement, type NodePlacement, type SiteCamera, t
 import type { Logger } from '@ruth/transport';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { inParallel } from './bounded.ts';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
 import { place, type PlaceableCamera } from './placement.ts';
 import type { Entry, Records, SiteStore } from './site-store.ts';
@@ -12,7 +13,10 @@ import type { Entry, Records, SiteStore } from './site-store.ts';
 const DEFAULT_COST_CORES = 0.05;
 /** What comes at once is placed at once. */
 const SETTLE_MS = 50;
+/** Between two looks whether a node is silent. */
 const CHECK_EVERY_MS = 1000;
+/** All is looked over once in so long, also where nothing is seen to have changed. */
+const LOOK_OVER_EVERY_S = 10;
 const WRITES_AT_ONCE = 64;
 
 type Told = NodePlacement['cameras'][string];
@@ -29,6 +33,8 @@ export class Placer {
   readonly #ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
   /** Cameras without a node, and why, as the log was told. */
   #unplaced: ReadonlyMap<string, string> = new Map();
+  /** Something by which cameras are placed is not as it was when they were placed last. */
+  #stale = true;
   #changed = Promise.withResolvers<void>();
   #observedSinceS = Infinity;
   #watched: { readonly caughtUp: Promise<unknown>; readonly ended: Promise<void> } | null = null;
@@ -48,10 +54,25 @@ export class Placer {
     const { nodes, cameras, placements, ofNodes } = this.#store;
     this.#observedSinceS = this.#nowS();
     const watched = [
-      this.#watch(nodes, signal, ({ key, value, revision }) => { if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() }); else this.#nodes.delete(key); }),
-      this.#watch(cameras, signal, ({ key, value, revision }) => { if (value) this.#cameras.set(key, { camera: value, revision }); else this.#cameras.delete(key); }),
-      this.#watch(placements, signal, ({ key, value, revision }) => { if (value) this.#placements.set(key, { placement: value, term: revision }); else this.#placements.delete(key); }),
-      this.#watch(ofNodes, signal, ({ key, value, revision }) => { if (value) this.#ofNodes.set(key, { cameras: value.cameras, revision }); else this.#ofNodes.delete(key); }),
+      this.#watch(nodes, signal, (entry) => this.#sawNode(entry)),
+      this.#watch(cameras, signal, ({ key, value, revision }) => {
+        if (value) this.#cameras.set(key, { camera: value, revision });
+        else this.#cameras.delete(key);
+        return true;
+      }),
+      // What it wrote itself changes nothing: a new site would be looked at as a whole for each camera that it gets.
+      this.#watch(placements, signal, ({ key, value, revision }) => {
+        if (revision <= (this.#placements.get(key)?.term ?? 0)) return false;
+        if (value) this.#placements.set(key, { placement: value, term: revision });
+        else this.#placements.delete(key);
+        return true;
+      }),
+      this.#watch(ofNodes, signal, ({ key, value, revision }) => {
+        if (revision <= (this.#ofNodes.get(key)?.revision ?? 0)) return false;
+        if (value) this.#ofNodes.set(key, { cameras: value.cameras, revision });
+        else this.#ofNodes.delete(key);
+        return true;
+      }),
     ];
     const ended = Promise.race(watched.map((one) => one.ended));
     this.#watched = { caughtUp: Promise.all(watched.map((one) => one.caughtUp)), ended };
@@ -64,12 +85,21 @@ export class Placer {
     await Promise.race([caughtUp, ended]);
     // Nodes that start together are to share: each that lives has been heard of by then.
     await delay(Math.max(0, this.#observedSinceS + 2 * this.#timing.renewEveryS - this.#nowS()) * 1000, undefined, { signal }).catch(() => undefined);
+    let lookedOverAtS = -Infinity;
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers<void>();
-      await this.#converge().catch((cause: unknown) => {
+      try {
+        await this.#revokeSilent();
+        if (this.#stale || this.#nowS() - lookedOverAtS >= LOOK_OVER_EVERY_S) {
+          this.#stale = false;
+          lookedOverAtS = this.#nowS();
+          await this.#converge();
+        }
+      } catch (cause) {
+        this.#stale = true;
         const { code, message } = RuthError.from(cause);
         this.#logger.warn({ code }, `cameras of the site are not placed at the moment: ${message}`);
-      });
+      }
       const pause = new AbortController();
       await Promise.race([this.#changed.promise, ended, delay(CHECK_EVERY_MS, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
       pause.abort();
@@ -77,18 +107,32 @@ export class Placer {
     }
   }
 
-  #watch<T>(records: Records<T>, signal: AbortSignal, onEntry: (entry: Entry<T>) => void): { caughtUp: Promise<void>; ended: Promise<void> } {
+  /** `onEntry` returns whether that changes what is to be done. */
+  #watch<T>(records: Records<T>, signal: AbortSignal, onEntry: (entry: Entry<T>) => boolean): { caughtUp: Promise<void>; ended: Promise<void> } {
     const caughtUp = Promise.withResolvers<void>();
     const ended = records.watch((entry) => {
-      onEntry(entry);
+      if (!onEntry(entry)) return;
+      this.#stale = true;
       this.#changed.resolve();
     }, { signal, caughtUp: caughtUp.resolve }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended a watch'); });
     return { caughtUp: caughtUp.promise, ended };
   }
 
-  async #converge(): Promise<void> {
+  /** Most of what nodes say says again what they said before: that they live. */
+  #sawNode({ key, value, revision }: Entry<SiteNode>): boolean {
+    const known = this.#nodes.get(key);
+    if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() });
+    else this.#nodes.delete(key);
+    return !known || !value || !isDeepStrictEqual({ ...value, cameras: null }, { ...known.node, cameras: null });
+  }
+
+  async #revokeSilent(): Promise<void> {
     const silent = [...this.#nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
-    await inParallel(silent, ([id, known]) => this.#revoke(id, known));
+    await inParallel(silent, WRITES_AT_ONCE, ([id, known]) => this.#revoke(id, known));
+    if (silent.length > 0) this.#stale = true;
+  }
+
+  async #converge(): Promise<void> {
     const living = [...this.#nodes].filter(([, { node }]) => !node.revoked);
     const { placed, unplaced } = place(
       living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: new Set(Object.keys(node.refused)) })),
@@ -96,8 +140,8 @@ export class Placer {
     );
     for (const [id, why] of unplaced) if (this.#unplaced.get(id) !== why) this.#logger.warn({ camera: id }, `a camera of the site has no node: ${why}`);
     this.#unplaced = unplaced;
-    await inParallel([...placed], ([camera, node]) => this.#settle(camera, node));
-    await inParallel([...this.#placements.keys()].filter((id) => !this.#cameras.has(id)), (id) => this.#forget(id));
+    await inParallel([...placed], WRITES_AT_ONCE, ([camera, node]) => this.#settle(camera, node));
+    await inParallel([...this.#placements.keys()].filter((id) => !this.#cameras.has(id)), WRITES_AT_ONCE, (id) => this.#forget(id));
     await this.#tellNodes(living.map(([id]) => id), placed);
   }
 
@@ -147,7 +191,7 @@ export class Placer {
       const cameras = placed.get(camera) === placement.node ? wanted.get(placement.node) : undefined;
       if (cameras && this.#nodes.get(placement.node)!.node.incarnation === placement.incarnation) cameras[camera] = { term, settings: this.#cameras.get(camera)!.revision };
     }
-    await inParallel([...wanted], async ([id, cameras]) => {
+    await inParallel([...wanted], WRITES_AT_ONCE, async ([id, cameras]) => {
       const present = this.#ofNodes.get(id);
       if (present && isDeepStrictEqual(present.cameras, cameras)) return;
       await ifStill(async () => this.#ofNodes.set(id, { cameras, revision: await this.#store.ofNodes.put(id, { cameras }, present?.revision ?? 0) }));
@@ -160,9 +204,4 @@ async function ifStill(write: () => Promise<unknown>): Promise<void> {
   await write().catch((cause: unknown) => {
     if (RuthError.from(cause).code !== 'conflict') throw cause;
   });
-}
-
-async function inParallel<T>(items: readonly T[], what: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  await Promise.all(Array.from({ length: Math.min(WRITES_AT_ONCE, items.length) }, async () => { for (const item of rest) await what(item); }));
 }

@@ -14,23 +14,26 @@ export const natsMissing = (): string | false => (PROGRAM ? false : 'nats-server
 
 export class Nats implements AsyncDisposable {
   readonly url: string;
+  /** Serves /varz and the like. */
+  readonly monitorUrl: string;
   readonly #args: string[];
   #process: ChildProcess | null = null;
 
-  private constructor(url: string, args: string[]) {
+  private constructor(url: string, monitorUrl: string, args: string[]) {
     this.url = url;
+    this.monitorUrl = monitorUrl;
     this.#args = args;
   }
 
   static async start(): Promise<Nats> { return (await Nats.cluster(1))[0]!; }
 
   static async cluster(count: number): Promise<Nats[]> {
-    const ports = await freePorts(count * 2);
-    const routes = ports.slice(count).map((port) => `nats-route://127.0.0.1:${port}`).join(',');
+    const ports = await freePorts(count * 3);
+    const routes = ports.slice(count, 2 * count).map((port) => `nats-route://127.0.0.1:${port}`).join(',');
     const servers = ports.slice(0, count).map((port, index) => {
-      const args = ['-js', '-sd', mkdtempSync(join(tmpdir(), 'ruth-nats-')), '-a', '127.0.0.1', '-p', String(port), '-n', `n${index}`];
+      const args = ['-js', '-sd', mkdtempSync(join(tmpdir(), 'ruth-nats-')), '-a', '127.0.0.1', '-p', String(port), '-n', `n${index}`, '-m', String(ports[2 * count + index])];
       if (count > 1) args.push('--cluster_name', 'site', '--cluster', `nats://127.0.0.1:${ports[count + index]}`, '--routes', routes);
-      return new Nats(`nats://127.0.0.1:${port}`, args);
+      return new Nats(`nats://127.0.0.1:${port}`, `http://127.0.0.1:${ports[2 * count + index]}`, args);
     });
     await Promise.all(servers.map((server) => server.run()));
     return servers;
@@ -46,6 +49,8 @@ export class Nats implements AsyncDisposable {
       await delay(30);
     }
   }
+
+  get pid(): number { return this.#process!.pid!; }
 
   signal(name: NodeJS.Signals): void { this.#process?.kill(name); }
 
