@@ -126,7 +126,7 @@ async function measure(count: number, report: (line: string) => void): Promise<F
   const store = stack.use(await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'bench', replicas: 1 }, createLogger('bench', 'warn')));
   await delay(SETTLE_MS);
   const cameras = count * CAMERAS_PER_NODE;
-  const leaderBefore = cpuMs(site.leaderPid);
+  const cpuBefore = { leader: cpuMs(site.leaderPid), nats: cpuMs(nats.pid), others: total(site.otherPids) };
   const beganS = uptime();
   const rest = Array.from({ length: cameras }, (_, index) => index).values();
   await Promise.all(Array.from({ length: PUTS_AT_ONCE }, async () => {
@@ -135,12 +135,12 @@ async function measure(count: number, report: (line: string) => void): Promise<F
   const putS = uptime() - beganS;
   const placeAllS = await site.until((recording) => recording === cameras, 'all cameras are placed') - beganS;
   await site.assertEachOnce();
-  report(`${count} nodes: ${cameras} cameras put in ${putS.toFixed(1)} s, all recorded after ${placeAllS.toFixed(1)} s; the leader's CPU for that ${((cpuMs(site.leaderPid) - leaderBefore) / 1000).toFixed(1)} s`);
+  report(`${count} nodes: ${cameras} cameras put in ${putS.toFixed(1)} s, all recorded after ${placeAllS.toFixed(1)} s; CPU for that, s: leader ${seconds(cpuMs(site.leaderPid) - cpuBefore.leader)}, nats-server ${seconds(cpuMs(nats.pid) - cpuBefore.nats)}, agents ${seconds(total(site.otherPids) - cpuBefore.others)}`);
 
   await delay(SETTLE_MS);
   const look = async (): Promise<{ messages: number; leader: number; nats: number; others: number; atS: number }> => {
     const { in_msgs: received, out_msgs: sent } = await (await fetch(`${nats.monitorUrl}/varz`)).json() as { in_msgs: number; out_msgs: number };
-    return { messages: received + sent, leader: cpuMs(site.leaderPid), nats: cpuMs(nats.pid), others: site.otherPids.reduce((sum, pid) => sum + cpuMs(pid), 0), atS: uptime() };
+    return { messages: received + sent, leader: cpuMs(site.leaderPid), nats: cpuMs(nats.pid), others: total(site.otherPids), atS: uptime() };
   };
   const before = await look();
   await delay(REST_MS);
@@ -158,6 +158,9 @@ async function measure(count: number, report: (line: string) => void): Promise<F
     leaderCores: cores('leader'), leaderMb: residentMb(site.leaderPid), natsCores: cores('nats'), nodeCores: cores('others') / (count - 1),
   };
 }
+
+const total = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 function residentMb(pid: number): number { return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024; }
 

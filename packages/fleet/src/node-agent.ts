@@ -8,6 +8,7 @@ import { inParallel } from './bounded.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
+import { Refusals } from './refusals.ts';
 import type { Entry, SiteStore } from './site-store.ts';
 import { Unclaimed } from './unclaimed.ts';
 
@@ -34,6 +35,8 @@ const KERNEL_SILENCE_S = 10;
 /** Of the cameras whose recordings a node tells of. */
 const MOST_RECORDED = 4096;
 const READS_AT_ONCE = 2;
+/** Characters of a reason. */
+const MOST_TOLD = 500;
 /** One that begins anew is told so much sooner than it is told otherwise. */
 const KERNEL_AGAIN = 0.2;
 
@@ -53,6 +56,7 @@ export class NodeAgent {
   #draining = false;
   readonly #intents: CameraIntents;
   readonly #unclaimed: Unclaimed;
+  readonly #refusals: Refusals;
   #hurry = Promise.withResolvers<void>();
 
   constructor(options: NodeAgentOptions) {
@@ -60,6 +64,7 @@ export class NodeAgent {
     this.#timing = options.timing ?? LEASE_TIMING;
     this.#intents = new CameraIntents(options.core, options.logger);
     this.#unclaimed = new Unclaimed(options);
+    this.#refusals = new Refusals(options.nowS);
     this.#lease = this.#newLease();
   }
 
@@ -106,9 +111,11 @@ export class NodeAgent {
     await this.#assertKernel();
     const lease = this.#lease;
     const status = this.#kernel!.status;
+    const refused = this.#refusals.present;
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
-      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])), refused: status.refused,
+      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])),
+      refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
       ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED),
     };
     const sentS = nowS();
@@ -125,6 +132,7 @@ export class NodeAgent {
     this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
     this.#unclaimed.add(this.#own);
     this.#own = new Map();
+    this.#refusals.clear();
     await this.#tellKernel();
     this.#lease = this.#newLease();
   }
@@ -176,8 +184,8 @@ export class NodeAgent {
     await inParallel(named, READS_AT_ONCE, async ([camera, { term, settings: revision }]) => {
       const known = present.get(camera);
       if (known && read[camera]?.term === term && read[camera].settings === revision) return void own.set(camera, known);
-      const [placement, settings] = await Promise.all([store.placements.get(camera), store.cameras.get(camera)]);
-      if (placement?.revision === term && placement.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) own.set(camera, settings.value);
+      const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
+      if (placement?.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) own.set(camera, settings.value);
     });
     if (lease !== this.#lease) return;
     this.#own = own;
@@ -198,6 +206,7 @@ export class NodeAgent {
     try {
       const status = await kernel.place(untilS === null ? { incarnation, until_s: 0 } : { incarnation, until_s: untilS, cameras: [...this.#own.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(this.#own) });
       this.#kernel = { status, atS: nowS() };
+      if (untilS !== null) this.#refusals.saw(this.#read, status.refused);
       return true;
     } catch (cause) {
       logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);

@@ -135,7 +135,7 @@ export class Placer {
   async #converge(): Promise<void> {
     const living = [...this.#nodes].filter(([, { node }]) => !node.revoked);
     const { placed, unplaced } = place(
-      living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: new Set(Object.keys(node.refused)) })),
+      living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: this.#refusedBy(node) })),
       [...this.#cameras].map(([id, { camera }]) => this.#placeable(id, camera)),
     );
     for (const [id, why] of unplaced) if (this.#unplaced.get(id) !== why) this.#logger.warn({ camera: id }, `a camera of the site has no node: ${why}`);
@@ -143,6 +143,11 @@ export class Placer {
     await inParallel([...placed], WRITES_AT_ONCE, ([camera, node]) => this.#settle(camera, node));
     await inParallel([...this.#placements.keys()].filter((id) => !this.#cameras.has(id)), WRITES_AT_ONCE, (id) => this.#forget(id));
     await this.#tellNodes(living.map(([id]) => id), placed);
+  }
+
+  /** One that was changed since is not the one that was refused. */
+  #refusedBy({ refused, refused_settings: settings }: SiteNode): Set<string> {
+    return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.#cameras.get(id)?.revision));
   }
 
   #placeable(id: string, { require = {}, prefer = {}, cost_cores: stated }: SiteCamera): PlaceableCamera {

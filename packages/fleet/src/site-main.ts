@@ -52,7 +52,8 @@ async function status(store: SiteStore): Promise<SiteStatus> {
     nodes: Object.fromEntries([...nodes].map(([id, { revoked, draining, labels, capacity_cores: capacityCores, cameras: held }]) => [id, { state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels, outbox: outboxes.get(id) ?? null }])),
     cameras: Object.fromEntries([...cameras].map(([id, { camera }]) => {
       const node = placements.get(id)?.node ?? null;
-      return [id, { url: redactUrls(camera.url), node, state: node === null ? 'nowhere' : nodes.get(node)?.cameras[id]?.state ?? 'not there yet', refused: node === null ? null : nodes.get(node)?.refused[id] ?? null }];
+      const refused = [...nodes].flatMap(([name, { revoked, refused: reasons }]) => (revoked || reasons[id] === undefined ? [] : [`${name}: ${reasons[id]}`]));
+      return [id, { url: redactUrls(camera.url), node, state: node === null ? 'nowhere' : nodes.get(node)?.cameras[id]?.state ?? 'not there yet', refused: refused.length === 0 ? null : refused.join('; ') }];
     })),
   };
 }

@@ -41,8 +41,9 @@ export class Records<T> {
     this.#logger = logger;
   }
 
-  async get(id: string): Promise<Entry<T> | null> {
-    const entry = await this.#kv.get(this.#prefix + encodeToken(id));
+  /** With `revision`: null also where that is not its newest one any more; a server finds it at once, where the newest of a name is searched for. */
+  async get(id: string, revision?: number): Promise<Entry<T> | null> {
+    const entry = await this.#kv.get(this.#prefix + encodeToken(id), revision === undefined ? undefined : { revision });
     return entry && this.#entry(entry);
   }
 

@@ -23,14 +23,18 @@ export class TestKernel {
   readonly unclaimed = new Map<string, { from: number }>();
   readonly claims: ClaimRequest[] = [];
   own: string[] = [];
+  /** It cannot take these. `attempts`: how often each came anew. */
+  readonly refuses = new Map<string, string>();
+  readonly attempts = new Map<string, number>();
   readonly recorded = new Set<string>();
 
   async look(): Promise<PlacementStatus> {
     if (!this.answers) throw new Error('it hangs');
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: {}, own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: Object.fromEntries([...this.refuses].filter(([id]) => this.#names(id))), own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
   }
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
+    for (const { id } of lease.cameras ?? []) if (!this.#names(id)) this.attempts.set(id, (this.attempts.get(id) ?? 0) + 1);
     if (this.answers) {
       this.#lease = lease;
       if (lease.cameras) this.#cameras = [...lease.cameras.map(({ id }) => id), ...lease.aside ?? []];
@@ -48,7 +52,9 @@ export class TestKernel {
   /** Those that it has and no lease for: the real one records them aside. */
   get aside(): string[] { return this.#cameras.filter((id) => !this.recording.includes(id)); }
 
-  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? (this.#lease.cameras ?? []).map(({ id }) => id) : []; }
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? (this.#lease.cameras ?? []).map(({ id }) => id).filter((id) => !this.refuses.has(id)) : []; }
+
+  #names(id: string): boolean { return this.#lease?.cameras?.some((camera) => camera.id === id) ?? false; }
 }
 
 /** Only keeps what it was told. */

@@ -112,6 +112,23 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await until(() => onlooker.recorded.size === CAMERAS, 'what is taken from the site is recorded no more');
   });
 
+  it('does not place a camera again and again at the only node that may have it and refuses it, until the camera is another one', async () => {
+    nodes[0]!.kernel.refuses.set('odd', 'its URL is odd');
+    const odd = { camera: { id: 'odd', url: 'rtsp://127.0.0.1/odd' }, require: { building: 'north' } };
+    const revision = await store.cameras.put('odd', odd, 0);
+    const told = async (): Promise<string | undefined> => (await store.nodes.get('a'))?.value?.refused.odd;
+    await until(async () => await told() !== undefined, 'it is refused');
+    await delay(TIMING.renewEveryS * 5000);
+    assert.match(await told() ?? '', /its URL is odd; tried once, and again after 15 s/);
+    assert.equal(nodes[0]!.kernel.attempts.get('odd'), 1);
+    nodes[0]!.kernel.refuses.clear();
+    await store.cameras.put('odd', { ...odd, camera: { ...odd.camera, url: 'rtsp://127.0.0.1/even' } }, revision);
+    await until(() => nodes[0]!.kernel.recording.includes('odd'), 'it is recorded');
+    await until(async () => await told() === undefined, 'nothing is refused any more');
+    await store.cameras.delete('odd');
+    await until(() => onlooker.recorded.size === CAMERAS, 'it is gone');
+  });
+
   it('takes cameras from a node whose kernel does not answer any more, though its agent lives', async () => {
     nodes[0]!.kernel.answers = false;
     await until(() => counts()[0] === 0, 'what was told last has ended');

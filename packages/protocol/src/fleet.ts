@@ -22,6 +22,7 @@ export const SiteNode = Type.Object({
   applied: Type.Integer({ minimum: 0, description: 'Revision of its `of.<node>` that it acts on: what that does not name any more, it does not record any more' }),
   cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Nullable(Cores) }), { description: 'Those that it holds' }),
   refused: Type.Record(Id, Type.String({ maxLength: 500 }), { description: 'Those that it cannot take, and why' }),
+  refused_settings: Type.Optional(Type.Record(Id, Type.Integer({ minimum: 1 }), { description: 'Revisions in ruth_cameras of those: another one may do' })),
   server_url: Type.Optional(ServerUrl),
   own: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras of its own ruth.yaml, which it holds whatever the site says' })),
   recorded: Type.Optional(Type.Array(Id, { maxItems: 4096, description: 'Cameras of which it has recordings, be they here still or not' })),
