@@ -1,7 +1,7 @@
 // Simulated nodes of a site, many in one process: each has the agent, the store and the connection to NATS of a real one, and a kernel and a core
 // that only keep what they are told. Tells its parent how many cameras are recorded here.
 import { uptime } from 'node:os';
-import type { PlacementLease, PlacementStatus } from '@ruth/protocol';
+import type { CameraConfig, ClaimResult, PlacementLease, PlacementStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteStore, type CoreOfNode } from '../../packages/fleet/src/index.ts';
 
@@ -16,8 +16,9 @@ const OPENED_AT_ONCE = 16;
 
 class KeptKernel {
   #lease: PlacementLease | null = null;
+  #cameras: readonly CameraConfig[] = [];
   get untilS(): number { return this.#lease?.until_s ?? 0; }
-  get cameras(): PlacementLease['cameras'] { return this.#lease && uptime() < this.#lease.until_s ? this.#lease.cameras : []; }
+  get cameras(): readonly CameraConfig[] { return this.#lease && uptime() < this.#lease.until_s ? this.#cameras : []; }
 
   async look(): Promise<PlacementStatus> {
     return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.cameras.map(({ id }) => [id, { state: 'recording' }])), refused: {} };
@@ -25,8 +26,11 @@ class KeptKernel {
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
     this.#lease = lease;
+    this.#cameras = lease.cameras ?? this.#cameras;
     return this.look();
   }
+
+  async claim(): Promise<ClaimResult> { return { claimed_s: 0, deleted_files: 0, left_files: 0 }; }
 }
 
 const core: CoreOfNode = { incarnation: async () => '1', put: async () => undefined, remove: async () => undefined };
