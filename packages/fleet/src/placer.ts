@@ -181,7 +181,8 @@ export class Placer {
     const known = this.#nodes.get(node)?.node;
     if (!known || known.revoked) return false;
     const told = this.#ofNodes.get(node);
-    return told === undefined || camera in told.cameras || known.applied < told.revision;
+    // A newer one that it acts on, and that is not known here yet, may name the camera again: of a leader that was frozen.
+    return told === undefined || camera in told.cameras || known.applied !== told.revision;
   }
 
   async #forget(camera: string): Promise<void> {
