@@ -19,6 +19,7 @@ import { cpuMs } from '../process-cpu.ts';
 const WARM_UP_MS = 45_000;
 const WINDOW_MS = 8000;
 /** The peers' garbage is collected before each window, and there is room for that of one: it would be taken for core's. */
+const COLLECTED_MS = 500;
 const PEER_FLAGS = ['--expose-gc', '--initial-heap-size=1024'];
 
 export interface CoreFigures extends PeerFigures {
@@ -75,6 +76,9 @@ export async function* measureCore({ rounds, samplingRatio = null, ...options }:
     await delay(WARM_UP_MS);
 
     for (let round = 0; round < rounds; round++) {
+      // What was asked while the peers collected is answered before the window begins.
+      peers.send({ collect: true });
+      await delay(COLLECTED_MS);
       const beganMs = monotonicMs();
       const answeredBefore = await answered(sockets);
       const cpuBefore = cpuMs(core.pid!);

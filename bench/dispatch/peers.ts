@@ -2,7 +2,7 @@
 // lease, and containers that answer at once. Remembers when each frame was published and when it was asked about.
 //
 //   argv: directory of sockets, directory of rings, {cameras, models, fps} as JSON
-//   parent says: {"start": true}, {"stop": true}; is told {"collector": URL} when all is ready, then the figures
+//   parent says: {"collect": true}, {"start": true}, {"stop": true}; is told {"collector": URL} when all is ready, then the figures
 import { createServer } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { AddressInfo } from 'node:net';
@@ -105,9 +105,9 @@ if (import.meta.main) {
     setTimeout(next, Math.max(0, dueMs - performance.now()));
   }
 
-  process.on('message', (message: { start?: boolean; stop?: boolean }) => {
-    if (message.start) {
-      globalThis.gc?.();
+  process.on('message', (message: { collect?: boolean; start?: boolean; stop?: boolean }) => {
+    if (message.collect) globalThis.gc?.();
+    else if (message.start) {
       delays = new Map();
       published = 0;
       ownLatenessMs = 0;
