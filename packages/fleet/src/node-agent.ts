@@ -204,7 +204,9 @@ export class NodeAgent {
     // A lease that has not begun ends none that an agent before this one had: that ends by itself.
     if (untilS === null && !ended) return false;
     try {
-      const status = await kernel.place(untilS === null ? { incarnation, until_s: 0 } : { incarnation, until_s: untilS, cameras: [...this.#own.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(this.#own) });
+      // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none.
+      const told = untilS === null ? this.#unclaimed.known : this.#own;
+      const status = await kernel.place({ incarnation, until_s: untilS ?? 0, cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told) });
       this.#kernel = { status, atS: nowS() };
       if (untilS !== null) this.#refusals.saw(this.#read, status.refused);
       return true;

@@ -1,5 +1,5 @@
 // What a node goes on recording aside after its lease ended: until it is known who has those cameras now, and then what of it is this node's.
-import { RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type SiteCamera } from '@ruth/protocol';
+import { ASIDE_BEFORE_END_S, RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type SiteCamera } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { KEPT_TERMS, type SiteStore } from './site-store.ts';
 
@@ -14,8 +14,6 @@ export interface UnclaimedOptions {
 
 const LOOK_EVERY_S = 2;
 const CLAIM_EVERY_S = 5;
-/** A camera goes aside up to so long before the lease ends. */
-const CHANGE_OVER_S = 4;
 /** By so much the clocks of a node and of NATS may differ. Whoever takes a camera over needs longer to begin. */
 const MARGIN_S = 2;
 
@@ -77,7 +75,7 @@ export class Unclaimed {
   /** UTC, seconds: when another node was given the camera after this one recorded it; null where none was. */
   async #othersSince(camera: string, fromS: number): Promise<number | null> {
     const terms = await this.#options.store.placements.history(camera);
-    const since = (fromS - CHANGE_OVER_S) * 1000;
+    const since = (fromS - ASIDE_BEFORE_END_S) * 1000;
     const others = terms.filter(({ value, createdMs }) => createdMs > since && value !== null && value.node !== this.#options.id).map(({ createdMs }) => createdMs);
     // Where so many followed that the first are forgotten, nobody can say who was before them.
     if (terms.length >= KEPT_TERMS && terms[0]!.createdMs > since) others.push(terms[0]!.createdMs);

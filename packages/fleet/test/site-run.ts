@@ -37,7 +37,7 @@ export class TestKernel {
     for (const { id } of lease.cameras ?? []) if (!this.#names(id)) this.attempts.set(id, (this.attempts.get(id) ?? 0) + 1);
     if (this.answers) {
       this.#lease = lease;
-      if (lease.cameras) this.#cameras = [...lease.cameras.map(({ id }) => id), ...lease.aside ?? []];
+      this.#cameras = [...new Set([...lease.cameras.map(({ id }) => id), ...(lease.aside ?? []).filter((id) => this.#cameras.includes(id))])];
     }
     for (const id of this.recording) this.recorded.add(id);
     return this.look();
@@ -49,10 +49,16 @@ export class TestKernel {
     return { claimed_s: 1, deleted_files: 0, left_files: 0 };
   }
 
+  /** As where it was killed and started again. */
+  beginAnew(): void {
+    this.#lease = null;
+    this.#cameras = [];
+  }
+
   /** Those that it has and no lease for: the real one records them aside. */
   get aside(): string[] { return this.#cameras.filter((id) => !this.recording.includes(id)); }
 
-  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? (this.#lease.cameras ?? []).map(({ id }) => id).filter((id) => !this.refuses.has(id)) : []; }
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id)) : []; }
 
   #names(id: string): boolean { return this.#lease?.cameras?.some((camera) => camera.id === id) ?? false; }
 }

@@ -28,6 +28,8 @@ describe('nodes that lose NATS', { skip: natsMissing() }, () => {
     await nats.kill();
     await until(() => onlooker.recorded.size === 0, 'no lease is left');
     assert.deepEqual(nodes.map(({ kernel }) => [...kernel.aside].sort()), held, 'every camera goes on aside');
+    nodes[0]!.kernel.beginAnew();
+    await until(() => nodes[0]!.kernel.aside.length === held[0]!.length, 'a kernel that was started anew meanwhile goes on aside, too');
     for (const [index, { kernel }] of nodes.entries()) for (const id of held[index]!) kernel.unclaimed.set(id, { from: Date.now() / 1000 });
     await nats.run();
     const lost: string[] = [];

@@ -121,7 +121,7 @@ test('a camera of the site is recorded while the lease lasts; a process that was
 
 test('what the site no longer names is let go before it is answered; what cannot be taken is refused and disturbs nothing', async () => {
   await using kernel = await TestKernel.start([{ id: 'own', url: 'rtsp://127.0.0.1:9/own' }]);
-  const place = (cameras: NonNullable<PlacementLease['cameras']>, untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });
+  const place = (cameras: PlacementLease['cameras'], untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });
   const status = await place([{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }, { id: 'own', url: 'rtsp://127.0.0.1:9/x' }, { id: 'odd', url: 'http://127.0.0.1/x' }]);
   assert.deepEqual(Object.keys(status.cameras), ['gate']);
   assert.deepEqual(Object.keys(status.refused), ['own', 'odd']);

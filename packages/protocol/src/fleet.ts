@@ -71,10 +71,13 @@ export const SiteOutbox = Type.Object({
 }, strict);
 export type SiteOutbox = Static<typeof SiteOutbox>;
 
+/** When so little is left of a lease, the next keyframe begins a file that is aside: nothing is missed between. One that is renewed never gets so short. */
+export const ASIDE_BEFORE_END_S = 4;
+
 /** PUT /v1/placement of the kernel: all cameras that the site has given to this node, which are recorded until then and no longer in its index. */
 export const PlacementLease = Type.Object({
   incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), 
-  cameras: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'Those that are there already unless told' })),
+  cameras: Type.Array(CameraConfig, { maxItems: 1024 }),
   aside: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras that stay, though the lease is none of theirs: recorded aside, for nobody knows yet who has them' })),
 }, strict);
 export type PlacementLease = Static<typeof PlacementLease>;

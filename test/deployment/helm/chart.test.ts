@@ -69,9 +69,12 @@ test('nothing has more than it needs', () => {
 test('its pods run what compose.yaml runs, and ask each process at the socket that it has', () => {
   const { containers } = podOf(renderer.render(SITE).resources);
   const { services } = parse(readFileSync(join(ROOT, 'deploy/docker/compose.yaml'), 'utf8'), { merge: true }) as { services: Record<string, { command: string[] }> };
-  assert.deepEqual(Object.fromEntries(containers.filter(({ name }) => name !== 'fleet').map(({ name, args }) => [name.replace('model-', ''), args])), Object.fromEntries(Object.entries(services).map(([name, { command }]) => [name, command])));
-  assert.deepEqual(containers.find(({ name }) => name === 'fleet')!.args, ['packages/fleet/src/main.ts', '-c', '/etc/ruth/ruth.yaml']);
-  assert.ok(existsSync(join(ROOT, 'packages/fleet/src/main.ts')));
+  assert.deepEqual(Object.fromEntries(containers.filter(({ name }) => !['fleet', 'outbox'].includes(name)).map(({ name, args }) => [name.replace('model-', ''), args])), Object.fromEntries(Object.entries(services).map(([name, { command }]) => [name, command])));
+  for (const [process, entry] of [['fleet', 'packages/fleet/src/main.ts'], ['outbox', 'packages/fleet/src/outbox-main.ts']] as const) {
+    assert.deepEqual(containers.find(({ name }) => name === process)!.args, [entry, '-c', '/etc/ruth/ruth.yaml']);
+    assert.ok(existsSync(join(ROOT, entry)));
+  }
+  assert.deepEqual(podOf(renderer.render(ALONE).resources, 'StatefulSet').containers.map(({ name }) => name), ['kernel', 'core', 'model-centernet-coco', 'model-movenet-lightning', 'server'], 'a node by itself runs nothing of a site');
   const probes = containers.flatMap(({ name, livenessProbe }) => (livenessProbe?.exec ? [[name, livenessProbe.exec.command] as const] : []));
   assert.deepEqual(probes.map(([name, [, file, , socket]]) => [name, file, socket]), [
     ['kernel', 'vas_kernel.sock'], ['core', 'vas_core.sock'], ['model-centernet-coco', 'vas_model_centernet-coco.sock'], ['model-movenet-lightning', 'vas_model_movenet-lightning.sock'],

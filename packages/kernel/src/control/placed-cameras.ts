@@ -58,7 +58,7 @@ export class PlacedCameras {
     this.#lease = lease;
     this.#aside = new Set(lease.aside);
     for (const id of this.#placed) this.#roster.holdUntil(id, this.untilOf(id)!);
-    const placed = this.#turn.then(() => (lease.cameras ? this.#converge(lease.cameras, new Set(lease.aside)) : this.status));
+    const placed = this.#turn.then(() => this.#converge(lease.cameras, new Set(lease.aside)));
     this.#turn = placed.catch(() => undefined);
     return placed;
   }

@@ -1,5 +1,5 @@
 // Records a camera: packets as they come, into files that begin at a keyframe. Takes each packet at once, whatever the disk does.
-import type { RecordingStatus } from '@ruth/protocol';
+import { ASIDE_BEFORE_END_S, type RecordingStatus } from '@ruth/protocol';
 import { uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TICKS_PER_SECOND, type AudioPacket, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
@@ -17,8 +17,6 @@ export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>,
   readonly uptimeS?: () => number;
 }
 
-/** A file that begins when less is left of the lease than this is aside already, so that nothing is missed between. A lease that is renewed never gets so short. */
-const CHANGE_OVER_S = 4;
 /** Nobody claimed for so long what is recorded aside. */
 const UNCLAIMED_LIMIT_S = 86_400;
 
@@ -107,7 +105,7 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     const leftS = this.#leftS;
     if (leftS <= 0 && (this.#file?.unclaimed === false || leftS < -UNCLAIMED_LIMIT_S)) this.interrupt();
     if (leftS < -UNCLAIMED_LIMIT_S) return;
-    const unclaimed = leftS < CHANGE_OVER_S;
+    const unclaimed = leftS < ASIDE_BEFORE_END_S;
     if (this.#file !== null && this.#format !== this.#file.format && picture.epoch !== this.#epoch) this.interrupt();
     this.#epoch = picture.epoch;
     const placed = this.#time.place(picture);
