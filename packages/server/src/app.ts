@@ -4,12 +4,11 @@ import type { Server as HttpsServer } from 'node:https';
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  CameraStatus, CoreEvent, ErrorBody, ExportStatus, KernelEvent, LiveQuery, Look, LookLatencies, ModelStatus, RuthError, SceneConfig, SiteInfo, SubscriptionStatus, SystemHealth,
-  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type ProcessHealth, type TlsSettings,
+  CoreEvent, ExportStatus, KernelEvent, LiveQuery, RuthError,
+  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorBody, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type TlsSettings,
 } from '@ruth/protocol';
 import { secretReader, type Logger, type Telemetry } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import type { WebSocket } from 'ws';
 import packageJson from '../package.json' with { type: 'json' };
 import { Access, addPeople, addSessions, Audit, guardRoutes, identityOf, keepAllowed, maySee, OpenConnections, type Identify } from './access/index.ts';
@@ -20,10 +19,9 @@ import { addEvents } from './events/event-routes.ts';
 import { LiveHub } from './events/live-hub.ts';
 import { StoredEventTraces } from './events/stored-event-traces.ts';
 import { addOpenApi } from './openapi/openapi.ts';
-import { LatestQuery } from './openapi/operations.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import { addNotifications, Notifications } from './outward/notifications.ts';
-import { openSite, type ListsOfSite, type SiteParts } from './site/index.ts';
+import { openSite, type SiteParts } from './site/index.ts';
 import { proxyLive, type LiveSource } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
@@ -32,11 +30,11 @@ import { addNodeModels } from './node/model-routes.ts';
 import { addModelUploads } from './node/model-upload-routes.ts';
 import { addProcesses } from './node/process-routes.ts';
 import { addRuleTests } from './node/rule-test-routes.ts';
+import { addSiteInfo, addStatus } from './node/status-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
 import { guardRequests, REQUEST_TIMEOUT_MS } from './request-guard.ts';
 import { traceRequests } from './request-traces.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
-import { lookAtSystem, withoutReasons } from './system-health.ts';
 import { followRenewal, readCertificate, type Certificate } from './tls.ts';
 import { Upstream } from './upstream.ts';
 import { addVerifications } from './verification-routes.ts';
@@ -193,7 +191,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   // Its library is loaded where it is wanted.
   if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
-  addApi(app, options, parts);
+  addStatus(app, options.models, parts);
   addSiteInfo(app, site?.lists ?? null, options.site ? SITE_NEEDS_DATABASE : null);
   addEvents(app, store);
   addNotifications(app, store, notifications, audit);
@@ -213,51 +211,8 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   return app;
 }
 
-const answers = <S extends Type.TSchema>(schema: S) => ({ response: { 200: schema, default: ErrorBody } });
-const CameraStatuses = Type.Array(CameraStatus);
-const ModelStatuses = Type.Array(ModelStatus);
-const SubscriptionStatuses = Type.Array(SubscriptionStatus);
-const Looks = Type.Array(Look);
-const cameraStatuses = validator(CameraStatuses);
-const modelStatuses = validator(ModelStatuses);
-const subscriptionStatuses = validator(SubscriptionStatuses);
-const looks = validator(Looks);
-const scenes = validator(SceneConfig);
-const lookLatencies = validator(LookLatencies);
 const exportStatus = validator(ExportStatus);
 const SITE_NEEDS_DATABASE = 'the store of this node is its own: what other nodes of the site have is shown where all have the same DATABASE_URL, of a PostgreSQL';
-
-function addApi(app: FastifyInstance, options: ServerOptions, { kernel, core, site }: Parts): void {
-  const startedAt = performance.now();
-  const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
-  // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
-  app.get('/api/v1/health', { schema: answers(SystemHealth) }, async (request) => {
-    const health = await lookAtSystem(kernel, core, options.models, ownHealth());
-    return request.identity ? health : withoutReasons(health);
-  });
-  const own = async (request: FastifyRequest): Promise<CameraStatus[]> => {
-    const cameras = await kernel.get('/v1/cameras', cameraStatuses);
-    return cameras.filter(({ camera_id }) => maySee(identityOf(request), camera_id)).map((camera): CameraStatus => ({
-      ...camera, url: redactUrls(camera.url), last_error: camera.last_error && { ...camera.last_error, message: redactUrls(camera.last_error.message) },
-    }));
-  };
-  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, (request) => (site ? site.lists.cameras(request, () => own(request)) : own(request)));
-  app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
-  const ownSubscriptions = async (request: FastifyRequest): Promise<SubscriptionStatus[]> => (
-    (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
-  );
-  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, (request) => (site ? site.lists.subscriptions(request, () => ownSubscriptions(request)) : ownSubscriptions(request)));
-  app.get('/api/v1/latencies', { schema: answers(LookLatencies) }, () => core.get('/v1/latencies', lookLatencies));
-  app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
-  app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (
-    core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)
-  ));
-}
-
-/** `problem`: why there is no more than this node. */
-function addSiteInfo(app: FastifyInstance, lists: ListsOfSite | null, problem: string | null): void {
-  app.get('/api/v1/site', { schema: answers(SiteInfo) }, async (request): Promise<SiteInfo> => (lists ? lists.info(request) : { node: null, nodes: [], problem }));
-}
 
 type KeepAllowed = (request: FastifyRequest, socket: WebSocket, camera: string | null) => void;
 
