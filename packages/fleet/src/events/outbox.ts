@@ -1,12 +1,13 @@
 // Events of this node that the site does not have yet, on disk, in order, within a bound. What is in it is fsynced, a batch at a time, together with
 // the position in the stream that it came from: so each is in it once, however the process ends. What does not fit any more goes, the oldest first,
 // and a `gap` stands in its place: it is counted and told, never silent.
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { EVENT_VERSION, RuthError, type CoreEvent, type GapEvent, type KernelEvent, type SiteEvent } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { EventSink, SinkBatch, StreamPosition } from '@ruth/transport/follow';
+import { openOutboxFile } from './outbox-file.ts';
 
 export type OutboxSource = SiteEvent['source'];
 export interface OutboxEvent { readonly epoch: number; readonly id: number; /** The event as it was emitted, JSON. */ readonly body: string }
@@ -23,7 +24,6 @@ export interface OutboxClock { readonly utcMs: () => number; /** Nobody can set 
 const FREED_SHARE = 1 / 16;
 /** A wall clock that is found to be off by more was set meanwhile: what waits did not grow older by that. */
 const CLOCK_STEP_MS = 60_000;
-const SCHEMA_VERSION = 1;
 
 /** Nothing of an event that a newer one takes the place of: it is for who looks at this moment. */
 export const keptForSite = (event: CoreEvent | KernelEvent, body: string, { epoch }: StreamPosition): OutboxEvent | null => (
@@ -50,7 +50,7 @@ export class Outbox implements EventSink<OutboxSource, OutboxEvent>, Disposable 
   static open(file: string, limits: OutboxLimits, logger: Logger, clock: OutboxClock): Outbox {
     mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
     try {
-      return new Outbox(openWhole(file, logger), limits, clock);
+      return new Outbox(openOutboxFile(file, logger), limits, clock);
     } catch (cause) {
       throw new RuthError('store_unavailable', `the outbox ${file} cannot be opened: ${(cause as Error).message}`, { cause });
     }
@@ -210,44 +210,3 @@ const STATEMENTS = {
   drop: 'UPDATE dropped SET events = events + ?',
   shift: 'UPDATE events SET kept_ms = kept_ms + ?',
 } as const;
-
-/** SQLITE_CORRUPT, SQLITE_NOTADB */
-const BROKEN: ReadonlySet<number> = new Set([11, 26]);
-
-function openWhole(file: string, logger: Logger): DatabaseSync {
-  try {
-    return openChecked(file);
-  } catch (cause) {
-    if (!BROKEN.has((cause as { errcode?: number }).errcode ?? 0)) throw cause;
-    logger.error({ file: `${file}.broken` }, `the outbox is broken, and put aside; events of this node that the site does not have yet may be lost: ${(cause as Error).message}`);
-    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true });
-    renameSync(file, `${file}.broken`);
-    return openChecked(file);
-  }
-}
-
-function openChecked(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: 5000 });
-  try {
-    // FULL: what a transaction wrote is on the disk when it ends.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216');
-    const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (found !== 'ok') throw Object.assign(new Error(found), { errcode: 11 });
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version > SCHEMA_VERSION) throw new RuthError('store_unavailable', 'it is of a newer Ruth');
-    if (version === 0) {
-      database.exec(`BEGIN;
-        CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, epoch INTEGER NOT NULL, event_id INTEGER NOT NULL, kept_ms INTEGER NOT NULL, gap_after INTEGER, bytes INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
-        CREATE TABLE followed (source TEXT PRIMARY KEY, epoch INTEGER NOT NULL, last_id INTEGER NOT NULL) STRICT;
-        CREATE TABLE dropped (events INTEGER NOT NULL) STRICT;
-        INSERT INTO followed VALUES ('core', 0, -1), ('kernel', 0, -1);
-        INSERT INTO dropped VALUES (0);
-        PRAGMA user_version = ${SCHEMA_VERSION};
-        COMMIT`);
-    }
-    return database;
-  } catch (cause) {
-    database.close();
-    throw cause;
-  }
-}
