@@ -1,11 +1,12 @@
 // A camera read by FFmpeg: RTP over UDP, and cameras that our own reader does not understand. FFmpeg goes wherever a camera sends it and
 // cannot be told not to: so the camera is asked before, and what was opened is looked at after. Every wait has a limit; where FFmpeg does not return even
 // after an interrupt, `onHang` is called, for then only the end of the process helps.
+import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import { Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib';
 import {
   AV_CODEC_ID_AAC, AV_CODEC_ID_ADPCM_G726LE, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_OPUS, AV_CODEC_ID_PCM_ALAW, AV_CODEC_ID_PCM_MULAW, AV_CODEC_ID_PCM_S16BE,
-  AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO,
+  AV_NOPTS_VALUE, AVERROR_HTTP_OTHER_4XX, AVERROR_HTTP_SERVER_ERROR, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO,
 } from 'node-av/constants';
 import { isTransient, openError, readError } from './camera-errors.ts';
 import type { VideoCodec } from '../media/video-codec.ts';
@@ -18,6 +19,9 @@ const WATCH_INTERVAL_MS = 250;
 /** How long an interrupted call may take to return. */
 const HANG_LIMIT_MS = 2000;
 const CONNECT_PROBE_MS = 2000;
+/** A camera that still puts away what it had made ready for our question answers the next one with an error, for a moment. */
+const BUSY_MS = 300;
+const MOST_BUSY = 3;
 const AUDIO_CODECS = new Map<number, AudioCodec>([
   [AV_CODEC_ID_AAC, 'aac'], [AV_CODEC_ID_PCM_MULAW, 'pcmu'], [AV_CODEC_ID_PCM_ALAW, 'pcma'], [AV_CODEC_ID_PCM_S16BE, 'l16'], [AV_CODEC_ID_ADPCM_G726LE, 'g726'], [AV_CODEC_ID_OPUS, 'opus'],
 ]);
@@ -113,8 +117,15 @@ export class FfmpegSource implements PacketSource {
     signal.throwIfAborted();
     const url = this.#url = await this.#judgedUrl();
     // Over TCP our own reader has asked already.
-    if (this.#options.transport === 'udp') await assertStays(this.#options);
-    let status = await this.#openInput(audio ? 'video+audio' : 'video');
+    const asked = this.#options.transport === 'udp';
+    if (asked) await assertStays(this.#options);
+    const mediaTypes = audio ? 'video+audio' : 'video';
+    let status = await this.#openInput(mediaTypes);
+    for (let again = 0; asked && status === AVERROR_HTTP_SERVER_ERROR && again < MOST_BUSY && !signal.aborted; again++) {
+      await delay(BUSY_MS, undefined, { signal }).catch(() => undefined);
+      this.#context.allocContext();
+      status = await this.#openInput(mediaTypes);
+    }
     if (status === AVERROR_HTTP_OTHER_4XX && audio && !signal.aborted) {
       // It may be the sound that the camera refuses.
       this.#context.allocContext();
