@@ -1,17 +1,19 @@
-// Two nodes of a site on one machine, as docs/scale.md has them: a camera of the site is recorded by one, and by the other when the first is gone.
+// Two nodes of a site on one machine, as docs/scale.md has them: a camera of the site is recorded by one, also while NATS is away, and by the other when the first is gone.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { join } from 'node:path';
-import type { CameraStatus } from '@ruth/protocol';
+import type { CameraStatus, Timeline } from '@ruth/protocol';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { Nats, natsMissing } from '../../packages/fleet/test/nats.ts';
 import { root, RunningRuth } from './running-ruth.ts';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 120_000;
+/** A lease lasts 12 s. */
+const NATS_AWAY_MS = 20_000;
 
 interface SiteStatus { readonly leader: string | null; readonly nodes: Record<string, { state: string; cameras: number }>; readonly cameras: Record<string, { url: string; node: string | null; state: string }> }
 
@@ -38,6 +40,19 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
     assert.equal(cameras['gate']!.node, 'north');
     assert.doesNotMatch(JSON.stringify(cameras), /s3cret/);
     assert.equal(await recordedBy(nodes.south), false);
+
+    const goneS = Date.now() / 1000;
+    await nats.kill();
+    await delay(NATS_AWAY_MS);
+    const backS = Date.now() / 1000;
+    await nats.run();
+    const missing = async (): Promise<number> => {
+      const { spans } = await (await fetch(new URL(`/api/v1/cameras/gate/timeline?start=${goneS}&end=${backS}`, nodes.north.url), { headers: nodes.north.headers })).json() as Timeline;
+      return backS - goneS - spans.reduce((sum, { start, end }) => sum + Math.max(0, Math.min(end, backS) - Math.max(start, goneS)), 0);
+    };
+    await until(async () => await missing() < 0.1, 'all that came while NATS was gone for longer than a lease is among the recordings');
+    assert.equal((await status()).cameras['gate']!.node, 'north');
+
     nodes.north.child.kill('SIGKILL');
     await until(() => recordedBy(nodes.south), 'the node in the south records it');
     assert.deepEqual(await status().then(({ nodes: { north }, cameras: { gate } }) => [north!.state, gate!.node]), ['gone', 'south']);

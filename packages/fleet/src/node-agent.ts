@@ -200,13 +200,13 @@ export class NodeAgent {
   /** True where nothing else is recorded now, but aside, than what is this node's. */
   async #tellKernel(): Promise<boolean> {
     const { kernel, logger, nowS } = this.#options;
-    const { incarnation, untilS, ended } = this.#lease;
+    const { incarnation, untilS, endS, ended } = this.#lease;
     // A lease that has not begun ends none that an agent before this one had: that ends by itself.
     if (untilS === null && !ended) return false;
     try {
-      // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none.
-      const told = untilS === null ? this.#unclaimed.known : this.#own;
-      const status = await kernel.place({ incarnation, until_s: untilS ?? 0, cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told) });
+      // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
+      const told = untilS === null ? new Map([...this.#unclaimed.known, ...this.#own]) : this.#own;
+      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told) });
       this.#kernel = { status, atS: nowS() };
       if (untilS !== null) this.#refusals.saw(this.#read, status.refused);
       return true;

@@ -32,6 +32,9 @@ export class NodeLease {
     return this.#untilS !== null && !this.#ended;
   }
 
+  /** When it ends, or ended; null before it began. */
+  get endS(): number | null { return this.#untilS; }
+
   /** It ran out, or was revoked: whatever is acknowledged from now on, only another one can follow. */
   get ended(): boolean {
     void this.holds;
@@ -44,5 +47,8 @@ export class NodeLease {
     void this.holds;
   }
 
-  revoke(): void { this.#ended = true; }
+  revoke(): void {
+    if (this.#untilS !== null && !this.ended) this.#untilS = Math.min(this.#untilS, this.#nowS());
+    this.#ended = true;
+  }
 }

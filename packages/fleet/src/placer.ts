@@ -20,7 +20,10 @@ const LOOK_OVER_EVERY_S = 10;
 const WRITES_AT_ONCE = 64;
 
 type Told = NodePlacement['cameras'][string];
-interface KnownNode { readonly node: SiteNode; readonly revision: number; /** When its last change came. */ readonly atS: number }
+interface KnownNode { readonly node: SiteNode; readonly revision: number; /** When its last change came, or nobody could be heard. */ readonly atS: number }
+
+/** Renewals that nobody was heard to make, this node included: then it is NATS that is away, and no node is silent. */
+const DEAF_RENEWALS = 3;
 
 export class Placer {
   readonly #store: SiteStore;
@@ -37,6 +40,8 @@ export class Placer {
   #stale = true;
   #changed = Promise.withResolvers<void>();
   #observedSinceS = Infinity;
+  /** When any node was heard of last. */
+  #heardAtS = -Infinity;
   #watched: { readonly caughtUp: Promise<unknown>; readonly ended: Promise<void> } | null = null;
 
   constructor(store: SiteStore, logger: Logger, nowS: () => number, timing: LeaseTiming = LEASE_TIMING) {
@@ -121,12 +126,18 @@ export class Placer {
   /** Most of what nodes say says again what they said before: that they live. */
   #sawNode({ key, value, revision }: Entry<SiteNode>): boolean {
     const known = this.#nodes.get(key);
-    if (value) this.#nodes.set(key, { node: value, revision, atS: this.#nowS() });
+    const atS = this.#nowS();
+    if (this.#isDeaf) for (const [id, node] of this.#nodes) this.#nodes.set(id, { ...node, atS });
+    this.#heardAtS = atS;
+    if (value) this.#nodes.set(key, { node: value, revision, atS });
     else this.#nodes.delete(key);
     return !known || !value || !isDeepStrictEqual({ ...value, cameras: null }, { ...known.node, cameras: null });
   }
 
+  get #isDeaf(): boolean { return this.#nowS() - this.#heardAtS > DEAF_RENEWALS * this.#timing.renewEveryS; }
+
   async #revokeSilent(): Promise<void> {
+    if (this.#isDeaf) return;
     const silent = [...this.#nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
     await inParallel(silent, WRITES_AT_ONCE, ([id, known]) => this.#revoke(id, known));
     if (silent.length > 0) this.#stale = true;

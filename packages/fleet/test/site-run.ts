@@ -58,6 +58,9 @@ export class TestKernel {
   /** Those that it has and no lease for: the real one records them aside. */
   get aside(): string[] { return this.#cameras.filter((id) => !this.recording.includes(id)); }
 
+  /** Seconds since the lease ended that it was told last. */
+  get endedSinceS(): number { return nowS() - (this.#lease?.until_s ?? -Infinity); }
+
   get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id)) : []; }
 
   #names(id: string): boolean { return this.#lease?.cameras?.some((camera) => camera.id === id) ?? false; }

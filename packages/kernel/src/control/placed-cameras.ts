@@ -28,8 +28,8 @@ export class PlacedCameras {
   readonly #roster: PlacedRoster;
   readonly #nowS: () => number;
   readonly #placed = new Set<string>();
-  /** Of those: the lease is none of theirs. */
-  #aside: ReadonlySet<string> = new Set();
+  /** Of those: the lease is none of theirs, since when. */
+  #aside: ReadonlyMap<string, number> = new Map();
   readonly #refused = new Map<string, string>();
   #lease: Pick<PlacementLease, 'incarnation' | 'until_s'> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -48,7 +48,7 @@ export class PlacedCameras {
   }
 
   /** Until when the camera may be recorded; null for one that is this node's own. */
-  untilOf(id: string): number | null { return this.#placed.has(id) ? (this.#aside.has(id) ? 0 : this.#lease?.until_s ?? 0) : null; }
+  untilOf(id: string): number | null { return this.#placed.has(id) ? this.#aside.get(id) ?? this.#lease?.until_s ?? 0 : null; }
 
   isPlaced(id: string): boolean { return this.#placed.has(id); }
 
@@ -56,7 +56,8 @@ export class PlacedCameras {
   place(lease: PlacementLease): Promise<PlacementStatus> {
     if (lease.until_s > this.#nowS() + LONGEST_S) throw new RuthError('bad_request', `the lease ends ${Math.round(lease.until_s - this.#nowS())} s from now: it was counted by another clock than this machine's since it booted`);
     this.#lease = lease;
-    this.#aside = new Set(lease.aside);
+    const endsS = Math.min(this.#nowS(), lease.until_s);
+    this.#aside = new Map(lease.aside?.map((id) => [id, this.#aside.get(id) ?? endsS]));
     for (const id of this.#placed) this.#roster.holdUntil(id, this.untilOf(id)!);
     const placed = this.#turn.then(() => this.#converge(lease.cameras, new Set(lease.aside)));
     this.#turn = placed.catch(() => undefined);

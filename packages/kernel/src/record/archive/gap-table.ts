@@ -10,6 +10,8 @@ export interface Gap {
   readonly message: string | null;
 }
 
+/** Less than this between two files is rounding. */
+export const ROUNDING_US = 1000;
 const COLUMNS = 'start_us AS startUs, end_us AS endUs, cause, message';
 
 export class GapTable {
@@ -38,10 +40,10 @@ export class GapTable {
   /** [startUs, endUs) is recorded after all. Returns what became of the gaps that lay there: what is left of each from its start on. */
   cover(cameraId: string, startUs: number, endUs: number): Gap[] {
     return this.between(cameraId, startUs, endUs).map((gap) => {
-      const before: Gap = { ...gap, endUs: Math.max(gap.startUs, startUs) };
+      const before: Gap = { ...gap, endUs: startUs - gap.startUs > ROUNDING_US ? startUs : gap.startUs };
       if (before.endUs! > gap.startUs) this.put(cameraId, before);
       else this.remove(cameraId, gap.startUs);
-      if ((gap.endUs ?? Infinity) > endUs) this.put(cameraId, { ...gap, startUs: endUs });
+      if ((gap.endUs ?? Infinity) - endUs > ROUNDING_US) this.put(cameraId, { ...gap, startUs: endUs });
       return before;
     });
   }

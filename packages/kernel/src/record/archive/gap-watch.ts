@@ -1,7 +1,7 @@
 // Says of one camera when it is not recorded, and why. Knows nothing of files and of the index: it is told what came onto the disk and
 // what is wrong, and tells each gap that begins, changes or ends.
 import type { GapCause } from '@ruth/protocol';
-import type { Gap } from './gap-table.ts';
+import { ROUNDING_US, type Gap } from './gap-table.ts';
 
 export interface Clock {
   /** Wall clock, microseconds UTC. */
@@ -29,8 +29,6 @@ interface Trouble { readonly cause: GapCause; readonly message: string | null }
 const LATE_MS = 2000;
 /** Nothing is known to be wrong: the next keyframe may take this long. */
 const QUIET_MS = 10_000;
-/** Less than this between two files is rounding. */
-const ROUNDING_US = 1000;
 const NOTHING_KNOWN: Trouble = { cause: 'unknown', message: null };
 
 const NODE_CAUSES: readonly GapCause[] = ['process_died', 'stopped', 'clock', 'unknown'];
