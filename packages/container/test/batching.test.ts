@@ -26,13 +26,13 @@ test('Where several sessions are free what waits is shared out evenly to them', 
   assert.deepEqual(new Batching({ most: 1, delayMs: 0 }).next([a, b, c], 1, 0, 2), { batches: [[a], [b]] });
 });
 
-test('A batch that is not full waits as long as its first may, and no longer than each deadline leaves time for the inference', () => {
+test('A batch that is not full waits as long as its first may, and for no more than half of the time that each can spare', () => {
   const batching = new Batching({ most: 4, delayMs: 10 });
   assert.deepEqual(batching.next([], 0, 0), { batches: [] });
   assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4)], 4, 20), { waitMs: 6 });
-  assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4, 28)], 4, 20), { waitMs: 4 });
+  assert.deepEqual(batching.next([waiting('a', 0), waiting('b', 4, 28)], 4, 20), { waitMs: 2 });
   const late = [waiting('a', 0), waiting('b', 4, 28)];
-  assert.deepEqual(batching.next(late, 8, 20), { batches: [late] });
+  assert.deepEqual(batching.next(late, 6, 20), { batches: [late] });
   assert.deepEqual(new Batching({ most: 4, delayMs: 0 }).next(late, 4, 20), { batches: [late] });
 });
 
@@ -77,9 +77,9 @@ test('Frames of several cameras are looked at in one inference, each answered as
   const alone = await ask('e', 255);
   assert.equal(alone.metadata.batch_size, 1);
   assert.equal(Math.round(alone.detections[0]!.confidence * 100) / 100, 1);
-  // A deadline that is nearer than the wait is kept.
+  // A deadline that is nearer than the wait is kept, with room for a machine that is busy.
   const soon = ring({ cameraId: 'f' });
-  const hasty = await client.request(request(soon, publishGrey(soon, 255), { deadline_ms: 500 }), { timeoutMs: 60_000 }) as InferResponse;
+  const hasty = await client.request(request(soon, publishGrey(soon, 255), { deadline_ms: 900 }), { timeoutMs: 60_000 }) as InferResponse;
   assert.equal(hasty.error, null);
   const { limits } = await client.request({ type: 'describe' }, { timeoutMs: 60_000 }) as { limits: object };
   assert.deepEqual(limits, { max_concurrency: 1, max_batch: 4 });

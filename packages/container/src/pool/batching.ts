@@ -1,5 +1,6 @@
 // Which of the requests that wait look together, in one inference, and whether it is worth waiting for more: no longer than the model's
-// manifest allows, and never so long that one would miss its deadline.
+// manifest allows, and for at most half of the time that each can spare before its deadline. The other half is for a timer that comes late
+// and an inference that takes longer than usual: who waits to the last millisecond misses.
 
 export interface Batchable {
   /** Whose frame it is: cameras take turns. */
@@ -31,7 +32,7 @@ export class Batching {
     const { most, delayMs } = this.#options;
     const going = most === 1 ? first(waiting, free) : inTurns(waiting, most * free);
     if (going.length > 0 && going.length < most && delayMs > 0) {
-      const until = Math.min(...going.map(({ queuedAt, deadlineAt }) => Math.min(queuedAt + delayMs, deadlineAt - expectedMs)));
+      const until = Math.min(...going.map(({ queuedAt, deadlineAt }) => Math.min(queuedAt + delayMs, (queuedAt + deadlineAt - expectedMs) / 2)));
       if (until > nowMs) return { waitMs: until - nowMs };
     }
     const size = Math.ceil(going.length / free);
