@@ -2844,10 +2844,10 @@ export interface components {
             /** @description Given when it was stored */
             event_id: number;
             /**
-             * @description Whose `event.id` it is
+             * @description Whose `event.id` it is; `site`: what the stream of the site had let go before it was stored (a `gap`)
              * @enum {unknown}
              */
-            source: "core" | "kernel";
+            source: "core" | "kernel" | "site";
             /** @description Whose it is, where several nodes of a site share the store */
             node?: string;
             /** @description UTC, seconds: when what it tells was seen, or happened */

@@ -9,3 +9,4 @@ export * from './site-watch.ts';
 export * from './events/event-publisher.ts';
 export * from './events/event-stream.ts';
 export * from './events/outbox.ts';
+export * from './events/site-reader.ts';

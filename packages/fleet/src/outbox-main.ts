@@ -1,4 +1,4 @@
-// The process that brings the events of this node to its site: `node packages/fleet/src/outbox-main.ts -c ruth.yaml`. A process of its own, for the disk may
+// The process that brings the events of this node to its site, and what the site has to the server beside it: `node packages/fleet/src/outbox-main.ts -c ruth.yaml`. A process of its own, for the disk may
 // take seconds for an fsync, in which the agent (main.ts) must renew the lease of this node.
 import { uptime } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { ensureEventStream, streamLimitsOf } from './events/event-stream.ts';
 import { followNode } from './events/node-events.ts';
 import { outboxServer } from './events/outbox-http.ts';
 import { Outbox } from './events/outbox.ts';
+import { SiteReader } from './events/site-reader.ts';
 import { siteOptionsOf, SiteStore } from './site-store.ts';
 
 const TELL_EVERY_MS = 10_000;
@@ -27,7 +28,8 @@ await runProcess('outbox', async (context) => {
   const { outbox_max_mb: maxMb = 256, outbox_max_age_days: maxAgeDays = 7 } = site.events ?? {};
   using outbox = Outbox.open(join(dataDirectory, 'outbox.sqlite'), { maxBytes: maxMb * 1e6, maxAgeS: maxAgeDays * 86_400 }, logger, { utcMs: Date.now, monotonicS: uptime });
   let publisher: EventPublisher | null = null;
-  const server = outboxServer(() => ({ state: outbox.state, connected: publisher?.connected ?? false, counters: publisher?.counters ?? { published: 0, duplicates: 0, failures: 0, tooLarge: 0 } }));
+  let reader: SiteReader | null = null;
+  const server = outboxServer(() => ({ state: outbox.state, connected: publisher?.connected ?? false, counters: publisher?.counters ?? { published: 0, duplicates: 0, failures: 0, tooLarge: 0 } }), () => reader);
   await listenOnSocket(server, outboxSocketPath(socketDirectory));
   const tidying = setInterval(() => {
     try {
@@ -37,7 +39,7 @@ await runProcess('outbox', async (context) => {
     }
   }, TIDY_EVERY_MS);
   context.ready({ node, waiting: outbox.state.waiting });
-  const publishing = bringToSite(site, node, outbox, logger, signal, (begun) => { publisher = begun; });
+  const publishing = bringToSite(site, node, outbox, logger, signal, (...begun) => { [publisher, reader] = begun; });
   await followNode(socketDirectory, outbox, logger, signal);
   await publishing;
   clearInterval(tidying);
@@ -46,7 +48,7 @@ await runProcess('outbox', async (context) => {
 });
 
 /** For as long as it takes until a server of the site is there, and again where the connection was closed for good. */
-async function bringToSite(site: SiteConfig, node: string, outbox: Outbox, logger: Logger, signal: AbortSignal, onPublisher: (publisher: EventPublisher) => void): Promise<void> {
+async function bringToSite(site: SiteConfig, node: string, outbox: Outbox, logger: Logger, signal: AbortSignal, onConnected: (publisher: EventPublisher, reader: SiteReader) => void): Promise<void> {
   let wait: IBackoff<unknown> | null = null;
   while (!signal.aborted) {
     try {
@@ -55,7 +57,7 @@ async function bringToSite(site: SiteConfig, node: string, outbox: Outbox, logge
       await ensureStream();
       wait = null;
       const publisher = new EventPublisher({ node, outbox, connection: store.connection, ensureStream, logger });
-      onPublisher(publisher);
+      onConnected(publisher, new SiteReader(store.connection, logger));
       const ended = new AbortController();
       const telling = tell(store, node, outbox, AbortSignal.any([signal, ended.signal]));
       await publisher.run(signal);

@@ -35,7 +35,7 @@ export type EventQuery = Static<typeof EventQuery>;
 
 export const StoredEvent = Type.Object({
   event_id: Type.Integer({ minimum: 1, description: 'Given when it was stored' }),
-  source: Type.Enum(['core', 'kernel'], { description: 'Whose `event.id` it is' }),
+  source: Type.Enum(['core', 'kernel', 'site'], { description: 'Whose `event.id` it is; `site`: what the stream of the site had let go before it was stored (a `gap`)' }),
   node: Type.Optional(Type.String({ description: 'Whose it is, where several nodes of a site share the store' })),
   at: Type.Number({ description: 'UTC, seconds: when what it tells was seen, or happened' }),
   type: Type.String(), camera_id: Nullable(Type.String()), model_id: Nullable(Type.String()), class_name: Nullable(Type.String()),

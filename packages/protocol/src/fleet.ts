@@ -64,6 +64,19 @@ export const SiteEvent = Type.Object({
 }, { description: 'An event of a node of the site' });
 export type SiteEvent = Static<typeof SiteEvent>;
 
+/** The most events that are told at once. */
+export const SITE_EVENTS_AT_ONCE = 512;
+
+/** GET /v1/site-events of the outbox: what the site's stream holds after a position, in its order. `?stream=&after=` is where who asks is; without it, only where the stream is now. */
+export const SiteEventBatch = Type.Object({
+  stream: Type.Integer({ minimum: 0, description: 'When the stream was made, UTC milliseconds: positions count within it alone' }),
+  position: Type.Integer({ minimum: 0, description: 'Up to which message these go' }),
+  newest: Type.Integer({ minimum: 0, description: 'Position of the newest message there is' }),
+  missed: Type.Integer({ minimum: 0, description: 'Messages that the stream had let go before they were asked for' }),
+  events: Type.Array(SiteEvent, { maxItems: SITE_EVENTS_AT_ONCE }),
+}, strict);
+export type SiteEventBatch = Static<typeof SiteEventBatch>;
+
 /** KV ruth_site, `outbox.<node>`: what of its events the site does not have; written where it changes, every ten seconds at most. */
 export const SiteOutbox = Type.Object({
   waiting: Type.Integer({ minimum: 0, description: 'Events' }), oldest_age_s: Type.Number({ minimum: 0 }),

@@ -17,6 +17,7 @@ import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { addEvents } from './events/event-routes.ts';
 import { LiveHub } from './events/live-hub.ts';
+import { SiteIntake } from './events/site-intake.ts';
 import { StoredEventTraces } from './events/stored-event-traces.ts';
 import { addOpenApi } from './openapi/openapi.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
@@ -102,7 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces }),
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
   ]);
-  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.store.kind === 'postgres' && options.store.node !== undefined, utcMs: Date.now });
+  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: isOfSite(options.store), utcMs: Date.now });
   const counters = { hub, keeper, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
@@ -110,6 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   access.onChange(() => connections.check());
   const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
   if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
+  const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
   const app = await buildApp(options, certificate, { kernel, site, core, counters, store, access, audit, connections, notifications });
   const stop = new AbortController();
   if (tls) stop.signal.addEventListener('abort', followRenewal(app.server as HttpsServer, tls, logger));
@@ -125,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new RuthError('socket_in_use', `port ${options.port} of ${options.host} is taken; set http.port or RUTH_HTTP_PORT to another one, or to 0 for any`, { cause });
   }
-  const following = Promise.all([...intakes, keeper, notifications, ...(mqtt ? [mqtt] : [])].map((task) => task.run(stop.signal)));
+  const following = Promise.all([...intakes, keeper, notifications, ...(mqtt ? [mqtt] : []), ...(siteIntake ? [siteIntake] : [])].map((task) => task.run(stop.signal)));
   return {
     url, hub, access,
     async [Symbol.asyncDispose]() {
@@ -141,6 +143,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   };
 }
+
+const isOfSite = (store: StoreAddress): boolean => store.kind === 'postgres' && store.node !== undefined;
 
 /** What the routes stand on. */
 interface Parts {

@@ -4,6 +4,7 @@ export { guardRoutes, ROUTE_TABLE } from './access/index.ts';
 export { hashPassword, isPassword } from './access/password.ts';
 export { EventKeeper } from './events/event-keeper.ts';
 export { keptOf } from './events/event-row.ts';
+export { SiteIntake } from './events/site-intake.ts';
 export { storeSink } from './events/store-sink.ts';
 export { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 export { discoveryOf, EVENT_TYPES } from './outward/mqtt/home-assistant.ts';

@@ -32,7 +32,7 @@ export class Upstream implements AsyncDisposable {
     });
   }
 
-  async get<T>(path: string, schema: Validator<T>): Promise<T> { return this.send('GET', path, null, schema); }
+  async get<T>(path: string, schema: Validator<T>, options: Pick<AskOptions, 'timeoutMs' | 'signal'> = {}): Promise<T> { return this.#answerOf(path, await this.ask('GET', path, options), schema); }
 
   /** Null as `schema`: an answer without a body. Throws what the part answers. */
   async send<T = void>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown, schema: Validator<T> | null, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {

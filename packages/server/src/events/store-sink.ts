@@ -11,9 +11,9 @@ export function storeSink(store: Store, traces: StoredEventTraces | null = null)
   return {
     async append({ source, after, position, kept }) {
       const events = kept.flatMap(({ event }) => event ?? []);
-      await store.write('append', { source, after, position, events, tracks: kept.flatMap(({ track }) => track ?? []) });
+      const stored = await store.write('append', { source, after, position, events, tracks: kept.flatMap(({ track }) => track ?? []) });
       for (const { trace } of kept) if (trace) traces?.stored(trace);
-      return events.length;
+      return stored;
     },
     positionOf: (source) => store.write('positionOf', source),
   };

@@ -1,5 +1,5 @@
 // The rest of the site, where this node is one of several: lists join what all nodes have, and requests go to the node that has what they are about.
-import { fleetSocketPath } from '@ruth/protocol';
+import { fleetSocketPath, outboxSocketPath } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { Upstream } from '../upstream.ts';
 import { ListsOfSite } from './lists-of-site.ts';
@@ -15,6 +15,8 @@ export interface SiteParts extends AsyncDisposable {
   readonly others: OtherNodes;
   readonly lists: ListsOfSite;
   readonly passing: PassingOn;
+  /** The process that reads the site's stream of events. */
+  readonly outbox: Upstream;
 }
 
 export interface SiteOptions {
@@ -28,11 +30,12 @@ export interface SiteOptions {
 /** Throws `invalid_config`. */
 export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOptions): SiteParts {
   const fleet = new Upstream('fleet', fleetSocketPath(socketDirectory));
+  const outbox = new Upstream('outbox', outboxSocketPath(socketDirectory));
   const site = new Site(fleet, logger);
   const others = new OtherNodes(caFile);
   const recordings = new RecordingsOfSite(kernel, others);
   return {
-    site, others, lists: new ListsOfSite(site, others), passing: new PassingOn({ site, others, recordings, kernel }),
-    async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
+    site, others, outbox, lists: new ListsOfSite(site, others), passing: new PassingOn({ site, others, recordings, kernel }),
+    async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
   };
 }

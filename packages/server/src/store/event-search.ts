@@ -5,7 +5,7 @@ import type { Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type EventSeries, type SeriesFilter } from './event-series.ts';
 import { seenBefore } from './seen-events.ts';
-import { fromStream, type EventHoursTable, type EventSource, type EventsTable, type StreamName } from './tables.ts';
+import { fromStream, type EventHoursTable, type EventsTable, type StreamName } from './tables.ts';
 
 export interface TimeRange {
   /** Included. */
@@ -27,7 +27,7 @@ export interface EventSearch extends SeriesFilter, TimeRange {
 /** Place of an event in the order of time, then of storing: it stays when others are stored or deleted. */
 export interface EventCursor { readonly atUs: number; readonly id: number }
 
-export interface FoundEvent { readonly id: number; /** Null where no other node writes into the database. */ readonly node: string | null; readonly source: EventSource; readonly atUs: number; readonly score: number | null; readonly series: EventSeries; readonly body: string }
+export interface FoundEvent { readonly id: number; /** Null where no other node writes into the database. */ readonly node: string | null; readonly source: ReturnType<typeof fromStream>['source']; readonly atUs: number; readonly score: number | null; readonly series: EventSeries; readonly body: string }
 export interface FoundEvents { readonly events: FoundEvent[]; readonly next: EventCursor | null }
 
 export interface HourCount { readonly hour: number; readonly seriesId: number; readonly events: number }

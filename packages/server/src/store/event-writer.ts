@@ -1,11 +1,12 @@
 // Writes batches of events, each exactly once: the position in the stream of their source moves in the same transaction, and only
-// from where the writer believes it to be.
+// from where the writer believes it to be. Events of the nodes of a site come by two ways, from their own server and out of the site's stream: the second finds
+// them there (a unique index), counts nothing twice, and moves no track back.
 import { RuthError } from '@ruth/protocol/base';
 import type { StreamPosition } from '@ruth/transport/follow';
 import { sql, type Insertable } from 'kysely';
 import type { Database } from './database.ts';
 import { SeriesIndex, type SeriesKey } from './event-series.ts';
-import { streamOf, type EventSource, type StreamName, type TracksTable } from './tables.ts';
+import { SITE_STREAM, streamOf, type EventSource, type StreamName, type TracksTable } from './tables.ts';
 
 /** An event as the store has it. */
 export interface EventRow {
@@ -16,16 +17,27 @@ export interface EventRow {
   readonly body: string;
 }
 
-export interface EventBatch {
-  readonly source: EventSource;
+interface Batch {
   /** Where the writer believes the store to be. */
   readonly after: StreamPosition;
   /** Where it is with this batch in it. */
   readonly position: StreamPosition;
-  readonly events: readonly EventRow[];
   /** New, or known ones that went on. */
   readonly tracks: readonly Insertable<TracksTable>[];
 }
+
+export interface EventBatch extends Batch {
+  readonly source: EventSource;
+  readonly events: readonly EventRow[];
+}
+
+/** Out of the stream of a site. A null `node`: of the stream itself. */
+export interface SiteBatch extends Batch {
+  readonly events: readonly (EventRow & { readonly node: string | null; readonly source: EventSource })[];
+}
+
+type Streamed = EventRow & { readonly stream: StreamName };
+interface Counted { readonly series_id: number; readonly at_us: number; readonly score: number | null }
 
 const HOUR_US = 3600e6;
 /** So many rows in one statement. */
@@ -57,10 +69,20 @@ export class EventWriter {
     this.#node = node;
   }
 
-  /** Throws `conflict` where the store is not where the batch believes it to be; then nothing is written. */
-  async append(batch: EventBatch): Promise<void> {
+  /** How many were new. Throws `conflict` where the store is not where the batch believes it to be; then nothing is written. */
+  async append({ source, events, ...batch }: EventBatch): Promise<number> {
+    const stream = streamOf(this.#node, source);
+    return this.#append(stream, batch, events.map((event) => ({ ...event, stream })));
+  }
+
+  /** As `append`. */
+  async appendOfSite({ events, ...batch }: SiteBatch): Promise<number> {
+    return this.#append(SITE_STREAM, batch, events.map(({ node, source, ...event }) => ({ ...event, stream: node === null ? SITE_STREAM : streamOf(node, source) })));
+  }
+
+  async #append(follows: StreamName, batch: Batch, events: readonly Streamed[]): Promise<number> {
     try {
-      await this.#database.transaction().execute((transaction) => this.#write(transaction, batch));
+      return await this.#database.transaction().execute((transaction) => this.#write(transaction, follows, batch, events));
     } catch (error) {
       // Series that were added went with the transaction.
       this.#series = new SeriesIndex();
@@ -68,25 +90,35 @@ export class EventWriter {
     }
   }
 
-  async #write(database: Database, { source, after, position, events, tracks }: EventBatch): Promise<void> {
+  async #write(database: Database, follows: StreamName, { after, position, tracks }: Batch, events: readonly Streamed[]): Promise<number> {
     // Writers of several nodes take turns: who reads goes by growing ids, and one that came to light late would never be seen.
     if (this.#node !== null) await sql`select pg_advisory_xact_lock(${WRITERS_LOCK})`.execute(database);
-    const stream = streamOf(this.#node, source);
     const { numUpdatedRows } = await database.updateTable('followed').set({ epoch: position.epoch, last_id: position.lastId })
-      .where('source', '=', stream).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
-    if (numUpdatedRows !== 1n) throw new RuthError('conflict', `events of ${source} were stored by another server, or before`);
+      .where('source', '=', follows).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
+    if (numUpdatedRows !== 1n) throw new RuthError('conflict', `events of ${follows} were stored by another server, or before`);
     const seriesIds = await this.#series.idsOf(database, events.map(({ series }) => series));
-    const rows = events.map(({ sourceId, atUs, score, body }, index) => ({ source: stream, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
-    for (const some of chunks(rows)) await database.insertInto('events').values(some).execute();
-    await this.#count(database, rows);
-    for (const some of chunks(newestOfEach(tracks))) {
-      await database.insertInto('tracks').values(some).onConflict((conflict) => conflict.columns(['camera', 'model', 'first_us', 'track_id']).doUpdateSet((row) => ({
-        last_us: row.ref('excluded.last_us'), class_name: row.ref('excluded.class_name'), score: row.ref('excluded.score'), body: row.ref('excluded.body'), end_reason: row.ref('excluded.end_reason'),
-      }))).execute();
+    const rows = events.map(({ stream, sourceId, atUs, score, body }, index) => ({ source: stream, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
+    const added: Counted[] = [];
+    for (const some of chunks(rows)) {
+      const insert = database.insertInto('events').values(some);
+      if (this.#node === null) await insert.execute();
+      added.push(...this.#node === null ? some : await insert.onConflict((conflict) => conflict.doNothing()).returning(['series_id', 'at_us', 'score']).execute());
     }
+    await this.#count(database, added);
+    for (const some of chunks(newestOfEach(tracks))) {
+      await database.insertInto('tracks').values(some).onConflict((conflict) => {
+        const moved = conflict.columns(['camera', 'model', 'first_us', 'track_id']).doUpdateSet((row) => ({
+          last_us: row.ref('excluded.last_us'), class_name: row.ref('excluded.class_name'), score: row.ref('excluded.score'), body: row.ref('excluded.body'), end_reason: row.ref('excluded.end_reason'),
+        }));
+        return this.#node === null ? moved : moved.where((row) => row.or([
+          row('tracks.last_us', '<', row.ref('excluded.last_us')), row.and([row('tracks.last_us', '=', row.ref('excluded.last_us')), row('tracks.end_reason', 'is', null)]),
+        ]));
+      }).execute();
+    }
+    return added.length;
   }
 
-  async #count(database: Database, rows: readonly { readonly series_id: number; readonly at_us: number; readonly score: number | null }[]): Promise<void> {
+  async #count(database: Database, rows: readonly Counted[]): Promise<void> {
     const hours = new Map<string, { hour: number; series_id: number; events: number; max_score: number }>();
     for (const { series_id, at_us, score } of rows) {
       const hour = Math.floor(at_us / HOUR_US);
@@ -107,9 +139,15 @@ export class EventWriter {
   }
 }
 
-/** One statement may change a row once only. */
+/** One statement may change a row once only. Of those at one instant the last, unless one before has ended it. */
 function newestOfEach(tracks: readonly Insertable<TracksTable>[]): Insertable<TracksTable>[] {
-  return [...new Map(tracks.map((track) => [`${track.camera} ${track.model} ${track.first_us} ${track.track_id}`, track])).values()];
+  const newest = new Map<string, Insertable<TracksTable>>();
+  for (const track of tracks) {
+    const key = `${track.camera} ${track.model} ${track.first_us} ${track.track_id}`;
+    const known = newest.get(key);
+    if (!known || known.last_us < track.last_us || (known.last_us === track.last_us && !known.end_reason)) newest.set(key, track);
+  }
+  return [...newest.values()];
 }
 
 function* chunks<T>(rows: readonly T[]): Generator<T[]> {

@@ -78,6 +78,13 @@ const STEPS: Readonly<Record<string, Step>> = {
     await database.schema.alterTable('users').addColumn('subject', 'text').execute();
     await database.schema.createIndex('users_by_subject').unique().on('users').columns(['subject']).execute();
   },
+  // Events of the nodes of a site come by two ways. Partial: a node by itself pays nothing.
+  async '006-site'(database, kind) {
+    if (kind === 'sqlite') return;
+    await sql`create unique index events_of_nodes on events (source, source_id, at_us) where source like '%/%'`.execute(database);
+    await sql`alter table followed alter column epoch type bigint`.execute(database);
+    await sql`create table turns (name text primary key, holder text not null, until timestamptz not null)`.execute(database);
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

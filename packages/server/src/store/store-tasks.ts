@@ -5,9 +5,10 @@ import { openDatabase } from './database.ts';
 import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
 import { EventReader, type EventSearch, type TimeRange } from './event-search.ts';
 import type { SeriesFilter } from './event-series.ts';
-import { EventWriter, newestEvents, positionOf, type EventBatch } from './event-writer.ts';
+import { EventWriter, newestEvents, positionOf, type EventBatch, type SiteBatch } from './event-writer.ts';
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
+import { leaveSiteTurn, openSiteStream, takeSiteTurn } from './site-stream.ts';
 import { EVENT_SOURCES, streamOf, type EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
@@ -31,6 +32,7 @@ export class StoreTasks {
     const node = address.kind === 'postgres' ? address.node ?? null : null;
     if (node !== null && access === 'writer') {
       await database.insertInto('followed').values(EVENT_SOURCES.map((source) => ({ source: streamOf(node, source), epoch: 0, last_id: -1 }))).onConflict((conflict) => conflict.doNothing()).execute();
+      await openSiteStream(database);
     }
     return new StoreTasks(database, node);
   }
@@ -38,6 +40,10 @@ export class StoreTasks {
   positionOf(source: EventSource) { return positionOf(this.#database, streamOf(this.#node, source)); }
   newestEvents(source: EventSource, limit: number) { return newestEvents(this.#database, streamOf(this.#node, source), limit); }
   append(batch: EventBatch) { return this.#writer.append(batch); }
+  appendOfSite(batch: SiteBatch) { return this.#writer.appendOfSite(batch); }
+  /** Of this node's server, one of a site. */
+  takeSiteTurn(forS: number) { return takeSiteTurn(this.#database, this.#node!, forS); }
+  leaveSiteTurn() { return leaveSiteTurn(this.#database, this.#node!); }
   searchEvents(search: EventSearch) { return this.#reader.search(search); }
   event(id: number) { return this.#reader.get(id); }
   countEvents(filter: SeriesFilter & TimeRange) { return this.#reader.counts(filter); }

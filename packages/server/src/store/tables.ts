@@ -10,6 +10,7 @@ export interface Tables {
   tracks: TracksTable;
   users: UsersTable;
   seen_events: SeenEventsTable;
+  turns: TurnsTable;
   couriers: CouriersTable;
   dead_letters: DeadLettersTable;
   sessions: SessionsTable;
@@ -77,11 +78,13 @@ export interface TracksTable {
 export const EVENT_SOURCES = ['core', 'kernel'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
 /** A stream of events: `core`, or `north/core` where several nodes share the database. */
-export type StreamName = EventSource | `${string}/${EventSource}`;
+export type StreamName = EventSource | `${string}/${EventSource}` | typeof SITE_STREAM;
+/** The stream of a site, which holds the events of all its nodes. Its epoch is when it was made (UTC, milliseconds). */
+export const SITE_STREAM = 'site';
 
 export const streamOf = (node: string | null, source: EventSource): StreamName => (node === null ? source : `${node}/${source}`);
 
-export function fromStream(stream: StreamName): { node: string | null; source: EventSource } {
+export function fromStream(stream: StreamName): { node: string | null; source: EventSource | typeof SITE_STREAM } {
   const at = stream.indexOf('/');
   return at < 0 ? { node: null, source: stream as EventSource } : { node: stream.slice(0, at), source: stream.slice(at + 1) as EventSource };
 }
@@ -108,6 +111,14 @@ export interface UsersTable {
 export interface SeenEventsTable {
   event_id: number;
   user_id: number;
+}
+
+/** What one server of several does at a time, and which; with PostgreSQL alone. */
+export interface TurnsTable {
+  name: string;
+  holder: string;
+  /** By the clock of the database; text that it parses. */
+  until: string;
 }
 
 /** How far a target of notifications has come. */
