@@ -868,6 +868,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recorded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whether the recordings of instants are (still) there
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        post: operations["postRecorded"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tracks": {
         parameters: {
             query?: never;
@@ -2604,6 +2624,17 @@ export interface components {
             pid: number;
             uptime_ms: number;
         };
+        RecordedAnswer: {
+            cameras: {
+                [key: string]: components["schemas"]["RecordedAt"][];
+            };
+        };
+        RecordedAt: boolean | "unknown";
+        RecordedQuery: {
+            cameras: {
+                [key: string]: number[];
+            };
+        };
         RecordedSpan: {
             /** @description UTC, seconds */
             start: number;
@@ -2860,6 +2891,7 @@ export interface components {
             rule: string | null;
             score: number | null;
             seen: boolean | null;
+            recorded: (boolean | "unknown") | null;
             /** @description As it was emitted */
             event: components["schemas"]["DetectionEvent"] | components["schemas"]["ModelEvent"] | components["schemas"]["CameraEvent"] | components["schemas"]["TrackEvent"] | components["schemas"]["ZoneEnteredEvent"] | components["schemas"]["ZoneLeftEvent"] | components["schemas"]["LineCrossedEvent"] | components["schemas"]["DwellEvent"] | components["schemas"]["OccupancyEvent"] | components["schemas"]["ObjectEvent"] | components["schemas"]["PostureEvent"] | components["schemas"]["FallEvent"] | components["schemas"]["AlertRaisedEvent"] | components["schemas"]["AlertClearedEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["RecordingGapEvent"] | components["schemas"]["StorageEvent"] | components["schemas"]["GapEvent"];
         };
@@ -4381,6 +4413,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postRecorded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordedQuery"];
+            };
+        };
+        responses: {
+            /** @description Whether the recordings of instants are (still) there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedAnswer"];
+                };
             };
             default: components["responses"]["Error"];
         };

@@ -106,6 +106,26 @@ test('what a recorder told is there at once, in the index, and after a restart',
   assert.deepEqual(kindsOf(await check(at.folder.directory)), []);
 });
 
+test('of an instant it is known whether it is recorded, and where that is not known yet, that', real, async () => {
+  await using at = await place();
+  const segments = await recorded(at);
+  const endUs = segments.at(-1)!.endUs;
+  const second = segments[1]!;
+  assert.deepEqual(await at.archive.recordedAt('cam', [START_US - 1, START_US, second.startUs, second.endUs - 1, endUs - 1, endUs, START_US + 300e6]), [false, true, true, true, true, false, false]);
+  // A moment ago: whether it comes onto the disk is not known; of a file that is being written it is.
+  assert.deepEqual(await at.archive.recordedAt('cam', [at.time.us - 3e6, at.time.us - 1e6, at.time.us + 60e6]), [false, null, null]);
+  const [open] = await at.folder.record('cam', clip, { startUs: START_US + 590e6 });
+  tell(at.archive.camera(settings('cam')), open!, false);
+  assert.deepEqual(await at.archive.recordedAt('cam', [open!.endUs - 1, open!.endUs + 1e6, open!.startUs - 1]), [true, true, false]);
+  assert.deepEqual(await at.archive.recordedAt('never-seen', [START_US, endUs]), [false, false]);
+  // What retention took is not there any more.
+  at.time.us = START_US + 2 * DAY_US;
+  const later = await at.open({ maxAgeDays: 1 });
+  later.look();
+  await later.sweep();
+  assert.deepEqual(await later.recordedAt('cam', [START_US, second.startUs, open!.startUs]), [false, false, false]);
+});
+
 test('a kernel that died: what it was writing is cut to what is whole and taken, and the gap says why', real, async () => {
   await using at = await place();
   const segments = await recorded(at);

@@ -82,6 +82,8 @@ test('after kill -9 of kernel and recorder, index and files tell the same, all p
   const killedS = Date.now() / 1000;
   await using kernel = await SpawnedKernel.start(folders, camera.url('cam'));
   const timeline = (await kernel.recorded(2, killedS))!;
+  const { body: told } = await ask(kernelSocketPath(folders.sockets), 'POST', '/v1/recorded', { cameras: { cam: [startS - 60, killedS + 600, timeline.spans[0]!.start], gone: [startS] } });
+  assert.deepEqual(told, { cameras: { cam: [false, 'unknown', true], gone: [false] } });
   const [gap] = timeline.gaps.filter(({ cause }) => cause === 'process_died');
   assert.ok(gap && gap.end !== null, JSON.stringify(timeline));
   assert.equal(gap.start, timeline.spans.findLast(({ start }) => start < killedS)!.end);

@@ -77,6 +77,10 @@ export class RecordedFolder implements ArchiveView, AsyncDisposable {
     return { camera_id: cameraId, start: startUs / 1e6, end: endUs / 1e6, spans, gaps, oldest: all[0]!.startUs / 1e6, newest: all.at(-1)!.endUs / 1e6 };
   }
 
+  async recordedAt(cameraId: string, instantsUs: readonly number[]): Promise<boolean[]> {
+    return instantsUs.map((atUs) => this.recordings.some((segment) => segment.cameraId === cameraId && segment.startUs <= atUs && atUs < segment.endUs));
+  }
+
   hold(files: readonly string[]): Disposable {
     this.held.push(...files);
     return { [Symbol.dispose]: () => { for (const file of files) this.held.splice(this.held.indexOf(file), 1); } };

@@ -93,7 +93,8 @@ export const RuthConfig = Type.Object({
   recording: Type.Optional(RecordingConfig),
   events: Type.Optional(Type.Object({
     max_age_days: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 36_500, description: 'Days after which an event goes that no recording belongs to; as recording.max_age_days, or 30, unless told' })),
-  }, { ...strict, description: 'How long events are kept; one that a recording belongs to goes with it' })),
+    outlive_recordings: Type.Optional(Type.Boolean({ description: 'true: events stay for max_age_days although their recordings are gone, and say so; false, they go with the recordings, unless told' })),
+  }, { ...strict, description: 'How long events are kept; one that a recording belongs to goes with it, unless told' })),
   live: Type.Optional(LiveConfig),
   decoding: Type.Optional(Type.Object({
     hardware: Type.Optional(Type.Enum(['auto', 'none', 'vaapi', 'cuda'], { description: 'Decoder hardware; none unless told. Where it is missing or fails, software decodes and the log says so' })),

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { CoreEvent, KernelEvent } from './events.ts';
 import { ID_PATTERN } from './ids.ts';
+import { RecordedAt } from './recording.ts';
 import { TrackEvent } from './track-events.ts';
 
 const Count = Type.Integer({ minimum: 0 });
@@ -41,6 +42,7 @@ export const StoredEvent = Type.Object({
   type: Type.String(), camera_id: Nullable(Type.String()), model_id: Nullable(Type.String()), class_name: Nullable(Type.String()),
   zones: Type.Array(Type.String({ description: 'Of zones, or of the line' })), rule: Nullable(Type.String()), score: Nullable(Type.Number()),
   seen: Nullable(Type.Boolean({ description: 'By whoever asks; null for a token that belongs to nobody' })),
+  recorded: Nullable(Type.Union([...RecordedAt.anyOf], { description: 'Whether the recording of that moment is (still) there, and so its picture: snapshot.jpg?at=. unknown: that could not be looked at now, as where its node is away; null: it belongs to no camera' })),
   event: Type.Union([...CoreEvent.anyOf, ...KernelEvent.anyOf], { description: 'As it was emitted' }),
 });
 export type StoredEvent = Static<typeof StoredEvent>;

@@ -45,6 +45,19 @@ export const Timeline = Type.Object({
 });
 export type Timeline = Static<typeof Timeline>;
 
+export const MOST_INSTANTS = 500;
+/** Whether the recording of an instant is (still) there. `unknown`: it could not be looked at, or is being written just now. */
+export const RecordedAt = Type.Union([Type.Boolean(), Type.Literal('unknown')]);
+export type RecordedAt = Static<typeof RecordedAt>;
+/** POST /v1/recorded: instants of cameras, 500 in all. */
+export const RecordedQuery = Type.Object({
+  cameras: Type.Record(Type.String({ pattern: ID_PATTERN }), Type.Array(Type.Number({ minimum: 0, maximum: 1e10, description: 'UTC, seconds' }), { minItems: 1, maxItems: MOST_INSTANTS }), { additionalProperties: false, maxProperties: MOST_INSTANTS }),
+}, { additionalProperties: false });
+export type RecordedQuery = Static<typeof RecordedQuery>;
+/** Of each instant, in the order in which they were asked for. */
+export const RecordedAnswer = Type.Object({ cameras: Type.Record(Type.String(), Type.Array(RecordedAt)) });
+export type RecordedAnswer = Static<typeof RecordedAnswer>;
+
 export const EXPORT_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
 /** POST /v1/exports, GET|DELETE /v1/exports/:id, GET /v1/exports/:id/file */
 export const ExportRequest = Type.Object({

@@ -78,7 +78,7 @@ export interface Settings {
   /** Null: nothing is recorded. */
   readonly recording: RecordingSettings | null;
   /** Null: as long as recordings. */
-  readonly events: { readonly maxAgeDays: number | null };
+  readonly events: { readonly maxAgeDays: number | null; readonly outliveRecordings: boolean };
   readonly live: LiveSettings;
   readonly decoding: { readonly hardware: 'auto' | 'none' | 'vaapi' | 'cuda' };
   readonly cameras: readonly CameraSettings[];
@@ -130,7 +130,7 @@ export function parseSettings(text: string, file: string): Settings {
       directory: config.recording.directory, segmentS: config.recording.segment_s ?? 10, ...retentionOf(config.recording),
       minFreeBytes: (config.recording.min_free_gb ?? 2) * BYTES_PER_GB,
     },
-    events: { maxAgeDays: config.events?.max_age_days ?? null },
+    events: { maxAgeDays: config.events?.max_age_days ?? null, outliveRecordings: config.events?.outlive_recordings ?? false },
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),

@@ -16,6 +16,7 @@ import { RateLimited } from './access/attempts.ts';
 import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { addEvents } from './events/event-routes.ts';
+import { RecordedMoments } from './events/recorded-moments.ts';
 import { LiveHub } from './events/live-hub.ts';
 import { SiteIntake } from './events/site-intake.ts';
 import { StoredEventTraces } from './events/stored-event-traces.ts';
@@ -55,6 +56,8 @@ export interface ServerOptions {
   readonly store: StoreAddress;
   /** Of events that no recording belongs to; null: kept for ever. */
   readonly eventMaxAgeDays?: number | null;
+  /** Events stay until they are that old, although their recordings are gone. */
+  readonly eventsOutliveRecordings?: boolean;
   readonly logger: Logger;
   /** A broker that is told what happens. */
   readonly mqtt?: MqttConfig | null;
@@ -103,7 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces }),
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
   ]);
-  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: isOfSite(options.store), utcMs: Date.now });
+  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
   const counters = { hub, keeper, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
@@ -197,7 +200,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addPeople(app, store, access, audit);
   addStatus(app, options.models, parts);
   addSiteInfo(app, site?.lists ?? null, options.site ? SITE_NEEDS_DATABASE : null);
-  addEvents(app, store);
+  addEvents(app, store, new RecordedMoments(kernel, site, options.store.kind === 'postgres' ? options.store.node ?? null : null));
   addNotifications(app, store, notifications, audit);
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());

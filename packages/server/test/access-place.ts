@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fastifyWebsocket from '@fastify/websocket';
-import { kernelSocketPath, type ErrorBody, type ExportStatus, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
+import { kernelSocketPath, type ErrorBody, type ExportStatus, type RecordedAnswer, type RecordedQuery, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
 import type { StoreAddress } from '@ruth/server';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
@@ -85,6 +85,10 @@ async function startEverythingKernel(directory: string, cameras: readonly string
   app.get<{ Params: { id: string } }>('/v1/verifications/:id', ({ params: { id } }) => verification(id, id === 'all' ? null : [id]));
   app.post<{ Body: VerificationRequest }>('/v1/verifications', ({ body }, reply) => reply.code(202).send(verification('new', body.cameras ?? null)));
   for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send(`video at ${cameras.join(' and ') || 'nobody'}`));
+  // What is even is recorded.
+  app.post<{ Body: RecordedQuery }>('/v1/recorded', ({ body }): RecordedAnswer => (
+    { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => cameras.includes(id) && at % 2 === 0)])) }
+  ));
   app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });
   app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url} at ${cameras.join(' and ') || 'nobody'}`));
   await app.listen({ path: kernelSocketPath(directory) });

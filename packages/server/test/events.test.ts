@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { coreSocketPath, EventPage, kernelSocketPath, RuthError, validator, type CoreEvent, type ErrorBody, type EventCounts, type Timeline, type TrackPage, type TrackState, type ZoneEnteredEvent } from '@ruth/protocol';
+import { coreSocketPath, EventPage, kernelSocketPath, RuthError, validator, type CoreEvent, type ErrorBody, type EventCounts, type RecordedAt, type StoredEvent, type Timeline, type TrackPage, type TrackState, type ZoneEnteredEvent } from '@ruth/protocol';
 import { openStore, startServer, type Store } from '@ruth/server';
 import { EventKeeper, keptOf, storeSink, Upstream } from '@ruth/server/parts';
 import { EventRecorder } from '@ruth/transport/follow';
@@ -150,6 +150,31 @@ describe('GET /api/v1/events', () => {
     assert.equal((await fetch(`${place.url}/api/v1/events/4000`)).status, 404);
   });
 
+  it('tell whether the recording of their moment is there, and where nobody can look, that', async () => {
+    await using place = await startPlace();
+    await using core = await startCore(place.directory);
+    for (const frame of [1, 2, 3]) core.log.append(entered(frame));
+    core.log.append({ type: 'track.ended', camera_id: 'front', model_id: 'detector', frame_id: 4, captured_at: NOON + 4, track: track(1), reason: 'gone' });
+    core.log.append({ type: 'model.up', model_id: 'detector', reason: null });
+    await until(async () => (await get<EventPage>(place.url, 'events')).events.length === 5, 'all are stored');
+    const recorded = async (query = ''): Promise<unknown[]> => (await get<EventPage>(place.url, `events${query}`)).events.toSorted((one, other) => one.event_id - other.event_id).map((event) => event.recorded);
+    // The kernel is away: it is not known. What belongs to no camera has none.
+    assert.deepEqual(await recorded(), ['unknown', 'unknown', 'unknown', 'unknown', null]);
+    let asked = 0;
+    const look = (_id: string, at: number): RecordedAt => {
+      asked++;
+      return at === NOON + 3 ? 'unknown' : at < NOON + 3;
+    };
+    await using _kernel = await startKernel(place.directory, () => [camera('front')], undefined, undefined, look);
+    assert.deepEqual([await recorded(), asked], [[true, true, 'unknown', false, null], 4]);
+    assert.deepEqual(await recorded('?after=1&limit=2'), [true, 'unknown']);
+    const [first] = (await get<EventPage>(place.url, `events?type=zone.entered&limit=1`)).events;
+    assert.equal((await get<StoredEvent>(place.url, `events/${first!.event_id}`)).recorded, 'unknown');
+    const ask = async (body: unknown): Promise<unknown> => (await fetch(`${place.url}/api/v1/recorded`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
+    assert.deepEqual(await ask({ cameras: { front: [NOON, NOON + 9], back: [NOON + 3] } }), { cameras: { front: [true, false], back: ['unknown'] } });
+    for (const bad of [{}, { cameras: { '../x': [1] } }, { cameras: { front: [] } }, { cameras: { front: ['now'] } }, { cameras: { front: Array(400).fill(1), back: Array(101).fill(1) } }]) assert.equal((await ask(bad) as ErrorBody).error_code, 'bad_request', JSON.stringify(bad).slice(0, 50));
+  });
+
   it('knows tracks from their start to their end', async () => {
     await using place = await startPlace();
     await using core = await startCore(place.directory);
@@ -194,5 +219,9 @@ describe('old events', () => {
     // Two days, and the kept hour; what belongs to no recording, two days.
     assert.deepEqual(await left(), [50, 49, 49, 49]);
     assert.deepEqual((await store.read('hoursOf', 'recorded', 0, now - 48)).length, 1);
+    // Where they outlive recordings, only their age counts; what is recorded stays all the same.
+    const patient = new EventKeeper({ store, kernel, logger, maxAgeDays: 1, byAgeAlone: true, utcMs: () => NOON * 1000 });
+    await patient.runOnce(signal);
+    assert.deepEqual(await left(), [26, 25, 25, 25]);
   });
 });

@@ -66,6 +66,15 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     socket.terminate();
   });
 
+  it('tells of events whether any node has the recording of their moment, and where one is away that may have it, that', async () => {
+    const ask = async (cameras: Record<string, number[]>): Promise<unknown> => JSON.parse((await front.ask('POST', '/api/v1/recorded', admin, { cameras })).text) as unknown;
+    // South has what is even; of west nobody knows; north says that it has nothing of what is nobody's.
+    assert.deepEqual(await ask({ yard: [2, 3], vault: [4], shed: [6], nowhere: [7] }), { cameras: { yard: [true, false], vault: [true], shed: ['unknown'], nowhere: [false] } });
+    nodes = { ...nodes, west: { ...nodes.west!, recorded: ['yard'] } };
+    revision++;
+    await until(async () => JSON.stringify(await ask({ yard: [2, 3] })) === '{"cameras":{"yard":[true,"unknown"]}}', 'what west has of the yard is not known');
+  });
+
   it('lets through whom it may, for the cameras that they may see, and nobody else', async () => {
     const people = await addPeople(front);
     const yard = people.get('viewer of the yard')!.headers;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type OidcConfig, type ProcessHealth, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
+  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type OidcConfig, type ProcessHealth, type RecordedAnswer, type RecordedAt, type RecordedQuery, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type Identify, type Identity, type RunningServer, type StoreAddress } from '@ruth/server';
@@ -42,7 +42,7 @@ const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, err
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
 
 /** `live` gets each WebSocket of a camera's live view. */
-export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off'): Promise<StandInWithEvents<KernelEvent>> {
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off', recorded?: (cameraId: string, at: number) => RecordedAt): Promise<StandInWithEvents<KernelEvent>> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
   app.get('/v1/health', () => health('kernel'));
@@ -58,6 +58,9 @@ export async function startKernel(directory: string, cameras: () => CameraStatus
     const answer = timeline?.(request.params.id) ?? 'recording_off';
     return answer === 'recording_off' ? reply.code(409).send({ error: 'nothing is recorded', error_code: answer } satisfies ErrorBody) : answer;
   });
+  app.post<{ Body: RecordedQuery }>('/v1/recorded', ({ body }): RecordedAnswer => (
+    { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => recorded?.(id, at) ?? false)])) }
+  ));
   const events = serveEvents(app);
   await app.listen({ path: kernelSocketPath(directory) });
   const close = async (): Promise<void> => {

@@ -14,7 +14,7 @@ export function settingsText(settings: Settings): string {
         directory: settings.recording.directory, segment_s: settings.recording.segmentS, min_free_gb: settings.recording.minFreeBytes / BYTES_PER_GB, ...retentionConfig(settings.recording),
       },
     }),
-    ...(settings.events.maxAgeDays === null ? {} : { events: { max_age_days: settings.events.maxAgeDays } }),
+    events: { ...(settings.events.maxAgeDays === null ? {} : { max_age_days: settings.events.maxAgeDays }), outlive_recordings: settings.events.outliveRecordings },
     live: liveConfig(settings.live), decoding: settings.decoding,
     cameras: settings.cameras.map((camera) => ({ ...cameraConfig(camera), ...settings.scenes[camera.id] })),
     models: settings.models.map((model) => ({ id: model.id, folder: model.folder })),

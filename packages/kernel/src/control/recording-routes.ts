@@ -1,7 +1,7 @@
 // Recordings over the control API: what is recorded, how it plays, exports, clips, pictures. Times are seconds UTC.
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { assertId, ClipRequest, ExportRequest, KeepRequest, RuthError, validator } from '@ruth/protocol';
+import { assertId, ClipRequest, ExportRequest, KeepRequest, MOST_INSTANTS, RecordedQuery, RuthError, validator, type RecordedAnswer, type RecordedAt } from '@ruth/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseRange, type ByteRange } from '../record/playback/byte-range.ts';
 import type { Playback } from '../record/playback/index.ts';
@@ -18,6 +18,7 @@ type Query = Readonly<Record<string, unknown>>;
 const exportRequest = validator(ExportRequest);
 const clipRequest = validator(ClipRequest);
 const keepRequest = validator(KeepRequest);
+const recordedQuery = validator(RecordedQuery);
 const NEVER_CHANGES = 'private, max-age=31536000, immutable';
 const LARGEST_WIDTH = 8192;
 
@@ -40,6 +41,12 @@ export function addRecordingRoutes(routes: FastifyInstance, kernel: RecordingCon
       return reply.code(204).send();
     } });
   }
+  routes.post('/v1/recorded', async (request): Promise<RecordedAnswer> => {
+    const { cameras } = recordedQuery.parse(request.body);
+    if (Object.values(cameras).reduce((sum, { length }) => sum + length, 0) > MOST_INSTANTS) throw new RuthError('bad_request', `at most ${MOST_INSTANTS} instants can be asked for at once`);
+    const answers = await Promise.all(Object.entries(cameras).map(async ([id, instants]): Promise<[string, RecordedAt[]]> => [id, await kernel.playback.recordedAt(id, instants.map(usOf))]));
+    return { cameras: Object.fromEntries(answers) };
+  });
   routes.get('/v1/storage', async () => kernel.playback.storage());
   addMediaRoutes(routes, kernel);
   addExportRoutes(routes, kernel);

@@ -8,6 +8,9 @@ import type { VideoCodec } from '../media/video-codec.ts';
  */
 export const UNCLAIMED = '.unclaimed';
 
+/** What was seen less than this ago may not be on the disk yet: the newest picture that is stands for it. */
+export const SYNC_DELAY_US = 2e6;
+
 /** A part of a file that plays by itself after the file's init: prft, moof and mdat. One ends where the next begins. */
 export interface FragmentEntry {
   /** Of its first box, in the file. */

@@ -44,6 +44,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/live': { needs: 'view', camera: 'each' },
   'GET /api/v1/events': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/counts': { needs: 'view', camera: 'each' }, 'GET /api/v1/events/:id': { needs: 'view', camera: 'each' },
   'PUT /api/v1/events/:id/seen': { needs: 'view', camera: 'each' }, 'DELETE /api/v1/events/:id/seen': { needs: 'view', camera: 'each' }, 'POST /api/v1/events/seen': { needs: 'view', camera: 'each' },
+  'POST /api/v1/recorded': { needs: 'view', camera: 'each' },
   'GET /api/v1/tracks': { needs: 'view', camera: 'each' },
   'GET /api/v1/cameras/:id/live': { needs: 'view', camera: 'id', saw: 'live video' }, 'GET /api/v1/cameras/:id/webrtc': { needs: 'view', camera: 'id', saw: 'live video' },
   'POST /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id', saw: 'live video' }, 'OPTIONS /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id' },

@@ -1,5 +1,5 @@
 // Events go with the recordings that they belong to: an hour of a camera is forgotten once it is older than events are kept, or than
-// the oldest recording of the camera, and nothing of it is recorded (any more). Where the kernel cannot be asked, nothing goes.
+// the oldest recording of the camera (unless told otherwise), and nothing of it is recorded (any more). Where the kernel cannot be asked, nothing goes.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CameraStatus, isId, RuthError, Timeline, validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
@@ -18,7 +18,7 @@ export interface EventKeeperOptions {
   readonly logger: Logger;
   /** Of events without a recording, and of those that belong to no camera. Null: for ever. */
   readonly maxAgeDays: number | null;
-  /** Where other nodes may have recorded, too: this kernel knows nothing of that, so only the age counts. */
+  /** What is younger stays although its recording is gone; so it has to be where other nodes may have recorded, too: this kernel knows nothing of that. */
   readonly byAgeAlone?: boolean;
   /** Wall clock, milliseconds UTC. */
   readonly utcMs: () => number;

@@ -1,25 +1,28 @@
 // Stored events and tracks over HTTP: searched, counted, one by one.
 import {
-  ErrorBody, EventCountQuery, EventCounts, EventQuery, RuthError, SeenMarks, TrackQuery, type EVENT_DIMENSIONS, type EventPage, type StoredEvent, type StoredTrack, type TrackPage,
+  ErrorBody, EventCountQuery, EventCounts, EventQuery, MOST_INSTANTS, RecordedAnswer, RecordedQuery, RuthError, SeenMarks, TrackQuery, type EVENT_DIMENSIONS, type EventPage, type StoredEvent, type StoredTrack, type TrackPage,
 } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { identityOf, maySee, type Identity } from '../access/index.ts';
+import { assertMaySee, identityOf, maySee, type Identity } from '../access/index.ts';
 import { checksBody } from '../request-body.ts';
+import type { RecordedMoments } from './recorded-moments.ts';
 import { cursorText, HOUR_US, parseCursor, type EventSeries, type FoundEvent, type FoundTrack, type SeriesFilter, type Store, type TimeRange, type TrackSearch } from '../store/index.ts';
 
+type ToldEvent = Omit<StoredEvent, 'seen' | 'recorded'>;
 /** A year. */
 const MOST_HOURS = 24 * 366;
 
-export function addEvents(app: FastifyInstance, store: Store): void {
+export function addEvents(app: FastifyInstance, store: Store, recorded: RecordedMoments): void {
+  const told = (request: FastifyRequest, events: readonly FoundEvent[]): Promise<StoredEvent[]> => toldTo(request, events, store, recorded);
   app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring: EventQuery } }, async (request): Promise<EventPage> => {
     const { query } = request;
     const identity = identityOf(request);
-    if (query.after !== undefined) return eventsAfter(store, identity, query);
+    if (query.after !== undefined) return eventsAfter(store, request, told);
     const { events, next } = await store.read('searchEvents', {
       ...seriesFilter(query, identity), unseenBy: query.unseen === true ? personOf(identity) : null, ...timeRange(query), minScore: query.min_score ?? null, limit: query.limit ?? 50, cursor: query.cursor === undefined ? null : parseCursor(query.cursor),
     });
-    return { events: await withSeen(store, identity, events), next_cursor: next && cursorText(next) };
+    return { events: await told(request, events), next_cursor: next && cursorText(next) };
   });
   app.get<{ Querystring: EventCountQuery }>('/api/v1/events/counts', { schema: { querystring: EventCountQuery, response: { 200: EventCounts, default: ErrorBody } } }, async (request): Promise<EventCounts> => {
     const { query } = request;
@@ -40,9 +43,10 @@ export function addEvents(app: FastifyInstance, store: Store): void {
   });
   const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) });
   app.get<{ Params: { id: number } }>('/api/v1/events/:id', { schema: { params } }, async (request): Promise<StoredEvent> => {
-    return (await withSeen(store, identityOf(request), [await visibleEvent(store, request)]))[0]!;
+    return (await told(request, [await visibleEvent(store, request)]))[0]!;
   });
   addSeen(app, store, params);
+  addRecorded(app, recorded);
   app.get<{ Querystring: TrackQuery }>('/api/v1/tracks', { schema: { querystring: TrackQuery } }, async (request): Promise<TrackPage> => {
     const { query } = request;
     const { tracks, next } = await store.read('searchTracks', {
@@ -54,11 +58,12 @@ export function addEvents(app: FastifyInstance, store: Store): void {
 }
 
 /** As many as are asked for are looked at, and those that may be seen are told: so it costs the same for everybody. Throws `bad_request`. */
-async function eventsAfter(store: Store, identity: Identity, { after = 0, limit = 50, ...rest }: EventQuery): Promise<EventPage> {
+async function eventsAfter(store: Store, request: FastifyRequest<{ Querystring: EventQuery }>, told: (request: FastifyRequest, events: readonly FoundEvent[]) => Promise<StoredEvent[]>): Promise<EventPage> {
+  const { after = 0, limit = 50, ...rest } = request.query;
   if (Object.keys(rest).length > 0) throw new RuthError('bad_request', `"after" goes with "limit" alone, not with ${Object.keys(rest).join(', ')}`);
   const events = await store.read('eventsAfter', after, limit);
-  const visible = events.filter(({ series: { camera } }) => camera === '' || maySee(identity, camera));
-  return { events: await withSeen(store, identity, visible), next_cursor: null, last_event_id: events.at(-1)?.id ?? after };
+  const visible = events.filter(({ series: { camera } }) => camera === '' || maySee(identityOf(request), camera));
+  return { events: await told(request, visible), next_cursor: null, last_event_id: events.at(-1)?.id ?? after };
 }
 
 interface OfEvent { Params: { id: number } }
@@ -96,9 +101,35 @@ function personOf({ userId }: Identity): number {
   return userId;
 }
 
-async function withSeen(store: Store, { userId }: Identity, events: readonly FoundEvent[]): Promise<StoredEvent[]> {
-  const seen = userId === null ? null : await store.read('seenAmong', userId, events.map(({ id }) => id));
-  return events.map((event) => ({ ...asStoredEvent(event), seen: seen && (event.atUs < seen.beforeUs || seen.ids.has(event.id)) }));
+/** With what is only known now: whether who asks has seen it, and whether its recording is there. */
+async function toldTo(request: FastifyRequest, found: readonly FoundEvent[], store: Store, recorded: RecordedMoments): Promise<StoredEvent[]> {
+  const { userId } = identityOf(request);
+  const events = found.map(asStoredEvent);
+  const ofCameras = events.filter(({ camera_id: camera }) => camera !== null);
+  const [seen, answers] = await Promise.all([
+    userId === null ? null : store.read('seenAmong', userId, found.map(({ id }) => id)),
+    recorded.of(request, ofCameras.map((event) => ({ camera: event.camera_id!, at: instantOf(event.event), node: event.node ?? null }))),
+  ]);
+  const recordedOf = new Map(ofCameras.map((event, index) => [event.event_id, answers[index]!]));
+  return events.map((event, index) => ({ ...event, seen: seen && (found[index]!.atUs < seen.beforeUs || seen.ids.has(event.event_id)), recorded: recordedOf.get(event.event_id) ?? null }));
+}
+
+/** Of the recording that shows it, UTC seconds. */
+function instantOf(event: StoredEvent['event']): number {
+  if ('recording_at' in event) return event.recording_at;
+  if ('captured_at' in event) return event.captured_at;
+  return event.type === 'recording.gap' ? event.gap.start : event.at;
+}
+
+function addRecorded(app: FastifyInstance, recorded: RecordedMoments): void {
+  app.post<{ Body: RecordedQuery }>('/api/v1/recorded', checksBody(RecordedQuery, { response: { 200: RecordedAnswer, default: ErrorBody } }), async (request): Promise<RecordedAnswer> => {
+    const asked = Object.entries(request.body.cameras);
+    for (const [camera] of asked) assertMaySee(identityOf(request), camera);
+    const moments = asked.flatMap(([camera, instants]) => instants.map((at) => ({ camera, at, node: null })));
+    if (moments.length > MOST_INSTANTS) throw new RuthError('bad_request', `at most ${MOST_INSTANTS} instants can be asked for at once, not ${moments.length}`);
+    const answers = (await recorded.of(request, moments)).values();
+    return { cameras: Object.fromEntries(asked.map(([camera, instants]) => [camera, instants.map(() => answers.next().value!)])) };
+  });
 }
 
 const list = (value: string | string[] | undefined): string[] | null => (value === undefined ? null : Array.isArray(value) ? value : [value]);
@@ -121,8 +152,8 @@ function timeRange({ start = 0, end = 1e10 }: { start?: number; end?: number }):
   return { startUs: Math.round(start * 1e6), endUs: Math.round(end * 1e6) };
 }
 
-/** As it is told to others; whether somebody has seen it is theirs. */
-export function asStoredEvent({ id, node, source, atUs, score, series, body }: FoundEvent): Omit<StoredEvent, 'seen'> {
+/** As it is told to others, without what depends on who asks, and when. */
+export function asStoredEvent({ id, node, source, atUs, score, series, body }: FoundEvent): ToldEvent {
   return {
     event_id: id, source, ...(node !== null && { node }), at: atUs / 1e6, type: series.type, camera_id: orNull(series.camera), model_id: orNull(series.model), class_name: orNull(series.class_name),
     zones: zonesOf(series), rule: orNull(series.rule), score, event: JSON.parse(body) as StoredEvent['event'],

@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   SiteInfo, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -79,6 +79,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'PUT /api/v1/events/:id/seen': { summary: 'Marks an event as seen by who asks', answer: null },
   'DELETE /api/v1/events/:id/seen': { summary: 'Takes that mark back', answer: null },
   'POST /api/v1/events/seen': { summary: 'Marks several events as seen, or all up to an instant', body: SeenMarks, answer: null },
+  'POST /api/v1/recorded': { summary: 'Whether the recordings of instants are (still) there', body: RecordedQuery, answer: RecordedAnswer },
   'GET /api/v1/tracks': { summary: 'Stored tracks, newest first', query: TrackQuery, answer: TrackPage },
   'GET /api/v1/cameras/:id/live': { summary: 'Live video as fragmented MP4', answer: SOCKET },
   'GET /api/v1/cameras/:id/webrtc': { summary: 'Signalling of the console\'s WebRTC', answer: SOCKET },

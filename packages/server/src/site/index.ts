@@ -9,6 +9,7 @@ import { RecordingsOfSite } from './recordings-of-site.ts';
 import { Site } from './site.ts';
 
 export type { ListsOfSite } from './lists-of-site.ts';
+export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
 
 export interface SiteParts extends AsyncDisposable {
   readonly site: Site;

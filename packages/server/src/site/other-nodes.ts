@@ -89,6 +89,11 @@ export class OtherNodes implements AsyncDisposable {
     return schema.parse(JSON.parse(await this.#ask(node, request, 'GET', path)), 'internal');
   }
 
+  /** Asks with a body of its own. */
+  async post<T>(node: SiteNodeInfo, request: FastifyRequest, path: string, body: unknown, schema: Validator<T>, timeoutMs: number): Promise<T> {
+    return schema.parse(JSON.parse(await this.#ask(node, request, 'POST', path, JSON.stringify(body), timeoutMs)), 'internal');
+  }
+
   /** Sends what the request brought. Throws what the node's server answers, `node_away`. */
   async repeat(node: SiteNodeInfo, request: FastifyRequest): Promise<void> {
     const json = request.body === undefined ? undefined : JSON.stringify(request.body);
@@ -97,9 +102,9 @@ export class OtherNodes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> { await this.#agent.destroy(); }
 
-  async #ask(node: SiteNodeInfo, request: FastifyRequest, method: Dispatcher.HttpMethod, path: string, json?: string): Promise<string> {
+  async #ask(node: SiteNodeInfo, request: FastifyRequest, method: Dispatcher.HttpMethod, path: string, json?: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
     const headers = { ...this.headersFor(request), ...(json === undefined ? {} : { 'content-type': 'application/json' }) };
-    const answer = await this.#send(node, { path, method, headers, body: json ?? null, headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS, signal: AbortSignal.timeout(2 * ANSWER_TIMEOUT_MS) });
+    const answer = await this.#send(node, { path, method, headers, body: json ?? null, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
     if (Number(answer.headers['content-length'] ?? 0) > MAX_ANSWER_BYTES) throw new RuthError('internal', `the node ${node.id} answers ${path} with too much`);
     const text = await answer.body.text().catch((cause: unknown) => { throw this.#failure(node, cause); });
     if (answer.statusCode < 300) return text;

@@ -86,6 +86,7 @@ export class ArchiveStore implements Disposable {
 
   get(file: string): IndexedSegment | null { return this.segments.get(file); }
   between(cameraId: string, startUs: number, endUs: number): PackedSegment[] { return this.segments.packedBetween(cameraId, startUs, endUs); }
+  filesAt(cameraId: string, instantsUs: readonly number[]): (string | null)[] { return instantsUs.map((atUs) => this.segments.fileAt(cameraId, atUs)); }
   usage(): Map<string, Usage> { return this.segments.usage(); }
   putGap(cameraId: string, gap: Gap): void { this.gaps.put(cameraId, gap); }
   removeGap(cameraId: string, startUs: number): void { this.gaps.remove(cameraId, startUs); }

@@ -19,6 +19,8 @@ export interface ArchiveView {
   segment(file: string): Promise<Segment | null>;
   /** Seconds in the answer. Throws `camera_not_found` where a camera is neither known nor was ever recorded. */
   timeline(cameraId: string, startUs: number, endUs: number): Promise<Timeline>;
+  /** Of each instant: whether a picture of it is there to be shown; null where that is not known yet: it is being written, or was recorded aside and is not claimed yet. */
+  recordedAt(cameraId: string, instantsUs: readonly number[]): Promise<(boolean | null)[]>;
   /** Files are not deleted until this is disposed. Any number of holders may hold the same file. */
   hold(files: readonly string[]): Disposable;
   /** Marks what is recorded and will be recorded in [startUs, endUs) as kept, or takes that back. */

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { RuthError, type CameraSettings, type KernelEvent, type RecordingSettings, type StorageStatus, type Timeline } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
-import type { Segment } from '../segment.ts';
+import { SYNC_DELAY_US, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
 import type { Claimed } from './claim.ts';
@@ -162,6 +162,19 @@ export class Archive implements ArchiveView, AsyncDisposable {
       camera_id: cameraId, start: startUs / 1e6, end: endUs / 1e6, spans, gaps: gaps.map(eventGap),
       oldest: seconds(oldestUs ?? unindexed[0]?.startUs), newest: seconds(unindexed.at(-1)?.endUs ?? newestUs),
     };
+  }
+
+  async recordedAt(cameraId: string, instantsUs: readonly number[]): Promise<(boolean | null)[]> {
+    const unindexed = this.#unindexed(cameraId, 0, Infinity);
+    const asideUs = (this.unclaimed[cameraId] ?? Infinity) * 1000;
+    const files = await this.#store.call('filesAt', cameraId, instantsUs);
+    const nowUs = this.#clock.utcUs();
+    return instantsUs.map((atUs, index) => {
+      const file = files[index]!;
+      if (file !== null && !this.#keeper.isDeleting(file)) return true;
+      if (unindexed.some((segment) => segment.startUs <= atUs && atUs < segment.endUs + (segment.sha256 === null ? SYNC_DELAY_US : 0))) return true;
+      return atUs >= nowUs - SYNC_DELAY_US || atUs >= asideUs ? null : false;
+    });
   }
 
   hold(files: readonly string[]): Disposable {

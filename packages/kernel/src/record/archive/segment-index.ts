@@ -81,6 +81,12 @@ export class SegmentIndex {
     return spans;
   }
 
+  /** The file that has the instant. */
+  fileAt(cameraId: string, atUs: number): string | null {
+    const row = this.#prepared('SELECT file, end_us FROM segments WHERE camera = ? AND start_us <= ? AND deleting = 0 ORDER BY start_us DESC LIMIT 1').get(cameraId, atUs);
+    return row && (row.end_us as number) > atUs ? row.file as string : null;
+  }
+
   newest(cameraId: string, count: number): IndexedSegment[] {
     return this.#prepared(`SELECT ${COLUMNS} FROM segments WHERE camera = ? AND deleting = 0 ORDER BY start_us DESC LIMIT ?`).all(cameraId, count).map(segmentOf);
   }

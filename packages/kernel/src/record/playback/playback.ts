@@ -1,5 +1,5 @@
 // Playback of a kernel: what is recorded as HLS, as files, as exports and as pictures; and pictures of what is live.
-import { RuthError, type Keyframes, type Settings, type StorageStatus } from '@ruth/protocol';
+import { RuthError, type Keyframes, type RecordedAt, type Settings, type StorageStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { ArchiveView } from '../archive/index.ts';
 import { Verifications } from '../verification/verifications.ts';
@@ -52,6 +52,12 @@ export class Playback implements AsyncDisposable {
   }
 
   async storage(): Promise<StorageStatus> { return this.#recorded?.archive.storage() ?? STORAGE_OFF; }
+
+  /** Whether each instant can be shown; nothing can where recording is off. */
+  async recordedAt(cameraId: string, instantsUs: readonly number[]): Promise<RecordedAt[]> {
+    if (this.#recorded === null) return instantsUs.map(() => false);
+    return (await this.#recorded.archive.recordedAt(cameraId, instantsUs)).map((known) => known ?? 'unknown');
+  }
 
   /** HLS. Throws `bad_request`, `not_recorded`, `recording_off`, `camera_not_found`. */
   async playlist(cameraId: string, span: PlaylistSpan): Promise<string> {

@@ -4,7 +4,7 @@ import { RuthError } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { samplesOf } from '../../mp4/index.ts';
 import type { ArchiveView } from '../archive/index.ts';
-import type { Segment } from '../segment.ts';
+import { SYNC_DELAY_US, type Segment } from '../segment.ts';
 import { readFully } from './media-files.ts';
 import { notRecorded } from './not-recorded.ts';
 import type { PictureJob } from './picture/picture-messages.ts';
@@ -16,8 +16,6 @@ export interface LivePictures {
   group(signal: AbortSignal): Promise<readonly Buffer[]>;
 }
 
-/** What was seen less than this ago may not be on the disk yet: the newest picture that is stands for it. */
-const SYNC_DELAY_US = 2e6;
 const MAX_GROUP_BYTES = 128 << 20;
 
 export class Snapshots implements AsyncDisposable {

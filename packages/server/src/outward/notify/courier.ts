@@ -17,7 +17,7 @@ export interface CourierOptions {
   readonly store: Store;
   readonly logger: Logger;
   readonly timeZone: string | null;
-  readonly asStored: (event: FoundEvent) => Omit<StoredEvent, 'seen'>;
+  readonly asStored: (event: FoundEvent) => Omit<StoredEvent, 'seen' | 'recorded'>;
   readonly picture: (event: FoundEvent) => Promise<Buffer | null>;
   /** Waits between tries, in milliseconds; then it is a dead letter. */
   readonly retriesMs?: readonly number[];

@@ -7,7 +7,7 @@ import { createTransport } from 'nodemailer';
 import { Agent, request, type Dispatcher } from 'undici';
 
 export interface Delivery {
-  readonly event: Omit<StoredEvent, 'seen'>;
+  readonly event: Omit<StoredEvent, 'seen' | 'recorded'>;
   /** The picture of its frame, where there is one. */
   readonly picture: () => Promise<Buffer | null>;
 }
