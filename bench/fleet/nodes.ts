@@ -3,7 +3,7 @@
 import { uptime } from 'node:os';
 import type { CameraConfig, ClaimResult, PlacementLease, PlacementStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
-import { NodeAgent, SiteStore, type CoreOfNode } from '../../packages/fleet/src/index.ts';
+import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode } from '../../packages/fleet/src/index.ts';
 
 export interface NodesOptions { readonly url: string; readonly first: number; readonly count: number; readonly capacityCores: number; readonly zones: number }
 /** What the parent asks for. */
@@ -42,7 +42,8 @@ async function start(id: string, { url, capacityCores }: NodesOptions, zone: num
   const store = await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger);
   const kernel = new KeptKernel();
   const stop = new AbortController();
-  const agent = new NodeAgent({ id, machine: `machine of ${id}`, labels: { zone: String(zone) }, capacityCores, store, kernel, core, nowS: uptime, logger });
+  const keys = new SiteKeyFile('/nonexistent/site.key', logger);
+  const agent = new NodeAgent({ id, machine: `machine of ${id}`, labels: { zone: String(zone) }, capacityCores, store, keys, kernel, core, nowS: uptime, logger });
   const running = agent.run(stop.signal);
   running.catch((error: Error) => { if (!stop.signal.aborted) logger.error(error.message); });
   return {

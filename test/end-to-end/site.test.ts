@@ -1,6 +1,8 @@
 // Two nodes of a site on one machine, as docs/scale.md has them: a camera of the site is recorded by one, also while NATS is away, and by the other when the first is gone.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,7 +10,7 @@ import { join } from 'node:path';
 import type { CameraStatus, Timeline } from '@ruth/protocol';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { Nats, natsMissing } from '../../packages/fleet/test/nats.ts';
-import { root, RunningRuth } from './running-ruth.ts';
+import { commandLine, root, RunningRuth } from './running-ruth.ts';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 120_000;
@@ -21,7 +23,8 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
   await using clips = await Clips.open();
   await using camera = await RealCamera.start({ one: launch.h264(await clips.make('one.mp4')) });
   await using nats = await Nats.start();
-  const start = (node: string): Promise<RunningRuth> => RunningRuth.start(['up'], { models: [], cameras: [], recording: { directory: 'recordings', segment_s: 2, min_free_gb: 0 }, live: { webrtc: { active: false } }, site: { nats: [nats.url], node, labels: { name: node } } });
+  const keyFolder = mkdtempSync(join(tmpdir(), 'ruth-site-key-'));
+  const start = (node: string): Promise<RunningRuth> => RunningRuth.start(['up'], { models: [], cameras: [], recording: { directory: 'recordings', segment_s: 2, min_free_gb: 0 }, live: { webrtc: { active: false } }, site: { nats: [nats.url], node, labels: { name: node }, key_file: join(keyFolder, 'site.key') } });
   const nodes = { north: await start('north'), south: await start('south') };
   const site = async (...args: string[]): Promise<string> => (await run(process.execPath, [join(root, 'packages/cli/bin/ruth.js'), 'site', ...args, '-c', join(nodes.south.folder, 'ruth.yaml')])).stdout;
   const status = async (): Promise<SiteStatus> => JSON.parse(await site('status', '--json')) as SiteStatus;
@@ -34,12 +37,18 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
   };
   try {
     await until(async () => Object.keys((await status()).nodes).length === 2, 'both nodes are there');
+    await assert.rejects(site('add', 'gate', camera.url('one', 'joe:s3cret')), /no key of the site.*ruth site key make/s);
+    await site('key', 'make');
     assert.match(await site('add', 'gate', camera.url('one', 'joe:s3cret'), '--prefer', 'name=north'), /the site has gate/);
     await until(() => recordedBy(nodes.north), 'the node in the north records it');
     const { cameras } = await status();
     assert.equal(cameras['gate']!.node, 'north');
     assert.doesNotMatch(JSON.stringify(cameras), /s3cret/);
     assert.equal(await recordedBy(nodes.south), false);
+    const kept = readdirSync(nats.directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
+    assert.ok(kept.some((content) => content.includes('sealed:v1.')));
+    assert.ok(!kept.some((content) => content.includes('s3cret')), 'no password lies in NATS');
+    assert.doesNotMatch(Object.values(nodes).flatMap((node) => node.descendants()).map(commandLine).join('\n'), /s3cret/);
 
     const goneS = Date.now() / 1000;
     await nats.kill();
@@ -61,5 +70,6 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
     assert.doesNotMatch([...nodes.south.output, ...nodes.north.output].join('\n'), /s3cret/);
   } finally {
     for (const node of Object.values(nodes)) await node[Symbol.asyncDispose]();
+    rmSync(keyFolder, { recursive: true });
   }
 });

@@ -3,6 +3,8 @@ export type { CoreOfNode } from './camera-intents.ts';
 export * from './node-agent.ts';
 export * from './node-lease.ts';
 export * from './placement.ts';
+export * from './site-cameras.ts';
+export * from './site-keys.ts';
 export * from './site-store.ts';
 export * from './site-socket.ts';
 export * from './site-watch.ts';

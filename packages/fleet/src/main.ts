@@ -7,6 +7,7 @@ import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementSta
 import { ask, nodeOfSite, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
+import { SiteKeyFile, siteKeyFileOf } from './site-keys.ts';
 import { serveSite } from './site-socket.ts';
 import { SiteStore, siteOptionsOf } from './site-store.ts';
 import { SiteWatch } from './site-watch.ts';
@@ -26,15 +27,16 @@ await runProcess('fleet', async (context) => {
   const { site, socketDirectory } = settings;
   if (site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   const unencrypted = site.nats.filter((url) => url.startsWith('nats:') && !isLoopback(new URL(url).hostname));
-  if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows, passwords of cameras among it, travels without TLS: use tls:// for servers on other machines');
+  if (unencrypted.length > 0) logger.warn({ nats: unencrypted }, 'what the site knows travels without TLS, and whoever is on the way can change it: use tls:// for servers on other machines');
   const serverUrl = serverUrlOf(process.env.RUTH_SERVER_URL, site.server_url);
   if (serverUrl?.startsWith('http:') && !isLoopback(new URL(serverUrl).hostname)) logger.warn({ server_url: serverUrl }, 'the servers of other nodes send what signs people in, and get video, without TLS: set http.tls, and site.server_url to https://');
   const id = nodeOfSite(site);
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
   await using store = await SiteStore.open(siteOptionsOf(site, id), logger);
+  const keys = new SiteKeyFile(siteKeyFileOf(settings), logger);
   const agent = new NodeAgent({
-    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, logger, nowS: uptime,
+    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, keys, logger, nowS: uptime,
     core: coreOf(socketDirectory),
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
   });

@@ -9,6 +9,7 @@ import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import { Refusals } from './refusals.ts';
+import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry, SiteStore } from './site-store.ts';
 import { Unclaimed } from './unclaimed.ts';
 
@@ -20,6 +21,8 @@ export interface NodeAgentOptions {
   /** Where the servers of other nodes reach this node's; null where they do not. */
   readonly serverUrl?: string | null;
   readonly store: SiteStore;
+  /** What opens sealed credentials. */
+  readonly keys: SiteKeyFile;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
   readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult> };
   readonly core: CoreOfNode;
@@ -51,6 +54,8 @@ export class NodeAgent {
   #own: ReadonlyMap<string, SiteCamera> = new Map();
   /** In which revisions those were read: what is read once under a lease is this node's until the leader hears that it let go. */
   #read: NodePlacement['cameras'] = {};
+  /** Those of this node whose credentials it cannot open, and why. */
+  #unopened: ReadonlyMap<string, string> = new Map();
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
@@ -108,6 +113,7 @@ export class NodeAgent {
   async #renew(): Promise<void> {
     const { store, id, labels, capacityCores: capacity, serverUrl = null, nowS, machine } = this.#options;
     if (this.#lease.ended) await this.#beginAnew();
+    this.#lookAtKeys();
     await this.#assertKernel();
     const lease = this.#lease;
     const status = this.#kernel!.status;
@@ -116,7 +122,7 @@ export class NodeAgent {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
       cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
-      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED),
+      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids,
     };
     const sentS = nowS();
     try {
@@ -132,9 +138,19 @@ export class NodeAgent {
     this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
     this.#unclaimed.add(this.#own);
     this.#own = new Map();
+    this.#unopened = new Map();
     this.#refusals.clear();
     await this.#tellKernel();
     this.#lease = this.#newLease();
+  }
+
+  /** Somebody brought another key: what could not be opened may be now. */
+  #lookAtKeys(): void {
+    const { keys, logger } = this.#options;
+    if (!keys.changed()) return;
+    logger.info({ key_ids: keys.keys.ids }, 'this node has another key of the site');
+    this.#refusals.clear();
+    this.#applied = null;
   }
 
   /** Throws where the kernel was silent for so long that this node cannot be said to record. */
@@ -178,6 +194,7 @@ export class NodeAgent {
     const lease = this.#lease;
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
     const own = new Map<string, SiteCamera>();
+    const unopened = new Map<string, string>();
     const named = Object.entries(told.value?.cameras ?? {});
     const [present, read] = [this.#own, this.#read];
     // A thousand nodes that read all at once would hold up one another's renewals.
@@ -185,16 +202,30 @@ export class NodeAgent {
       const known = present.get(camera);
       if (known && read[camera]?.term === term && read[camera].settings === revision) return void own.set(camera, known);
       const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
-      if (placement?.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) own.set(camera, settings.value);
+      if (placement?.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) this.#take(camera, settings.value, own, unopened);
     });
     if (lease !== this.#lease) return;
     this.#own = own;
-    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera)));
+    this.#unopened = unopened;
+    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera) || unopened.has(camera)));
     // What is out of date will be told anew.
-    if (!await this.#tellKernel() || own.size < named.length) return;
+    if (!await this.#tellKernel() || own.size + unopened.size < named.length) return;
     this.#applied = { revision: told.revision, lease };
     // Where a camera moves, the leader waits for it.
     this.#hurry.resolve();
+  }
+
+  /** One whose credentials cannot be opened is refused: no camera is ever asked with a wrong address. */
+  #take(id: string, camera: SiteCamera, own: Map<string, SiteCamera>, unopened: Map<string, string>): void {
+    const { keys: { keys }, logger } = this.#options;
+    try {
+      own.set(id, keys.open(camera));
+      if (keys.credentialsOf(camera) === 'clear') logger.warn({ camera: id }, 'the credentials of this camera lie in NATS in the clear: ruth site seal');
+    } catch (cause) {
+      const { message } = RuthError.from(cause);
+      unopened.set(id, message);
+      logger.warn({ camera: id }, `this node cannot take a camera: ${message}`);
+    }
   }
 
   /** True where nothing else is recorded now, but aside, than what is this node's. */
@@ -208,7 +239,7 @@ export class NodeAgent {
       const told = untilS === null ? new Map([...this.#unclaimed.known, ...this.#own]) : this.#own;
       const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told) });
       this.#kernel = { status, atS: nowS() };
-      if (untilS !== null) this.#refusals.saw(this.#read, status.refused);
+      if (untilS !== null) this.#refusals.saw(this.#read, { ...status.refused, ...Object.fromEntries(this.#unopened) });
       return true;
     } catch (cause) {
       logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);

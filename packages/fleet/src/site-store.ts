@@ -27,6 +27,9 @@ export interface SiteOptions {
 
 export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly value: T | null; readonly revision: number; /** When it was written, by the clock of NATS. */ readonly createdMs: number }
 
+/** One that is there. */
+export interface Present<T> { readonly value: T; readonly revision: number }
+
 /** One kind of record: a bucket, and what its keys begin with. */
 export class Records<T> {
   readonly #kv: KV;
@@ -102,6 +105,14 @@ export class Records<T> {
       return null;
     }
   }
+}
+
+/** All that are there, once. */
+export async function allOf<T>(records: Records<T>): Promise<Map<string, Present<T>>> {
+  const found = new Map<string, Present<T>>();
+  const end = new AbortController();
+  await records.watch(({ key, value, revision }) => { if (value) found.set(key, { value, revision }); }, { signal: end.signal, caughtUp: () => end.abort() });
+  return found;
 }
 
 async function isEmpty(kv: KV, filter: string): Promise<boolean> {

@@ -50,6 +50,9 @@ export class Nats implements AsyncDisposable {
     }
   }
 
+  /** Where it keeps what it is told. */
+  get directory(): string { return this.#args[2]!; }
+
   get pid(): number { return this.#process!.pid!; }
 
   signal(name: NodeJS.Signals): void { this.#process?.kill(name); }

@@ -2,9 +2,9 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
-import { NodeAgent, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
+import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
 
 /** Long enough that a busy machine, whose processes all stand still for a second, ends no lease. */
@@ -55,6 +55,9 @@ export class TestKernel {
     this.#cameras = [];
   }
 
+  /** How a camera is that it was given. */
+  given(id: string): CameraConfig | undefined { return this.#lease?.cameras.find((camera) => camera.id === id); }
+
   /** Those that it has and no lease for: the real one records them aside. */
   get aside(): string[] { return this.#cameras.filter((id) => !this.recording.includes(id)); }
 
@@ -92,7 +95,7 @@ export class TestNode implements AsyncDisposable {
   /** Renewals of which the answer gets lost. */
   answersToLose = 0;
 
-  private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels) {
+  private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels, keyFile: string) {
     this.link = link;
     this.#store = store;
     const put = store.nodes.put.bind(store.nodes);
@@ -101,14 +104,15 @@ export class TestNode implements AsyncDisposable {
       if (this.answersToLose-- > 0) throw new RuthError('unreachable', 'the answer was lost');
       return revision;
     };
-    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, kernel: this.kernel, core: this.core, serverUrl: 'http://127.0.0.1', nowS, logger: logger.child({ node: id }), timing: TIMING });
+    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, keys: new SiteKeyFile(keyFile, logger), kernel: this.kernel, core: this.core, serverUrl: 'http://127.0.0.1', nowS, logger: logger.child({ node: id }), timing: TIMING });
     this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
   }
 
-  static async start(id: string, port: number, labels: SiteLabels = {}): Promise<TestNode> {
+  /** `keyFile`: of the site; none unless told. */
+  static async start(id: string, port: number, labels: SiteLabels = {}, keyFile = '/nonexistent'): Promise<TestNode> {
     const link = new Link(port);
     const url = await link.listen();
-    return new TestNode(id, link, await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger), labels);
+    return new TestNode(id, link, await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger), labels, keyFile);
   }
 
   /** As where its process is killed: its lease is not given back. */

@@ -31,7 +31,7 @@ export const CameraConfig = Type.Object({
   onvif: Type.Optional(Type.Object({
     url: Type.String({ pattern: '^https?://[^\\s@]+$', maxLength: 2048, description: 'Device service, e.g. http://host/onvif/device_service, without credentials' }),
     user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'That of the camera\'s url unless told' })),
-    password: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'That of the camera\'s url unless told' })),
+    password: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'That of the camera\'s url unless told' })),
   }, { ...strict, description: 'Where the camera can be turned (PTZ)' })),
 }, { ...strict, description: 'A camera' });
 export type CameraConfig = Static<typeof CameraConfig>;

@@ -14,6 +14,9 @@ const Cores = Type.Number({ minimum: 0, maximum: 4096 });
 /** A lease: it begins with its first renewal, and one that ended never goes on. */
 const Incarnation = Type.String({ pattern: '^[0-9a-f-]{8,64}$' });
 
+/** Names a key of the site, and tells nothing of it. */
+const KeyId = Type.String({ pattern: '^[0-9a-f]{8}$' });
+
 /** KV ruth_site, `node.<id>`: written by that node every two seconds, and once more by whoever ends its lease. */
 export const SiteNode = Type.Object({
   incarnation: Incarnation, revoked: Type.Boolean({ description: 'The lease was ended by the leader, which saw no renewal' }),
@@ -26,6 +29,7 @@ export const SiteNode = Type.Object({
   server_url: Type.Optional(ServerUrl),
   own: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras of its own ruth.yaml, which it holds whatever the site says' })),
   recorded: Type.Optional(Type.Array(Id, { maxItems: 4096, description: 'Cameras of which it has recordings, be they here still or not' })),
+  key_ids: Type.Optional(Type.Array(KeyId, { maxItems: 16, description: 'Keys of the site that it has, the one first that seals' })),
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
@@ -117,11 +121,16 @@ export const ClaimResult = Type.Object({
 });
 export type ClaimResult = Static<typeof ClaimResult>;
 
+/** How the credentials of a camera lie in NATS: there are none; anybody there can read them; with the key that seals here; with an older one that is here; with one that is not here. */
+export const SITE_CREDENTIALS = ['none', 'clear', 'sealed', 'older_key', 'unknown_key'] as const;
+export type SiteCredentials = (typeof SITE_CREDENTIALS)[number];
+
 /** What `ruth site status` tells. */
 export const SiteStatus = Type.Object({
   leader: Nullable(Id),
-  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox) })),
-  cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()) })),
+  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox), key_ids: Type.Array(KeyId) })),
+  cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()), credentials: Type.Enum([...SITE_CREDENTIALS]) })),
+  key_ids: Type.Array(KeyId, { description: 'Keys that are here, the one first that seals' }),
 });
 export type SiteStatus = Static<typeof SiteStatus>;
 

@@ -31,6 +31,7 @@ export const SiteConfig = Type.Object({
   server_url: Type.Optional({ ...ServerUrl, description: 'Where the servers of the other nodes reach the one of this node, e.g. https://north.example:8080; without it the others do not show what is here' }),
   server_ca_file: file('Certificate authority of the servers of the other nodes, PEM; those that this machine trusts unless told'),
   capacity_cores: Type.Optional(Type.Number({ minimum: 0, maximum: 4096, description: 'What this node gives to cameras of the site; its cores but for a half unless told' })),
+  key_file: file('File of the key that seals credentials of cameras of the site, the same on all its nodes, relative to this file; site.key of the data directory unless told. `ruth site key make` makes it'),
   events: Type.Optional(SiteEventsConfig),
 }, { additionalProperties: false, description: 'This node is one of several, which share cameras' });
 export type SiteConfig = Static<typeof SiteConfig>;

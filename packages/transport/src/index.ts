@@ -11,5 +11,6 @@ export * from './process/metrics.ts';
 export * from './process/node-of-site.ts';
 export * from './process/sealed.ts';
 export * from './process/secret.ts';
+export * from './process/whole-file.ts';
 export * from './ring/index.ts';
 export * from './telemetry/index.ts';

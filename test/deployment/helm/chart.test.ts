@@ -15,7 +15,7 @@ interface Container {
 }
 
 const ALONE = { node: { kind: 'StatefulSet' } };
-const SITE = { site: { nats: ['tls://nats:4222'], secret: 'nats', credentialsKey: 'node.creds', caKey: 'ca.crt', labels: { building: 'north' } }, database: { secret: 'postgres' } };
+const SITE = { site: { nats: ['tls://nats:4222'], secret: 'nats', credentialsKey: 'node.creds', caKey: 'ca.crt', sealKey: 'site.key', labels: { building: 'north' } }, database: { secret: 'postgres' } };
 /** All that can be switched on. */
 const FULL = {
   ...SITE, adminToken: { secret: 'token' }, tls: { secret: 'certificate' }, image: { pullSecrets: ['registry'], repository: 'registry.example.com/ruth' },
@@ -87,7 +87,7 @@ test('Ruth takes the settings that come out, and what the chart decides stands',
   const alone = of(ALONE);
   assert.deepEqual([alone.site, alone.http.port, alone.recording?.directory, alone.models.map(({ id }) => id)], [null, 8080, '/recordings', ['centernet-coco', 'movenet-lightning']]);
   const full = of(FULL);
-  assert.deepEqual([full.site?.nats, full.site?.credentials_file, full.site?.ca_file, full.site?.labels, full.http.tls !== null], [SITE.site.nats, '/etc/ruth-site/node.creds', '/etc/ruth-site/ca.crt', { building: 'north' }, true]);
+  assert.deepEqual([full.site?.nats, full.site?.credentials_file, full.site?.ca_file, full.site?.key_file, full.site?.labels, full.http.tls !== null], [SITE.site.nats, '/etc/ruth-site/node.creds', '/etc/ruth-site/ca.crt', '/etc/ruth-site/site.key', { building: 'north' }, true]);
   assert.deepEqual(full.models.map(({ id, folder }) => [id, folder])[1], ['Plates_v2.1', '/models/plates']);
   assert.equal(of({ ...SITE, settings: { recording: null } }).recording, null);
   const [before, changed] = [SITE, { ...SITE, settings: { log_level: 'debug' } }].map((values) => partOf<string>(the(renderer.render(values).resources, 'DaemonSet', 'site-node'), 'spec.template.metadata.annotations.checksum/settings'));

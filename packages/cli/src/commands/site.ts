@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { SiteStatus, validator, type SiteCamera, type SiteLabels, type SiteOutbox } from '@ruth/protocol';
+import { SiteStatus, validator, type SiteCamera, type SiteCredentials, type SiteLabels, type SiteOutbox } from '@ruth/protocol';
 import { InvalidArgumentError, type Command } from 'commander';
 import { entryOf } from '../supervisor/definitions.ts';
 import { oneShot } from './camera/one-shot.ts';
@@ -48,6 +48,17 @@ export function addSiteCommand(program: Command): void {
       else process.exitCode = 1;
     }));
 
+  config(site.command('seal').description('seal with the newest key of the site what credentials of cameras lie in NATS in the clear, or sealed with an older one')).option('--accept-missing', 'also where a node that lives does not have that key', false)
+    .action(({ config: file, acceptMissing }: { config: string; acceptMissing: boolean }) => becomeEntry(ENTRY, ['-c', file, 'seal', ...(acceptMissing ? ['--accept-missing'] : [])], 1));
+
+  const key = site.command('key').description('the key that seals credentials of cameras: a file that is the same on all nodes of the site');
+  for (const [name, description] of [
+    ['make', 'make the file, once for a site; then bring it to every node'],
+    ['rotate', 'put a new key before those that are there, which go on opening what they sealed'],
+    ['forget', 'take away all keys but the newest, once all is sealed with that'],
+    ['show', 'which file it is, and the names of its keys'],
+  ] as const) config(key.command(name).description(description)).action(({ config: file }: { config: string }) => becomeEntry(ENTRY, ['-c', file, 'key', name], 1));
+
   for (const [name, argument, description] of [
     ['remove', 'camera', 'take a camera from the site; what was recorded stays where it is'],
     ['drain', 'node', 'have other nodes take the cameras of a node, as far as they have room, and give it none'],
@@ -57,10 +68,22 @@ export function addSiteCommand(program: Command): void {
   }
 }
 
-function statusText({ leader, nodes, cameras }: SiteStatus): string {
+function statusText({ leader, nodes, cameras, key_ids: keyIds }: SiteStatus): string {
   const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
   const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
-  return `${table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows)}\n\n${table(['CAMERA', 'NODE', 'STATE'], cameraRows)}`;
+  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
+}
+
+/** What is to be done about credentials; nothing on a good day. */
+function keyNotes(nodes: SiteStatus['nodes'], cameras: SiteStatus['cameras'], [newest]: readonly string[]): string[] {
+  const those = (state: SiteCredentials): string => Object.entries(cameras).filter(([, { credentials }]) => credentials === state).map(([id]) => id).join(', ');
+  const without = newest === undefined ? [] : Object.entries(nodes).filter(([, { state, key_ids: ids }]) => state !== 'gone' && !ids.includes(newest)).map(([id]) => id);
+  return ([
+    [those('clear'), 'their credentials lie in NATS in the clear; ruth site seal'],
+    [those('older_key'), 'sealed with an older key; ruth site seal'],
+    [those('unknown_key'), 'sealed with a key that is not here; bring the newest key file here'],
+    [without.join(', '), `these nodes do not have the key ${newest}; bring the key file there`],
+  ] as const).filter(([named]) => named !== '').map(([named, note]) => `${named}: ${note}`);
 }
 
 /** Events of a node on their way to the site. */

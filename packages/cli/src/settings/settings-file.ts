@@ -3,10 +3,9 @@
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type CameraChange, type CameraConfig, type CameraIntentChange, type CameraSubscription, DEFAULT_DATA_DIRECTORY, DEFAULT_SUBSCRIPTIONS, type ModelConfig, parseSettings, RuthError, SCENE_KEYS, type Settings, type SubscriptionConfig } from '@ruth/protocol';
-import { keyFileOf, openSettings } from '@ruth/transport';
+import { keyFileOf, openSettings, readIfThere, replaceFile } from '@ruth/transport';
 import { Document, isMap, isNode, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 import { sealCredentials } from './seal-credentials.ts';
-import { readIfThere, replaceFile } from './whole-file.ts';
 
 export class SettingsFile {
   readonly path: string;

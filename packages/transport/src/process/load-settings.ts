@@ -22,7 +22,7 @@ export function loadSettings(file: string | undefined): Settings {
     http: { ...settings.http, tls: settings.http.tls && { certificateFile: resolve(base, settings.http.tls.certificateFile), keyFile: resolve(base, settings.http.tls.keyFile) } },
     models: settings.models.map((model) => ({ ...model, folder: resolve(base, model.folder) })),
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
-    site: settings.site && { ...settings.site, ...absolute('credentials_file', settings.site, base), ...absolute('ca_file', settings.site, base) },
+    site: settings.site && { ...settings.site, ...absolute('credentials_file', settings.site, base), ...absolute('ca_file', settings.site, base), ...absolute('key_file', settings.site, base) },
     oidc: settings.oidc && withSecretFiles(settings.oidc, base), mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
     telemetry: settings.telemetry && withSecretFiles(settings.telemetry, base),
   };

@@ -22,6 +22,9 @@ export class Seal {
 
   private constructor(key: Buffer) { this.#key = key; }
 
+  /** `key`: 32 random bytes. */
+  static of(key: Buffer): Seal { return new Seal(key); }
+
   /** Null where there is no key yet. Throws `invalid_config` for one that cannot be read or is none. */
   static find(path: string): Seal | null {
     try {
@@ -72,23 +75,25 @@ export class Seal {
     }
   }
 
-  /** As it is where it has no credentials, or is sealed already. Where it has, they and the path, which may hold some too, are sealed. */
-  sealUrl(url: string): string {
+  /** As it is where it has no credentials, or is sealed already. Where it has, they and the path, which may hold some too, are sealed. `owner`: whose it is, where it opens for that one alone. */
+  sealUrl(url: string, owner?: string): string {
     if (!URL.canParse(url) || isSealedUrl(url) || redactUrls(url) === url) return url;
     const { protocol, host } = new URL(url);
     // As it was written, letter for letter: cameras are particular.
     const [, credentials = '', path = ''] = /^[a-z]+:\/\/(?:(.*)@)?[^/?]*(.*)$/s.exec(url) ?? [];
-    return `${protocol}//${SEALED_USER}:${this.seal(JSON.stringify([credentials, path]), host)}@${host}`;
+    return `${protocol}//${SEALED_USER}:${this.seal(JSON.stringify([credentials, path]), boundTo(host, owner))}@${host}`;
   }
 
   /** Throws `invalid_config`. */
-  openUrl(url: string): string {
+  openUrl(url: string, owner?: string): string {
     if (!isSealedUrl(url)) return url;
     const { protocol, host, password } = new URL(url);
-    const [credentials, path] = JSON.parse(this.open(password, host)) as [string, string];
+    const [credentials, path] = JSON.parse(this.open(password, boundTo(host, owner))) as [string, string];
     return `${protocol}//${credentials === '' ? '' : `${credentials}@`}${host}${path}`;
   }
 }
+
+const boundTo = (host: string, owner: string | undefined): string => (owner === undefined ? host : `${owner} at ${host}`);
 
 /** As the settings name it, relative to their file where they do so. */
 export const keyFileOf = ({ keyFile, dataDirectory }: Pick<Settings, 'keyFile' | 'dataDirectory'>): string => keyFile ?? join(dataDirectory, 'ruth.key');
