@@ -99,6 +99,7 @@ test('over the control API a file is sent and a job tries it, after which it is 
   while (jobs.get(jobId).state === 'running' || readdirSync(join(folder, 'uploads')).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   const { state, error_code: code, error } = jobs.get(jobId);
   assert.deepEqual([state, code], ['failed', 'model_invalid'], error!);
+  assert.match(error!, /^no-model\.onnx is not an ONNX model/);
   assert.ok(!existsSync(join(folder, 'models', 'no-model')));
   assert.throws(() => jobs.start({ kind: 'add', source: `upload:${id}` }), { code: 'not_found' });
 });

@@ -1,11 +1,15 @@
 // The views of models and of the node, by a user's path.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
 import { CAPACITY_UNITS, LOOK_STAGES, type CapacityKind, type CapacityResource, type LookStagesMs, type SystemStatus } from '@ruth/protocol';
 import { camera, model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR, POSE } from './page-system.ts';
 import { pageSuite, picture, WAIT } from './page-suite.ts';
+import { UPLOAD_ID } from './stand-in-node.ts';
 
 
 describe('the views of models and system', { skip: browserMissing() }, () => {
@@ -55,6 +59,64 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await picture(page, 'models');
     await page.locator('[data-job-state="running"]').getByRole('button', { name: 'Cancel' }).click();
     await page.locator('[data-job-state="cancelled"]').waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
+  it('sends an ONNX file that was chosen or dropped, tells how far it is, can cancel it, and says what is wrong with one', async () => {
+    await using opened = await suite.open('#/models', { width: 390, height: 844 }, 'dark');
+    const { page, problems } = opened;
+    const { node } = suite.system;
+    const held = Promise.withResolvers<void>();
+    const folder = mkdtempSync(join(tmpdir(), 'ruth-upload-'));
+    after(() => rmSync(folder, { recursive: true }));
+    const file = (name: string, size: number): string => {
+      writeFileSync(join(folder, name), '');
+      truncateSync(join(folder, name), size);
+      return join(folder, name);
+    };
+    const add = page.getByRole('form', { name: 'Add a model' });
+    const chooser = add.getByLabel('ONNX file');
+    const send = add.getByRole('button', { name: 'Send and try it' });
+    await chooser.setInputFiles(file('weights.bin', 10), WAIT);
+    await add.getByText('Weights.bin is no .onnx file').waitFor(WAIT);
+    assert.ok(await send.isDisabled());
+    await chooser.setInputFiles(file('empty.onnx', 0));
+    await add.getByText('Empty.onnx is empty').waitFor(WAIT);
+    await chooser.setInputFiles(file('no-room.onnx', 8_000_000));
+    await send.click();
+    await add.getByText('has 1.0 MB to spare').waitFor(WAIT);
+    // More than sockets hold on the way.
+    node.uploadsHeld = held.promise;
+    await chooser.setInputFiles(file('large.onnx', 40_000_000));
+    await send.click();
+    const progress = add.getByRole('progressbar', { name: 'How much of large.onnx is sent' });
+    await progress.waitFor(WAIT);
+    await add.getByText(/of 40 MB, \d+ %/).waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await add.scrollIntoViewIfNeeded();
+    await picture(page, 'models-sending-phone');
+    // It goes on behind another view.
+    await page.getByRole('navigation').getByRole('link', { name: 'System' }).click();
+    await page.getByRole('region', { name: 'Processes', exact: true }).waitFor(WAIT);
+    await page.goBack();
+    await add.getByRole('button', { name: 'Cancel' }).click(WAIT);
+    await progress.waitFor({ state: 'detached', ...WAIT });
+    held.resolve();
+    await add.getByText('large.onnx').waitFor(WAIT);
+    assert.deepEqual(node.uploads.map(({ isWhole }) => isWhole), [false]);
+    const dropped = await page.evaluateHandle(() => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(2_000_000)], 'Dropped.onnx'));
+      return data;
+    });
+    await add.dispatchEvent('drop', { dataTransfer: dropped });
+    await add.getByText('Dropped.onnx').waitFor(WAIT);
+    await add.getByLabel('Its id').fill('dropped-here');
+    await add.getByLabel('How its outputs are read').selectOption('yolox');
+    await send.click();
+    await page.getByRole('list', { name: 'Models that are tried' }).getByText('add: dropped-here').waitFor(WAIT);
+    assert.deepEqual(node.uploads.at(-1), { name: 'Dropped.onnx', bytes: 2_000_000, isWhole: true });
+    assert.deepEqual(node.asked.at(-1), { kind: 'add', model_id: 'dropped-here', format: 'yolox', source: `upload:${UPLOAD_ID}` });
     assert.deepEqual(problems, []);
   });
 

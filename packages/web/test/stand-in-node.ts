@@ -1,8 +1,10 @@
 // The part of a supervisor that keeps cameras, in memory: what was added, changed and removed through the page.
-import type { CameraChange, CameraConfig, CameraIntentChange, CameraStatus, DiscoveredDevice, ModelJob, ModelJobRequest, NodeCamera, OfferedModel, ProbeReport, SupervisedModel } from '@ruth/protocol';
+import type { Readable } from 'node:stream';
+import type { CameraChange, CameraConfig, CameraIntentChange, CameraStatus, DiscoveredDevice, ModelJob, ModelJobRequest, ModelUpload, NodeCamera, OfferedModel, ProbeReport, SupervisedModel } from '@ruth/protocol';
 import type { FastifyInstance } from 'fastify';
 import { camera } from '../../server/test/stand-ins.ts';
 
+export const UPLOAD_ID = '00000000-0000-4000-8000-000000000000';
 interface OfCamera { Params: { id: string } }
 
 export const ADVICE = 'Keyframes come every 4.0 s: set the camera to one a second';
@@ -13,6 +15,9 @@ export class StandInNode {
   readonly asked: unknown[] = [];
   readonly models: SupervisedModel[] = [{ model_id: 'square-finder', state: 'running', reason: null, folder: '/models/square-finder', model_name: 'Square finder', model_version: '2', license: 'MIT', pid: 7 }];
   readonly jobs: ModelJob[] = [];
+  /** Of files that are sent: how many bytes came. Nothing is read while `uploadsHeld`. */
+  readonly uploads: { name: string; bytes: number; isWhole: boolean }[] = [];
+  uploadsHeld: Promise<void> = Promise.resolve();
   readonly #statuses: CameraStatus[];
 
   constructor(statuses: CameraStatus[]) {
@@ -58,7 +63,9 @@ export class StandInNode {
     });
     app.get('/v1/offered-models', (): OfferedModel[] => [{ recipe: 'yolox-nano', model_id: 'yolox-nano', model_name: 'YOLOX nano', license: 'Apache-2.0', license_note: null, author: 'Megvii', description: 'A small detector.', expect: 'About .26 mAP50-95 on COCO.', published: true }]);
     app.get('/v1/model-jobs', () => this.jobs);
-    app.post<{ Body: ModelJobRequest }>('/v1/model-jobs', ({ body: { kind, source, model_id: id, accept_license: accepted = false } }) => {
+    app.post<{ Body: ModelJobRequest }>('/v1/model-jobs', ({ body }) => {
+      this.asked.push(body);
+      const { kind, source, model_id: id, accept_license: accepted = false } = body;
       const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'cancelled', has_picture: false };
       this.jobs.unshift(job);
       return job;
@@ -68,6 +75,16 @@ export class StandInNode {
       if (this.jobs[index]?.state === 'running') this.jobs[index] = { ...this.jobs[index], state: 'cancelled' };
       else this.jobs.splice(index, 1);
       return reply.code(204).send();
+    });
+    app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
+    app.post<{ Querystring: { file_name: string } }>('/v1/model-uploads', async ({ query: { file_name: name }, body }, reply) => {
+      if (name === 'no-room.onnx') return reply.code(507).send({ error: 'the model needs 8.0 MB, and the disk of /models has 1.0 MB to spare', error_code: 'disk_full' });
+      const upload = { name, bytes: 0, isWhole: false };
+      this.uploads.push(upload);
+      await this.uploadsHeld;
+      for await (const chunk of body as Readable) upload.bytes += (chunk as Buffer).length;
+      upload.isWhole = true;
+      return reply.code(201).send({ upload_id: UPLOAD_ID, file_name: name, bytes: upload.bytes, sha256: '0'.repeat(64) } satisfies ModelUpload);
     });
     app.post('/v1/probe', ({ body }, reply) => {
       this.asked.push(body);

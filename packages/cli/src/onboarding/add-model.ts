@@ -78,10 +78,16 @@ async function recognise(source: ModelSource, rings: PictureRings, { limits, for
     weights: source.weights, ring_directory: rings.directory, pictures: rings.rings.map(({ path }) => path), file_name: source.fileName, limit_ms: Math.max(1000, Math.round(limits.timeMs * 0.8)),
     ...(format ?? source.recipe?.format ? { format: format ?? source.recipe!.format } : {}), ...(given ? { names: given } : {}),
   };
-  const found = report.parse(await askGuarded(entryOf('@ruth/container', 'recognition/recognition-main.ts'), task, limits, looking.say), 'internal');
+  const found = report.parse(await askGuarded(entryOf('@ruth/container', 'recognition/recognition-main.ts'), task, limits, looking.say).catch((cause: unknown) => { throw byItsName(cause, source); }), 'internal');
   if (!found.certain) throw new RuthError('model_invalid', undecided(found));
   looking.done(`${found.family}: ${found.because}`);
   return found;
+}
+
+/** A person knows the file, not where it lies meanwhile. */
+function byItsName(cause: unknown, { weights, fileName }: ModelSource): RuthError {
+  const { code, message } = RuthError.from(cause, 'model_invalid');
+  return new RuthError(code, message.replaceAll(weights, fileName), { cause });
 }
 
 /** What was seen, what was tried, and a manifest to be put right by a person. */

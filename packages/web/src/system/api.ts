@@ -26,16 +26,36 @@ export async function send<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE
       method, signal: signal ? AbortSignal.any([limit, signal]) : limit, cache: 'no-store',
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
-    const text = await response.text();
-    const answer = text === '' ? null : JSON.parse(text) as unknown;
-    if (response.ok) return { value: answer as T, failure: null };
-    const { error, error_code, advice, problems } = (answer ?? {}) as Partial<ErrorBody>;
-    if (response.status === 401) askToSignIn();
-    return { value: null, failure: { code: error_code ?? 'internal', message: error ?? response.statusText, advice: advice ?? null, problems: problems ?? [] } };
+    return answerOf<T>(response.status, await response.text());
   } catch {
-    if (signal?.aborted) return { value: null, failure: { code: 'cancelled', message: 'it was cancelled', advice: null } };
-    return { value: null, failure: { code: SERVER_UNREACHABLE, message: 'the server does not answer', advice: null } };
+    return { value: null, failure: signal?.aborted ? CANCELLED : { code: SERVER_UNREACHABLE, message: 'the server does not answer', advice: null } };
   }
+}
+
+/** A file, as it is. `fetch` does not tell how much of a body is sent. */
+export async function sendFile<T>(path: string, file: File, { onSent, signal }: { onSent: (bytes: number) => void; signal: AbortSignal }): Promise<Answer<T>> {
+  const request = new XMLHttpRequest();
+  const { promise, resolve } = Promise.withResolvers<Answer<T>>();
+  const broken = (): void => resolve({ value: null, failure: signal.aborted ? CANCELLED : { code: SERVER_UNREACHABLE, message: `the line to the server broke while ${file.name} was sent, or the file was changed meanwhile`, advice: 'Choose it again.' } });
+  request.upload.addEventListener('progress', ({ loaded }) => onSent(loaded));
+  for (const end of ['error', 'abort', 'timeout'] as const) request.addEventListener(end, broken);
+  request.addEventListener('load', () => { try { resolve(answerOf<T>(request.status, request.responseText)); } catch { broken(); } });
+  signal.addEventListener('abort', () => request.abort());
+  request.open('POST', apiAddress(path));
+  request.setRequestHeader('content-type', 'application/octet-stream');
+  request.send(file);
+  return promise;
+}
+
+const CANCELLED: Failure = { code: 'cancelled', message: 'it was cancelled', advice: null };
+
+/** Throws where the answer is none of the server's. */
+function answerOf<T>(status: number, text: string): Answer<T> {
+  const answer = text === '' ? null : JSON.parse(text) as unknown;
+  if (status >= 200 && status < 300) return { value: answer as T, failure: null };
+  const { error, error_code, advice, problems } = (answer ?? {}) as Partial<ErrorBody>;
+  if (status === 401) askToSignIn();
+  return { value: null, failure: { code: error_code ?? 'internal', message: error ?? `the server answered ${status}`, advice: advice ?? null, problems: problems ?? [] } };
 }
 
 export function apiAddress(path: string): string {
