@@ -1,7 +1,8 @@
-// A node of a site as processes of their own: kernel and agent, started again when they were killed, as a supervisor does. Its way to NATS can be cut.
+// A node of a site as processes of their own: kernel, agent, outbox, server, and a core that only speaks, started again when they were killed, as a supervisor does.
+// Its way to NATS can be cut.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { descendants } from '../../bench/process-cpu.ts';
@@ -9,42 +10,55 @@ import { Link } from '../../packages/fleet/test/nats.ts';
 
 const PACKAGES = join(import.meta.dirname, '../../packages');
 const AGAIN_AFTER_MS = 300;
-const PARTS = ['kernel', 'fleet'] as const;
-export type Part = (typeof PARTS)[number];
+const ENTRIES = { core: join(import.meta.dirname, 'speaking-core-main.ts'), kernel: join(PACKAGES, 'kernel/src/main.ts'), fleet: join(PACKAGES, 'fleet/src/main.ts'), outbox: join(PACKAGES, 'fleet/src/outbox-main.ts'), server: join(PACKAGES, 'server/src/main.ts') } as const;
+export type Part = keyof typeof ENTRIES;
+export const PARTS = Object.keys(ENTRIES) as Part[];
 
 export class FleetNode implements AsyncDisposable {
   readonly id: string;
   readonly recordings: string;
   readonly links: readonly Link[];
   readonly #settings: string;
+  readonly #folder: string;
+  readonly #databaseUrl: string;
   readonly #rings: string;
   readonly #children = new Map<Part, ChildProcess>();
   #ended = false;
 
-  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[]) {
+  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string) {
     this.id = id;
+    this.#folder = folder;
+    this.#databaseUrl = databaseUrl;
     this.links = links;
     this.recordings = join(folder, 'recordings');
     this.#rings = mkdtempSync('/dev/shm/ruth-chaos-');
     mkdirSync(folder, { recursive: true });
     this.#settings = JSON.stringify({
-      paths: { socket_directory: folder, ring_directory: this.#rings }, log_level: process.env.RUTH_TEST_LOG ?? 'error', models: [], cameras: [], live: { webrtc: { active: false } },
+      paths: { socket_directory: folder, ring_directory: this.#rings, data_directory: folder }, http: { port: 0 }, log_level: process.env.RUTH_TEST_LOG ?? 'error', models: [], cameras: [], live: { webrtc: { active: false } },
       recording: { directory: this.recordings, segment_s: 5, min_free_gb: 0 }, site: { nats: urls, node: id, replicas: urls.length, capacity_cores: 0.8 },
     });
   }
 
-  static async start(id: string, folder: string, natsPorts: readonly number[]): Promise<FleetNode> {
+  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string): Promise<FleetNode> {
     const links = natsPorts.map((port) => new Link(port));
-    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())));
+    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl);
     for (const part of PARTS) node.begin(part);
     return node;
   }
 
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part)) return;
-    const child = spawn(process.execPath, [join(PACKAGES, part, 'src/main.ts'), '-c', '-'], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', 'inherit'] });
+    const args = part === 'core' ? [this.#folder, this.#rings, this.#journal] : ['-c', '-'];
+    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, DATABASE_URL: this.#databaseUrl } });
     child.stdin!.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
+  }
+
+  get #journal(): string { return join(this.#folder, 'emitted'); }
+
+  /** Ids of what its core has emitted. */
+  emitted(): number[] {
+    return readFileSync(this.#journal, 'utf8').split('\n').slice(0, -1).map(Number);
   }
 
   /** It, and all that it started. */
@@ -92,17 +106,23 @@ export class FleetNode implements AsyncDisposable {
     }
   }
 
-  /** Ends it in order, so that what it recorded is whole. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
-    for (const part of PARTS.toReversed()) {
+  /** Ends these in order. */
+  async end(parts: readonly Part[]): Promise<void> {
+    for (const part of parts) {
       const child = this.#children.get(part);
       if (!child || child.exitCode !== null || child.signalCode !== null) continue;
       const gone = once(child, 'exit');
       signal([child.pid!, ...descendants(child.pid!)], 'SIGCONT');
       child.kill('SIGTERM');
       await gone;
+      this.#children.delete(part);
     }
+  }
+
+  /** Ends it in order, so that what it recorded is whole. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    await this.end(PARTS.toReversed());
     for (const link of this.links) await link[Symbol.asyncDispose]();
     rmSync(this.#rings, { recursive: true, force: true });
   }

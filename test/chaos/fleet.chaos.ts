@@ -1,18 +1,21 @@
-// Three nodes, twelve cameras, a NATS cluster of three, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS,
-// servers of NATS dead and frozen. What all indexes together say then is held against the promise: no camera without a node for longer than ten
-// seconds after a lease ended, no second of a camera in two indexes. RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
+// Three nodes, twelve cameras, a NATS cluster of three, a PostgreSQL, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS,
+// servers of NATS dead and frozen, the database away. What all indexes together say then is held against the promise: no camera without a node for longer than ten
+// seconds after a lease ended, no second of a camera in two indexes; and what the cores emitted against what is in the database: each event once.
+// RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openStore as openDatabase, type StoreAddress } from '@ruth/server/store';
 import { createLogger } from '@ruth/transport';
 import { hdClip } from '../../bench/hd-clip.ts';
 import type { Bench } from '../../bench/runner.ts';
 import { LEASE_TIMING, SiteStore } from '../../packages/fleet/src/index.ts';
 import { Nats } from '../../packages/fleet/test/nats.ts';
+import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
 import { ClipCamera } from './clip-camera.ts';
-import { FleetNode } from './fleet-node.ts';
+import { FleetNode, PARTS } from './fleet-node.ts';
 import { seededRun } from './seeded-run.ts';
 
 const NODES = 3;
@@ -36,8 +39,9 @@ export const bench: Bench = async (report) => {
   for (const server of nats) stack.use(server);
   const camera = stack.use(await ClipCamera.start(clip.path));
   const store = stack.use(await openStore(nats));
+  const postgres = stack.use(await startPostgres(postgresPrograms() ?? (() => { throw new Error('PostgreSQL is missing: apt-get install postgresql'); })()));
   const ports = nats.map(({ url }) => Number(new URL(url).port));
-  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports)));
+  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports, postgres.url)));
   const tending = setInterval(() => { for (const node of nodes) node.tend(); }, TEND_EVERY_MS);
   stack.defer(async () => {
     clearInterval(tending);
@@ -59,10 +63,20 @@ export const bench: Bench = async (report) => {
   const faults: Record<string, () => Promise<void>> = {
     'kernel killed': () => pick(nodes).kill(['kernel']),
     'agent killed': () => pick(nodes).kill(['fleet']),
-    'node dead for a while': () => pick(nodes).kill(['fleet', 'kernel'], while_()),
-    'node frozen': () => pick(nodes).freeze(['fleet', 'kernel'], while_()),
+    'node dead for a while': () => pick(nodes).kill(PARTS, while_()),
+    'node frozen': () => pick(nodes).freeze(PARTS, while_()),
     'kernel frozen': () => pick(nodes).freeze(['kernel'], while_()),
     'agent frozen': () => pick(nodes).freeze(['fleet'], while_()),
+    'core killed': () => pick(nodes).kill(['core']),
+    'server killed': () => pick(nodes).kill(['server']),
+    'outbox killed': () => pick(nodes).kill(['outbox']),
+    'server and outbox frozen': () => pick(nodes).freeze(['server', 'outbox'], while_()),
+    'server dead for a while': () => pick(nodes).kill(['server'], while_()),
+    'PostgreSQL away': async () => {
+      await postgres.kill();
+      await delay(while_());
+      await postgres.start();
+    },
     'node cut off from NATS': () => pick(nodes).cut(while_()),
     'server of NATS killed': async () => {
       const server = pick(nats);
@@ -79,8 +93,8 @@ export const bench: Bench = async (report) => {
   };
   const names = Object.keys(faults);
   for (let blow = 1; blow <= blows; blow++) {
-    // Each kind as often as the others.
-    const name = names[(blow - 1) % names.length]!;
+    // Each kind as often as the others; a short run begins with another one.
+    const name = names[(blow - 1 + seed) % names.length]!;
     const began = Date.now();
     await faults[name]!();
     const tookMs = Date.now() - began;
@@ -89,6 +103,8 @@ export const bench: Bench = async (report) => {
     await delay(500 + random() * 1500);
   }
   const untilS = Date.now() / 1000;
+  await Promise.all(nodes.map((node) => node.end(['core'])));
+  const found = await eventsOf(nodes, { kind: 'postgres', url: postgres.url });
   clearInterval(tending);
   await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
 
@@ -96,20 +112,44 @@ export const bench: Bench = async (report) => {
   const gaps: number[] = [];
   let doubleS = 0;
   for (const [id, rows] of byCamera) {
-    const found = weigh(rows.map(({ span }) => span), fromS, untilS);
-    gaps.push(...found.gapsS);
-    doubleS += found.doubleS;
-    for (const text of found.doubles) report(`${id}: ${text}`);
+    const weighed = weigh(rows.map(({ span }) => span), fromS, untilS);
+    gaps.push(...weighed.gapsS);
+    doubleS += weighed.doubleS;
+    for (const text of weighed.doubles) report(`${id}: ${text}`);
   }
   gaps.sort((a, b) => a - b);
   return {
-    faults: blows, unowned_over_10s: gaps.filter((gapS) => gapS > ALLOWED_S).length + CAMERAS - byCamera.size, double_indexed_s: Number(doubleS.toFixed(3)),
+    faults: blows, unowned_over_10s: gaps.filter((gapS) => gapS > ALLOWED_S).length + CAMERAS - byCamera.size, double_indexed_s: Number(doubleS.toFixed(3)), ...found,
     longest_gap_s: Number((gaps.at(-1) ?? 0).toFixed(2)), gaps: gaps.length, recorded_share: Number((1 - gaps.reduce((sum, gapS) => sum + gapS, 0) / (untilS - fromS) / CAMERAS).toFixed(4)), minutes: Number(((untilS - fromS) / 60).toFixed(1)), seed,
   };
 };
 
 async function within(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
   for (const endsAt = Date.now() + PATIENCE_MS; !await condition(); await delay(200)) if (Date.now() > endsAt) throw new Error(otherwise);
+}
+
+/** Waits until nothing is missing, or nothing more comes. */
+async function eventsOf(nodes: readonly FleetNode[], address: StoreAddress): Promise<{ events: number; events_lost: number; events_twice: number; gaps_told: number }> {
+  await using database = await openDatabase(address);
+  const stored: string[] = [];
+  let gapsTold = 0;
+  let last = 0;
+  const emitted = nodes.flatMap((node) => node.emitted().map((id) => `${node.id} ${id}`));
+  const missing = async (): Promise<number> => {
+    for (;;) {
+      const rows = await database.read('eventsAfter', last, 5000);
+      for (const { id, node, source, series: { type }, body } of rows) {
+        last = id;
+        if (source !== 'kernel' && type === 'gap') gapsTold++;
+        else if (source === 'core') stored.push(`${node} ${(JSON.parse(body) as { id: number }).id}`);
+      }
+      if (rows.length > 0) continue;
+      const known = new Set(stored);
+      return emitted.filter((name) => !known.has(name)).length;
+    }
+  };
+  await within(async () => await missing() === 0, '').catch(() => undefined);
+  return { events: emitted.length, events_lost: await missing(), events_twice: stored.length - new Set(stored).size, gaps_told: gapsTold };
 }
 
 async function openStore(nats: readonly Nats[]): Promise<SiteStore> {

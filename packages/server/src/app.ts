@@ -107,14 +107,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
-  const counters = { hub, keeper, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
+  if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
+  const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
+  const counters = { hub, keeper, siteIntake, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();
   access.onChange(() => connections.check());
-  const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
-  if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
-  const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
   const app = await buildApp(options, certificate, { kernel, site, core, counters, store, access, audit, connections, notifications });
   const stop = new AbortController();
   if (tls) stop.signal.addEventListener('abort', followRenewal(app.server as HttpsServer, tls, logger));
@@ -209,7 +209,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);
-  addMetrics(app, { ...options, kernel, core, counters });
+  addMetrics(app, { ...options, kernel, core, outbox: site?.outbox ?? null, counters });
   addLive(app, kernel, site, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
   addVerifications(app, kernel, audit);

@@ -1,10 +1,11 @@
-// GET /metrics: one scrape for the whole node. The server's own values, what kernel and core say of themselves, and the health of
+// GET /metrics: one scrape for the whole node. The server's own values, what kernel, core and (in a site) the outbox say of themselves, and the health of
 // every model container. A part that is away is `ruth_up` 0 and lacks its values; the scrape itself does not fail for it.
 import { HealthResponse, isId, modelSocketPath, ModelStatus, validator } from '@ruth/protocol';
 import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, telemetryMetrics, type Metric, type Telemetry } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { EventKeeper } from './events/event-keeper.ts';
+import type { SiteIntake } from './events/site-intake.ts';
 import type { StoreRecorder } from './events/store-sink.ts';
 import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
@@ -14,6 +15,8 @@ import type { Upstream } from './upstream.ts';
 export interface MetricsOptions {
   readonly kernel: Upstream;
   readonly core: Upstream;
+  /** Null where this node is by itself. */
+  readonly outbox: Upstream | null;
   readonly counters: ServerCounters;
   readonly socketDirectory: string;
   /** Ids of the models that shall run; those that core found beside them are asked too. */
@@ -70,6 +73,8 @@ export interface ServerCounters {
   readonly keeper: EventKeeper;
   readonly mqtt: MqttBridge | null;
   readonly couriers: readonly Courier[];
+  /** Null where this node is by itself. */
+  readonly siteIntake: SiteIntake | null;
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
@@ -79,6 +84,8 @@ const ofRecorders = (type: 'gauge' | 'counter', name: string, help: string, of: 
 
 const ofMqtt = (type: 'gauge' | 'counter', name: string, help: string, of: (mqtt: MqttBridge) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ mqtt }) => (mqtt ? [[{}, of(mqtt)]] : []) });
 const ofCouriers = (name: string, help: string, of: (state: Courier['state']) => number): Metric<ServerCounters> => ({ name, type: 'counter', help, labels: ['target'], values: ({ couriers }) => couriers.map(({ name: target, state }) => [{ target }, of(state)]) });
+
+const ofSite = (type: 'gauge' | 'counter', name: string, help: string, of: (intake: SiteIntake) => number | null): Metric<ServerCounters> => ({ name: `site_${name}`, type, help, values: ({ siteIntake }) => (siteIntake ? [[{}, of(siteIntake)]] : []) });
 
 export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
@@ -97,23 +104,29 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofCouriers('notifications_delivered_total', 'Events delivered to a target', ({ delivered }) => delivered),
   ofCouriers('notifications_failed_total', 'Tries to deliver that failed', ({ failed }) => failed),
   ofCouriers('notifications_dead_total', 'Events that could not be delivered', ({ deadLetters }) => deadLetters),
+  ofSite('gauge', 'reads', "1 while this server reads the site's stream of events, for all", (intake) => Number(intake.isReading)),
+  ofSite('gauge', 'events_behind', "Messages of the site's stream that are not in the database yet; told by the server that reads", (intake) => intake.behind),
+  ofSite('counter', 'events_stored_total', "Events out of the site's stream that were not in the database", ({ counters }) => counters.stored),
+  ofSite('counter', 'events_known_total', "Events out of the site's stream that their own server had stored", ({ counters }) => counters.known),
+  ofSite('counter', 'events_missed_total', 'Events that the stream had let go before they were stored', ({ counters }) => counters.missed),
+  ofSite('counter', 'read_failures_total', 'Times that the stream could not be read, or the database not be written to', ({ counters }) => counters.failures),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 
 export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
-  const { kernel, core, counters } = options;
+  const { kernel, core, outbox, counters } = options;
   const containers = new Containers(options);
   const own = new Metrics('ruth_server_', () => counters, [...SERVER_METRICS, ...telemetryMetrics(options.telemetry ?? null), ...processMetrics()]);
   let snapshot: NodeSnapshot;
   const node = new Metrics('ruth_', () => snapshot, NODE_METRICS);
   const textOf = (part: Upstream): Promise<string | null> => part.get('/v1/metrics', text).catch(() => null);
   const scrape = async (): Promise<string> => {
-    const [kernelText, coreText, models] = await Promise.all([textOf(kernel), textOf(core), containers.look()]);
+    const [kernelText, coreText, outboxText, models] = await Promise.all([textOf(kernel), textOf(core), outbox && textOf(outbox), containers.look()]);
     snapshot = {
-      up: [{ part: 'kernel', up: kernelText !== null }, { part: 'core', up: coreText !== null }, ...models.map(({ model, answered }) => ({ part: 'container', model, up: answered }))],
+      up: [{ part: 'kernel', up: kernelText !== null }, { part: 'core', up: coreText !== null }, ...(outbox ? [{ part: 'outbox', up: outboxText !== null }] : []), ...models.map(({ model, answered }) => ({ part: 'container', model, up: answered }))],
       containers: models.flatMap(({ health }) => health ?? []),
     };
-    return [await node.text(), await own.text(), kernelText ?? '', coreText ?? ''].join('\n');
+    return [await node.text(), await own.text(), kernelText ?? '', coreText ?? '', outboxText ?? ''].join('\n');
   };
   /** Two scrapes at once get one answer. */
   let scraping: Promise<string> | null = null;
