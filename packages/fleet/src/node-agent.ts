@@ -6,6 +6,7 @@ import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, typ
 import type { Logger } from '@ruth/transport';
 import { inParallel } from './bounded.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
+import { CameraMoves, type NextCamera } from './camera-moves.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import { Refusals } from './refusals.ts';
@@ -42,6 +43,7 @@ const READS_AT_ONCE = 2;
 const MOST_TOLD = 500;
 /** One that begins anew is told so much sooner than it is told otherwise. */
 const KERNEL_AGAIN = 0.2;
+const MOVES_LOOK_MS = 150;
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
@@ -59,6 +61,7 @@ export class NodeAgent {
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
+  readonly #moves = new CameraMoves();
   readonly #intents: CameraIntents;
   readonly #unclaimed: Unclaimed;
   readonly #refusals: Refusals;
@@ -101,6 +104,7 @@ export class NodeAgent {
       if (told && this.#lease.holds) void this.#unclaimed.settle(this.#own, this.#kernel!.status);
       const waitMs = (this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000;
       const pause = new AbortController();
+      if (told) void this.#followMoves(AbortSignal.any([pause.signal, signal]));
       await Promise.race([hurry.promise, watched, leading, delay(waitMs, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
       pause.abort();
     }
@@ -120,9 +124,9 @@ export class NodeAgent {
     const refused = this.#refusals.present;
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
-      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: null }])),
+      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
-      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids,
+      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#moves.told,
     };
     const sentS = nowS();
     try {
@@ -136,9 +140,11 @@ export class NodeAgent {
 
   async #beginAnew(): Promise<void> {
     this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
-    this.#unclaimed.add(this.#own);
+    // What it left is another one's by now, or will be.
+    this.#unclaimed.add(new Map([...this.#own].filter(([camera]) => !this.#moves.hasLeft(camera))));
     this.#own = new Map();
     this.#unopened = new Map();
+    this.#moves.clear();
     this.#refusals.clear();
     await this.#tellKernel();
     this.#lease = this.#newLease();
@@ -195,36 +201,64 @@ export class NodeAgent {
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
     const own = new Map<string, SiteCamera>();
     const unopened = new Map<string, string>();
+    const next = new Map<string, NextCamera>();
     const named = Object.entries(told.value?.cameras ?? {});
     const [present, read] = [this.#own, this.#read];
+    let missing = 0;
     // A thousand nodes that read all at once would hold up one another's renewals.
-    await inParallel(named, READS_AT_ONCE, async ([camera, { term, settings: revision }]) => {
-      const known = present.get(camera);
-      if (known && read[camera]?.term === term && read[camera].settings === revision) return void own.set(camera, known);
+    await inParallel(named, READS_AT_ONCE, async ([camera, { term, settings: revision, move }]) => {
+      const known = read[camera]?.term === term ? present.get(camera) : undefined;
+      // A camera that moves away goes on as it is: its row names another node by now.
+      if (move === 'stays' || move === 'leaves' || this.#moves.hasLeft(camera, term)) return void (known && own.set(camera, known));
+      if (known && read[camera]!.settings === revision) return void own.set(camera, known);
+      const held = this.#moves.next.get(camera);
+      if (move === 'next' && held?.term === term && held.settings === revision) return void next.set(camera, held);
       const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
-      if (placement?.value?.node === id && placement.value.incarnation === lease.incarnation && settings?.value) this.#take(camera, settings.value, own, unopened);
+      const isOurs = placement?.value?.node === id && placement.value.incarnation === lease.incarnation && (placement.value.from !== undefined) === (move === 'next');
+      if (!isOurs || !settings?.value) return void missing++;
+      const opened = this.#open(camera, settings.value, unopened);
+      if (opened === null) return;
+      if (move === 'next') return void next.set(camera, { term, settings: revision, camera: opened });
+      own.set(camera, opened);
+      this.#moves.begins(camera, placement!.value!.seam ?? null);
     });
     if (lease !== this.#lease) return;
     this.#own = own;
     this.#unopened = unopened;
-    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera) || unopened.has(camera)));
+    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera) || unopened.has(camera) || next.has(camera)));
+    this.#moves.learnt(told.value?.cameras ?? {}, own, next);
     // What is out of date will be told anew.
-    if (!await this.#tellKernel() || own.size + unopened.size < named.length) return;
+    if (!await this.#tellKernel() || missing > 0) return;
     this.#applied = { revision: told.revision, lease };
     // Where a camera moves, the leader waits for it.
     this.#hurry.resolve();
   }
 
-  /** One whose credentials cannot be opened is refused: no camera is ever asked with a wrong address. */
-  #take(id: string, camera: SiteCamera, own: Map<string, SiteCamera>, unopened: Map<string, string>): void {
+  /** Null for one whose credentials cannot be opened, which is refused: no camera is ever asked with a wrong address. */
+  #open(id: string, camera: SiteCamera, unopened: Map<string, string>): SiteCamera | null {
     const { keys: { keys }, logger } = this.#options;
     try {
-      own.set(id, keys.open(camera));
+      const opened = keys.open(camera);
       if (keys.credentialsOf(camera) === 'clear') logger.warn({ camera: id }, 'the credentials of this camera lie in NATS in the clear: ruth site seal');
+      return opened;
     } catch (cause) {
       const { message } = RuthError.from(cause);
       unopened.set(id, message);
       logger.warn({ camera: id }, `this node cannot take a camera: ${message}`);
+      return null;
+    }
+  }
+
+  /** What the kernel makes of a move is told to the leader at once: pictures are held back meanwhile. */
+  async #followMoves(signal: AbortSignal): Promise<void> {
+    const { kernel, nowS } = this.#options;
+    while (this.#moves.isWaiting && !signal.aborted) {
+      await delay(MOVES_LOOK_MS, undefined, { signal }).catch(() => undefined);
+      const status = signal.aborted ? null : await kernel.look().catch(() => null);
+      if (status === null || signal.aborted || !this.#moves.saw(status)) continue;
+      this.#kernel = { status, atS: nowS() };
+      this.#hurry.resolve();
+      return;
     }
   }
 
@@ -237,8 +271,9 @@ export class NodeAgent {
     try {
       // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
       const told = untilS === null ? new Map([...this.#unclaimed.known, ...this.#own]) : this.#own;
-      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told) });
+      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...this.#moves.forKernel(told, untilS !== null) });
       this.#kernel = { status, atS: nowS() };
+      this.#moves.saw(status);
       if (untilS !== null) this.#refusals.saw(this.#read, { ...status.refused, ...Object.fromEntries(this.#unopened) });
       return true;
     } catch (cause) {

@@ -11,6 +11,8 @@ export interface PlaceableNode {
   readonly draining: boolean;
   /** Cameras that it said it cannot take. */
   readonly refused: ReadonlySet<string>;
+  /** Its cameras have cost clearly more than it has, for minutes: as many go to others, where those have room, as are too many. */
+  readonly overloaded?: boolean;
 }
 
 export interface PlaceableCamera {
@@ -18,8 +20,10 @@ export interface PlaceableCamera {
   readonly costCores: number;
   readonly require: SiteLabels;
   readonly prefer: SiteLabels;
-  /** Where it is, or was last, and its recordings are. */
+  /** Where it is, or was last. */
   readonly node: string | null;
+  /** Nodes that have recordings of it, the newest first. */
+  readonly recordedAt?: readonly string[];
 }
 
 export interface Placement {
@@ -32,7 +36,10 @@ export interface Placement {
 /** `cores` of room as it was when this was put into a heap, and what share of the node that is. */
 interface Room { readonly id: string; readonly cores: number; readonly share: number }
 
-/** `nodes`: those that live. A camera at one of them stays, whatever was better, unless that one is being drained and another takes it. */
+/**
+ * `nodes`: those that live. A camera at one of them stays, whatever was better, unless that one is being drained, or is overloaded, and another takes it. One
+ * that goes elsewhere goes, among the nodes that have its labels and room, to the one that has its newest recordings, else to the least loaded.
+ */
 export function place(nodes: readonly PlaceableNode[], cameras: readonly PlaceableCamera[]): Placement {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const room = new Map(nodes.map(({ id, capacityCores }) => [id, capacityCores]));
@@ -43,11 +50,14 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     room.set(node, room.get(node)! - camera.costCores);
   };
   const homeless: PlaceableCamera[] = [];
+  const relievable = new Map<string, PlaceableCamera[]>(nodes.filter(({ overloaded }) => overloaded).map(({ id }) => [id, []]));
   // In one order, so that sums come out alike.
   for (const camera of cameras.toSorted((a, b) => compare(a.id, b.id))) {
     const home = camera.node === null ? undefined : byId.get(camera.node);
-    if (home && !home.draining && mayHave(home, camera)) put(camera, home.id);
-    else homeless.push(camera);
+    if (home && !home.draining && mayHave(home, camera)) {
+      put(camera, home.id);
+      relievable.get(home.id)?.push(camera);
+    } else homeless.push(camera);
   }
   const heaps = new Map<string, TinyQueue<Room>>();
   const roomOf = (id: string): Room => {
@@ -65,14 +75,35 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     }
     return heap;
   };
+  /** Null where it fits nowhere. */
+  const elsewhere = (camera: PlaceableCamera): string | null => {
+    for (const labels of [{ ...camera.require, ...camera.prefer }, camera.require]) {
+      const known = camera.recordedAt?.find((id) => {
+        const node = byId.get(id);
+        return node !== undefined && !node.draining && !node.refused.has(camera.id) && has(node.labels, labels) && room.get(id)! >= camera.costCores;
+      });
+      const found = known ?? withRoom(heapOf(labels), camera, roomOf, byId);
+      if (found !== null) return found;
+    }
+    return null;
+  };
   // The dearest first: the small ones fill what they leave.
-  for (const camera of homeless.toSorted((a, b) => b.costCores - a.costCores || compare(a.id, b.id))) {
-    const wishes = [{ ...camera.require, ...camera.prefer }, camera.require];
-    const node = wishes.map((labels) => withRoom(heapOf(labels), camera, roomOf, byId)).find((id) => id !== null);
+  for (const camera of homeless.toSorted(dearestFirst)) {
+    const node = elsewhere(camera);
     const home = camera.node === null ? undefined : byId.get(camera.node);
-    if (typeof node === 'string') put(camera, node);
+    if (node !== null) put(camera, node);
     else if (home && mayHave(home, camera)) put(camera, home.id);
     else unplaced.set(camera.id, reasonOf(camera, nodes));
+  }
+  for (const [id, cameras] of [...relievable].toSorted(([a], [b]) => compare(a, b))) {
+    for (const camera of cameras.toSorted(dearestFirst)) {
+      if (room.get(id)! >= 0) break;
+      // It does not fit where it is: what is found is another one.
+      const node = elsewhere(camera);
+      if (node === null) continue;
+      room.set(id, room.get(id)! + camera.costCores);
+      put(camera, node);
+    }
   }
   return { placed, unplaced };
 }
@@ -112,4 +143,5 @@ function has(labels: SiteLabels, asked: SiteLabels): boolean {
 
 const keyOf = (labels: SiteLabels): string => Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(', ');
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const dearestFirst = (a: PlaceableCamera, b: PlaceableCamera): number => b.costCores - a.costCores || compare(a.id, b.id);
 const leastLoadedFirst = (a: Room, b: Room): number => b.share - a.share || b.cores - a.cores || compare(a.id, b.id);

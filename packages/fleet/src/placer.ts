@@ -5,7 +5,9 @@ import type { Logger } from '@ruth/transport';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { inParallel } from './bounded.ts';
+import { holderOf, mayRecord, nextPlacement, toldOf, type Seen, type Told } from './moves.ts';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
+import { Overload } from './overload.ts';
 import { place, type PlaceableCamera } from './placement.ts';
 import type { Entry, Records, SiteStore } from './site-store.ts';
 
@@ -18,8 +20,11 @@ const CHECK_EVERY_MS = 1000;
 /** All is looked over once in so long, also where nothing is seen to have changed. */
 const LOOK_OVER_EVERY_S = 10;
 const WRITES_AT_ONCE = 64;
+/** To one node: so much is held back there at once. */
+const MOVES_AT_ONCE = 8;
+/** A node that holds no pictures of a camera by then will not: the camera moves all the same, with a gap. Longer than a camera may take to answer, and to send a keyframe. */
+const PREPARE_S = 30;
 
-type Told = NodePlacement['cameras'][string];
 interface KnownNode { readonly node: SiteNode; readonly revision: number; /** When its last change came, or nobody could be heard. */ readonly atS: number }
 
 /** Renewals that nobody was heard to make, this node included: then it is NATS that is away, and no node is silent. */
@@ -40,6 +45,12 @@ export class Placer {
   #stale = true;
   #changed = Promise.withResolvers<void>();
   #observedSinceS = Infinity;
+  /** What a camera's process took where it ran last, cores. */
+  readonly #measured = new Map<string, number>();
+  readonly #overload: Overload;
+  /** Moves that are under way, by term. */
+  readonly #movingSinceS = new Map<number, number>();
+  readonly #seen: Seen = { node: (id) => this.#nodes.get(id)?.node ?? null, told: (id) => this.#ofNodes.get(id) ?? null };
   /** When any node was heard of last. */
   #heardAtS = -Infinity;
   #watched: { readonly caughtUp: Promise<unknown>; readonly ended: Promise<void> } | null = null;
@@ -49,6 +60,7 @@ export class Placer {
     this.#logger = logger;
     this.#nowS = nowS;
     this.#timing = timing;
+    this.#overload = new Overload(nowS);
   }
 
   /** Nodes that live, in the order of their names. */
@@ -62,7 +74,10 @@ export class Placer {
       this.#watch(nodes, signal, (entry) => this.#sawNode(entry)),
       this.#watch(cameras, signal, ({ key, value, revision }) => {
         if (value) this.#cameras.set(key, { camera: value, revision });
-        else this.#cameras.delete(key);
+        else {
+          this.#cameras.delete(key);
+          this.#measured.delete(key);
+        }
         return true;
       }),
       // What it wrote itself changes nothing: a new site would be looked at as a whole for each camera that it gets.
@@ -95,7 +110,7 @@ export class Placer {
       this.#changed = Promise.withResolvers<void>();
       try {
         await this.#revokeSilent();
-        if (this.#stale || this.#nowS() - lookedOverAtS >= LOOK_OVER_EVERY_S) {
+        if (this.#stale || this.#movingSinceS.size > 0 || this.#nowS() - lookedOverAtS >= LOOK_OVER_EVERY_S) {
           this.#stale = false;
           lookedOverAtS = this.#nowS();
           await this.#converge();
@@ -131,6 +146,7 @@ export class Placer {
     this.#heardAtS = atS;
     if (value) this.#nodes.set(key, { node: value, revision, atS });
     else this.#nodes.delete(key);
+    for (const [camera, { cost_cores: cores }] of Object.entries(value?.cameras ?? {})) if (cores !== null) this.#measured.set(camera, cores);
     return !known || !value || !isDeepStrictEqual({ ...value, cameras: null }, { ...known.node, cameras: null });
   }
 
@@ -145,15 +161,28 @@ export class Placer {
 
   async #converge(): Promise<void> {
     const living = [...this.#nodes].filter(([, { node }]) => !node.revoked);
+    this.#weigh(new Map(living.map(([id, { node }]) => [id, node])));
     const { placed, unplaced } = place(
-      living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: this.#refusedBy(node) })),
+      living.map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: this.#refusedBy(node), overloaded: this.#overload.has(id) })),
       [...this.#cameras].map(([id, { camera }]) => this.#placeable(id, camera)),
     );
     for (const [id, why] of unplaced) if (this.#unplaced.get(id) !== why) this.#logger.warn({ camera: id }, `a camera of the site has no node: ${why}`);
     this.#unplaced = unplaced;
-    await inParallel([...placed], WRITES_AT_ONCE, ([camera, node]) => this.#settle(camera, node));
+    const under = new Map<string, number>();
+    for (const { placement } of this.#placements.values()) if (placement.from) under.set(placement.node, (under.get(placement.node) ?? 0) + 1);
+    await inParallel([...placed], WRITES_AT_ONCE, ([camera, node]) => this.#settle(camera, node, under));
     await inParallel([...this.#placements.keys()].filter((id) => !this.#cameras.has(id)), WRITES_AT_ONCE, (id) => this.#forget(id));
     await this.#tellNodes(living.map(([id]) => id), placed);
+  }
+
+  #weigh(living: ReadonlyMap<string, SiteNode>): void {
+    const costs = new Map([...living.keys()].map((id) => [id, 0]));
+    for (const [id, { placement }] of this.#placements) {
+      const known = this.#cameras.get(id);
+      if (known && costs.has(placement.node)) costs.set(placement.node, costs.get(placement.node)! + this.#costOf(id, known.camera));
+    }
+    this.#overload.forgetBut(new Set(living.keys()));
+    for (const [id, cores] of costs) this.#overload.saw(id, cores, living.get(id)!.capacity_cores);
   }
 
   /** One that was changed since is not the one that was refused. */
@@ -161,10 +190,17 @@ export class Placer {
     return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.#cameras.get(id)?.revision));
   }
 
-  #placeable(id: string, { require = {}, prefer = {}, cost_cores: stated }: SiteCamera): PlaceableCamera {
-    const node = this.#placements.get(id)?.placement.node ?? null;
-    const measured = node === null ? null : this.#nodes.get(node)?.node.cameras[id]?.cost_cores ?? null;
-    return { id, costCores: measured ?? stated ?? DEFAULT_COST_CORES, require, prefer, node };
+  /** What was stated counts, else what was measured last, wherever that was. */
+  #costOf(id: string, { cost_cores: stated }: SiteCamera): number { return stated ?? this.#measured.get(id) ?? DEFAULT_COST_CORES; }
+
+  #placeable(id: string, camera: SiteCamera): PlaceableCamera {
+    const placement = this.#placements.get(id)?.placement;
+    const { require = {}, prefer = {} } = camera;
+    // Where the next node is gone, or refuses it, the one that has it still counts.
+    const next = placement && this.#nodes.get(placement.node)?.node;
+    const node = placement?.from && (!next || next.revoked || this.#refusedBy(next).has(id)) ? placement.from.node : placement?.node ?? null;
+    const recordedAt = placement ? [...new Set([holderOf(placement, 0).node, ...placement.before ?? []])].filter((one) => this.#nodes.get(one)?.node.recorded?.includes(id)) : [];
+    return { id, costCores: this.#costOf(id, camera), require, prefer, node, recordedAt };
   }
 
   /** After this no renewal of that lease is taken any more: they are written against the revision that this replaces. */
@@ -176,38 +212,44 @@ export class Placer {
     });
   }
 
-  async #settle(camera: string, node: string): Promise<void> {
-    const present = this.#placements.get(camera);
+  async #settle(camera: string, node: string, under: Map<string, number>): Promise<void> {
+    const present = this.#placements.get(camera) ?? null;
     const { incarnation } = this.#nodes.get(node)!.node;
-    if (present?.placement.node === node && present.placement.incarnation === incarnation) return;
-    if (present && present.placement.node !== node && this.#mayRecord(camera, present.placement)) return;
-    await ifStill(async () => {
-      const placement = { node, incarnation };
-      this.#placements.set(camera, { placement, term: await this.#store.placements.put(camera, placement, present?.term ?? 0) });
-    });
+    const moves = under.get(node) ?? 0;
+    const placement = nextPlacement(camera, present, { node, incarnation }, this.#seen, moves < MOVES_AT_ONCE);
+    if (placement === null) return;
+    if (placement.from) under.set(node, moves + 1);
+    await ifStill(async () => { this.#placements.set(camera, { placement, term: await this.#store.placements.put(camera, placement, present?.term ?? 0) }); });
   }
 
-  /** True until the node that has it says that it let go, or its lease is ended. */
-  #mayRecord(camera: string, { node }: CameraPlacement): boolean {
-    const known = this.#nodes.get(node)?.node;
-    if (!known || known.revoked) return false;
-    const told = this.#ofNodes.get(node);
-    // A newer one that it acts on, and that is not known here yet, may name the camera again: of a leader that was frozen.
-    return told === undefined || camera in told.cameras || known.applied !== told.revision;
-  }
-
+  /** Its row stays until nobody records it any more. */
   async #forget(camera: string): Promise<void> {
+    const { placement, term } = this.#placements.get(camera)!;
+    if (mayRecord(camera, holderOf(placement, term), this.#seen)) return;
     await this.#store.placements.delete(camera);
     this.#placements.delete(camera);
   }
 
-  /** One record for each node, so that it watches one: of what the records of the cameras say. One that shall go elsewhere is not in it. */
+  /** The first node lets go when the next one holds pictures back, or cannot for too long. */
+  #shallLeave(camera: string, { node }: CameraPlacement, term: number): boolean {
+    const sinceS = this.#movingSinceS.get(term) ?? this.#nowS();
+    this.#movingSinceS.set(term, sinceS);
+    return this.#isAlone(camera) || this.#nodes.get(node)?.node.held?.[camera] === term || this.#nowS() - sinceS >= PREPARE_S;
+  }
+
+  #isAlone(camera: string): boolean { return this.#cameras.get(camera)?.camera.single_connection === true; }
+
+  /** One record for each node, so that it watches one: of what the records of the cameras say. One that fits nowhere is not in it. */
   async #tellNodes(living: readonly string[], placed: ReadonlyMap<string, string>): Promise<void> {
     const wanted = new Map<string, Record<string, Told>>(living.map((id) => [id, {}]));
+    const moving = new Set<number>();
     for (const [camera, { placement, term }] of this.#placements) {
-      const cameras = placed.get(camera) === placement.node ? wanted.get(placement.node) : undefined;
-      if (cameras && this.#nodes.get(placement.node)!.node.incarnation === placement.incarnation) cameras[camera] = { term, settings: this.#cameras.get(camera)!.revision };
+      const settings = this.#cameras.get(camera)?.revision;
+      if (!placed.has(camera) || settings === undefined) continue;
+      if (placement.from) moving.add(term);
+      for (const [node, told] of toldOf(placement, term, settings, this.#seen, placement.from !== undefined && this.#shallLeave(camera, placement, term), !this.#isAlone(camera))) wanted.get(node)![camera] = told;
     }
+    for (const term of [...this.#movingSinceS.keys()]) if (!moving.has(term)) this.#movingSinceS.delete(term);
     await inParallel([...wanted], WRITES_AT_ONCE, async ([id, cameras]) => {
       const present = this.#ofNodes.get(id);
       if (present && isDeepStrictEqual(present.cameras, cameras)) return;

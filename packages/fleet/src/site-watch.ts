@@ -100,8 +100,14 @@ export class SiteWatch implements Disposable {
     this.#isStale = false;
     this.#view = {
       revision: (this.#view?.revision ?? 0) + 1, node: this.#options.node, nodes,
-      cameras: Object.fromEntries([...this.#cameras].map(([id, { camera }]) => [id, { node: this.#placements.get(id)?.node ?? null, name: camera.name ?? id, url: redactUrls(camera.url) }])),
+      cameras: Object.fromEntries([...this.#cameras].map(([id, { camera }]) => [id, { node: this.#holderOf(id), name: camera.name ?? id, url: redactUrls(camera.url) }])),
     };
+  }
+
+  /** While it moves, the one that records it. */
+  #holderOf(camera: string): string | null {
+    const placement = this.#placements.get(camera);
+    return placement?.from?.node ?? placement?.node ?? null;
   }
 
   #nodeOf({ node, atS, seenMs }: Heard): SiteView['nodes'][string] {

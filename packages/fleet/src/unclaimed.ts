@@ -72,11 +72,11 @@ export class Unclaimed {
     if (claimedS > 0 || deletedFiles > 0) logger.warn({ camera, claimed_s: Math.round(claimedS), deleted_files: deletedFiles, left_files: leftFiles, until }, 'what was recorded without a lease is looked through: what no other node has is among the recordings');
   }
 
-  /** UTC, seconds: when another node was given the camera after this one recorded it; null where none was. */
+  /** UTC, seconds: when another node was given the camera (not: made ready for it) after this one recorded it; null where none was. */
   async #othersSince(camera: string, fromS: number): Promise<number | null> {
     const terms = await this.#options.store.placements.history(camera);
     const since = (fromS - ASIDE_BEFORE_END_S) * 1000;
-    const others = terms.filter(({ value, createdMs }) => createdMs > since && value !== null && value.node !== this.#options.id).map(({ createdMs }) => createdMs);
+    const others = terms.filter(({ value, createdMs }) => createdMs > since && value !== null && value.node !== this.#options.id && value.from === undefined).map(({ createdMs }) => createdMs);
     // Where so many followed that the first are forgotten, nobody can say who was before them.
     if (terms.length >= KEPT_TERMS && terms[0]!.createdMs > since) others.push(terms[0]!.createdMs);
     return others.length === 0 ? null : Math.max(0, Math.min(...others) / 1000 - MARGIN_S);

@@ -56,3 +56,23 @@ test('the same is placed alike in whatever order it is told', () => {
   const sorted = (placed: ReadonlyMap<string, string>): [string, string][] => [...placed].sort();
   assert.deepEqual(sorted(place(nodes, cameras).placed), sorted(place(nodes.toReversed(), cameras.toReversed()).placed));
 });
+
+test('of nodes that may have it, a camera goes to the one that has its newest recordings, never against labels or room', () => {
+  const nodes = [node('a', { labels: { building: 'north' } }), node('b', { capacityCores: 8 }), node('c')];
+  const at = (more: Partial<PlaceableCamera>, among = nodes): string | undefined => place(among, [camera('x', { node: 'gone', ...more })]).placed.get('x');
+  assert.equal(at({}), 'b');
+  assert.equal(at({ recordedAt: ['gone', 'c', 'a'] }), 'c');
+  assert.equal(at({ recordedAt: ['gone', 'c', 'a'], prefer: { building: 'north' } }), 'a');
+  assert.equal(at({ recordedAt: ['c'], require: { building: 'north' } }), 'a');
+  assert.equal(at({ recordedAt: ['c', 'a'], costCores: 0.9 }, [...nodes.slice(0, 2), node('c', { capacityCores: 0.5 })]), 'a');
+  assert.equal(at({ recordedAt: ['c'] }, [...nodes.slice(0, 2), node('c', { refused: new Set(['x']) })]), 'b');
+  assert.equal(at({ recordedAt: ['c'] }, [...nodes.slice(0, 2), node('c', { draining: true })]), 'b');
+});
+
+test('a node that is overloaded gives away no more than what is too much, as far as others have room', () => {
+  const cameras = ['x', 'y', 'z'].map((id, index) => camera(id, { node: 'a', costCores: 0.4 + index / 100 }));
+  assert.deepEqual(spread(place([node('a'), node('b')], cameras).placed), { a: 3 });
+  assert.deepEqual([...place([node('a', { overloaded: true }), node('b')], cameras).placed].sort(), [['x', 'a'], ['y', 'a'], ['z', 'b']]);
+  assert.deepEqual(spread(place([node('a', { overloaded: true }), node('b', { capacityCores: 0.3 })], cameras).placed), { a: 3 });
+  assert.deepEqual(spread(place([node('a', { overloaded: true, capacityCores: 2 }), node('b')], cameras).placed), { a: 3 });
+});

@@ -2,7 +2,7 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
@@ -28,15 +28,28 @@ export class TestKernel {
   readonly attempts = new Map<string, number>();
   readonly recorded = new Set<string>();
 
+  /** It cannot connect to these, as the next node of theirs. */
+  readonly unreachable = new Set<string>();
+  /** Those that it was told to let go, where it ended: at a picture that is named by a number. */
+  readonly #left = new Map<string, RecordingSeam | null>();
+  readonly seams: Record<string, RecordingSeam | null> = {};
+  static pictures = 0;
+
+  get holding(): string[] { return this.#lease && nowS() < this.#lease.until_s ? (this.#lease.next ?? []).map(({ id }) => id).filter((id) => !this.unreachable.has(id)) : []; }
+
   async look(): Promise<PlacementStatus> {
     if (!this.answers) throw new Error('it hangs');
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: Object.fromEntries([...this.refuses].filter(([id]) => this.#names(id))), own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: Object.fromEntries([...this.refuses].filter(([id]) => this.#names(id))), held: this.holding, left: Object.fromEntries(this.#left), own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
   }
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
     for (const { id } of lease.cameras ?? []) if (!this.#names(id)) this.attempts.set(id, (this.attempts.get(id) ?? 0) + 1);
     if (this.answers) {
+      const recorded = this.recording;
       this.#lease = lease;
+      for (const id of [...this.#left.keys()]) if (!lease.leave?.includes(id)) this.#left.delete(id);
+      for (const id of lease.leave ?? []) if (!this.#left.has(id)) this.#left.set(id, recorded.includes(id) ? { picture: String(++TestKernel.pictures).padStart(32, '0'), at: Date.now() / 1000 } : null);
+      for (const { id } of lease.cameras) if (!recorded.includes(id)) this.seams[id] = lease.seams?.[id] ?? null;
       this.#cameras = [...new Set([...lease.cameras.map(({ id }) => id), ...(lease.aside ?? []).filter((id) => this.#cameras.includes(id))])];
     }
     for (const id of this.recording) this.recorded.add(id);
@@ -52,6 +65,7 @@ export class TestKernel {
   /** As where it was killed and started again. */
   beginAnew(): void {
     this.#lease = null;
+    this.#left.clear();
     this.#cameras = [];
   }
 
@@ -64,7 +78,7 @@ export class TestKernel {
   /** Seconds since the lease ended that it was told last. */
   get endedSinceS(): number { return nowS() - (this.#lease?.until_s ?? -Infinity); }
 
-  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id)) : []; }
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id) && !this.#left.has(id)) : []; }
 
   #names(id: string): boolean { return this.#lease?.cameras?.some((camera) => camera.id === id) ?? false; }
 }

@@ -9,7 +9,7 @@ import { fleetSocketPath, SiteView, validator } from '@ruth/protocol';
 import { ask as askSocket } from '@ruth/transport';
 import { serveSite, SiteStore, SiteWatch } from '../src/index.ts';
 import { Nats, natsMissing } from './nats.ts';
-import { logger, nowS, Onlooker, TestNode, TIMING, until } from './site-run.ts';
+import { logger, nowS, Onlooker, TestKernel, TestNode, TIMING, until } from './site-run.ts';
 
 const CAMERAS = 12;
 
@@ -136,12 +136,17 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     nodes[0]!.kernel.answers = true;
   });
 
-  it('moves a camera to where a label requires it, the old node first letting go', async () => {
+  it('moves a camera to where a label requires it: the next node holds its pictures, the old one lets go, and the next one begins where that ended', async () => {
     await until(() => nodes[0]!.agent.lease.holds, 'the node in the north lives again');
+    TestKernel.pictures = 0;
     const { value, revision } = (await store.cameras.get('cam.0'))!;
     await store.cameras.put('cam.0', { ...value!, require: { building: 'north' } }, revision);
     await until(() => nodes[0]!.kernel.recording.includes('cam.0'), 'it is recorded in the north');
     assert.equal(onlooker.recorded.size, CAMERAS);
+    assert.match(nodes[0]!.kernel.seams['cam.0']?.picture ?? '', /^0+1$/);
+    const history = (await store.placements.history('cam.0')).slice(-2);
+    assert.deepEqual(history.map(({ value }) => [value!.node, value!.from !== undefined, value!.seam?.picture.slice(-1)]), [['a', true, undefined], ['a', false, '1']]);
+    await until(async () => (await store.nodes.get(history[0]!.value!.from!.node))?.value?.left === undefined, 'what was left is told no longer than it is asked for');
   });
 
   it('empties a node that is drained', async () => {

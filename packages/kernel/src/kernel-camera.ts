@@ -1,9 +1,9 @@
 // One camera of the kernel: its process, and whoever gets what that process makes. The one place where what consumers want
 // becomes what the process is told, and where what it says is handed on.
-import type { CameraSettings, CameraStatus, Settings } from '@ruth/protocol';
+import type { CameraSettings, CameraStatus, RecordingSeam, Settings } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { CameraProcess } from './ingest/camera-process.ts';
-import type { FromIngest } from './ingest/messages.ts';
+import type { FromIngest, RecordingTurn, TurnMessage } from './ingest/messages.ts';
 import { LiveRelay } from './live/fmp4/live-relay.ts';
 import type { CameraArchive } from './record/archive/index.ts';
 import type { WebRtc } from './live/webrtc/webrtc.ts';
@@ -27,6 +27,9 @@ export class KernelCamera implements AsyncDisposable {
   readonly restream: CameraRestream;
   readonly #archive: CameraArchive | null;
   #settings: CameraSettings;
+  /** Of the present turn. */
+  #held = false;
+  #left: { readonly seam: RecordingSeam | null } | null = null;
 
   constructor({ camera, settings, logger, archive, webrtc }: KernelCameraOptions) {
     this.#settings = camera;
@@ -42,6 +45,7 @@ export class KernelCamera implements AsyncDisposable {
         archive?.observe(this.process.status);
       },
       onGone: (reason) => {
+        this.#held = false;
         this.relay.forget();
         this.webrtc?.forget();
         this.restream.forget();
@@ -51,6 +55,20 @@ export class KernelCamera implements AsyncDisposable {
   }
 
   get settings(): CameraSettings { return this.#settings; }
+
+  /** Pictures of it are held back, as it was told. */
+  get held(): boolean { return this.#held; }
+
+  /** Null while it records, or was not told to leave. */
+  get left(): { readonly seam: RecordingSeam | null } | null { return this.#left; }
+
+  setTurn({ step, seam }: Pick<RecordingTurn, 'step' | 'seam'>): void {
+    const { turn } = this.process.wants;
+    if (step === turn.step) return;
+    this.#held = false;
+    this.#left = null;
+    this.process.want({ turn: { step, seam, turn: turn.turn + 1 } });
+  }
 
   /** Takes settings that differ in nothing that the process reads. */
   describe(settings: CameraSettings): void {
@@ -84,10 +102,18 @@ export class KernelCamera implements AsyncDisposable {
     if (rtp) this.process.want({ rtp: { ...rtp, repeats: (rtp.repeats ?? 0) + 1 } });
   }
 
+  /** What is about an earlier turn is out of date. A process that began anew cannot say where the one before it ended. */
+  #takeTurn(message: TurnMessage): void {
+    if (message.turn !== this.process.wants.turn.turn) return;
+    if (message.type === 'held') this.#held = message.held;
+    else this.#left ??= { seam: message.seam };
+  }
+
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {
     if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
     else if (message.type === 'rtp-clock') this.webrtc?.setClock(message);
     else if (message.type === 'segment-opened' || message.type === 'segment-grew' || message.type === 'segment-closed' || message.type === 'recording-paused') this.#archive?.take(message);
+    else if (message.type === 'held' || message.type === 'left') this.#takeTurn(message);
     else if (message.type === 'unit-format' || message.type === 'unit') this.restream.take(message);
   }
 }

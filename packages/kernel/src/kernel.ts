@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
+import { CameraCosts } from './control/camera-costs.ts';
 import { CameraRoster } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
 import { PlacedCameras } from './control/placed-cameras.ts';
@@ -32,6 +33,7 @@ export class Kernel implements AsyncDisposable {
   readonly #leases = new LeaseTable();
   readonly #webrtc: WebRtc | null;
   readonly #ptz: PtzControl;
+  readonly #costs = new CameraCosts();
   /** What a site gave to this node. */
   readonly placed: PlacedCameras;
   readonly #server: ReturnType<typeof controlServer>;
@@ -50,7 +52,12 @@ export class Kernel implements AsyncDisposable {
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
       ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {},
       claim: async (id, untilUs) => await this.#archive?.claim(id, untilUs) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
-      status: (id) => this.#cameras.get(id).status, holdUntil: (id, recordUntilS) => this.#cameras.find(id)?.process.want({ recordUntilS }),
+      status: (id) => this.#cameras.get(id).status, costCores: (id) => this.#costs.of(id, this.#cameras.find(id)?.process.status.pid ?? null),
+      turn: (id) => this.#cameras.get(id),
+      tell: (id, recordUntilS, turn) => {
+        this.#cameras.find(id)?.process.want({ recordUntilS });
+        this.#cameras.find(id)?.setTurn(turn);
+      },
     });
     this.#ptz = new PtzControl(options.settings.cameraAddresses);
     this.#server = controlServer(this);
@@ -151,6 +158,7 @@ export class Kernel implements AsyncDisposable {
     const camera = new KernelCamera({ camera: settings, settings: this.#options.settings, logger: this.#options.logger, archive: this.#archive?.camera(settings) ?? null, webrtc: this.#webrtc });
     // A camera that began anew is still leased by whoever leased it.
     camera.process.want({ fps: this.#leases.demand(settings.id), recordUntilS: this.placed.untilOf(settings.id) });
+    camera.setTurn(this.placed.turnOf(settings.id));
     return camera;
   }
 

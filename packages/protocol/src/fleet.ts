@@ -17,6 +17,16 @@ const Incarnation = Type.String({ pattern: '^[0-9a-f-]{8,64}$' });
 /** Names a key of the site, and tells nothing of it. */
 const KeyId = Type.String({ pattern: '^[0-9a-f]{8}$' });
 
+/**
+ * Where the recording of a camera passes from one node to the next: before a keyframe. The node that leaves ends before it, the next one begins with it.
+ * Two nodes get the same bytes of a picture from a camera, whatever their clocks say: by those it is known again.
+ */
+export const RecordingSeam = Type.Object({
+  picture: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'The first 16 bytes of the SHA-256 of the keyframe\'s coded slices' }),
+  at: Type.Number({ minimum: 0, description: 'When that keyframe was, by the clock of the node that leaves; UTC, seconds' }),
+}, strict);
+export type RecordingSeam = Static<typeof RecordingSeam>;
+
 /** KV ruth_site, `node.<id>`: written by that node every two seconds, and once more by whoever ends its lease. */
 export const SiteNode = Type.Object({
   incarnation: Incarnation, revoked: Type.Boolean({ description: 'The lease was ended by the leader, which saw no renewal' }),
@@ -30,6 +40,8 @@ export const SiteNode = Type.Object({
   own: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras of its own ruth.yaml, which it holds whatever the site says' })),
   recorded: Type.Optional(Type.Array(Id, { maxItems: 4096, description: 'Cameras of which it has recordings, be they here still or not' })),
   key_ids: Type.Optional(Type.Array(KeyId, { maxItems: 16, description: 'Keys of the site that it has, the one first that seals' })),
+  held: Type.Optional(Type.Record(Id, Type.Integer({ minimum: 1 }), { description: 'Cameras of which it is the next node: their pictures come and are held back; and in which terms' })),
+  left: Type.Optional(Type.Record(Id, Type.Object({ term: Type.Integer({ minimum: 1 }), seam: Nullable(RecordingSeam) }, strict), { description: 'Cameras that it records no more under that term, nor ever will; null where nobody can say at which picture it ended' })),
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
@@ -47,16 +59,28 @@ export type SiteDrain = Static<typeof SiteDrain>;
 export const SiteCamera = Type.Object({
   camera: CameraConfig, intent: Type.Optional(CameraIntent),
   require: Type.Optional(SiteLabels), prefer: Type.Optional(SiteLabels), cost_cores: Type.Optional(Cores),
+  single_connection: Type.Optional(Type.Boolean({ description: 'It serves one connection alone: where it moves to another node, that one connects when the first has let go, and some seconds are missing' })),
 }, { ...strict, description: 'A camera of the site' });
 export type SiteCamera = Static<typeof SiteCamera>;
 
+/** Nodes that are remembered for a camera: where its recordings lie. */
+export const MOST_BEFORE = 4;
+
 /** KV ruth_placement, `camera.<id>`; its revision is the term. */
-export const CameraPlacement = Type.Object({ node: Id, incarnation: Incarnation }, strict);
+export const CameraPlacement = Type.Object({
+  node: Id, incarnation: Incarnation,
+  from: Type.Optional(Type.Object({ node: Id, incarnation: Incarnation, term: Type.Integer({ minimum: 1 }) }, { ...strict, description: 'That one records it still, under that term; `node` is the next one, and records nothing yet' })),
+  seam: Type.Optional(RecordingSeam),
+  before: Type.Optional(Type.Array(Id, { maxItems: MOST_BEFORE, description: 'Nodes that had it before, the last one first' })),
+}, strict);
 export type CameraPlacement = Static<typeof CameraPlacement>;
 
 /** KV ruth_placement, `of.<node>`: what to look up, and in which revisions. */
 export const NodePlacement = Type.Object({
-  cameras: Type.Record(Id, Type.Object({ term: Type.Integer({ minimum: 1 }), settings: Type.Integer({ minimum: 1, description: 'Revision of the camera in ruth_cameras' }) }, strict)),
+  cameras: Type.Record(Id, Type.Object({
+    term: Type.Integer({ minimum: 1 }), settings: Type.Integer({ minimum: 1, description: 'Revision of the camera in ruth_cameras' }),
+    move: Type.Optional(Type.Enum(['next', 'stays', 'leaves'], { description: '`next`: its pictures are to be held back until the other node has left. `stays`: another node is being made ready, and this one records on. `leaves`: recording ends at the next keyframe' })),
+  }, strict)),
 }, strict);
 export type NodePlacement = Static<typeof NodePlacement>;
 
@@ -96,13 +120,18 @@ export const PlacementLease = Type.Object({
   incarnation: Incarnation, until_s: Type.Number({ description: 'Seconds since this machine booted, which all its processes count alike' }), 
   cameras: Type.Array(CameraConfig, { maxItems: 1024 }),
   aside: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Cameras that stay, though the lease is none of theirs: recorded aside, for nobody knows yet who has them' })),
+  next: Type.Optional(Type.Array(CameraConfig, { maxItems: 1024, description: 'Cameras that another node records still: connected, and their pictures held back' })),
+  leave: Type.Optional(Type.Array(Id, { maxItems: 1024, description: 'Of `cameras`: recording ends at the next keyframe, and does not begin again' })),
+  seams: Type.Optional(Type.Record(Id, RecordingSeam, { description: 'Of `cameras`: where what is held back becomes the recording' })),
 }, strict);
 export type PlacementLease = Static<typeof PlacementLease>;
 
 /** GET /v1/placement of the kernel. */
 export const PlacementStatus = Type.Object({
   incarnation: Nullable(Incarnation), until_s: Nullable(Type.Number()),
-  cameras: Type.Record(Id, Type.Object({ state: Type.String() })), refused: Type.Record(Id, Type.String()),
+  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Type.Optional(Nullable(Cores)) })), refused: Type.Record(Id, Type.String()),
+  held: Type.Optional(Type.Array(Id, { description: 'Of `next`: pictures come, from a keyframe on' })),
+  left: Type.Optional(Type.Record(Id, Nullable(RecordingSeam), { description: 'Of `leave`: recorded no more, and where that ended' })),
   own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),
   recorded: Type.Optional(Type.Array(Id, { description: 'Cameras of which there are recordings here, or were' })),
   unclaimed: Type.Optional(Type.Record(Id, Type.Object({ from: Type.Number({ description: 'UTC, seconds' }) }), { description: 'What was recorded aside, when the lease had ended' })),

@@ -1,7 +1,7 @@
 // Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
 // process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends. After that they are recorded
 // aside, in no index, until it is known whether another node recorded them: so a site that lost NATS loses no video.
-import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus } from '@ruth/protocol';
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam } from '@ruth/protocol';
 import { uptime } from 'node:os';
 
 /** A lease that lasts longer than any that is given was counted by another clock. */
@@ -21,8 +21,16 @@ export interface PlacedRoster {
   claim(id: string, untilUs: number): Promise<{ readonly spans: readonly { readonly startUs: number; readonly endUs: number }[]; readonly deletedFiles: number; readonly leftFiles: number }>;
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
-  holdUntil(id: string, untilS: number): void;
+  tell(id: string, untilS: number, turn: PlacedTurn): void;
+  /** What it makes of that: pictures are held back; it records no more, and where that ended. */
+  turn(id: string): { readonly held: boolean; readonly left: { readonly seam: RecordingSeam | null } | null };
+  /** CPU that its process takes; null while that is not known. */
+  costCores(id: string): number | null;
 }
+
+/** Whose turn it is to record, where a camera passes from one node to the next. */
+export interface PlacedTurn { readonly step: 'record' | 'hold' | 'leave'; readonly seam: RecordingSeam | null }
+const RECORD: PlacedTurn = { step: 'record', seam: null };
 
 export class PlacedCameras {
   readonly #roster: PlacedRoster;
@@ -32,7 +40,9 @@ export class PlacedCameras {
   #aside: ReadonlyMap<string, number> = new Map();
   readonly #refused = new Map<string, string>();
   #lease: Pick<PlacementLease, 'incarnation' | 'until_s'> | null = null;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Of cameras that are not simply recorded. */
+  #turns: ReadonlyMap<string, PlacedTurn> = new Map();
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(roster: PlacedRoster, nowS: () => number = uptime) {
     this.#roster = roster;
@@ -40,15 +50,20 @@ export class PlacedCameras {
   }
 
   get status(): PlacementStatus {
-    const cameras = Object.fromEntries([...this.#placed].filter((id) => this.#roster.has(id)).map((id) => [id, { state: this.#roster.status(id).recording.state }]));
+    const present = [...this.#placed].filter((id) => this.#roster.has(id));
+    const cameras = Object.fromEntries(present.map((id) => [id, { state: this.#roster.status(id).recording.state, cost_cores: this.#roster.costCores(id) }]));
+    const turns = present.map((id) => [id, this.#roster.turn(id)] as const);
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
+      held: turns.flatMap(([id, { held }]) => (held && this.turnOf(id).step === 'hold' ? [id] : [])), left: Object.fromEntries(turns.flatMap(([id, { left }]) => (left && this.turnOf(id).step === 'leave' ? [[id, left.seam]] : []))),
       own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, startMs]) => [id, { from: startMs / 1000 }])),
     };
   }
 
   /** Until when the camera may be recorded; null for one that is this node's own. */
   untilOf(id: string): number | null { return this.#placed.has(id) ? this.#aside.get(id) ?? this.#lease?.until_s ?? 0 : null; }
+
+  turnOf(id: string): PlacedTurn { return this.#turns.get(id) ?? RECORD; }
 
   isPlaced(id: string): boolean { return this.#placed.has(id); }
 
@@ -58,9 +73,13 @@ export class PlacedCameras {
     this.#lease = lease;
     const endsS = Math.min(this.#nowS(), lease.until_s);
     this.#aside = new Map(lease.aside?.map((id) => [id, this.#aside.get(id) ?? endsS]));
-    for (const id of this.#placed) this.#roster.holdUntil(id, this.untilOf(id)!);
-    const placed = this.#turn.then(() => this.#converge(lease.cameras, new Set(lease.aside)));
-    this.#turn = placed.catch(() => undefined);
+    this.#turns = new Map<string, PlacedTurn>([
+      ...Object.entries(lease.seams ?? {}).map(([id, seam]) => [id, { step: 'record', seam }] as const),
+      ...(lease.leave ?? []).map((id) => [id, { step: 'leave', seam: null }] as const), ...(lease.next ?? []).map(({ id }) => [id, { step: 'hold', seam: null }] as const),
+    ]);
+    for (const id of this.#placed) this.#tell(id);
+    const placed = this.#queue.then(() => this.#converge([...lease.cameras, ...lease.next ?? []], new Set(lease.aside)));
+    this.#queue = placed.catch(() => undefined);
     return placed;
   }
 
@@ -88,12 +107,14 @@ export class PlacedCameras {
     this.#placed.add(id);
     try {
       await this.#roster.put(cameraSettings(camera));
-      this.#roster.holdUntil(id, this.untilOf(id)!);
+      this.#tell(id);
     } catch (cause) {
       this.#refused.set(id, RuthError.from(cause).message);
       if (!this.#roster.has(id)) this.#placed.delete(id);
     }
   }
+
+  #tell(id: string): void { this.#roster.tell(id, this.untilOf(id)!, this.turnOf(id)); }
 
   async #release(id: string): Promise<void> {
     if (this.#roster.has(id)) await this.#roster.remove(id);

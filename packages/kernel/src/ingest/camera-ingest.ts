@@ -8,9 +8,10 @@ import { RtpFeed } from '../live/rtp/rtp-feed.ts';
 import { UnitFeed } from '../live/unit-feed.ts';
 import type { PacketConsumer } from '../media/media-packet.ts';
 import { PictureGroup } from '../media/picture-group.ts';
+import { MovingRecorder } from '../record/recorder/moving-recorder.ts';
 import { Recorder } from '../record/recorder/recorder.ts';
 import { ByteRate } from './byte-rate.ts';
-import { lastError, type FromIngest, type IngestSettings, type IngestStatus, type Wants } from './messages.ts';
+import { lastError, type FromIngest, type IngestSettings, type IngestStatus, type RecordingTurn, type Wants } from './messages.ts';
 import { StreamIngest } from './stream-ingest.ts';
 import { StreamOnDemand } from './stream-on-demand.ts';
 import { StreamRates } from './stream-rates.ts';
@@ -44,6 +45,8 @@ export class CameraIngest {
   readonly #units: UnitFeed;
   /** Null where the camera is not recorded. */
   readonly #recorder: Recorder | null;
+  readonly #moving: MovingRecorder | null;
+  #answered = 0;
 
   constructor(options: CameraIngestOptions) {
     this.#options = options;
@@ -55,22 +58,24 @@ export class CameraIngest {
     this.#rtp = new RtpFeed({ group: this.#group, send });
     this.#units = new UnitFeed({ group: this.#group, send });
     this.#recorder = recording && new Recorder({ ...recording, cameraId, send });
-    const own: readonly PacketConsumer[] = [...(this.#recorder ? [this.#recorder] : []), this.#group, this.#live, this.#rtp, this.#units];
+    this.#moving = this.#recorder && new MovingRecorder({ recorder: this.#recorder, send: (message) => void send(message) });
+    const own: readonly PacketConsumer[] = [...(this.#moving ? [this.#moving] : []), this.#group, this.#live, this.#rtp, this.#units];
     this.#main = this.#stream({ url, audio, firstEpoch, rates: this.#rates, logger, consumers: detectUrl === null ? [...own, this.#decoder] : own });
     this.#detect = detectUrl === null ? null : new StreamOnDemand(this.#stream({
       url: detectUrl, audio: false, firstEpoch: firstEpoch + DETECT_EPOCHS, rates: this.#detectRates, logger: logger.child({ stream: 'detect' }), consumers: [this.#decoder],
     }), () => this.#report());
   }
 
-  want({ fps, fmp4, rtp, units, record, recordUntilS }: Wants): void {
+  want({ fps, fmp4, rtp, units, record, recordUntilS, turn }: Wants): void {
     this.#decoder.setDemand(fps);
     this.#detect?.setWanted(fps > 0);
     this.#main.setPrompt(fmp4 || units || rtp !== null || (this.#detect === null && fps > 0));
     this.#live.setWanted(fmp4);
     this.#rtp.setTarget(rtp);
     this.#units.setWanted(units);
-    this.#recorder?.setLeaseEnd(recordUntilS);
-    this.#recorder?.setWanted(record);
+    this.#moving?.setLeaseEnd(recordUntilS);
+    this.#moving?.set(turn, record);
+    if (this.#moving === null) this.#answerTurn(turn);
   }
 
   /** Returns when the signal is aborted and everything is closed: no ring is left behind. */
@@ -89,6 +94,14 @@ export class CameraIngest {
       await this.#live[Symbol.asyncDispose]();
       await this.#decoder[Symbol.asyncDispose]();
     }
+  }
+
+  /** A camera that is not recorded may move at once. */
+  #answerTurn({ step, turn }: RecordingTurn): void {
+    if (turn === this.#answered) return;
+    this.#answered = turn;
+    if (step === 'hold') void this.#options.send({ type: 'held', turn, held: true });
+    if (step === 'leave') void this.#options.send({ type: 'left', turn, seam: null });
   }
 
   #stream(stream: Pick<ConstructorParameters<typeof StreamIngest>[0], 'url' | 'audio' | 'firstEpoch' | 'rates' | 'logger' | 'consumers'>): StreamIngest {
@@ -122,7 +135,7 @@ export class CameraIngest {
       },
       drops: counted({ ...decoder.drops, ...main.drops, live_behind: this.#live.dropped, ...this.#rtp.drops, ...this.#units.drops }),
       epoch: main.epoch,
-      recording: this.#recorder?.status ?? { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
+      recording: this.#moving?.status ?? { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
     };
   }
 

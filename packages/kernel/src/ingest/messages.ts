@@ -1,5 +1,5 @@
 // What kernel and ingest child tell each other over the child's IPC channel (structured clones, so Buffers travel as they are).
-import type { CameraAddresses, CameraStatus, LiveInit, RuthError, Settings } from '@ruth/protocol';
+import type { CameraAddresses, CameraStatus, LiveInit, RecordingSeam, RuthError, Settings } from '@ruth/protocol';
 import type { VideoCodec } from '../media/video-codec.ts';
 import type { RecordingMessage } from '../record/segment.ts';
 
@@ -37,6 +37,16 @@ export interface RtpTarget {
   readonly repeats?: number;
 }
 
+/** What the recorder of a camera is to do while the camera passes from one node of a site to the next. */
+export interface RecordingTurn {
+  /** `hold`: keeps pictures back, for another node records still. `leave`: ends at the next keyframe, and begins no more. */
+  readonly step: 'record' | 'hold' | 'leave';
+  /** Another number for each step that is told: an answer names the one that it is about. */
+  readonly turn: number;
+  /** To record from: where the other node ended. Null: from the next keyframe that comes. */
+  readonly seam: RecordingSeam | null;
+}
+
 /** What the kernel wants of a camera's process; told whole, each time something of it changes. */
 export interface Wants {
   /** Frames per second into the ring, 0 for none. */
@@ -51,9 +61,10 @@ export interface Wants {
   readonly record: boolean;
   /** For a camera that a site gave to this node: nothing is recorded from then on, seconds since the machine booted. Null: its own. */
   readonly recordUntilS: number | null;
+  readonly turn: RecordingTurn;
 }
 
-export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true, recordUntilS: null };
+export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true, recordUntilS: null, turn: { step: 'record', turn: 0, seam: null } };
 
 export type ToIngest =
   /** The first message. */
@@ -79,7 +90,13 @@ export type UnitMessage =
 /** The RTP timestamp of a picture of this epoch is its pts in 1/90000 s plus `offsetTicks`, mod 2^32. Told at the beginning and with each epoch. */
 export type RtpClockMessage = { readonly type: 'rtp-clock'; readonly offsetTicks: number; readonly epoch: number };
 
-export type FromIngest = { readonly type: 'status'; readonly status: IngestStatus } | Fmp4Message | RtpClockMessage | UnitMessage | RecordingMessage;
+export type TurnMessage =
+  /** Of `hold`: pictures are held back, from a keyframe on, or none are any more. */
+  | { readonly type: 'held'; readonly turn: number; readonly held: boolean }
+  /** Of `leave`: nothing is recorded any more. Null where it did not end at a keyframe of the recording. */
+  | { readonly type: 'left'; readonly turn: number; readonly seam: RecordingSeam | null };
+
+export type FromIngest = { readonly type: 'status'; readonly status: IngestStatus } | TurnMessage | Fmp4Message | RtpClockMessage | UnitMessage | RecordingMessage;
 
 export const lastError = (error: RuthError, nowMs: number = Date.now()): { code: string; message: string; at: number } =>
   ({ code: error.code, message: error.message, at: nowMs / 1000 });

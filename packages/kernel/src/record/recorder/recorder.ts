@@ -20,6 +20,9 @@ export interface RecorderOptions extends Omit<SegmentWriterOptions, 'onBroken'>,
 /** Nobody claimed for so long what is recorded aside. */
 const UNCLAIMED_LIMIT_S = 86_400;
 
+/** Two nodes whose dates of a picture differ by less go by the same clock: the picture came to one of them a little later. */
+const SAME_CLOCK_US = 500_000;
+
 /** So long after media began it comes as it is made. */
 const SETTLING_US = 300_000;
 
@@ -57,6 +60,8 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   #undecodable = 0;
   /** The last file is recorded aside. */
   #aside = false;
+  /** Where another node ended, us UTC: what begins is dated so. */
+  #seamUs: number | null = null;
 
   constructor(options: RecorderOptions) {
     this.#segmentTicks = options.segmentS * TICKS_PER_SECOND;
@@ -88,6 +93,22 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
 
   get #leftS(): number { return this.#leaseEndS === null ? Infinity : this.#leaseEndS - this.#uptimeS(); }
 
+  /** What comes next goes on where another node ended: with a picture of this date, by the clock of that node, us UTC. */
+  goOnFrom(seamUs: number): void { this.#seamUs = seamUs; }
+
+  /** Ends with what came before this keyframe, which is not taken. Returns its date, us UTC; null where it does not follow what is recorded. */
+  endBefore(keyframe: MediaPacket): number | null {
+    if (!this.#wanted || this.#file === null || this.#file.unclaimed || this.#leftS <= 0 || keyframe.epoch !== this.#epoch) {
+      this.setWanted(false);
+      return null;
+    }
+    const { decodeTicks } = this.#time.place(keyframe);
+    this.#clock.advance(decodeTicks, keyframe.capturedAtUs);
+    this.#finish(decodeTicks);
+    this.setWanted(false);
+    return this.#clock.at(decodeTicks);
+  }
+
   begin(format: StreamFormat): void {
     this.#format = format;
     this.#time.begin(format.reorderDepth);
@@ -110,7 +131,7 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
     this.#epoch = picture.epoch;
     const placed = this.#time.place(picture);
     const { decodeTicks } = placed;
-    let atUs = this.#fresh ? this.#clock.start(decodeTicks, picture.capturedAtUs) : this.#clock.advance(decodeTicks, picture.capturedAtUs);
+    let atUs = this.#fresh ? this.#start(decodeTicks, picture.capturedAtUs) : this.#clock.advance(decodeTicks, picture.capturedAtUs);
     if (this.#fresh) this.#beganAtUs = picture.capturedAtUs;
     this.#fresh = false;
     const sinceUs = picture.capturedAtUs - this.#beganAtUs;
@@ -138,6 +159,15 @@ export class Recorder implements PacketConsumer, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.setWanted(false);
     await Promise.race([this.#writer.settled(), delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+  }
+
+  #start(decodeTicks: number, capturedAtUs: number): number {
+    const seamUs = this.#seamUs;
+    this.#seamUs = null;
+    // Clocks that differ by more are left to differ.
+    if (seamUs === null || Math.abs(capturedAtUs - seamUs) > MAX_BEHIND_US) return this.#clock.start(decodeTicks, capturedAtUs);
+    this.#clock.holdOff(seamUs);
+    return this.#clock.start(decodeTicks, Math.abs(capturedAtUs - seamUs) < SAME_CLOCK_US ? seamUs : capturedAtUs);
   }
 
   #mustBeginFile(decodeTicks: number, unclaimed: boolean): boolean {
