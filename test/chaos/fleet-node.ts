@@ -20,12 +20,12 @@ export class FleetNode implements AsyncDisposable {
   readonly links: readonly Link[];
   readonly #settings: string;
   readonly #folder: string;
-  readonly #databaseUrl: string;
+  readonly #databaseUrl: string | null;
   readonly #rings: string;
   readonly #children = new Map<Part, ChildProcess>();
   #ended = false;
 
-  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string) {
+  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string | null) {
     this.id = id;
     this.#folder = folder;
     this.#databaseUrl = databaseUrl;
@@ -39,17 +39,18 @@ export class FleetNode implements AsyncDisposable {
     });
   }
 
-  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string): Promise<FleetNode> {
+  /** `parts`: all, unless told. */
+  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string | null, parts: readonly Part[] = PARTS): Promise<FleetNode> {
     const links = natsPorts.map((port) => new Link(port));
     const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl);
-    for (const part of PARTS) node.begin(part);
+    for (const part of parts) node.begin(part);
     return node;
   }
 
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part)) return;
     const args = part === 'core' ? [this.#folder, this.#rings, this.#journal] : ['-c', '-'];
-    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, DATABASE_URL: this.#databaseUrl } });
+    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }) } });
     child.stdin!.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
   }

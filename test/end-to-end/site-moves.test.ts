@@ -36,7 +36,7 @@ test('a node that is drained while it records three cameras: no picture of their
   const nats = stack.use(await Nats.start());
   const camera = stack.use(await ClipCamera.start(clip.path));
   const store = stack.use(await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, createLogger('test', 'silent')));
-  const start = async (id: string): Promise<FleetNode> => stack.use(await FleetNode.start(id, join(folder, id), [Number(new URL(nats.url).port)]));
+  const start = async (id: string): Promise<FleetNode> => stack.use(await FleetNode.start(id, join(folder, id), [Number(new URL(nats.url).port)], null, ['kernel', 'fleet']));
   const until = async (condition: () => boolean | Promise<boolean>, what: string): Promise<void> => {
     for (const endsAt = Date.now() + PATIENCE_MS; !await condition(); await delay(200)) assert.ok(Date.now() < endsAt, what);
   };
