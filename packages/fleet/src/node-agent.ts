@@ -220,7 +220,7 @@ export class NodeAgent {
       if (opened === null) return;
       if (move === 'next') return void next.set(camera, { term, settings: revision, camera: opened });
       own.set(camera, opened);
-      this.#moves.begins(camera, placement!.value!.seam ?? null);
+      this.#moves.begins(camera, placement.value.seam ?? null);
     });
     if (lease !== this.#lease) return;
     this.#own = own;
