@@ -752,7 +752,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Looks and events as they come; first, who comes back gets what came since
+         * Looks and events as they come, of all nodes of a site; first, who comes back gets what came since
          * @description Needs the permission view; leaves out cameras that may not be seen.
          */
         get: operations["getLive"];
@@ -4225,6 +4225,10 @@ export interface operations {
                 core_after?: number;
                 /** @description Id of the last event of the kernel (`recording.`) that it had */
                 kernel_after?: number;
+                /** @description Likewise of the core of another node of the site: `south:1767610000000000` */
+                node_after?: string | string[];
+                /** @description Only of these cameras, and what belongs to none; all that may be seen unless told */
+                camera?: string | string[];
             };
             header?: never;
             path?: never;
@@ -4232,7 +4236,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Looks and events as they come; first, who comes back gets what came since */
+            /** @description Looks and events as they come, of all nodes of a site; first, who comes back gets what came since */
             101: {
                 headers: {
                     [name: string]: unknown;

@@ -47,12 +47,23 @@ export const StoredEvent = Type.Object({
 });
 export type StoredEvent = Static<typeof StoredEvent>;
 
+const NODE_POSITION = `${ID_PATTERN.slice(0, -1)}:[0-9]{1,16}$`;
+
 /** WS /api/v1/live: a client that comes back says what it had, and gets what came since, as far as it is kept. */
 export const LiveQuery = Type.Object({
   core_after: Type.Optional(Type.Integer({ minimum: 0, description: 'Id of the last event of core that it had' })),
   kernel_after: Type.Optional(Type.Integer({ minimum: 0, description: 'Id of the last event of the kernel (`recording.`) that it had' })),
+  node_after: anyOf(Type.String({ pattern: NODE_POSITION }), 'Likewise of the core of another node of the site: `south:1767610000000000`'),
+  camera: anyOf(Id, 'Only of these cameras, and what belongs to none; all that may be seen unless told'),
 }, { additionalProperties: false });
 export type LiveQuery = Static<typeof LiveQuery>;
+
+/** Told on WS /api/v1/live, beside events: whether events of the cameras of another node come. Events of other nodes carry its name as `node`. */
+export const LiveNode = Type.Object({
+  type: Type.Enum(['node.away', 'node.there']), node: Type.String({ pattern: ID_PATTERN }), at: Time,
+  error: Nullable(Type.String({ description: 'Why they do not come' })),
+}, { description: 'Whether events of another node of the site come' });
+export type LiveNode = Static<typeof LiveNode>;
 
 /** Newest first. */
 export const EventPage = Type.Object({

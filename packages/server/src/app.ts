@@ -110,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
   if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
   const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
-  const counters = { hub, keeper, siteIntake, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();
@@ -227,8 +227,12 @@ function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts | null,
   const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
   app.get<{ Querystring: LiveQuery }>('/api/v1/live', { websocket: true, schema: { querystring: LiveQuery } }, (socket, request) => {
     keep(request, socket, null);
-    const { core_after: core, kernel_after: kernelId } = request.query;
-    hub.add(socket, (cameraId) => maySee(identityOf(request), cameraId), { ...(core !== undefined && { core }), ...(kernelId !== undefined && { kernel: kernelId }) });
+    const { core_after: core, kernel_after: kernelId, node_after: nodes = [], camera } = request.query;
+    const wanted = camera === undefined ? null : new Set([camera].flat());
+    const mayHave = (cameraId: string): boolean => (wanted === null || wanted.has(cameraId)) && maySee(identityOf(request), cameraId);
+    const others = [nodes].flat().map((text): [string, number] => [`${text.slice(0, text.indexOf(':'))}/core`, Number(text.slice(text.indexOf(':') + 1))]);
+    const client = hub.add(socket, mayHave, { ...(core !== undefined && { core }), ...(kernelId !== undefined && { kernel: kernelId }), ...Object.fromEntries(others) });
+    if (client) site?.live.follow(socket, client, request, mayHave);
   });
   for (const way of ['live', 'webrtc']) {
     app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {

@@ -10,6 +10,7 @@ import type { StoreRecorder } from './events/store-sink.ts';
 import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import type { Courier } from './outward/notify/courier.ts';
+import type { LiveOfSite } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
@@ -75,6 +76,8 @@ export interface ServerCounters {
   readonly couriers: readonly Courier[];
   /** Null where this node is by itself. */
   readonly siteIntake: SiteIntake | null;
+  /** Likewise. */
+  readonly siteLive: LiveOfSite | null;
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
@@ -86,6 +89,8 @@ const ofMqtt = (type: 'gauge' | 'counter', name: string, help: string, of: (mqtt
 const ofCouriers = (name: string, help: string, of: (state: Courier['state']) => number): Metric<ServerCounters> => ({ name, type: 'counter', help, labels: ['target'], values: ({ couriers }) => couriers.map(({ name: target, state }) => [{ target }, of(state)]) });
 
 const ofSite = (type: 'gauge' | 'counter', name: string, help: string, of: (intake: SiteIntake) => number | null): Metric<ServerCounters> => ({ name: `site_${name}`, type, help, values: ({ siteIntake }) => (siteIntake ? [[{}, of(siteIntake)]] : []) });
+
+const ofSiteLive = (type: 'gauge' | 'counter', name: string, help: string, of: (counters: LiveOfSite['counters']) => number): Metric<ServerCounters> => ({ name: `site_live_${name}`, type, help, values: ({ siteLive }) => (siteLive ? [[{}, of(siteLive.counters)]] : []) });
 
 export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
@@ -110,6 +115,9 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofSite('counter', 'events_known_total', "Events out of the site's stream that their own server had stored", ({ counters }) => counters.known),
   ofSite('counter', 'events_missed_total', 'Events that the stream had let go before they were stored', ({ counters }) => counters.missed),
   ofSite('counter', 'read_failures_total', 'Times that the stream could not be read, or the database not be written to', ({ counters }) => counters.failures),
+  ofSiteLive('gauge', 'connections', 'Connections to other nodes, for who follows events live here', ({ connections }) => connections),
+  ofSiteLive('counter', 'events_total', 'Looks and events that came over them', ({ events }) => events),
+  ofSiteLive('counter', 'invalid_total', 'Of what came, what this version does not know, and does not pass on', ({ invalid }) => invalid),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 

@@ -3,14 +3,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { fleetSocketPath, type AuditEntry, type CameraStatus, type ErrorBody, type SiteInfo, type SiteView } from '@ruth/protocol';
+import { fleetSocketPath, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type SiteInfo, type SiteView } from '@ruth/protocol';
 import { fastify, type FastifyInstance } from 'fastify';
 import { admin, CAMERAS, startAccessPlace, type AccessPlace } from './access-place.ts';
 import { postgresPrograms, startPostgres } from './postgres.ts';
 import { addPeople, OF_A_CAMERA, walk } from './route-people.ts';
-import { until } from './stand-ins.ts';
+import type { WebSocket } from 'ws';
+import { look, until } from './stand-ins.ts';
 
 const programs = postgresPrograms();
+
+/** What comes on the WebSocket of events, as far as it is looked at here. */
+interface Told { readonly type: string; readonly id?: number; readonly node?: string; readonly error?: string; readonly camera_id?: string; readonly look?: Look }
 
 describe('a server of a site', { skip: programs === null && 'PostgreSQL is missing: apt-get install postgresql' }, () => {
   const stack = new AsyncDisposableStack();
@@ -19,6 +23,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
   let fleet: FastifyInstance;
   let nodes: SiteView['nodes'];
   let revision = 1;
+  let people: Awaited<ReturnType<typeof addPeople>>;
   const cameras: SiteView['cameras'] = { yard: { node: 'south', name: 'The yard', url: 'rtsp://127.0.0.1/yard' } };
 
   before(async () => {
@@ -76,7 +81,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
   });
 
   it('lets through whom it may, for the cameras that they may see, and nobody else', async () => {
-    const people = await addPeople(front);
+    people = await addPeople(front);
     const yard = people.get('viewer of the yard')!.headers;
     const { text } = await front.ask('GET', '/api/v1/cameras', yard);
     assert.deepEqual((JSON.parse(text) as CameraStatus[]).map(({ camera_id: id }) => id), ['yard']);
@@ -85,6 +90,68 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     assert.ok(looked > 400, `${looked} combinations`);
     const audit = JSON.parse((await front.ask('GET', '/api/v1/audit?action=exported', admin)).text) as AuditEntry[];
     assert.ok(audit.some(({ actor, camera_id: camera }) => actor === 'boss' && camera === 'vault'));
+  });
+
+  const seen = (events: readonly Told[]): unknown[] => events.map(({ type, node, look: seenLook, camera_id: cameraId }) => [type, node, seenLook?.camera_id ?? cameraId]);
+  const live = async (headers: Record<string, string>, query = ''): Promise<{ socket: WebSocket; told: Told[] }> => {
+    const { answer, socket } = await front.upgrade(`/api/v1/live${query}`, headers);
+    assert.equal(answer, 'open');
+    const told: Told[] = [];
+    socket.on('message', (data: Buffer) => told.push(JSON.parse(data.toString()) as Told));
+    return { socket, told };
+  };
+  const isThere = (told: readonly Told[]): boolean => told.some(({ type, node }) => type === 'node.there' && node === 'south');
+  const detection = (id: number, cameraId: string): CoreEvent => ({ id, version: 1, at: Date.now() / 1000, type: 'detection', look: look(cameraId, 'detector', id) });
+  const cameraUp = (id: number, cameraId: string): CoreEvent => ({ id, version: 1, at: 1, type: 'camera.up', camera_id: cameraId, reason: null });
+
+  it('tells live what other nodes see, to each what they may see, and which node is away', async () => {
+    const { headers: yard } = people.get('viewer of the yard')!;
+    const [all, some, one] = await Promise.all([live(admin), live(yard), live(admin, '?camera=vault')]);
+    await until(() => [all, some, one].every(({ told }) => isThere(told)), 'the south is there');
+    await until(() => all.told.some(({ type, node }) => type === 'node.away' && node === 'west'), 'the west is away');
+    assert.match(all.told.find(({ node }) => node === 'west')!.error!, /^the node west cannot be asked \(not heard of since 2023-11-14T22:13:20Z\): its server cannot be reached \(ECONNREFUSED\)/);
+    assert.ok(!some.told.some(({ node }) => node === 'west'), 'a node of whose cameras they may see none is not asked');
+    await until(() => south.core.connections.length > 0 && south.place.server.hub.clientCount === 3, 'the south follows its core, and is followed');
+    for (const event of [detection(1, 'yard'), detection(2, 'vault'), cameraUp(3, 'yard'), cameraUp(4, 'vault')]) south.core.publish(event);
+    const events = ({ told }: { told: readonly Told[] }): readonly Told[] => told.filter(({ type }) => !type.startsWith('node.'));
+    await until(() => events(all).length === 4 && events(some).length === 2 && events(one).length === 2, 'all is told');
+    assert.deepEqual(seen(events(all)), [['detection', 'south', 'yard'], ['detection', 'south', 'vault'], ['camera.up', 'south', 'yard'], ['camera.up', 'south', 'vault']]);
+    assert.deepEqual(seen(events(some)), [['detection', 'south', 'yard'], ['camera.up', 'south', 'yard']]);
+    assert.deepEqual(seen(events(one)), [['detection', 'south', 'vault'], ['camera.up', 'south', 'vault']]);
+    // Who comes back gets what came since from there, too.
+    for (const { socket } of [all, some, one]) socket.terminate();
+    await until(() => south.place.server.hub.clientCount === 0, 'nobody follows any more');
+    south.core.publish(cameraUp(5, 'yard'));
+    await until(async () => (await front.ask('GET', '/api/v1/events?camera=yard', admin)).text.includes('"id":5'), 'it is stored');
+    const back = await live(admin, '?node_after=south:3');
+    await until(() => events(back).length === 2, 'it has what came since');
+    assert.deepEqual(events(back).map(({ id }) => id), [4, 5]);
+    back.socket.terminate();
+  });
+
+  it('gives a client that lags fewer looks of another node, the newest, and holds up neither that node nor others', async () => {
+    const [slow, quick] = [await live(admin), await live(admin)];
+    await until(() => isThere(slow.told) && isThere(quick.told), 'the south is there');
+    await until(() => south.place.server.hub.clientCount === 2, 'both are followed');
+    slow.socket.pause();
+    const superseded = south.place.server.hub.counters.superseded;
+    const padding = 'x'.repeat(20_000);
+    const last = 1400;
+    for (let id = 1000; id <= last; id++) {
+      const heard = once(quick.socket, 'message');
+      const event = detection(id, 'yard') as DetectionEvent;
+      south.core.publish({ ...event, look: { ...event.look, detections: [{ class_id: 0, class_name: 'person', confidence: 0.9, bbox: [0, 0, 1, 1], attributes: { padding } }] } });
+      await heard;
+    }
+    slow.socket.resume();
+    const ids = (told: readonly Told[]): number[] => told.flatMap(({ type, id }) => (type === 'detection' && id! >= 1000 ? [id!] : []));
+    await until(() => ids(slow.told).at(-1) === last, 'the slow one has the newest', 30_000);
+    assert.equal(ids(quick.told).length, last - 999);
+    assert.ok(ids(slow.told).length < 200, `${ids(slow.told).length} looks`);
+    assert.deepEqual(ids(slow.told), ids(slow.told).toSorted((a, b) => a - b));
+    assert.equal(south.place.server.hub.counters.superseded, superseded, 'the node itself is read as fast as it tells');
+    slow.socket.terminate();
+    quick.socket.terminate();
   });
 
   it('says which node does not know who asks, and signs nobody out for it', async () => {

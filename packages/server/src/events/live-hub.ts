@@ -16,30 +16,33 @@ const MAX_WAITING_EVENTS = 1280;
 export const MOST_REPLAYED = 1024;
 const MAX_CLIENTS = 512;
 
+/** `core` and `kernel` are those of this node. */
+export type LiveStream = EventSource | `${string}/${EventSource}`;
 /** Id of the last event that a client had, by whose it was. */
-export type LivePosition = Readonly<Partial<Record<EventSource, number>>>;
+export type LivePosition = Readonly<Partial<Record<LiveStream, number>>>;
 
-interface Kept { readonly source: EventSource; readonly event: CoreEvent | KernelEvent; readonly text: string }
+export interface LiveEvent { readonly source: LiveStream; readonly event: CoreEvent | KernelEvent; readonly text: string }
 
 export class LiveHub {
   readonly counters = { sent: 0, superseded: 0, disconnectedSlow: 0, refused: 0 };
   readonly #clients = new Set<LiveClient>();
   /** The newest events that nothing takes the place of. */
-  readonly #kept: Kept[] = [];
+  readonly #kept: LiveEvent[] = [];
 
   get clientCount(): number { return this.#clients.size; }
 
-  /** `maySee` is asked for each event of a camera; others go to all. `after`: what came since is sent first, as far as it is kept; of a source that is not in it, nothing. */
-  add(socket: WebSocket, maySee: (cameraId: string) => boolean, after: LivePosition = {}): void {
+  /** `maySee` is asked for each event of a camera; others go to all. `after`: what came since is sent first, as far as it is kept; of a source that is not in it, nothing. Null: there are too many. */
+  add(socket: WebSocket, maySee: (cameraId: string) => boolean, after: LivePosition = {}): LiveClient | null {
     if (this.#clients.size >= MAX_CLIENTS) {
       this.counters.refused++;
       socket.close(1013, 'overloaded: too many live connections');
-      return;
+      return null;
     }
     const client = new LiveClient(socket, maySee, this.counters, after);
     for (const kept of this.#kept) if (after[kept.source] !== undefined) client.offer(kept);
     this.#clients.add(client);
     socket.on('close', () => this.#clients.delete(client));
+    return client;
   }
 
   publish(event: CoreEvent | KernelEvent, text: string, source: EventSource = 'core'): void {
@@ -49,7 +52,7 @@ export class LiveHub {
   }
 
   /** Only for who comes back. */
-  remember(told: Kept): void {
+  remember(told: LiveEvent): void {
     this.#kept.push(told);
     if (this.#kept.length > MOST_REPLAYED) this.#kept.shift();
   }
@@ -71,12 +74,12 @@ function supersedingKey(event: CoreEvent | KernelEvent): string | null {
 /** A newer event may take its place. */
 export const isSuperseded = (event: CoreEvent | KernelEvent): boolean => supersedingKey(event) !== null;
 
-class LiveClient {
+export class LiveClient {
   readonly #maySee: (cameraId: string) => boolean;
   readonly #socket: WebSocket;
   readonly #counters: LiveHub['counters'];
   /** A source tells some events again, when the server has been away. */
-  readonly #had: Partial<Record<EventSource, number>>;
+  readonly #had: Partial<Record<LiveStream, number>>;
   /** In order of arrival. A newer look or update takes the place of an older one, at the end. */
   readonly #waiting = new Map<string, string>();
   #waitingEvents = 0;
@@ -99,7 +102,18 @@ class LiveClient {
     });
   }
 
-  offer({ source, event, text }: Kept): void {
+  /** Id of the last event of that source that was offered to it, or that it said it had. */
+  had(source: LiveStream): number | undefined { return this.#had[source]; }
+
+  /** What is no event; a newer one of that key takes its place. */
+  tell(key: string, text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, text);
+    this.#flush();
+  }
+
+  offer({ source, event, text }: LiveEvent): void {
     const camera = cameraOf(event);
     if (this.#socket.readyState !== this.#socket.OPEN || (camera !== null && !this.#maySee(camera))) return;
     const superseding = supersedingKey(event);

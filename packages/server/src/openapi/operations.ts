@@ -72,7 +72,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/latencies': { summary: 'Where the time of looks goes: a histogram for each model and stage, since core started', answer: LookLatencies },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },
   'GET /api/v1/detections/latest': { summary: 'The newest look of each model at a camera', query: LatestQuery, answer: listOf(Look) },
-  'GET /api/v1/live': { summary: 'Looks and events as they come; first, who comes back gets what came since', query: LiveQuery, answer: SOCKET },
+  'GET /api/v1/live': { summary: 'Looks and events as they come, of all nodes of a site; first, who comes back gets what came since', query: LiveQuery, answer: SOCKET },
   'GET /api/v1/events': { summary: 'Stored events, newest first, in pages that do not shift', query: EventQuery, answer: EventPage },
   'GET /api/v1/events/counts': { summary: 'How many events there were, by hour', query: EventCountQuery, answer: EventCounts },
   'GET /api/v1/events/:id': { summary: 'A stored event', answer: StoredEvent },

@@ -76,10 +76,10 @@ export class OtherNodes implements AsyncDisposable {
     return reply.send(answer.statusCode === 204 ? await answer.body.dump().then(() => undefined) : answer.body);
   }
 
-  /** A WebSocket of a node's server, of the same address. Throws `node_away`. */
-  live(node: SiteNodeInfo, request: FastifyRequest): LiveSource {
+  /** A WebSocket of a node's server, of the same address unless told. Throws `node_away`. */
+  live(node: SiteNodeInfo, request: FastifyRequest, path: string = request.url): LiveSource {
     if (node.serverUrl === null) throw awayError(node, NO_URL);
-    return { address: `${node.serverUrl.replace(/^http/, 'ws')}${request.url}`, name: `the node ${node.id}`, headers: this.headersFor(request), ca: this.ca };
+    return { address: `${node.serverUrl.replace(/^http/, 'ws')}${path}`, name: `the node ${node.id}`, headers: this.headersFor(request), ca: this.ca };
   }
 
   /** The answer of `GET path` as text. Throws what the node's server answers, `node_away`. */

@@ -1,5 +1,5 @@
 // Follows the server's event WebSocket for as long as the page is open. After a break it asks for what came meanwhile.
-import type { CoreEvent, KernelEvent } from '@ruth/protocol';
+import type { CoreEvent, KernelEvent, LiveNode } from '@ruth/protocol';
 import { BackOff } from './back-off.ts';
 
 /** Returns what ends it. `onOpen` tells of every change between open and lost; `open` connects as browsers do, unless told. */
@@ -8,13 +8,15 @@ export function followEvents(url: string, onEvent: (event: CoreEvent) => void, o
   let socket: WebSocket;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
-  let newestCoreId: number | null = null;
+  /** Of the core of each node; '' is the one that serves this page. */
+  const newestIds = new Map<string, number>();
   const connect = (): void => {
-    socket = open(newestCoreId === null ? url : `${url}?core_after=${newestCoreId}`);
+    const had = [...newestIds].map(([node, id]) => (node === '' ? `core_after=${id}` : `node_after=${node}:${id}`));
+    socket = open(had.length === 0 ? url : `${url}?${had.join('&')}`);
     socket.addEventListener('open', () => { backOff.reset(); onOpen(true); });
     socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
-      const event = JSON.parse(data) as CoreEvent | KernelEvent;
-      if (isFromCore(event)) newestCoreId = event.id;
+      const event = JSON.parse(data) as (CoreEvent | KernelEvent) & { readonly node?: string } | LiveNode;
+      if (isFromCore(event)) newestIds.set(event.node ?? '', event.id);
       onEvent(event as CoreEvent);
     });
     socket.addEventListener('close', () => {
@@ -31,4 +33,4 @@ export function followEvents(url: string, onEvent: (event: CoreEvent) => void, o
   };
 }
 
-const isFromCore = ({ type }: CoreEvent | KernelEvent): boolean => type !== 'gap' && !type.startsWith('recording.');
+const isFromCore = (event: CoreEvent | KernelEvent | LiveNode): event is Exclude<CoreEvent, { type: 'gap' }> => event.type !== 'gap' && !event.type.startsWith('recording.') && !event.type.startsWith('node.');
