@@ -1,5 +1,6 @@
-// The node: its processes as the tree that they are, why they ended, room for more cameras, the disk, what was dropped where and why, and where the time of looks goes.
+// The node: its processes as the tree that they are, why they ended, room for more cameras, the disk, whether what is on it is whole, what was dropped where and why, and where the time of looks goes.
 import type { LookLatencies, StorageStatus, SupervisedProcessStatus, SystemStatus } from '@ruth/protocol';
+import { useMay } from '../session.ts';
 import { Waiting } from '../shell/states.tsx';
 import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
 import { CapacityPanel } from './capacity-panel.tsx';
@@ -9,6 +10,7 @@ import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
 import { processTree, type ProcessNode } from './process-tree.ts';
 import type { System } from './system-store.ts';
 import { usePolled } from './use-polled.ts';
+import { VerificationPanel } from './verification-panel.tsx';
 import '../styles/tables.css';
 
 const ASK_EVERY_MS = 3000;
@@ -19,6 +21,7 @@ export function SystemView({ system }: { system: System }) {
   const storage = usePolled<StorageStatus>('storage', ASK_EVERY_MS);
   const status = usePolled<SystemStatus>('system', STATUS_EVERY_MS);
   const latencies = usePolled<LookLatencies>('latencies', LATENCIES_EVERY_MS);
+  const mayOperate = useMay('operate');
   const cameras = system.cameras.value ?? [];
   const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
@@ -40,6 +43,7 @@ export function SystemView({ system }: { system: System }) {
       <CapacityPanel known={status} names={names} />
       <Ends tree={tree} />
       <DiskPanel storage={storage} cameras={cameras} />
+      {mayOperate && storage.value !== null && storage.value.state !== 'off' && <VerificationPanel cameras={cameras} />}
       <section className="panel" aria-label="Drops">
         <h3>What was dropped, and why</h3>
         {drops.length === 0 ? <p className="hint">Nothing since the processes started.</p> : (
