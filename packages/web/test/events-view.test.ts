@@ -32,7 +32,7 @@ describe('the view of events', { skip: browserMissing() }, () => {
     assert.equal(await page.locator('.queue-event').count(), 3);
     await page.keyboard.press('j');
     await page.locator('.event-detail h2', { hasText: 'person #3 entered door' }).waitFor(WAIT);
-    await page.getByText('There is no picture of this moment').waitFor(WAIT);
+    await page.getByText('The picture of this moment cannot be had just now').waitFor(WAIT);
     await page.keyboard.press('s');
     await page.locator('.event-detail h2', { hasText: 'car #2 entered door' }).waitFor(WAIT);
     await page.keyboard.press('k');
@@ -87,6 +87,28 @@ describe('the view of events', { skip: browserMissing() }, () => {
     enter(4);
     await page.getByRole('button', { name: 'Newer events have come' }).click(WAIT);
     await page.getByRole('button', { name: /person #4 entered door/ }).waitFor(WAIT);
+  });
+
+  it('says since when and why an event is not recorded, with no dead player; asks again where that is not known yet', async () => {
+    const { recorded } = suite.system;
+    recorded.timeline = { camera_id: 'square', start: atS, end: atS + 4, spans: [], gaps: [], oldest: atS + 3, newest: atS + 60 };
+    recorded.at = (at) => (at === atS + 1 ? false : 'unknown');
+    await using opened = await suite.open('#/events', { width: 390, height: 844 }, 'dark');
+    const { page, problems } = opened;
+    await page.getByRole('button', { name: /person #1 entered door .*not recorded/ }).click(WAIT);
+    await page.getByText('What was recorded then was deleted to make room, or because of its age').waitFor(WAIT);
+    assert.equal(await page.getByRole('button', { name: /^Play the clip/ }).count(), 0);
+    await page.keyboard.press('p');
+    assert.deepEqual([await page.getByLabel(/^Clip/).count(), await page.getByRole('link', { name: 'Show in the recordings' }).count()], [0, 0]);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'event-not-recorded-phone');
+    await page.getByRole('button', { name: /car #2 entered door/ }).click();
+    await page.getByText('Whether this moment is recorded is not known yet').waitFor(WAIT);
+    recorded.at = () => false;
+    recorded.timeline = { ...recorded.timeline, oldest: atS - 60, gaps: [{ start: atS - 10, end: null, cause: 'disk_full', message: null }] };
+    await page.getByText('nothing was recorded: disk full. Free space on the disk').waitFor(WAIT);
+    Object.assign(recorded, { timeline: null, at: () => true });
+    assert.deepEqual(problems, []);
   });
 
   it('says so where an event is too old to be kept, and where the events cannot be read', async () => {

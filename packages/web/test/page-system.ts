@@ -1,5 +1,5 @@
 // A whole system for tests of the page: a real server in front of a kernel and a core that are stand-ins whose truth is known.
-import { LOOK_STAGES, type Box, type CameraStatus, type CoreEvent, type Detection, type Look, type LookLatencies, type SceneConfig, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline } from '@ruth/protocol';
+import { LOOK_STAGES, type Box, type CameraStatus, type CoreEvent, type Detection, type Look, type LookLatencies, type RecordedAt, type SceneConfig, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline } from '@ruth/protocol';
 import { camera, everyone, look, model, startCore, startKernel, startPlace, startSupervisor, subscription } from '../../server/test/stand-ins.ts';
 import { StandInNode } from './stand-in-node.ts';
 import { FPS, HEIGHT, SquareCamera, WIDTH, ptsOf, squareAt } from './square-camera.ts';
@@ -53,8 +53,8 @@ export async function startSystem(pageDirectory: string) {
     }
   }, LOOK_LATENCY_MS)));
   /** What is recorded of every camera; null: nothing is. */
-  const recorded: { timeline: Timeline | null } = { timeline: null };
-  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket), () => recorded.timeline ?? 'recording_off'));
+  const recorded: { timeline: Timeline | null; at: (atS: number) => RecordedAt } = { timeline: null, at: () => true };
+  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket), () => recorded.timeline ?? 'recording_off', (_camera, atS) => recorded.at(atS)));
   const processes: SupervisedProcessStatus[] = ['kernel', `container ${DETECTOR}`, 'core', 'server'].map((name, index) => (
     { name, state: 'ready', pid: 100 + index, since: Date.now() / 1000 - 5000, reason: null, restarts: 0, ends: [], resident_bytes: 120e6 + index * 1e6, cpu_s: 12.5 * index }
   ));

@@ -7,6 +7,7 @@ import { snapshotAddress } from '../recordings/timeline-preview.tsx';
 import { addressOf } from '../view-address.ts';
 import { clockText, dateText } from '../wall-clock.ts';
 import { boxOf, eventWords, instantOf, type ToldEvent } from './event-words.ts';
+import { NoRecording } from './no-recording.tsx';
 
 /** A clip begins a little before it happened. */
 const LEAD_S = 4;
@@ -16,42 +17,46 @@ const IDLE = new Observable<PlaybackState>({ status: 'idle', shownAtS: null, rat
 export interface EventDetailProps {
   readonly stored: StoredEvent;
   readonly cameraName: string | null;
+  /** As it is known by now. */
+  readonly recorded: StoredEvent['recorded'];
   readonly seen: boolean;
   readonly playing: boolean;
   readonly onSeen: (seen: boolean) => void;
   readonly onPlay: (playing: boolean) => void;
 }
 
-export function EventDetail({ stored, cameraName, seen, playing, onSeen, onPlay }: EventDetailProps) {
+export function EventDetail({ stored, cameraName, recorded, seen, playing, onSeen, onPlay }: EventDetailProps) {
   const event = stored.event as ToldEvent;
   const { camera_id: cameraId } = stored;
+  const isPlayable = cameraId !== null && recorded !== false;
   const { title } = eventWords(event);
   const [copied, setCopied] = useState(false);
   const copy = (): void => { void navigator.clipboard.writeText(location.href).then(() => setCopied(true), () => setCopied(false)); };
   return (
     <article className="event-detail" aria-label={title} data-event-id={stored.event_id}>
-      {cameraId !== null && (playing ? <Clip cameraId={cameraId} atS={instantOf(event) - LEAD_S} label={title} /> : <Picture key={stored.event_id} cameraId={cameraId} event={event} title={title} />)}
+      {cameraId !== null && (recorded === false ? <NoRecording key={stored.event_id} cameraId={cameraId} atS={instantOf(event)} />
+        : playing ? <Clip cameraId={cameraId} atS={instantOf(event) - LEAD_S} label={title} /> : <Picture key={`${stored.event_id} ${recorded}`} cameraId={cameraId} event={event} title={title} recorded={recorded} />)}
       <div className="event-detail-head">
         <div>
           <h2>{title}</h2>
           <p className="hint">{cameraName ?? cameraId ?? 'The node'}, {dateText(stored.at)}, {clockText(stored.at)}</p>
         </div>
         <div className="event-actions">
-          {cameraId !== null && <button type="button" className="button" aria-pressed={playing} onClick={() => onPlay(!playing)}>{playing ? 'Show the picture' : 'Play the clip'} <kbd>P</kbd></button>}
+          {isPlayable && <button type="button" className="button" aria-pressed={playing} onClick={() => onPlay(!playing)}>{playing ? 'Show the picture' : 'Play the clip'} <kbd>P</kbd></button>}
           <button type="button" className="button primary" aria-pressed={seen} onClick={() => onSeen(!seen)}>{seen ? 'Seen' : 'Mark as seen'} <kbd>S</kbd></button>
         </div>
       </div>
       {event.type === 'alert.raised' && <ul className="conditions" aria-label="Conditions that held">{event.conditions.map(({ text }) => <li key={text}>{text}</li>)}</ul>}
       <dl>{factsOf(stored).map(([term, fact]) => <div key={term}><dt>{term}</dt><dd>{fact}</dd></div>)}</dl>
       <p className="event-links">
-        {cameraId !== null && <a href={addressOf({ name: 'recordings', cameraId, atS: instantOf(event) - LEAD_S })}>Show in the recordings</a>}
+        {isPlayable && <a href={addressOf({ name: 'recordings', cameraId, atS: instantOf(event) - LEAD_S })}>Show in the recordings</a>}
         <button type="button" className="text-button" onClick={copy}>{copied ? 'The link is copied' : 'Copy a link to this event'}</button>
       </p>
     </article>
   );
 }
 
-function Picture({ cameraId, event, title }: { cameraId: string; event: ToldEvent; title: string }) {
+function Picture({ cameraId, event, title, recorded }: { cameraId: string; event: ToldEvent; title: string; recorded: StoredEvent['recorded'] }) {
   const [state, setState] = useState<'loading' | 'there' | 'missing'>('loading');
   const box = boxOf(event);
   return (
@@ -64,7 +69,7 @@ function Picture({ cameraId, event, title }: { cameraId: string; event: ToldEven
           </svg>
         )}
       </div>
-      {state === 'missing' && <p>There is no picture of this moment: it was not recorded, or the recording is gone.</p>}
+      {state === 'missing' && <p role="status">{recorded === 'unknown' ? 'Whether this moment is recorded is not known yet: it is being written just now, or what has it does not answer. This page keeps asking.' : 'The picture of this moment cannot be had just now.'}</p>}
     </div>
   );
 }

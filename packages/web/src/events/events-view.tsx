@@ -15,6 +15,8 @@ import { useSeenEvents } from './seen-events.ts';
 import '../styles/events.css';
 
 const ASK_ONCE_MS = 3_600_000;
+/** Of what is being recorded just now, or lies where nobody answers. */
+const RECORDED_EVERY_MS = 4000;
 
 export function EventsView({ view: { filter, eventId }, cameras }: { view: Extract<View, { name: 'events' }>; cameras: readonly CameraStatus[] }) {
   const key = eventFilterQuery(filter).toString();
@@ -33,6 +35,8 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   // An event that was linked to may not be on the first page, or not be let through by the filter.
   const linked = usePolled<StoredEvent>(eventId !== null && events !== null && index < 0 ? `events/${eventId}` : null, ASK_ONCE_MS);
   const chosen = index >= 0 ? events![index]! : eventId !== null && linked.value?.event_id === eventId ? linked.value : null;
+  const asked = usePolled<StoredEvent>(chosen?.recorded === 'unknown' ? `events/${chosen.event_id}` : null, RECORDED_EVERY_MS);
+  const recorded = asked.value && asked.value.event_id === chosen?.event_id ? asked.value.recorded : chosen?.recorded ?? null;
   const choose = (stored: StoredEvent | undefined): void => {
     if (!stored) return;
     setPlaying(false);
@@ -48,7 +52,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
     mark(chosen, true);
     move(1);
   };
-  useShortcuts({ j: () => move(1), k: () => move(-1), arrowdown: () => move(1), arrowup: () => move(-1), s: markChosen, p: () => { if (chosen) setPlaying(!playing); } });
+  useShortcuts({ j: () => move(1), k: () => move(-1), arrowdown: () => move(1), arrowup: () => move(-1), s: markChosen, p: () => { if (chosen && recorded !== false) setPlaying(!playing); } });
 
   return (
     <main className="events" data-loading={loading}>
@@ -71,7 +75,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
         <section className="event-stage" aria-label="The chosen event">
           {chosen ? (
             <EventDetail
-              stored={chosen} cameraName={cameras.find(({ camera_id }) => camera_id === chosen.camera_id)?.name ?? null} seen={isSeen(chosen)} playing={playing}
+              stored={chosen} cameraName={cameras.find(({ camera_id }) => camera_id === chosen.camera_id)?.name ?? null} recorded={recorded} seen={isSeen(chosen)} playing={playing}
               onSeen={(seen) => mark(chosen, seen)} onPlay={setPlaying}
             />
           ) : linked.failure ? <p className="problem" role="alert">{linked.failure.message}</p>

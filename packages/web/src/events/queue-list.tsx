@@ -27,7 +27,7 @@ export function QueueList({ events, cameras, chosenId, isSeen, onChoose }: Queue
               <button type="button" className="queue-event" data-queue-id={stored.event_id} data-seen={seen} data-event-tone={tone} aria-current={stored.event_id === chosenId ? 'true' : undefined} onClick={() => onChoose(stored)}>
                 <time>{clockText(stored.at)}</time>
                 <span className="queue-title">{title}</span>
-                <span className="queue-camera">{nameOf(stored.camera_id)}{seen ? ', seen' : ''}</span>
+                <span className="queue-camera">{nameOf(stored.camera_id)}{stored.recorded === false ? ', not recorded' : ''}{seen ? ', seen' : ''}</span>
               </button>
             </li>
           </Fragment>
