@@ -1,6 +1,7 @@
 // Cameras that pass to another node or come from one, as the node knows it: what it tells its kernel, and what it tells the leader of what came of it.
 // A term under which it left is never taken up again, whoever names it.
 import type { CameraConfig, NodePlacement, PlacementLease, PlacementStatus, RecordingSeam, SiteCamera, SiteNode } from '@ruth/protocol';
+import type { Told } from './moves.ts';
 
 /** Another node records it still. `settings`: revision of the camera. */
 export interface NextCamera { readonly term: number; readonly settings: number; readonly camera: SiteCamera }
@@ -23,6 +24,23 @@ export class CameraMoves {
   hasLeft(camera: string, term?: number): boolean {
     const left = this.#left.get(camera);
     return left !== undefined && (term === undefined || left.term === term);
+  }
+
+  /** What of `named` stays as it is, and what is to be looked up. `own`: what this node has, in the terms and revisions of `read`. */
+  sort(named: NodePlacement['cameras'], own: ReadonlyMap<string, SiteCamera>, read: NodePlacement['cameras']): { own: Map<string, SiteCamera>; next: Map<string, NextCamera>; unknown: [camera: string, told: Told][] } {
+    const sorted = { own: new Map<string, SiteCamera>(), next: new Map<string, NextCamera>(), unknown: [] as [string, Told][] };
+    for (const [camera, told] of Object.entries(named)) {
+      const { term, settings, move } = told;
+      const known = read[camera]?.term === term ? own.get(camera) : undefined;
+      const held = this.#next.get(camera);
+      // A camera that moves away goes on as it is, or not at all: its row names another node by now.
+      if (move === 'stays' || move === 'leaves' || this.hasLeft(camera, term)) {
+        if (known) sorted.own.set(camera, known);
+      } else if (known && move === undefined && read[camera]!.settings === settings) sorted.own.set(camera, known);
+      else if (move === 'next' && held?.term === term && held.settings === settings) sorted.next.set(camera, held);
+      else sorted.unknown.push([camera, told]);
+    }
+    return sorted;
   }
 
   /** It is this node's from now on. */

@@ -18,14 +18,21 @@ export interface Seen {
 /** Who records it, or may still: where it moves, the one that it comes from. */
 export const holderOf = ({ node, incarnation, from }: CameraPlacement, term: number): Holder => from ?? { node, incarnation, term };
 
-/** True until that node says that it has left under that very term, or acts on a revision that does not name the camera, or its lease is ended. */
+/** The row of that node must be read, before it is said that it records no more: what was seen of it may be older than what the camera's row says. */
+export const isUncertain = ({ node, incarnation }: Holder, seen: Seen): boolean => seen.node(node)?.incarnation !== incarnation;
+
+/**
+ * To be asked where nothing is uncertain. True until that node says that it has left under that very term, or acts on the newest revision of what it is told, which does
+ * not name the camera and is newer than that term; or until its lease is ended, or followed by another one under which its kernel was told.
+ */
 export function mayRecord(camera: string, { node: id, incarnation, term }: Holder, seen: Seen): boolean {
   const node = seen.node(id);
   if (!node || node.revoked) return false;
-  if (node.incarnation === incarnation && node.left?.[camera]?.term === term) return false;
+  if (node.incarnation !== incarnation) return node.applied === 0;
+  if (node.left?.[camera]?.term === term) return false;
   const told = seen.told(id);
-  // A newer one that it acts on, and that is not known here yet, may name the camera.
-  return told === null || camera in told.cameras || node.applied !== told.revision;
+  // Revisions of what nodes are told and terms are of one bucket. An older one was written before the node was given the camera; a newer one, not known here yet, may name it.
+  return told === null || told.revision < term || camera in told.cameras || node.applied !== told.revision;
 }
 
 /** What is to be written in the place of `present`, for the camera to come to `wanted`; null where nothing is. `mayBegin`: another move may begin now. */
@@ -48,8 +55,11 @@ export function nextPlacement(camera: string, present: { readonly placement: Cam
   return mayBegin || placement.from ? { ...next, from: holder } : null;
 }
 
+/** Whether a camera's row, in the very revision that a node was told, makes it that node's: its next one, or its own. */
+export const isFor = (placement: CameraPlacement, node: Incarnation, move: Told['move']): boolean => isSame(placement, node) && (placement.from !== undefined) === (move === 'next');
+
 /** What is told to the nodes of a camera's row. `leaves`: the first one is to let go now. */
-export function toldOf({ node, incarnation, from, }: CameraPlacement, term: number, settings: number, seen: Seen, leaves: boolean, holdsBack: boolean): [node: string, told: Told][] {
+export function toldOf({ node, incarnation, from }: CameraPlacement, term: number, settings: number, seen: Seen, leaves: boolean, holdsBack: boolean): [node: string, told: Told][] {
   const lives = (one: Incarnation): boolean => { const known = seen.node(one.node); return known !== null && !known.revoked && known.incarnation === one.incarnation; };
   const next = { node, incarnation };
   if (!from) return lives(next) ? [[node, { term, settings }]] : [];

@@ -6,7 +6,8 @@ import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, typ
 import type { Logger } from '@ruth/transport';
 import { inParallel } from './bounded.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
-import { CameraMoves, type NextCamera } from './camera-moves.ts';
+import { CameraMoves } from './camera-moves.ts';
+import { isFor } from './moves.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import { Refusals } from './refusals.ts';
@@ -123,7 +124,7 @@ export class NodeAgent {
     const status = this.#kernel!.status;
     const refused = this.#refusals.present;
     const node: SiteNode = {
-      incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.revision ?? 0,
+      incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
       cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
       ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#moves.told,
@@ -199,23 +200,14 @@ export class NodeAgent {
     const told = this.#told;
     const lease = this.#lease;
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
-    const own = new Map<string, SiteCamera>();
     const unopened = new Map<string, string>();
-    const next = new Map<string, NextCamera>();
-    const named = Object.entries(told.value?.cameras ?? {});
-    const [present, read] = [this.#own, this.#read];
+    const named = told.value?.cameras ?? {};
+    const { own, next, unknown } = this.#moves.sort(named, this.#own, this.#read);
     let missing = 0;
     // A thousand nodes that read all at once would hold up one another's renewals.
-    await inParallel(named, READS_AT_ONCE, async ([camera, { term, settings: revision, move }]) => {
-      const known = read[camera]?.term === term ? present.get(camera) : undefined;
-      // A camera that moves away goes on as it is: its row names another node by now.
-      if (move === 'stays' || move === 'leaves' || this.#moves.hasLeft(camera, term)) return void (known && own.set(camera, known));
-      if (known && read[camera]!.settings === revision) return void own.set(camera, known);
-      const held = this.#moves.next.get(camera);
-      if (move === 'next' && held?.term === term && held.settings === revision) return void next.set(camera, held);
+    await inParallel(unknown, READS_AT_ONCE, async ([camera, { term, settings: revision, move }]) => {
       const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
-      const isOurs = placement?.value?.node === id && placement.value.incarnation === lease.incarnation && (placement.value.from !== undefined) === (move === 'next');
-      if (!isOurs || !settings?.value) return void missing++;
+      if (!placement?.value || !isFor(placement.value, { node: id, incarnation: lease.incarnation }, move) || !settings?.value) return void missing++;
       const opened = this.#open(camera, settings.value, unopened);
       if (opened === null) return;
       if (move === 'next') return void next.set(camera, { term, settings: revision, camera: opened });
@@ -225,8 +217,8 @@ export class NodeAgent {
     if (lease !== this.#lease) return;
     this.#own = own;
     this.#unopened = unopened;
-    this.#read = Object.fromEntries(named.filter(([camera]) => own.has(camera) || unopened.has(camera) || next.has(camera)));
-    this.#moves.learnt(told.value?.cameras ?? {}, own, next);
+    this.#read = Object.fromEntries(Object.entries(named).filter(([camera]) => own.has(camera) || unopened.has(camera) || next.has(camera)));
+    this.#moves.learnt(named, own, next);
     // What is out of date will be told anew.
     if (!await this.#tellKernel() || missing > 0) return;
     this.#applied = { revision: told.revision, lease };

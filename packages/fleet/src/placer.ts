@@ -5,7 +5,7 @@ import type { Logger } from '@ruth/transport';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { inParallel } from './bounded.ts';
-import { holderOf, mayRecord, nextPlacement, toldOf, type Seen, type Told } from './moves.ts';
+import { holderOf, isUncertain, mayRecord, nextPlacement, toldOf, type Seen, type Told } from './moves.ts';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
 import { Overload } from './overload.ts';
 import { place, type PlaceableCamera } from './placement.ts';
@@ -48,6 +48,8 @@ export class Placer {
   /** What a camera's process took where it ran last, cores. */
   readonly #measured = new Map<string, number>();
   readonly #overload: Overload;
+  /** Nodes whose rows were read, after a camera's row of that term was seen. */
+  readonly #readAtTerm = new Map<string, number>();
   /** Moves that are under way, by term. */
   readonly #movingSinceS = new Map<number, number>();
   readonly #seen: Seen = { node: (id) => this.#nodes.get(id)?.node ?? null, told: (id) => this.#ofNodes.get(id) ?? null };
@@ -141,6 +143,8 @@ export class Placer {
   /** Most of what nodes say says again what they said before: that they live. */
   #sawNode({ key, value, revision }: Entry<SiteNode>): boolean {
     const known = this.#nodes.get(key);
+    // It was read since.
+    if (known && revision < known.revision) return false;
     const atS = this.#nowS();
     if (this.#isDeaf) for (const [id, node] of this.#nodes) this.#nodes.set(id, { ...node, atS });
     this.#heardAtS = atS;
@@ -214,6 +218,7 @@ export class Placer {
 
   async #settle(camera: string, node: string, under: Map<string, number>): Promise<void> {
     const present = this.#placements.get(camera) ?? null;
+    if (present) await this.#assure(present.placement, present.term, node);
     const { incarnation } = this.#nodes.get(node)!.node;
     const moves = under.get(node) ?? 0;
     const placement = nextPlacement(camera, present, { node, incarnation }, this.#seen, moves < MOVES_AT_ONCE);
@@ -222,9 +227,20 @@ export class Placer {
     await ifStill(async () => { this.#placements.set(camera, { placement, term: await this.#store.placements.put(camera, placement, present?.term ?? 0) }); });
   }
 
+  /** What is watched comes in an order for each kind of record alone. The row of a node is older than the camera's that names its incarnation: read now, it is not. */
+  async #assure(placement: CameraPlacement, term: number, to?: string): Promise<void> {
+    const holder = holderOf(placement, term);
+    const known = this.#nodes.get(holder.node);
+    if (holder.node === to || !isUncertain(holder, this.#seen) || (this.#readAtTerm.get(holder.node) ?? 0) >= term) return;
+    const entry = await this.#store.nodes.get(holder.node);
+    this.#readAtTerm.set(holder.node, term);
+    if (entry?.value && entry.revision > (known?.revision ?? 0)) this.#sawNode(entry);
+  }
+
   /** Its row stays until nobody records it any more. */
   async #forget(camera: string): Promise<void> {
     const { placement, term } = this.#placements.get(camera)!;
+    await this.#assure(placement, term);
     if (mayRecord(camera, holderOf(placement, term), this.#seen)) return;
     await this.#store.placements.delete(camera);
     this.#placements.delete(camera);

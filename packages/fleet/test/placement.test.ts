@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Overload, OVERLOADED_AFTER_S } from '../src/overload.ts';
 import { place, type PlaceableCamera, type PlaceableNode } from '../src/index.ts';
 
 const node = (id: string, more: Partial<PlaceableNode> = {}): PlaceableNode => ({ id, labels: {}, capacityCores: 1, draining: false, refused: new Set(), ...more });
@@ -75,4 +76,19 @@ test('a node that is overloaded gives away no more than what is too much, as far
   assert.deepEqual([...place([node('a', { overloaded: true }), node('b')], cameras).placed].sort(), [['x', 'a'], ['y', 'a'], ['z', 'b']]);
   assert.deepEqual(spread(place([node('a', { overloaded: true }), node('b', { capacityCores: 0.3 })], cameras).placed), { a: 3 });
   assert.deepEqual(spread(place([node('a', { overloaded: true, capacityCores: 2 }), node('b')], cameras).placed), { a: 3 });
+});
+
+test('a node is overloaded where it has cost clearly more than it has, for minutes without a break', () => {
+  let nowS = 0;
+  const overload = new Overload(() => nowS);
+  const after = (seconds: number, cores: number): boolean => {
+    nowS += seconds;
+    overload.saw('a', cores, 1);
+    return overload.has('a');
+  };
+  assert.deepEqual([after(0, 1.3), after(OVERLOADED_AFTER_S - 1, 1.3), after(1, 1.3)], [false, false, true]);
+  assert.equal(after(10, 1.15), false, 'a little too much is not overloaded');
+  assert.deepEqual([after(10, 1.3), after(OVERLOADED_AFTER_S, 1.3)], [false, true]);
+  overload.forgetBut(new Set());
+  assert.equal(after(1, 1.3), false);
 });

@@ -38,7 +38,7 @@ export class CameraCosts {
 
 function next(known: Sampled, cpuS: number, atMs: number): Sampled {
   const passedMs = atMs - known.atMs;
-  if (atMs - known.sinceMs < SETTLE_MS) return { ...known, cpuS, atMs };
+  if (known.atMs - known.sinceMs < SETTLE_MS) return { ...known, cpuS, atMs };
   const cores = Math.max(0, cpuS - known.cpuS) * 1000 / passedMs;
   const evened = known.cores === null ? cores : known.cores + (cores - known.cores) * Math.min(1, passedMs / EVEN_OUT_MS);
   return { ...known, cpuS, atMs, cores: evened, told: step(evened, known.told) };
