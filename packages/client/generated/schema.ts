@@ -162,7 +162,7 @@ export interface paths {
         get: operations["getCameras"];
         put?: never;
         /**
-         * Adds a camera
+         * Adds a camera: of this node, or, with site, one of which the site decides where it is
          * @description Needs the permission administer.
          */
         post: operations["postCameras"];
@@ -190,7 +190,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes a camera: what is given is set, null takes a key away
+         * Changes a camera: what is given is set, null takes a key away; one of the site in the revision that its settings tell
          * @description Needs the permission administer, and that the camera may be seen.
          */
         patch: operations["patchCamerasId"];
@@ -1542,82 +1542,6 @@ export interface components {
             number,
             number
         ];
-        /** @description A change of a camera */
-        CameraChange: {
-            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
-            url?: string;
-            name?: string | null;
-            detect_url?: string | null;
-            transport?: ("tcp" | "udp") | null;
-            stall_timeout_ms?: number | null;
-            frames?: {
-                /** @description Frames the ring holds; 8 unless told */
-                slots?: number;
-            } | null;
-            audio?: boolean | null;
-            recording?: {
-                /** @description false records nothing of this camera; true unless told, where there is a recording section */
-                active?: boolean;
-                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
-                max_age_days?: number;
-                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
-                max_size_gb?: number;
-            } | null;
-            note?: string | null;
-            onvif?: {
-                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
-                url: string;
-                /** @description That of the camera's url unless told */
-                user?: string;
-                /** @description That of the camera's url unless told */
-                password?: string;
-            } | null;
-        };
-        /** @description A camera */
-        CameraConfig: {
-            /** @description Name of the camera in paths, messages and events; letters, digits, '.', '_' and '-' */
-            id: string;
-            /** @description Shown on the page; the id unless told */
-            name?: string;
-            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
-            url: string;
-            /** @description A second, smaller stream of the same camera that is decoded for models; url is recorded and shown. url unless told */
-            detect_url?: string;
-            /**
-             * @description How RTP travels; tcp unless told
-             * @enum {unknown}
-             */
-            transport?: "tcp" | "udp";
-            /** @description Milliseconds of silence after which the camera counts as stalled; 5000 unless told */
-            stall_timeout_ms?: number;
-            /** @description Decoded frames in shared memory */
-            frames?: {
-                /** @description Frames the ring holds; 8 unless told */
-                slots?: number;
-            };
-            /** @description Keep the sound of the camera where it has one; true unless told */
-            audio?: boolean;
-            /** @description How this camera is recorded */
-            recording?: {
-                /** @description false records nothing of this camera; true unless told, where there is a recording section */
-                active?: boolean;
-                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
-                max_age_days?: number;
-                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
-                max_size_gb?: number;
-            };
-            /** @description Shown on the page beside the camera */
-            note?: string;
-            /** @description Where the camera can be turned (PTZ) */
-            onvif?: {
-                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
-                url: string;
-                /** @description That of the camera's url unless told */
-                user?: string;
-                /** @description That of the camera's url unless told */
-                password?: string;
-            };
-        };
         CameraEvent: {
             id: number;
             /** @constant */
@@ -1630,7 +1554,7 @@ export interface components {
             reason: string | null;
         };
         /** @description What shall be at a camera from now on */
-        CameraIntentChange: {
+        CameraIntentUpdate: {
             /** @description Which models look at the camera, each at most once; none: nobody looks */
             subscriptions?: components["schemas"]["CameraSubscription"][];
             /** @description What the picture of a camera means */
@@ -1669,6 +1593,8 @@ export interface components {
             };
             /** @description What raises an alert at this camera; nothing unless told */
             rules?: components["schemas"]["CameraRule"][];
+            /** @description Of a camera of the site: the one that is changed, as its settings tell. Where somebody changed it meanwhile, nothing is changed */
+            revision?: number;
         };
         /** @description url or camera_id */
         CameraProbe: {
@@ -1854,6 +1780,44 @@ export interface components {
                 /** @description Most regions per frame, largest score first; 8 unless told */
                 max_regions?: number;
             };
+        };
+        /** @description A change of a camera */
+        CameraUpdate: {
+            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
+            url?: string;
+            name?: string | null;
+            detect_url?: string | null;
+            transport?: ("tcp" | "udp") | null;
+            stall_timeout_ms?: number | null;
+            frames?: {
+                /** @description Frames the ring holds; 8 unless told */
+                slots?: number;
+            } | null;
+            audio?: boolean | null;
+            recording?: {
+                /** @description false records nothing of this camera; true unless told, where there is a recording section */
+                active?: boolean;
+                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
+                max_age_days?: number;
+                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
+                max_size_gb?: number;
+            } | null;
+            note?: string | null;
+            onvif?: {
+                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
+                url: string;
+                /** @description That of the camera's url unless told */
+                user?: string;
+                /** @description That of the camera's url unless told */
+                password?: string;
+            } | null;
+            site?: {
+                require?: components["schemas"]["SiteLabels"] | null;
+                prefer?: components["schemas"]["SiteLabels"] | null;
+                cost_cores?: number | null;
+            };
+            /** @description Of a camera of the site: the one that is changed, as its settings tell. Where somebody changed it meanwhile, nothing is changed */
+            revision?: number;
         };
         CameraVerification: {
             camera_id: string;
@@ -2418,6 +2382,64 @@ export interface components {
             bytes: number;
             sha256: string;
         };
+        /** @description A new camera */
+        NewCamera: {
+            /** @description Name of the camera in paths, messages and events; letters, digits, '.', '_' and '-' */
+            id: string;
+            /** @description Shown on the page; the id unless told */
+            name?: string;
+            /** @description rtsp://user:password@host:554/path; special characters of the password percent-encoded */
+            url: string;
+            /** @description A second, smaller stream of the same camera that is decoded for models; url is recorded and shown. url unless told */
+            detect_url?: string;
+            /**
+             * @description How RTP travels; tcp unless told
+             * @enum {unknown}
+             */
+            transport?: "tcp" | "udp";
+            /** @description Milliseconds of silence after which the camera counts as stalled; 5000 unless told */
+            stall_timeout_ms?: number;
+            /** @description Decoded frames in shared memory */
+            frames?: {
+                /** @description Frames the ring holds; 8 unless told */
+                slots?: number;
+            };
+            /** @description Keep the sound of the camera where it has one; true unless told */
+            audio?: boolean;
+            /** @description How this camera is recorded */
+            recording?: {
+                /** @description false records nothing of this camera; true unless told, where there is a recording section */
+                active?: boolean;
+                /** @description Older recordings are deleted, but for what is kept; no limit unless told */
+                max_age_days?: number;
+                /** @description When recordings take more (10^9 bytes), the oldest are deleted, but for what is kept; no limit unless told */
+                max_size_gb?: number;
+            };
+            /** @description Shown on the page beside the camera */
+            note?: string;
+            /** @description Where the camera can be turned (PTZ) */
+            onvif?: {
+                /** @description Device service, e.g. http://host/onvif/device_service, without credentials */
+                url: string;
+                /** @description That of the camera's url unless told */
+                user?: string;
+                /** @description That of the camera's url unless told */
+                password?: string;
+            };
+            /** @description It is a camera of the site, which decides at which node it is */
+            site?: {
+                /** @description Labels of nodes: it is at no other */
+                require?: {
+                    [key: string]: string;
+                };
+                /** @description Labels of nodes: rather there */
+                prefer?: {
+                    [key: string]: string;
+                };
+                /** @description What it costs a node, in cores */
+                cost_cores?: number;
+            };
+        };
         NewToken: {
             name: string;
             scopes: ("view" | "operate" | "administer" | "metrics")[];
@@ -2488,6 +2510,24 @@ export interface components {
             rules: components["schemas"]["CameraRule"][];
             /** @description Of every camera that has what they name: they stand in ruth.yaml under "*", and are changed there */
             shared_rules: components["schemas"]["CameraRule"][];
+            /** @description Of a camera of the site; absent: it is of a node's own ruth.yaml */
+            site?: {
+                /** @description Labels of nodes: it is at no other */
+                require?: {
+                    [key: string]: string;
+                };
+                /** @description Labels of nodes: rather there */
+                prefer?: {
+                    [key: string]: string;
+                };
+                /** @description What it costs a node, in cores */
+                cost_cores?: number;
+                revision: number;
+                node: string | null;
+                refused: string | null;
+                /** @enum {unknown} */
+                credentials: "none" | "clear" | "sealed" | "older_key" | "unknown_key";
+            };
         };
         ObjectEvent: {
             id: number;
@@ -2845,6 +2885,10 @@ export interface components {
                 cameras: number;
             }[];
             problem: string | null;
+        };
+        /** @description Names and values, e.g. building: north */
+        SiteLabels: {
+            [key: string]: string;
         };
         StorageEvent: {
             id: number;
@@ -3420,11 +3464,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CameraConfig"];
+                "application/json": components["schemas"]["NewCamera"];
             };
         };
         responses: {
-            /** @description Adds a camera */
+            /** @description Adds a camera: of this node, or, with site, one of which the site decides where it is */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3474,11 +3518,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CameraChange"];
+                "application/json": components["schemas"]["CameraUpdate"];
             };
         };
         responses: {
-            /** @description Changes a camera: what is given is set, null takes a key away */
+            /** @description Changes a camera: what is given is set, null takes a key away; one of the site in the revision that its settings tell */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3551,7 +3595,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CameraIntentChange"];
+                "application/json": components["schemas"]["CameraIntentUpdate"];
             };
         };
         responses: {

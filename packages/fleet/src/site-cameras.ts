@@ -1,9 +1,13 @@
-// The cameras of the site as whoever administers it changes them: checked, sealed, and written against the revision that was seen.
-import { cameraUrlProblem, RuthError, SiteCamera, validator } from '@ruth/protocol';
+// The cameras of the site as whoever administers it reads and changes them: checked, sealed, and written against the revision that was seen, so that of two who
+// change one at once the second is told. What is told of them has no credentials.
+import { cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type CameraChange, type NodeCamera, type SiteCameraChange, type SitePlacingChange } from '@ruth/protocol';
 import type { SiteKeys } from './site-keys.ts';
-import { allOf, type SiteStore } from './site-store.ts';
+import { allOf, type Present, type SiteStore } from './site-store.ts';
 
 const siteCamera = validator(SiteCamera);
+
+/** Where a camera is, and which nodes refused it, as far as that is known. */
+export interface Whereabouts { readonly node: string | null; readonly refused: string | null }
 
 export class SiteCameras {
   readonly #store: SiteStore;
@@ -14,15 +18,51 @@ export class SiteCameras {
     this.#keys = keys;
   }
 
-  /** `revision` as of `Records.put`; returns the new one. Throws `bad_request`, `conflict`, `invalid_state` where there is no key to seal with, `unreachable`. */
-  async put(camera: SiteCamera, revision: number | null): Promise<number> {
+  /** `revision` as of `Records.put`; returns what lies there now. Throws `bad_request`, `conflict`, `invalid_state` where there is no key to seal with, `unreachable`. */
+  async put(camera: SiteCamera, revision: number | null): Promise<Present<SiteCamera>> {
     for (const key of ['url', 'detect_url'] as const) {
       const url = camera.camera[key];
       const message = url === undefined ? null : cameraUrlProblem(url);
       if (message !== null) throw new RuthError('bad_request', `${key} ${message}`, { problems: [{ pointer: `/${key}`, message }] });
     }
     // Once more as it will be read: what is sealed is longer.
-    return this.#store.cameras.put(camera.camera.id, siteCamera.parse(this.#keys().seal(camera)), revision);
+    const value = siteCamera.parse(this.#keys().seal(camera));
+    return { value, revision: await this.#store.cameras.put(camera.camera.id, value, revision) };
+  }
+
+  /** Throws as `put`. */
+  add(camera: SiteCamera): Promise<Present<SiteCamera>> {
+    return this.put(camera, 0).catch((cause: unknown) => {
+      throw RuthError.from(cause).code === 'conflict' ? new RuthError('conflict', `the site has a camera ${camera.camera.id} already; choose another id`, { cause }) : cause;
+    });
+  }
+
+  /** Throws `camera_not_found`, and as `put`; `conflict` says that nothing was changed. */
+  async change(id: string, { revision, camera, intent, placing }: SiteCameraChange): Promise<Present<SiteCamera>> {
+    const present = await this.#present(id, revision);
+    const next: SiteCamera = {
+      ...changed(present, placing ?? {}), camera: changed(present.camera, camera ?? {}), ...(intent === undefined ? {} : { intent: { subscriptions: [], ...present.intent, ...intent } }),
+    };
+    return this.put(next, revision).catch(throwTold(id));
+  }
+
+  /** Throws `camera_not_found`, `conflict`, `unreachable`. */
+  async remove(id: string, revision: number | null): Promise<void> {
+    if (await this.#store.cameras.get(id).then((entry) => entry?.value ?? null) === null) throw notFound(id);
+    await this.#store.cameras.delete(id, revision ?? undefined).catch(throwTold(id));
+  }
+
+  /** As the API tells of it. */
+  describe({ value, revision }: Present<SiteCamera>, { node, refused }: Whereabouts): NodeCamera {
+    const { camera: config, intent, require, prefer, cost_cores: cost } = value;
+    return {
+      config: {
+        ...config, url: redactUrls(config.url), ...(config.detect_url === undefined ? {} : { detect_url: redactUrls(config.detect_url) }),
+        ...(config.onvif === undefined ? {} : { onvif: { url: config.onvif.url, ...(config.onvif.user === undefined ? {} : { user: config.onvif.user }) } }),
+      },
+      has_credentials: redactUrls(config.url) !== config.url, managed: true, subscriptions: intent?.subscriptions ?? [], scene: intent?.scene ?? {}, rules: intent?.rules ?? [], shared_rules: [],
+      site: { ...(require === undefined ? {} : { require }), ...(prefer === undefined ? {} : { prefer }), ...(cost === undefined ? {} : { cost_cores: cost }), revision, node, refused, credentials: this.#keys().credentialsOf(value) },
+    };
   }
 
   /** Nodes that live and could not open what is sealed here. */
@@ -53,4 +93,21 @@ export class SiteCameras {
     }
     return { sealed, left };
   }
+
+  async #present(id: string, revision: number): Promise<SiteCamera> {
+    const entry = await this.#store.cameras.get(id);
+    if (!entry?.value) throw notFound(id);
+    if (entry.revision !== revision) throw meanwhile(id);
+    return entry.value;
+  }
+}
+
+const notFound = (id: string): RuthError => new RuthError('camera_not_found', `the site has no camera ${id}`);
+const meanwhile = (id: string, cause?: unknown): RuthError => new RuthError('conflict', `the camera ${id} was changed by somebody else meanwhile; nothing of yours was changed`, { cause });
+
+const throwTold = (id: string) => (cause: unknown): never => { throw RuthError.from(cause).code === 'conflict' ? meanwhile(id, cause) : cause; };
+
+/** What is given is set, null takes a key away, the rest stays. */
+function changed<T extends object>(before: T, change: CameraChange | SitePlacingChange): T {
+  return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null && value !== undefined)) as T;
 }

@@ -57,12 +57,15 @@ export class Records<T> {
     try {
       return revision === null ? await this.#kv.put(key, data) : revision === 0 ? await this.#kv.create(key, data) : await this.#kv.update(key, data, revision, ANSWER_LIMIT_MS);
     } catch (cause) {
-      if (cause instanceof JetStreamApiError && cause.code === WRONG_LAST_SEQUENCE) throw new RuthError('conflict', `${key} was changed by somebody else`, { cause });
-      throw new RuthError('unreachable', `JetStream did not take ${key}: ${(cause as Error).message}`, { cause });
+      throw refusalOf(key, cause);
     }
   }
 
-  async delete(id: string): Promise<void> { await this.#kv.delete(this.#prefix + encodeToken(id)); }
+  /** With `revision`: throws `conflict` where that is not its newest one any more. */
+  async delete(id: string, revision?: number): Promise<void> {
+    const key = this.#prefix + encodeToken(id);
+    await this.#kv.delete(key, revision === undefined ? undefined : { previousSeq: revision }).catch((cause: unknown) => { throw refusalOf(key, cause); });
+  }
 
   /** What it was, oldest first; the last is what it is. As far as the bucket keeps it. */
   async history(id: string): Promise<Entry<T>[]> {
@@ -113,6 +116,11 @@ export async function allOf<T>(records: Records<T>): Promise<Map<string, Present
   const end = new AbortController();
   await records.watch(({ key, value, revision }) => { if (value) found.set(key, { value, revision }); }, { signal: end.signal, caughtUp: () => end.abort() });
   return found;
+}
+
+function refusalOf(key: string, cause: unknown): RuthError {
+  if (cause instanceof JetStreamApiError && cause.code === WRONG_LAST_SEQUENCE) return new RuthError('conflict', `${key} was changed by somebody else`, { cause });
+  return new RuthError('unreachable', `JetStream did not take ${key}: ${(cause as Error).message}`, { cause });
 }
 
 async function isEmpty(kv: KV, filter: string): Promise<boolean> {

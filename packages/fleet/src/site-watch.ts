@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { redactUrls, RuthError, type CameraPlacement, type SiteCamera, type SiteNode, type SiteView } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { LEASE_TIMING } from './node-lease.ts';
-import type { Entry, Records, SiteStore } from './site-store.ts';
+import type { Whereabouts } from './site-cameras.ts';
+import type { Entry, Present, Records, SiteStore } from './site-store.ts';
 
 /** Nobody has asked for so long: it stops to look on. */
 const IDLE_MS = 60_000;
@@ -22,7 +23,7 @@ export interface SiteWatchOptions {
 export class SiteWatch implements Disposable {
   readonly #options: SiteWatchOptions;
   readonly #nodes = new Map<string, Heard>();
-  readonly #cameras = new Map<string, SiteCamera>();
+  readonly #cameras = new Map<string, Present<SiteCamera>>();
   readonly #placements = new Map<string, CameraPlacement>();
   #view: SiteView | null = null;
   #isStale = true;
@@ -37,13 +38,34 @@ export class SiteWatch implements Disposable {
 
   /** Null where nothing is newer than the revision `known`. Throws `unreachable` where JetStream told nothing yet. */
   async view(known: number | null = null): Promise<SiteView | null> {
+    await this.#lookOn();
+    this.#settle();
+    return this.#view!.revision === known ? null : this.#view;
+  }
+
+  /** Whether NATS is heard of now. */
+  get isConnected(): boolean { return this.#isConnected; }
+
+  /** Those of the site, as they were heard of last. Throws as `view`. */
+  async cameras(): Promise<ReadonlyMap<string, Present<SiteCamera>>> {
+    await this.#lookOn();
+    return this.#cameras;
+  }
+
+  whereabouts(id: string): Whereabouts {
+    const refused = [...this.#nodes].flatMap(([node, { node: { revoked, refused: reasons } }]) => (revoked || reasons[id] === undefined ? [] : [`${node}: ${reasons[id]}`]));
+    return { node: this.#holderOf(id), refused: refused.length === 0 ? null : refused.join('; ') };
+  }
+
+  /** The node whose ruth.yaml has it, among those that were not taken for gone. */
+  ownerOf(id: string): string | null { return [...this.#nodes].find(([, { node }]) => !node.revoked && node.own?.includes(id))?.[0] ?? null; }
+
+  async #lookOn(): Promise<void> {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#stop(), IDLE_MS).unref();
     const { caughtUp } = this.#looking ??= this.#look();
     const seen = await Promise.race([caughtUp.then(() => true), delay(FIRST_LOOK_LIMIT_MS, false, { ref: false })]);
     if (!seen) throw new RuthError('unreachable', 'JetStream does not tell what the site is at the moment');
-    this.#settle();
-    return this.#view!.revision === known ? null : this.#view;
   }
 
   [Symbol.dispose](): void {
@@ -80,7 +102,7 @@ export class SiteWatch implements Disposable {
         else this.#nodes.delete(key);
         this.#isStale ||= !value || !before || !isAlike(before.node, value);
       }),
-      watch(store.cameras, ({ key, value }) => this.#keep(this.#cameras, key, value)),
+      watch(store.cameras, ({ key, value, revision }) => this.#keep(this.#cameras, key, value && { value, revision })),
       watch(store.placements, ({ key, value }) => this.#keep(this.#placements, key, value)),
     ]);
     caughtUp.catch(() => undefined);
@@ -100,7 +122,7 @@ export class SiteWatch implements Disposable {
     this.#isStale = false;
     this.#view = {
       revision: (this.#view?.revision ?? 0) + 1, node: this.#options.node, nodes,
-      cameras: Object.fromEntries([...this.#cameras].map(([id, { camera }]) => [id, { node: this.#holderOf(id), name: camera.name ?? id, url: redactUrls(camera.url) }])),
+      cameras: Object.fromEntries([...this.#cameras].map(([id, { value: { camera } }]) => [id, { node: this.#holderOf(id), name: camera.name ?? id, url: redactUrls(camera.url) }])),
     };
   }
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fleetSocketPath, SiteView, validator } from '@ruth/protocol';
+import { fleetSocketPath, NodeCamera, SiteView, validator, type RuthError } from '@ruth/protocol';
 import { ask as askSocket } from '@ruth/transport';
-import { serveSite, SiteStore, SiteWatch } from '../src/index.ts';
+import Type from 'typebox';
+import { serveSite, SiteCameras, SiteKeys, SiteStore, SiteWatch } from '../src/index.ts';
 import { Nats, natsMissing } from './nats.ts';
 import { logger, nowS, Onlooker, TestKernel, TestNode, TIMING, until } from './site-run.ts';
 
@@ -19,6 +20,7 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   const nodes: TestNode[] = [];
   let onlooker: Onlooker;
   const directory = mkdtempSync(join(tmpdir(), 'ruth-site-'));
+  const keys = SiteKeys.read(join(directory, 'site.key')).make();
   const served = new AsyncDisposableStack();
   const port = (): number => Number(new URL(nats.url).port);
   const all = (): boolean => onlooker.recorded.size === CAMERAS;
@@ -32,9 +34,9 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   before(async () => {
     nats = await Nats.start();
     store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
-    for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }));
+    for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }, keys.path));
     onlooker = new Onlooker(nodes);
-    served.use(await serveSite(directory, served.use(new SiteWatch({ node: 'a', store, logger, nowS }))));
+    served.use(await serveSite(directory, { watch: served.use(new SiteWatch({ node: 'a', store, logger, nowS })), cameras: new SiteCameras(store, () => keys), addresses: {} }));
     for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://joe:s3cret@127.0.0.1/${index}` } }, 0);
   });
   after(async () => {
@@ -65,6 +67,34 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     assert.deepEqual(view.cameras['cam.1'], { node: view.cameras['cam.1']!.node, name: 'cam.1', url: 'rtsp://***@127.0.0.1/1' });
     await delay(3 * TIMING.renewEveryS * 1000);
     assert.equal(await ask(view.revision), null, 'heartbeats are nothing new');
+  });
+
+  it('changes cameras of the site for whoever asks on its socket: of two at once the second is told, and what is told has no credentials', async () => {
+    const send = async (method: string, path: string, body?: unknown): Promise<NodeCamera> => validator(NodeCamera).parse(await askSocket(fleetSocketPath(directory), method, `/v1/site/cameras${path}`, body));
+    await assert.rejects(send('POST', '', { camera: { id: 'of.c', url: 'rtsp://127.0.0.1/x' } }), { code: 'conflict', message: /node c\.3 has a camera of\.c of its own/ });
+    await assert.rejects(send('POST', '', { camera: { id: 'porch', url: 'rtsp://169.254.169.254/x' } }), { code: 'forbidden' });
+    await assert.rejects(send('POST', '', { camera: { id: 'porch', url: 'http://127.0.0.1/x' } }), { code: 'bad_request', message: /url begins with http/ });
+    const added = await send('POST', '', { camera: { id: 'porch', url: 'rtsp://joe:s3cret@127.0.0.1/porch', name: 'Porch' }, require: { building: 'north' } });
+    assert.deepEqual([added.config.url, added.has_credentials, added.site?.credentials, added.site?.require], ['rtsp://***@127.0.0.1', true, 'sealed', { building: 'north' }]);
+    await assert.rejects(send('POST', '', { camera: { id: 'porch', url: 'rtsp://127.0.0.1/other' } }), { code: 'conflict', message: /the site has a camera porch already/ });
+    const { revision } = added.site!;
+    const changes = await Promise.allSettled(['One', 'Other'].map((name) => send('PATCH', '/porch', { revision, camera: { name, note: 'new' }, placing: { prefer: { building: 'north' } } })));
+    const [done] = changes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    assert.deepEqual(changes.flatMap((one) => (one.status === 'rejected' ? [[(one.reason as RuthError).code, (one.reason as RuthError).message]] : [])), [['conflict', 'the camera porch was changed by somebody else meanwhile; nothing of yours was changed']]);
+    const present = await send('GET', '/porch');
+    assert.deepEqual([present.config.name, present.config.note, present.site?.prefer, present.site?.revision], [done!.config.name, 'new', { building: 'north' }, done!.site!.revision]);
+    await until(() => nodes[0]!.kernel.given('porch')?.note === 'new', 'it is at the node that it requires');
+    assert.equal(nodes[0]!.kernel.given('porch')!.url, 'rtsp://joe:s3cret@127.0.0.1/porch', 'what was not given stays as it was');
+    const bare = await send('PATCH', '/porch', { revision: present.site!.revision, camera: { note: null }, placing: { require: null, prefer: null } });
+    assert.deepEqual([bare.config.note, bare.site?.require], [undefined, undefined]);
+    const told = validator(Type.Array(NodeCamera)).parse(await askSocket(fleetSocketPath(directory), 'GET', '/v1/site/cameras'));
+    assert.equal(told.length, CAMERAS + 1);
+    assert.doesNotMatch(JSON.stringify(told), /s3cret|joe/);
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'DELETE', `/v1/site/cameras/porch?revision=${revision}`), { code: 'conflict' });
+    await askSocket(fleetSocketPath(directory), 'DELETE', '/v1/site/cameras/porch');
+    await assert.rejects(send('GET', '/porch'), { code: 'camera_not_found' });
+    await until(() => !nodes[0]!.kernel.recording.includes('porch'), 'nobody records it');
+    nodes[2]!.kernel.own = [];
   });
 
   it('tells the core of the node that has a camera what shall be seen there, also a core that began anew', async () => {
@@ -162,8 +192,10 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await until(all, 'everything is recorded');
     await nats.kill();
     await until(() => onlooker.recorded.size === 0, 'nobody may record without a lease');
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'POST', '/v1/site/cameras', { camera: { id: 'lost', url: 'rtsp://127.0.0.1/x' } }), { code: 'unreachable', message: /NATS is away: cameras of the site cannot be changed at the moment, and nothing was/ });
     await nats.run();
     await until(all, 'everything is recorded again');
+    assert.equal(await store.cameras.get('lost'), null, 'what was refused is not done later');
   });
 
   it('finds another leader, and nodes for the cameras of the one that led', async () => {

@@ -205,7 +205,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
-  addNodeCameras(app, { supervisor, core, audit, lists: site?.lists ?? null });
+  addNodeCameras(app, { supervisor, core, audit, site });
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);

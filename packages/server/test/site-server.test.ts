@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { fleetSocketPath, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type SiteInfo, type SiteView } from '@ruth/protocol';
+import { fleetSocketPath, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type NodeCamera, type SiteInfo, type SiteView } from '@ruth/protocol';
 import { fastify, type FastifyInstance } from 'fastify';
 import { admin, CAMERAS, startAccessPlace, type AccessPlace } from './access-place.ts';
 import { postgresPrograms, startPostgres } from './postgres.ts';
@@ -24,6 +24,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
   let nodes: SiteView['nodes'];
   let revision = 1;
   let people: Awaited<ReturnType<typeof addPeople>>;
+  const changes: { method: string; path: string; body: unknown }[] = [];
   const cameras: SiteView['cameras'] = { yard: { node: 'south', name: 'The yard', url: 'rtsp://127.0.0.1/yard' } };
 
   before(async () => {
@@ -38,6 +39,11 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     };
     fleet = fastify({ forceCloseConnections: true });
     fleet.get<{ Querystring: { known?: string } }>('/v1/site', ({ query }, reply) => (Number(query.known) === revision ? reply.code(204).send() : { revision, node: 'north', nodes, cameras }));
+    fleet.all<{ Params: { '*': string } }>('/v1/site/cameras*', ({ method, url, body }, reply) => {
+      const camera: NodeCamera = { config: { id: 'yard', url: 'rtsp://***@127.0.0.1' }, has_credentials: true, managed: true, subscriptions: [], scene: {}, rules: [], shared_rules: [], site: { revision: 7, node: 'south', refused: null, credentials: 'sealed' } };
+      if (method !== 'GET') changes.push({ method, path: url, body: body ?? null });
+      return method === 'DELETE' ? reply.code(204).send() : reply.code(method === 'POST' ? 201 : 200).send(url.endsWith('/cameras') && method === 'GET' ? [camera] : camera);
+    });
     stack.defer(() => fleet.close());
     await fleet.listen({ path: fleetSocketPath(front.place.directory) });
   });
@@ -78,6 +84,24 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     nodes = { ...nodes, west: { ...nodes.west!, recorded: ['yard'] } };
     revision++;
     await until(async () => JSON.stringify(await ask({ yard: [2, 3] })) === '{"cameras":{"yard":[true,"unknown"]}}', 'what west has of the yard is not known');
+  });
+
+  it('has cameras of the site asked for and changed here, through its fleet process, and those of another node there', async () => {
+    const patch = (id: string, body: unknown) => front.ask('PATCH', `/api/v1/cameras/${id}`, admin, body);
+    assert.deepEqual(JSON.parse((await patch('yard', { name: 'Yard' })).text).problems.map(({ pointer }: { pointer: string }) => pointer), ['/revision']);
+    assert.equal((await patch('yard', { name: 'Yard', site: { require: { gpu: 'yes' } }, revision: 7 })).status, 200);
+    assert.deepEqual(changes.at(-1), { method: 'PATCH', path: '/v1/site/cameras/yard', body: { revision: 7, camera: { name: 'Yard' }, placing: { require: { gpu: 'yes' } } } });
+    assert.equal((await front.ask('PATCH', '/api/v1/cameras/yard/intent', admin, { rules: [], revision: 8 })).status, 200);
+    assert.deepEqual(changes.at(-1)!.body, { revision: 8, intent: { rules: [] } });
+    assert.equal((await front.ask('POST', '/api/v1/cameras', admin, { id: 'porch', url: 'rtsp://h/1', site: {} })).status, 201);
+    assert.deepEqual(changes.at(-1)!.body, { camera: { id: 'porch', url: 'rtsp://h/1' } });
+    const before = changes.length;
+    for (const id of ['yard', 'vault', 'shed']) assert.equal((await front.ask('POST', '/api/v1/cameras', admin, { id, url: 'rtsp://h/1' })).status, 409, `${id} is taken`);
+    assert.equal((await front.ask('PATCH', '/api/v1/cameras/vault', admin, { name: 'Vault', revision: 3 })).status, 400, 'the node that has it has no revisions');
+    assert.equal((await south.ask('POST', '/api/v1/cameras', admin, { id: 'porch', url: 'rtsp://h/1', site: {} })).status, 409, 'a server without a site says so');
+    assert.equal(changes.length, before);
+    assert.equal((await front.ask('DELETE', '/api/v1/cameras/yard', admin)).status, 204);
+    assert.deepEqual(changes.at(-1), { method: 'DELETE', path: '/v1/site/cameras/yard', body: null });
   });
 
   it('lets through whom it may, for the cameras that they may see, and nobody else', async () => {

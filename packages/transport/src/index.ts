@@ -1,6 +1,7 @@
 // Moves bytes between processes: frames through shared memory, messages through Unix sockets, ordered events over HTTP; how
 // a process starts and ends, and what it tells of its work.
 export * from './addresses/address-policy.ts';
+export * from './addresses/camera-urls.ts';
 export * from './confine/index.ts';
 export * from './events/index.ts';
 export * from './ipc/index.ts';

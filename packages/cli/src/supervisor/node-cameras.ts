@@ -1,11 +1,10 @@
 // The cameras of a running node, and what shall be at each: changed in ruth.yaml first, which is checked as a whole, then told to
 // kernel and core. One that is away learns it from the file when it starts. Changes come one after another.
 import { existsSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
-  cameraUrlProblem, redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
+  redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
 } from '@ruth/protocol';
-import { AddressPolicy, type Logger } from '@ruth/transport';
+import { assertCameraUrls, type Logger } from '@ruth/transport';
 import { extraCameras, resolveSettings, settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
 import { cameraConfig, cameraForNode } from '../settings/settings-text.ts';
@@ -18,8 +17,6 @@ export interface NodeCamerasOptions {
 }
 
 const PROBE_S = 5;
-/** A name that is not found so soon is judged when it is connected to. */
-const NAME_LIMIT_MS = 3000;
 const SEARCH_S = 3;
 
 export class NodeCameras {
@@ -103,17 +100,7 @@ export class NodeCameras {
     return { timeout_ms: Math.round(timeoutS * 1000), interface: null, credentials: user === undefined ? null : { user, password: password ?? '' }, addresses: this.#settings().cameraAddresses };
   }
 
-  /** Throws `bad_request`, and `forbidden` where no camera may be. A name that stands for nothing now is judged when it is connected to. */
-  async #assertUrls(change: CameraChange): Promise<void> {
-    assertUrls(change);
-    const policy = AddressPolicy.forCameras(this.#settings().cameraAddresses);
-    for (const [pointer, url] of [['/url', change.url], ['/detect_url', change.detect_url], ['/onvif/url', change.onvif?.url]] as const) {
-      if (url === undefined || url === null || !URL.canParse(url)) continue;
-      await Promise.race([policy.resolve(url), delay(NAME_LIMIT_MS, undefined, { ref: false })]).catch((error: unknown) => {
-        if (error instanceof RuthError) throw new RuthError(error.code, error.message, { problems: [{ pointer, message: error.message }] });
-      });
-    }
-  }
+  #assertUrls(change: CameraChange): Promise<void> { return assertCameraUrls(change, this.#settings().cameraAddresses); }
 
   #settings(): Settings { return resolveSettings(this.#options.source); }
 
@@ -184,14 +171,4 @@ function cameraOf(settings: Settings, id: string): Settings['cameras'][number] {
   const camera = settings.cameras.find((one) => one.id === id);
   if (!camera) throw new RuthError('camera_not_found', `there is no camera ${id}`);
   return camera;
-}
-
-/** Throws `bad_request`. A URL that was shown without its credentials is not taken for one. */
-function assertUrls(urls: { readonly url?: string; readonly detect_url?: string | null }): void {
-  for (const key of ['url', 'detect_url'] as const) {
-    const url = urls[key];
-    if (url === undefined || url === null) continue;
-    const message = url.includes('//***@') ? 'is as it is shown, without user and password; give it whole, or leave it out to keep it' : cameraUrlProblem(url);
-    if (message !== null) throw new RuthError('bad_request', `${key} ${message}`, { problems: [{ pointer: `/${key}`, message }] });
-  }
 }

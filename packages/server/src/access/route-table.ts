@@ -15,6 +15,8 @@ export interface RouteRule {
    * that has some. Absent: the node that has the camera now.
    */
   readonly recorded?: 'joined' | 'file' | 'instant' | 'span' | 'each';
+  /** A camera of the site is asked for and changed here, whichever node has it: that one may be away. */
+  readonly ofSite?: 'here';
   /** Noted once a minute for the same person and camera: somebody saw it. */
   readonly saw?: string;
   /** Noted each time: somebody did it. */
@@ -61,9 +63,9 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/verifications': { needs: 'operate', camera: 'each' }, 'POST /api/v1/verifications': { needs: 'operate', camera: 'each' },
   'GET /api/v1/verifications/:id': { needs: 'operate', camera: 'each' }, 'DELETE /api/v1/verifications/:id': { needs: 'operate', camera: 'each' },
   // The cameras of the node, what is looked for at them. Settings tell no credentials; a probe tells what a URL answers, so it is for whoever may name one.
-  'GET /api/v1/camera-settings': { needs: 'view', camera: 'each' }, 'GET /api/v1/cameras/:id/settings': { needs: 'view', camera: 'id' },
-  'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id' },
-  'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id' }, 'POST /api/v1/cameras/:id/rules/test': { needs: 'operate', camera: 'id' },
+  'GET /api/v1/camera-settings': { needs: 'view', camera: 'each' }, 'GET /api/v1/cameras/:id/settings': { needs: 'view', camera: 'id', ofSite: 'here' },
+  'POST /api/v1/cameras': ADMINISTER, 'PATCH /api/v1/cameras/:id': { needs: 'administer', camera: 'id', ofSite: 'here' }, 'DELETE /api/v1/cameras/:id': { needs: 'administer', camera: 'id', ofSite: 'here' },
+  'PATCH /api/v1/cameras/:id/intent': { needs: 'operate', camera: 'id', ofSite: 'here' }, 'POST /api/v1/cameras/:id/rules/test': { needs: 'operate', camera: 'id' },
   'POST /api/v1/cameras/probe': { needs: 'administer', did: 'probed a camera' }, 'POST /api/v1/cameras/discover': { needs: 'administer', did: 'searched for cameras' },
   // The models of the node.
   'GET /api/v1/models/installed': { needs: 'view' }, 'GET /api/v1/models/offered': { needs: 'view' }, 'GET /api/v1/models/:id/preview.jpg': { needs: 'view' },

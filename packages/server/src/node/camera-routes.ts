@@ -1,17 +1,17 @@
-// The cameras of the node, changed through its supervisor, which keeps ruth.yaml and tells kernel and core. What is wrong with scene,
-// rules and subscriptions is said here, all of it, each with its place. URLs that are told to anybody carry no credentials.
+// The cameras of the node, changed through its supervisor, which keeps ruth.yaml and tells kernel and core; those of the site through its fleet process. What is wrong
+// with scene, rules and subscriptions is said here, all of it, each with its place. URLs that are told to anybody carry no credentials.
 import {
-  CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, ErrorBody, IntentStatus, isId, meaningProblems, NodeCamera, ProbeReport, redactUrls, RuthError, subscriptionProblem, validator,
-  type RequestProblem,
+  CameraIntentUpdate, CameraProbe, CameraSearch, CameraUpdate, DiscoveredDevice, ErrorBody, IntentStatus, isId, meaningProblems, NewCamera, NodeCamera, ProbeReport, redactUrls, RuthError, subscriptionProblem, validator,
+  type CameraIntentChange, type RequestProblem,
 } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { identityOf, maySee, type Audit } from '../access/index.ts';
 import { checksBody, problemsError } from '../request-body.ts';
-import type { ListsOfSite } from '../site/index.ts';
+import type { CamerasOfSite, ListsOfSite } from '../site/index.ts';
 import type { Upstream } from '../upstream.ts';
 
-export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit; /** Null where this node is by itself. */ readonly lists: ListsOfSite | null }
+export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit; /** Null where this node is by itself. */ readonly site: { readonly lists: ListsOfSite; readonly cameras: CamerasOfSite } | null }
 
 const NodeCameras = Type.Array(NodeCamera);
 const DiscoveredDevices = Type.Array(DiscoveredDevice);
@@ -28,36 +28,57 @@ const MOST_SCENE_BYTES = 512 * 1024;
 interface OfCamera { Params: { id: string } }
 const answers = <S extends Type.TSchema>(schema: S) => ({ 200: schema, default: ErrorBody });
 
-export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, lists }: NodeParts): void {
-  const own = async (request: FastifyRequest): Promise<NodeCamera[]> => (await supervisor.get('/v1/cameras', nodeCameras)).filter(({ config }) => maySee(identityOf(request), config.id));
-  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, (request) => (lists ? lists.settings(request, () => own(request)) : own(request)));
-  app.get<OfCamera>('/api/v1/cameras/:id/settings', { schema: { response: answers(NodeCamera) } }, ({ params }) => supervisor.get(`/v1/cameras/${params.id}`, nodeCamera));
-  app.post<{ Body: CameraConfig }>('/api/v1/cameras', checksBody(CameraConfig, { response: { 201: NodeCamera, default: ErrorBody } }), async (request, reply) => {
-    const camera = await supervisor.send('POST', '/v1/cameras', request.body, nodeCamera, CHANGE_TIMEOUT_MS);
-    audit.note(identityOf(request), { action: 'added a camera', camera: request.body.id, detail: redactUrls(request.body.url), address: request.ip });
+export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, site }: NodeParts): void {
+  const own = async (request: FastifyRequest): Promise<NodeCamera[]> => {
+    const [here, ofSite] = await Promise.all([supervisor.get('/v1/cameras', nodeCameras), site?.cameras.list(request) ?? []]);
+    return [...here, ...ofSite].filter(({ config }) => maySee(identityOf(request), config.id));
+  };
+  const isOfSite = async (id: string): Promise<boolean> => site !== null && isId(id) && await site.cameras.has(id);
+  const present = async (id: string): Promise<NodeCamera> => (await isOfSite(id) ? site!.cameras.get(id) : supervisor.get(`/v1/cameras/${id}`, nodeCamera));
+  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, (request) => (site ? site.lists.settings(request, () => own(request)) : own(request)));
+  app.get<OfCamera>('/api/v1/cameras/:id/settings', { schema: { response: answers(NodeCamera) } }, ({ params }) => present(params.id));
+  app.post<{ Body: NewCamera }>('/api/v1/cameras', checksBody(NewCamera, { response: { 201: NodeCamera, default: ErrorBody } }), async (request, reply) => {
+    const { site: placing, ...config } = request.body;
+    if (placing && !site) throw new RuthError('invalid_state', 'this server has no site that could decide where the camera is: that takes site in ruth.yaml, and DATABASE_URL of one PostgreSQL for all');
+    await site?.cameras.assertFree(config.id);
+    const camera = placing ? await site!.cameras.add({ ...config, site: placing }) : await supervisor.send('POST', '/v1/cameras', config, nodeCamera, CHANGE_TIMEOUT_MS);
+    audit.note(identityOf(request), { action: placing ? 'added a camera to the site' : 'added a camera', camera: config.id, detail: redactUrls(config.url), address: request.ip });
     return reply.code(201).send(camera);
   });
-  app.patch<OfCamera & { Body: CameraChange }>('/api/v1/cameras/:id', checksBody(CameraChange, { response: answers(NodeCamera) }), async (request) => {
-    const camera = await supervisor.send('PATCH', `/v1/cameras/${request.params.id}`, request.body, nodeCamera, CHANGE_TIMEOUT_MS);
-    audit.note(identityOf(request), { action: 'changed a camera', camera: request.params.id, detail: Object.keys(request.body).join(', '), address: request.ip });
+  app.patch<OfCamera & { Body: CameraUpdate }>('/api/v1/cameras/:id', checksBody(CameraUpdate, { response: answers(NodeCamera) }), async (request) => {
+    const { params: { id }, body } = request;
+    const camera = await isOfSite(id) ? await site!.cameras.change(id, body) : await supervisor.send('PATCH', `/v1/cameras/${id}`, ofNode(body), nodeCamera, CHANGE_TIMEOUT_MS);
+    audit.note(identityOf(request), { action: 'changed a camera', camera: id, detail: Object.keys(body).filter((key) => key !== 'revision').join(', '), address: request.ip });
     return camera;
   });
   app.delete<OfCamera>('/api/v1/cameras/:id', async (request, reply) => {
-    await supervisor.send('DELETE', `/v1/cameras/${request.params.id}`, null, null, CHANGE_TIMEOUT_MS);
-    audit.note(identityOf(request), { action: 'removed a camera', camera: request.params.id, address: request.ip });
+    const { params: { id } } = request;
+    if (await isOfSite(id)) await site!.cameras.remove(id);
+    else await supervisor.send('DELETE', `/v1/cameras/${id}`, null, null, CHANGE_TIMEOUT_MS);
+    audit.note(identityOf(request), { action: 'removed a camera', camera: id, address: request.ip });
     return reply.code(204).send();
   });
-  app.patch<OfCamera & { Body: CameraIntentChange }>('/api/v1/cameras/:id/intent', { bodyLimit: MOST_SCENE_BYTES, ...checksBody(CameraIntentChange, { response: answers(NodeCamera) }) }, async (request) => {
-    const { params: { id }, body: change } = request;
-    await assertFileCounts(core, id);
-    const problem = problemsError(problemsWith(change, await supervisor.get(`/v1/cameras/${id}`, nodeCamera)));
+  app.patch<OfCamera & { Body: CameraIntentUpdate }>('/api/v1/cameras/:id/intent', { bodyLimit: MOST_SCENE_BYTES, ...checksBody(CameraIntentUpdate, { response: answers(NodeCamera) }) }, async (request) => {
+    const { params: { id }, body } = request;
+    const ofSite = await isOfSite(id);
+    if (!ofSite) await assertFileCounts(core, id);
+    const change = ofSite ? body : ofNode(body);
+    const problem = problemsError(problemsWith(change, await present(id)));
     if (problem) throw problem;
-    const camera = await supervisor.send('PATCH', `/v1/cameras/${id}/intent`, change, nodeCamera, CHANGE_TIMEOUT_MS);
-    audit.note(identityOf(request), { action: 'changed what is looked for', camera: id, detail: Object.keys(change).join(', '), address: request.ip });
+    const camera = ofSite ? await site!.cameras.changeIntent(id, change) : await supervisor.send('PATCH', `/v1/cameras/${id}/intent`, change, nodeCamera, CHANGE_TIMEOUT_MS);
+    audit.note(identityOf(request), { action: 'changed what is looked for', camera: id, detail: Object.keys(body).filter((key) => key !== 'revision').join(', '), address: request.ip });
     return camera;
   });
   app.post<{ Body: CameraProbe }>('/api/v1/cameras/probe', checksBody(CameraProbe, { response: answers(ProbeReport) }), ({ body }) => supervisor.send('POST', '/v1/probe', body, probeReport, FIND_TIMEOUT_MS));
   app.post<{ Body: CameraSearch }>('/api/v1/cameras/discover', checksBody(CameraSearch, { response: answers(DiscoveredDevices) }), ({ body }) => supervisor.send('POST', '/v1/discover', body, devices, FIND_TIMEOUT_MS));
+}
+
+/** Throws `bad_request` for what only a camera of the site has. */
+function ofNode<T extends CameraUpdate | CameraIntentUpdate>(change: T): T {
+  const key = (['site', 'revision'] as const).find((one) => one in change);
+  if (key === undefined) return change;
+  const message = 'is of cameras of a site: this one is of its node\'s own ruth.yaml';
+  throw new RuthError('bad_request', `${key} ${message}`, { problems: [{ pointer: `/${key}`, message }] });
 }
 
 /** What the schema cannot see, of what would then be at the camera. */

@@ -1,8 +1,8 @@
 // What each route of the API is, for who reads about it: in words, what it takes, and what it answers. The schemas are those that check requests, by
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
-  AuditEntry, AuditQuery, CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, CameraStatus, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewCamera, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   SiteInfo, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -40,12 +40,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'DELETE /api/v1/session': { summary: 'Signs out', answer: null },
   'PUT /api/v1/session/password': { summary: 'Sets one\'s own password', body: PasswordChange, answer: null },
   'GET /api/v1/cameras': { summary: 'How each camera is', answer: listOf(CameraStatus) },
-  'POST /api/v1/cameras': { summary: 'Adds a camera', body: CameraConfig, answer: NodeCamera, status: 201 },
-  'PATCH /api/v1/cameras/:id': { summary: 'Changes a camera: what is given is set, null takes a key away', body: CameraChange, answer: NodeCamera },
+  'POST /api/v1/cameras': { summary: 'Adds a camera: of this node, or, with site, one of which the site decides where it is', body: NewCamera, answer: NodeCamera, status: 201 },
+  'PATCH /api/v1/cameras/:id': { summary: 'Changes a camera: what is given is set, null takes a key away; one of the site in the revision that its settings tell', body: CameraUpdate, answer: NodeCamera },
   'DELETE /api/v1/cameras/:id': { summary: 'Removes a camera; what it recorded stays', answer: null },
   'GET /api/v1/camera-settings': { summary: 'Settings of each camera, and what shall be at it', answer: listOf(NodeCamera) },
   'GET /api/v1/cameras/:id/settings': { summary: 'Settings of a camera, and what shall be at it', answer: NodeCamera },
-  'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentChange, answer: NodeCamera },
+  'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentUpdate, answer: NodeCamera },
   'POST /api/v1/cameras/:id/rules/test': { summary: 'What rules would have said of the last hour; nothing is stored or told', body: RuleTestRequest, answer: RuleTest },
   'POST /api/v1/cameras/probe': { summary: 'Reads a camera for some seconds and says what it sends, with advice', body: CameraProbe, answer: ProbeReport },
   'POST /api/v1/cameras/discover': { summary: 'Finds ONVIF cameras in the network', body: CameraSearch, answer: listOf(DiscoveredDevice) },

@@ -2,6 +2,7 @@
 import { fleetSocketPath, outboxSocketPath } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { Upstream } from '../upstream.ts';
+import { CamerasOfSite } from './cameras-of-site.ts';
 import { ListsOfSite } from './lists-of-site.ts';
 import { LiveOfSite } from './live-of-site.ts';
 import { OtherNodes } from './other-nodes.ts';
@@ -9,6 +10,7 @@ import { PassingOn } from './passing-on.ts';
 import { RecordingsOfSite } from './recordings-of-site.ts';
 import { Site } from './site.ts';
 
+export type { CamerasOfSite } from './cameras-of-site.ts';
 export type { ListsOfSite } from './lists-of-site.ts';
 export type { LiveOfSite } from './live-of-site.ts';
 export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
@@ -17,6 +19,7 @@ export interface SiteParts extends AsyncDisposable {
   readonly site: Site;
   readonly others: OtherNodes;
   readonly lists: ListsOfSite;
+  readonly cameras: CamerasOfSite;
   readonly passing: PassingOn;
   readonly live: LiveOfSite;
   /** The process that reads the site's stream of events. */
@@ -39,7 +42,7 @@ export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOption
   const others = new OtherNodes(caFile);
   const recordings = new RecordingsOfSite(kernel, others);
   return {
-    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others), passing: new PassingOn({ site, others, recordings, kernel }),
+    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others), cameras: new CamerasOfSite(site, fleet), passing: new PassingOn({ site, others, recordings, kernel }),
     async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
   };
 }

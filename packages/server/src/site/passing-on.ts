@@ -35,6 +35,7 @@ export class PassingOn {
       if (!rule || !map) return;
       if (rule.recorded === 'joined' && namedNode(request) === null) return this.#joined(map, request, reply);
       if (rule.recorded === 'each') return this.#each(map, request, reply);
+      if (rule.ofSite === 'here' && map.isOfSite(cameraIdOf(rule.camera, request)!)) return;
       const node = await this.#nodeFor(rule, map, request);
       if (node === null) return;
       if (request.ws) request.elsewhere = node;

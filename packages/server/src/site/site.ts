@@ -39,6 +39,9 @@ export class SiteMap {
     return [...this.#nodeOf].filter(([, node]) => node !== this.view.node).map(([id, node]) => ({ id, node: this.#info(node) }));
   }
 
+  /** The site decides where it is. */
+  isOfSite(camera: string): boolean { return camera in this.view.cameras && !Object.values(this.view.nodes).some(({ own }) => own.includes(camera)); }
+
   /** Null: here, or nowhere. */
   nodeOf(camera: string): SiteNodeInfo | null {
     const node = this.#nodeOf.get(camera);
@@ -84,6 +87,9 @@ export class Site {
     if (performance.now() - this.#askedMs < FRESH_MS) return this.#map;
     return this.#asking ??= this.#ask().finally(() => { this.#asking = null; });
   }
+
+  /** Something was changed: what is known is old. */
+  forget(): void { this.#askedMs = -Infinity; }
 
   /** As `map`, for what is asked of this node alone. */
   async mapFor(request: FastifyRequest): Promise<SiteMap | null> { return request.headers[PASSED_ON_BY] === undefined ? this.map() : null; }
