@@ -88,7 +88,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
 
   it('has cameras of the site asked for and changed here, through its fleet process, and those of another node there', async () => {
     const patch = (id: string, body: unknown) => front.ask('PATCH', `/api/v1/cameras/${id}`, admin, body);
-    assert.deepEqual(JSON.parse((await patch('yard', { name: 'Yard' })).text).problems.map(({ pointer }: { pointer: string }) => pointer), ['/revision']);
+    assert.deepEqual((JSON.parse((await patch('yard', { name: 'Yard' })).text) as ErrorBody).problems?.map(({ pointer }) => pointer), ['/revision']);
     assert.equal((await patch('yard', { name: 'Yard', site: { require: { gpu: 'yes' } }, revision: 7 })).status, 200);
     assert.deepEqual(changes.at(-1), { method: 'PATCH', path: '/v1/site/cameras/yard', body: { revision: 7, camera: { name: 'Yard' }, placing: { require: { gpu: 'yes' } } } });
     assert.equal((await front.ask('PATCH', '/api/v1/cameras/yard/intent', admin, { rules: [], revision: 8 })).status, 200);
