@@ -1,7 +1,7 @@
 // The schema of `ruth.yaml`, the one settings file, read alike by every process (settings.ts).
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { CameraAddresses, MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
+import { CameraAddresses, MqttConfig, Network, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SiteConfig } from './site-config.ts';
@@ -81,6 +81,7 @@ export const RuthConfig = Type.Object({
       certificate: Type.String({ minLength: 1, description: 'File with the certificate and its chain, PEM, relative to this file' }),
       key: Type.String({ minLength: 1, description: 'File with its private key, PEM without a passphrase, relative to this file' }),
     }, { ...strict, description: 'HTTPS by a certificate of your own, read again when it is renewed; HTTP without this section' })),
+    trusted_proxies: Type.Optional(Type.Array(Network, { maxItems: 64, description: 'Addresses or networks of proxies in front, e.g. 127.0.0.1, whose X-Forwarded-For says who asks: for the audit log, and for who has to wait after failed sign-ins; none unless told' })),
   }, { ...strict, description: 'Where the page and the API are served' })),
   paths: Type.Optional(Type.Object({
     socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes; /tmp unless told' })),

@@ -65,7 +65,7 @@ export const EmailConfig = Type.Object({
 }, { ...strict, description: 'E-mail' });
 export type EmailConfig = Static<typeof EmailConfig>;
 
-const Network = Type.String({ pattern: '^[0-9a-fA-F:.]+(/\\d{1,3})?$', maxLength: 64 });
+export const Network = Type.String({ pattern: '^[0-9a-fA-F:.]+(/\\d{1,3})?$', maxLength: 64 });
 
 /** Where cameras may be. */
 export const CameraAddresses = Type.Object({

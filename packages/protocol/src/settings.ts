@@ -66,7 +66,7 @@ export interface TlsSettings { readonly certificateFile: string; readonly keyFil
 
 /** The settings of a node with nothing left open. */
 export interface Settings {
-  readonly http: { readonly host: string; readonly port: number; /** Null: HTTP without encryption. */ readonly tls: TlsSettings | null };
+  readonly http: { readonly host: string; readonly port: number; /** Null: HTTP without encryption. */ readonly tls: TlsSettings | null; /** Addresses and networks. */ readonly trustedProxies: readonly string[] };
   readonly socketDirectory: string;
   readonly ringDirectory: string;
   readonly modelsDirectory: string;
@@ -122,7 +122,7 @@ export function parseSettings(text: string, file: string): Settings {
   const models = modelsOf(document, modelsDirectory);
   const host = config.http?.host ?? '127.0.0.1';
   return {
-    http: { host, port: config.http?.port ?? 8080, tls: config.http?.tls ? { certificateFile: config.http.tls.certificate, keyFile: config.http.tls.key } : null },
+    http: { host, port: config.http?.port ?? 8080, tls: config.http?.tls ? { certificateFile: config.http.tls.certificate, keyFile: config.http.tls.key } : null, trustedProxies: config.http?.trusted_proxies ?? [] },
     socketDirectory: config.paths?.socket_directory ?? DEFAULT_SOCKET_DIRECTORY,
     ringDirectory: config.paths?.ring_directory ?? DEFAULT_RING_DIRECTORY,
     modelsDirectory, dataDirectory: config.paths?.data_directory ?? DEFAULT_DATA_DIRECTORY, keyFile: config.paths?.key_file ?? null, logLevel: config.log_level ?? 'info',

@@ -64,7 +64,7 @@ test('Every problem of a file is said at once, one a line', () => {
 test('An empty file is a node with defaults', () => {
   for (const text of ['', '# nothing\n', '{}']) {
     const settings = parseSettings(text, 'ruth.yaml');
-    assert.deepEqual(settings.http, { host: '127.0.0.1', port: 8080, tls: null });
+    assert.deepEqual(settings.http, { host: '127.0.0.1', port: 8080, tls: null, trustedProxies: [] });
     assert.deepEqual([settings.socketDirectory, settings.ringDirectory, settings.logLevel], ['/tmp', '/dev/shm', 'info']);
     assert.deepEqual([settings.cameras, settings.subscriptions, settings.dataDirectory], [[], [], 'ruth-data']);
     assert.deepEqual(settings.models, [{ id: 'centernet-coco', folder: 'models/centernet-coco' }, { id: 'movenet-lightning', folder: 'models/movenet-lightning' }]);

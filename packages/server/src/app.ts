@@ -1,14 +1,15 @@
 // The server: the API under /api/v1, its two WebSockets, and the page. Kernel and core may come and go; what needs one
 // that is away answers 503, everything else goes on.
 import type { Server as HttpsServer } from 'node:https';
+import { isIPv6 } from 'node:net';
 import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
   CoreEvent, ExportStatus, KernelEvent, LiveQuery, RuthError,
   coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorBody, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type TlsSettings,
 } from '@ruth/protocol';
-import { secretReader, type Logger, type Telemetry } from '@ruth/transport';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { networks, secretReader, type Logger, type Telemetry } from '@ruth/transport';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import packageJson from '../package.json' with { type: 'json' };
 import { Access, addPeople, addSessions, Audit, guardRoutes, identityOf, keepAllowed, maySee, OpenConnections, type Identify } from './access/index.ts';
@@ -34,7 +35,7 @@ import { addProcesses } from './node/process-routes.ts';
 import { addRuleTests } from './node/rule-test-routes.ts';
 import { addSiteInfo, addStatus } from './node/status-routes.ts';
 import { addRecordings } from './recordings-proxy.ts';
-import { guardRequests, REQUEST_TIMEOUT_MS } from './request-guard.ts';
+import { guardingHeaders, guardRequests, REQUEST_TIMEOUT_MS } from './request-guard.ts';
 import { traceRequests } from './request-traces.ts';
 import { describeAddress, openStore, type Store, type StoreAddress } from './store/index.ts';
 import { followRenewal, readCertificate, type Certificate } from './tls.ts';
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Null: HTTP without encryption. */
   readonly tls?: TlsSettings | null;
+  /** Addresses and networks of proxies in front, whose X-Forwarded-For counts. */
+  readonly trustedProxies?: readonly string[];
   readonly socketDirectory: string;
   /** Ids of the models that shall run. */
   readonly models: readonly string[];
@@ -167,9 +170,13 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const { kernel, core, site, counters, store, access, audit, connections, notifications } = parts;
   const identify = options.identify ?? ((request) => access.identify(request));
   const loggerInstance: FastifyBaseLogger = options.logger;
+  const { trustedProxies: proxies = [] } = options;
   const app = fastify({
     ...(certificate && { https: certificate }),
     loggerInstance, logController: new LogController({ disableRequestLogging: true }), bodyLimit: 64 * 1024, forceCloseConnections: true,
+    // Of an address that cannot be read: no hook sees it.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => void reply.code(400).headers(guardingHeaders(request, reply, certificate !== null)).send(errorBody(new RuthError('bad_request', 'the address cannot be read: % must be followed by two hexadecimal digits'))),
+    ...(proxies.length > 0 && { trustProxy: trusting(proxies) }),
     // What a request says beyond its schema is a mistake to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
   }) as unknown as FastifyInstance;
@@ -179,17 +186,15 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
     const known = error instanceof RuthError ? error : new RuthError(codeOfStatus(error.statusCode), error.message, { cause: error });
     if (known.code === 'internal') request.log.error({ err: error }, known.message);
     if (known instanceof RateLimited) void reply.header('retry-after', known.retryAfterS);
-    const body: ErrorBody = {
-      error: redactUrls(known.message), error_code: known.code, advice: known.advice,
-      ...(known.problems.length === 0 ? {} : { problems: known.problems.map(({ pointer, message }) => ({ pointer, message: redactUrls(message) })) }),
-    };
-    return reply.code(known.httpStatus).send(body);
+    // What nobody foresaw may name files, hosts or rows: it is in the log, and for whoever administers.
+    const isTold = known.code !== 'internal' || request.identity?.permissions.has('administer') === true;
+    return reply.code(known.httpStatus).send(errorBody(known, isTold));
   });
   app.setNotFoundHandler((request) => { throw new RuthError('not_found', `there is nothing at ${request.url.slice(0, 200)}`); });
   await app.register(fastifyWebsocket, { options: { maxPayload: 64 * 1024, perMessageDeflate: false } });
   await app.register(fastifyCookie);
   if (options.telemetry) traceRequests(app, options.telemetry);
-  guardRequests(app, options.host, certificate !== null);
+  guardRequests(app, { host: options.host, isEncrypted: certificate !== null, isBehindProxy: proxies.length > 0 });
   guardRoutes(app, { identify, audit, exportOf: (id, request) => (site ? site.passing.exportOf(id, request) : kernel.get(`/v1/exports/${id}`, exportStatus)) });
   app.decorateRequest('elsewhere', null);
   site?.passing.add(app);
@@ -213,7 +218,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   addLive(app, kernel, site, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
   addVerifications(app, kernel, audit);
-  await app.register(async (routes) => addWhep(routes, kernel));
+  await app.register(async (routes) => addWhep(routes, kernel, (request, session) => keepAllowed(connections, identify, request, session, (request.params as { id: string }).id)));
   await servePage(app, options.pageDirectory);
   return app;
 }
@@ -241,6 +246,19 @@ function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts | null,
       proxyLive(socket, site && request.elsewhere ? site.others.live(request.elsewhere, request) : own, counters);
     });
   }
+}
+
+function errorBody({ code, message, advice, problems }: RuthError, isTold = true): ErrorBody {
+  return {
+    error: isTold ? redactUrls(message) : 'something went wrong inside; the log of the server says what', error_code: code, advice,
+    ...(problems.length === 0 ? {} : { problems: problems.map((problem) => ({ pointer: problem.pointer, message: redactUrls(problem.message) })) }),
+  };
+}
+
+/** Throws `invalid_config`. */
+function trusting(proxies: readonly string[]): (address: string) => boolean {
+  const list = networks(proxies);
+  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 function codeOfStatus(status: number | undefined): ErrorCode {

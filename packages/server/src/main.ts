@@ -13,12 +13,12 @@ const SHORTEST_TOKEN = 24;
 
 await runProcess('server', async (context) => {
   const { settings, logger, signal } = context;
-  const { host, port, tls } = settings.http;
+  const { host, port, tls, trustedProxies } = settings.http;
   const { DATABASE_URL: databaseUrl, RUTH_ADMIN_TOKEN: adminToken } = process.env;
   if (adminToken !== undefined && adminToken.length < SHORTEST_TOKEN) throw new RuthError('invalid_config', `RUTH_ADMIN_TOKEN is too short: give at least ${SHORTEST_TOKEN} characters, e.g. from: openssl rand -base64 33`);
   await using telemetry = await startTelemetry({ config: settings.telemetry, process: 'server', version: packageJson.version, logger, readSecret: secretReader(process.env) });
   await using server = await startServer({
-    host, port, tls, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
+    host, port, tls, trustedProxies, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
     site: settings.site && { caFile: settings.site.server_ca_file ?? null },
     environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone, telemetry,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl, ...(settings.site && { node: nodeOfSite(settings.site) }) } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },

@@ -45,6 +45,8 @@ async function passOn(agent: Agent, request: FastifyRequest, reply: FastifyReply
   if (body !== null) headers['content-type'] = 'application/json';
   try {
     const answer = await agent.request({ origin: 'http://kernel', path: request.url.slice('/api'.length), method: request.method, headers, body, signal: gone.signal });
+    // What nobody foresaw is told as everywhere: with its words in the log.
+    if (answer.statusCode === 500) throw new RuthError('internal', `the kernel failed at ${request.method} ${request.url.slice(0, 200)}: ${(await answer.body.text()).slice(0, 500)}`);
     for (const name of PASSED_TO_PAGE) {
       const value = answer.headers[name];
       if (typeof value === 'string') void reply.header(name, value);
@@ -54,6 +56,7 @@ async function passOn(agent: Agent, request: FastifyRequest, reply: FastifyReply
     (answer.body as Readable).on('error', () => undefined);
     return await reply.send(answer.statusCode === 204 ? await answer.body.dump().then(() => undefined) : answer.body);
   } catch (cause) {
+    if (cause instanceof RuthError) throw cause;
     if (gone.signal.aborted) throw new RuthError('cancelled', 'the reader is gone', { cause });
     if (cause instanceof errors.HeadersTimeoutError) throw new RuthError('timeout', `the kernel did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`, { cause });
     throw new RuthError('unreachable', 'kernel cannot be reached', { cause });

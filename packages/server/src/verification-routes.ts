@@ -31,7 +31,8 @@ export function addVerifications(app: FastifyInstance, kernel: Upstream, audit: 
   app.get<ById>('/api/v1/verifications/:id', { schema: { response: { 200: Verification, default: ErrorBody } } }, (request) => find(identityOf(request), request.params.id));
   app.delete<ById>('/api/v1/verifications/:id', async (request, reply) => {
     const { verification_id: id } = await find(identityOf(request), request.params.id);
-    await kernel.send('DELETE', `/v1/verifications/${id}`, null, null);
+    await kernel.send('DELETE', `/v1/verifications/${encodeURIComponent(id)}`, null, null);
+    audit.note(identityOf(request), { action: 'ended a verification', detail: id, address: request.ip });
     return reply.code(204).send();
   });
 }

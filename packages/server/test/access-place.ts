@@ -20,6 +20,8 @@ export interface AccessPlace extends AsyncDisposable {
   readonly place: Place;
   readonly url: string;
   readonly core: StandInWithEvents<CoreEvent>;
+  /** What the kernel was asked: method and address. */
+  readonly askedOfKernel: readonly string[];
   ask(method: string, path: string, headers?: Headers, body?: unknown): Promise<Asked>;
   /** 'open', or the status that refused. */
   upgrade(path: string, headers?: Headers): Promise<{ answer: number | 'open'; socket: WebSocket }>;
@@ -28,14 +30,16 @@ export interface AccessPlace extends AsyncDisposable {
   signIn(name: string, password: string): Promise<Asked>;
 }
 
+export const WHEP_SESSION = '00000000-0000-4000-8000-000000000001';
 export const admin: Headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
 export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie: headers.getSetCookie()[0]!.split(';')[0]!, origin: url });
 
 /** `store`: a file of its own unless given. `cameras`: that the node has, both unless told. `site`: it is one of several. */
-export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS, site }: { cameras?: readonly string[]; site?: boolean } = {}): Promise<AccessPlace> {
+export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS, site, pageDirectory, trustedProxies }: { cameras?: readonly string[]; site?: boolean; pageDirectory?: string; trustedProxies?: string[] } = {}): Promise<AccessPlace> {
   const stack = new AsyncDisposableStack();
-  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { caFile: null } } : {}) }));
-  const kernel = await startEverythingKernel(place.directory, cameras);
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { caFile: null } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
+  const askedOfKernel: string[] = [];
+  const kernel = await startEverythingKernel(place.directory, cameras, askedOfKernel);
   stack.defer(() => kernel.close());
   const core = stack.use(await startCore(place.directory, {
     models: () => [], subscriptions: () => cameras.map((id) => subscription(id, 'detector')), latest: (id) => [look(id, 'detector', 1)],
@@ -51,7 +55,7 @@ export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS
   };
   const signIn: AccessPlace['signIn'] = (name, password) => ask('POST', '/api/v1/session', {}, { name, password });
   return {
-    place, url, core, ask, signIn,
+    place, url, core, askedOfKernel, ask, signIn,
     async upgrade(path, headers = {}) {
       const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers });
       socket.on('error', () => undefined);
@@ -72,8 +76,9 @@ export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS
   };
 }
 
-async function startEverythingKernel(directory: string, cameras: readonly string[]) {
+async function startEverythingKernel(directory: string, cameras: readonly string[], asked: string[]) {
   const app = fastify({ forceCloseConnections: true });
+  app.addHook('onRequest', async ({ method, url }) => { asked.push(`${method} ${url}`); });
   await app.register(fastifyWebsocket);
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.get('/v1/cameras', () => cameras.map((id) => camera(id)));
@@ -89,6 +94,9 @@ async function startEverythingKernel(directory: string, cameras: readonly string
   app.post<{ Body: RecordedQuery }>('/v1/recorded', ({ body }): RecordedAnswer => (
     { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => cameras.includes(id) && at % 2 === 0)])) }
   ));
+  app.post<{ Params: { id: string } }>('/v1/cameras/:id/whep', ({ params: { id } }, reply) => reply.code(201).header('location', `/v1/cameras/${id}/whep/${WHEP_SESSION}`).type('application/sdp').send('v=0'));
+  // What a kernel says that fails as nobody foresaw.
+  app.get('/v1/cameras/:id/keyframes', (request, reply) => ((request.query as { at?: string }).at === '500' ? reply.code(500).send({ error: 'ENOENT: no such file, open \'/srv/recordings/secret-place/1.mp4\'', error_code: 'internal' } satisfies ErrorBody) : reply.type('text/plain').send(`something of ${request.url}`)));
   app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });
   app.all('/v1/*', (request, reply) => reply.type('text/plain').send(`something of ${request.url} at ${cameras.join(' and ') || 'nobody'}`));
   await app.listen({ path: kernelSocketPath(directory) });

@@ -92,29 +92,42 @@ test('whoever guesses has to wait, longer each time, and learns nothing of who t
 test('waiting after failures doubles, ends, is forgotten, and one address cannot lock out another', () => {
   let nowMs = 0;
   const attempts = new SignInAttempts(() => nowMs);
-  const wait = (name: string, address: string): number => {
+  const attempt = (name: string, address: string, device: string | null = null) => ({ name, address, device });
+  const wait = (name: string, address: string, device: string | null = null): number => {
     try {
-      attempts.assertMayTry(name, address);
+      attempts.assertMayTry(attempt(name, address, device));
       return 0;
     } catch (error) {
       return (error as { retryAfterS: number }).retryAfterS;
     }
   };
-  for (let count = 0; count < 5; count++) attempts.failed('anna', 'one');
+  for (let count = 0; count < 5; count++) attempts.failed(attempt('anna', 'one'));
   assert.deepEqual([wait('anna', 'one'), wait('anna', 'two'), wait('bert', 'one')], [15, 0, 0]);
   nowMs += 15_000;
   assert.equal(wait('anna', 'one'), 0);
-  attempts.failed('anna', 'one');
+  attempts.failed(attempt('anna', 'one'));
   assert.equal(wait('anna', 'one'), 30);
-  for (let count = 0; count < 10; count++) attempts.failed('anna', 'one');
+  for (let count = 0; count < 10; count++) attempts.failed(attempt('anna', 'one'));
   assert.equal(wait('anna', 'one'), 900);
-  attempts.succeeded('anna', 'one');
+  attempts.succeeded(attempt('anna', 'one'));
   assert.equal(wait('anna', 'one'), 0);
   // Many names from one address: the address waits.
-  for (let count = 0; count < 20; count++) attempts.failed(`name-${count}`, 'one');
+  for (let count = 0; count < 20; count++) attempts.failed(attempt(`name-${count}`, 'one'));
   assert.ok(wait('someone', 'one') > 0);
   nowMs += 3600_000;
   assert.equal(wait('someone', 'one'), 0);
+  // Whoever has an IPv6 network is one, however many addresses they come from; and IPv4 is IPv4, however it is written.
+  for (let count = 0; count < 20; count++) attempts.failed(attempt(`name-${count}`, `2001:db8:1:2::${count.toString(16)}`));
+  assert.ok(wait('someone', '2001:db8:1:2:ffff:1:2:3') > 0);
+  assert.deepEqual([wait('someone', '2001:db8:1:3::1'), wait('someone', '2001:db8::1')], [0, 0]);
+  for (let count = 0; count < 20; count++) attempts.failed(attempt(`name-${count}`, `::ffff:192.0.2.7`));
+  assert.ok(wait('someone', '192.0.2.7') > 0);
+  // A name that half the world guesses: strangers wait, and a device that the person signed in with does not, until it fails itself.
+  for (let count = 0; count < 60; count++) attempts.failed(attempt('anna', `198.51.100.${count}`));
+  assert.ok(wait('anna', '203.0.113.1') > 0);
+  assert.equal(wait('anna', '203.0.113.1', 'her laptop'), 0);
+  for (let count = 0; count < 5; count++) attempts.failed(attempt('anna', '203.0.113.1', 'her laptop'));
+  assert.equal(wait('anna', '203.0.113.1', 'her laptop'), 15);
 });
 
 for (const { name, skip, store } of DATABASES) test(`a token is shown once, does no more than its owner may now, expires, and is gone at once when it is removed (${name})`, { skip }, async () => {

@@ -133,11 +133,11 @@ export const everyone: Identity = { name: 'everyone', kind: 'person', userId: nu
 export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
 
 /** A server on a free port over an empty socket directory; disposing it removes both. */
-export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { caFile: string | null } } = {}): Promise<Place> {
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { caFile: string | null }; trustedProxies?: string[] } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
     host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, store: over.store ?? { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'),
-    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }), ...(over.oidc === undefined ? {} : { oidc: over.oidc }), ...(over.environment === undefined ? {} : { environment: over.environment }), ...(over.site === undefined ? {} : { site: over.site }),
+    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }), ...(over.oidc === undefined ? {} : { oidc: over.oidc }), ...(over.environment === undefined ? {} : { environment: over.environment }), ...(over.site === undefined ? {} : { site: over.site }), ...(over.trustedProxies === undefined ? {} : { trustedProxies: over.trustedProxies }),
   });
   return {
     directory, server, url: server.url,

@@ -6,7 +6,7 @@ const BYTES_PER_GB = 1e9;
 /** `parseSettings(settingsText(s), ...)` gives `s` back. */
 export function settingsText(settings: Settings): string {
   const config: RuthConfig = {
-    http: { host: settings.http.host, port: settings.http.port, ...(settings.http.tls && { tls: { certificate: settings.http.tls.certificateFile, key: settings.http.tls.keyFile } }) },
+    http: { host: settings.http.host, port: settings.http.port, ...(settings.http.tls && { tls: { certificate: settings.http.tls.certificateFile, key: settings.http.tls.keyFile } }), trusted_proxies: [...settings.http.trustedProxies] },
     paths: { socket_directory: settings.socketDirectory, ring_directory: settings.ringDirectory, models_directory: settings.modelsDirectory, data_directory: settings.dataDirectory, ...(settings.keyFile === null ? {} : { key_file: settings.keyFile }) },
     log_level: settings.logLevel,
     ...(settings.recording === null ? {} : {

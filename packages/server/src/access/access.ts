@@ -4,6 +4,7 @@ import { isId, PERMISSIONS, ROLE_PERMISSIONS, RuthError, type Permission, type R
 import type { FastifyRequest } from 'fastify';
 import type { FoundUser, Store } from '../store/index.ts';
 import { SignInAttempts } from './attempts.ts';
+import { deviceOf, newDevice } from './device.ts';
 import type { Identity } from './identity.ts';
 import { hashPassword, isPassword } from './password.ts';
 import { hashOf, isSame, newOneTimePassword, newSecret } from './secret.ts';
@@ -16,6 +17,11 @@ const REMEMBERED_MS = 5000;
 const MOST_REMEMBERED = 4096;
 const LINK_MS = 60 * 60_000;
 const FIRST_ADMIN = 'admin';
+
+/** Where a request comes from; `device`: its cookie. */
+export interface From { readonly address: string; readonly device: string | undefined }
+/** Values of cookies; no `device` where nothing would prove it. */
+export interface SignedIn { readonly session: string; readonly device: string | null }
 
 interface Remembered { readonly identity: Identity; readonly untilMs: number }
 
@@ -49,38 +55,40 @@ export class Access {
   }
 
   /** Null where nobody is named. Throws `unauthorized` where who is named is not known (any more), `store_unavailable`. */
-  async identify(request: FastifyRequest): Promise<Identity | null> {
+  async identify(request: Pick<FastifyRequest, 'headers' | 'cookies'>): Promise<Identity | null> {
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (bearer !== undefined) return this.#byToken(bearer);
     const cookie = request.cookies[SESSION_COOKIE];
     return cookie === undefined || cookie === '' ? null : this.#bySession(cookie);
   }
 
-  /** The cookie of a new session. Throws `unauthorized`, `rate_limited`, `overloaded`. */
-  async signIn(name: string, password: string, address: string): Promise<string> {
-    this.#attempts.assertMayTry(name, address);
-    // Counted before it is looked at, so that many tries at once are many.
-    this.#attempts.failed(name, address);
+  /** The cookies of a new session, and of the device. Throws `unauthorized`, `rate_limited`, `overloaded`. */
+  async signIn(name: string, password: string, { address, device: deviceCookie }: From): Promise<SignedIn> {
     const user = isId(name) ? await this.#store.read('user', name) : null;
+    const attempt = { name, address, device: deviceOf(deviceCookie, user) };
+    this.#attempts.assertMayTry(attempt);
+    // Counted before it is looked at, so that many tries at once are many.
+    this.#attempts.failed(attempt);
     const isRight = await isPassword(password, user?.password ?? '');
     const isTaken = isRight && user?.is_one_time === 1 && !await this.#store.write('takeOneTimePassword', user.id, user.password);
     if (!user || !isRight || isTaken || user.active !== 1) throw new RuthError('unauthorized', 'name or password is wrong');
-    this.#attempts.succeeded(name, address);
-    return this.#beginSession(user, user.is_one_time === 1);
+    this.#attempts.succeeded(attempt);
+    return { session: await this.#beginSession(user, user.is_one_time === 1), device: user.is_one_time === 1 ? null : newDevice(user) };
   }
 
-  /** Throws `unauthorized` where the link is not the newest, was used, or is too old. */
-  async signInByLink(code: string, address: string): Promise<string> {
-    this.#attempts.assertMayTry('', address);
+  /** Throws `unauthorized` where the link is not the newest, was used, or is too old. Nobody guesses 256 bits: failures of others do not keep the right one out. */
+  async signInByLink(code: string, address: string): Promise<SignedIn> {
     const link = this.#link;
     if (!link || link.untilMs < performance.now() || !isSame(hashOf(code), link.hash)) {
-      this.#attempts.failed('', address);
+      const attempt = { name: '', address, device: null };
+      this.#attempts.assertMayTry(attempt);
+      this.#attempts.failed(attempt);
       throw new RuthError('unauthorized', 'this link does not work any more: it does once, within an hour; start Ruth again for a new one, or sign in with a password');
     }
     this.#link = null;
     const admin = (await this.#store.read('users')).find(({ role, active }) => role === 'admin' && active === 1);
     if (!admin) throw new RuthError('unauthorized', 'there is no admin');
-    return this.#beginSession(admin, false);
+    return { session: await this.#beginSession(admin, false), device: null };
   }
 
   /** Somebody whom an OpenID Connect provider knows. Throws `conflict` where somebody else has the name, `forbidden` where they were switched off. */
@@ -92,26 +100,35 @@ export class Access {
     return this.#beginSession(user, false);
   }
 
+  /** Of a browser that signs in anew: what it had before does not live on beside it. */
+  async endSession(secret: string): Promise<void> {
+    await this.#store.write('removeSession', hashOf(secret));
+    this.changed();
+  }
+
   async signOut({ sessionHash }: Identity): Promise<void> {
     if (sessionHash !== null) await this.#store.write('removeSession', sessionHash);
     this.changed();
   }
 
-  /** Throws `unauthorized` where the present one is wrong, `invalid_state` for a token. */
-  async changePassword(identity: Identity, current: string | undefined, next: string, address: string): Promise<void> {
+  /** Ends all other sessions of the person; gives the cookie of the device. Throws `forbidden` where the present one is wrong, `invalid_state` for a token. */
+  async changePassword(identity: Identity, current: string | undefined, next: string, { address, device: deviceCookie }: From): Promise<string | null> {
     if (identity.sessionHash === null || identity.userId === null) throw new RuthError('invalid_state', 'a token has no password');
     const session = await this.#store.read('session', identity.sessionHash);
     if (!session) throw new RuthError('unauthorized', 'the session has ended');
     // Nobody has to know a password that was for one time, be it used or not.
     if (session.user.is_one_time !== 1) {
-      this.#attempts.assertMayTry(session.user.name, address);
+      const attempt = { name: session.user.name, address, device: deviceOf(deviceCookie, session.user) };
+      this.#attempts.assertMayTry(attempt);
       if (!await isPassword(current ?? '', session.user.password)) {
-        this.#attempts.failed(session.user.name, address);
+        this.#attempts.failed(attempt);
         throw new RuthError('forbidden', 'the present password is wrong');
       }
     }
-    await this.#store.write('setPassword', identity.userId, await hashPassword(next), identity.sessionHash);
+    const password = await hashPassword(next);
+    await this.#store.write('setPassword', identity.userId, password, identity.sessionHash);
     this.changed();
+    return newDevice({ password });
   }
 
   /** Something about people, sessions or tokens is another than before. */

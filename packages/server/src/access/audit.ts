@@ -1,5 +1,5 @@
 // Notes who saw, changed and exported what. Written in the background, in batches; what cannot be written for long is counted. The same
-// person seeing the same camera in the same way again within a minute is one note.
+// person seeing the same camera (of a recording, the same hour of it) in the same way again within a minute is one note.
 import type { Logger } from '@ruth/transport';
 import type { AuditRow, Store } from '../store/index.ts';
 import type { Identity } from './identity.ts';
@@ -11,7 +11,8 @@ const MOST_RECENT = 4096;
 const KEPT_US = 400 * 86_400e6;
 const TIDY_EVERY_MS = 6 * 3600_000;
 
-export interface Deed { readonly action: string; readonly camera?: string; readonly detail?: string; readonly address: string }
+/** `hour`: of the recording that it is about. */
+export interface Deed { readonly action: string; readonly camera?: string; readonly detail?: string; readonly address: string; readonly hour?: number }
 
 export class Audit implements AsyncDisposable {
   readonly counters = { noted: 0, lost: 0 };
@@ -40,8 +41,8 @@ export class Audit implements AsyncDisposable {
   }
 
   /** Once in a while. */
-  saw(actor: Identity, deed: Deed): void {
-    const key = `${actor.name} ${deed.address} ${deed.action} ${deed.camera}`;
+  saw(actor: Identity | string, deed: Deed): void {
+    const key = `${typeof actor === 'string' ? actor : actor.name} ${deed.address} ${deed.action} ${deed.camera} ${deed.hour}`;
     const nowMs = performance.now();
     if (nowMs - (this.#recent.get(key) ?? -Infinity) < AGAIN_MS) return;
     this.#recent.delete(key);

@@ -1,5 +1,6 @@
 // Signing in through an OpenID Connect provider: authorization code with PKCE, state and nonce, by openid-client. Who comes from there is a person of Ruth's own, known by
 // issuer and subject; the role follows from the claims at each sign-in. Nobody who has a password here is taken over by a name from there.
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { RuthError, type OidcConfig, type Role } from '@ruth/protocol';
 import type { ReadSecret } from '@ruth/transport';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -9,18 +10,20 @@ import type { Audit } from './audit.ts';
 import { setSessionCookie } from './session-routes.ts';
 
 const PATH = '/api/v1/session/oidc';
-/** Binds the browser that comes back to the one that left. Lax: it must come along when the provider sends the browser back. */
+/** Holds what was begun, sealed: nothing is kept here that strangers could crowd out, and the browser that comes back is the one that left. Lax: it must come along when the provider sends the browser back. */
 const COOKIE = 'ruth_oidc';
 const PENDING_MS = 10 * 60_000;
-const MOST_PENDING = 256;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
 const DISCOVERY_TIMEOUT_S = 10;
 
-interface Pending { readonly verifier: string; readonly nonce: string; readonly redirectUri: string; readonly untilMs: number }
+/** `untilMs`: UTC. */
+interface Pending { readonly state: string; readonly verifier: string; readonly nonce: string; readonly redirectUri: string; readonly untilMs: number }
 /** Claims of the ID token, and of userinfo. */
 type Claims = Readonly<Record<string, unknown>>;
 
 export function addOidc(app: FastifyInstance, config: OidcConfig, { access, audit, readSecret }: { readonly access: Access; readonly audit: Audit; readonly readSecret: ReadSecret }): void {
-  const pending = new Map<string, Pending>();
+  const key = randomBytes(32);
   /** Asked for when it is needed first; one that is away is asked again. */
   let provider: Promise<oidc.Configuration> | null = null;
   const discovered = (): Promise<oidc.Configuration> => provider ??= discover(config, readSecret).catch((error: unknown) => { provider = null; throw error; });
@@ -29,21 +32,17 @@ export function addOidc(app: FastifyInstance, config: OidcConfig, { access, audi
     const server = await discovered();
     const [state, verifier, nonce] = [oidc.randomState(), oidc.randomPKCECodeVerifier(), oidc.randomNonce()];
     const redirectUri = `${originOf(request)}${PATH}/callback`;
-    pending.set(state, { verifier, nonce, redirectUri, untilMs: performance.now() + PENDING_MS });
-    if (pending.size > MOST_PENDING) pending.delete(pending.keys().next().value!);
     const url = oidc.buildAuthorizationUrl(server, { redirect_uri: redirectUri, scope: config.scopes ?? 'openid profile email', code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', state, nonce });
-    void reply.setCookie(COOKIE, state, { path: PATH, httpOnly: true, sameSite: 'lax', secure: originOf(request).startsWith('https:'), maxAge: PENDING_MS / 1000 });
+    void reply.setCookie(COOKIE, seal({ state, verifier, nonce, redirectUri, untilMs: Date.now() + PENDING_MS }, key), { path: PATH, httpOnly: true, sameSite: 'lax', secure: originOf(request).startsWith('https:'), maxAge: PENDING_MS / 1000 });
     return reply.redirect(url.href);
   });
 
   app.get(`${PATH}/callback`, async (request, reply) => {
-    const state = request.cookies[COOKIE] ?? '';
-    const begun = pending.get(state);
-    pending.delete(state);
+    const begun = unsealed(request.cookies[COOKIE] ?? '', key);
     void reply.clearCookie(COOKIE, { path: PATH });
     try {
-      if (!begun || begun.untilMs < performance.now()) throw new RuthError('unauthorized', 'this sign-in was not begun here, or too long ago; begin anew');
-      const claims = await claimsOf(await discovered(), new URL(request.url, begun.redirectUri), begun, state);
+      if (!begun || begun.untilMs < Date.now()) throw new RuthError('unauthorized', 'this sign-in was not begun here, or too long ago; begin anew');
+      const claims = await claimsOf(await discovered(), new URL(request.url, begun.redirectUri), begun);
       const name = nameOf(config, claims);
       const role = roleOf(config, claims);
       if (role === null) throw new RuthError('forbidden', `${name} has none of the groups that may come in here`);
@@ -60,6 +59,25 @@ export function addOidc(app: FastifyInstance, config: OidcConfig, { access, audi
   });
 }
 
+function seal(pending: Pending, key: Buffer): string {
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(pending)), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
+}
+
+/** Null for what was not sealed with that key. */
+function unsealed(text: string, key: Buffer): Pending | null {
+  const bytes = Buffer.from(text, 'base64url');
+  if (bytes.length <= IV_BYTES + TAG_BYTES) return null;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES }).setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString()) as Pending;
+  } catch {
+    return null;
+  }
+}
+
 /** Throws `unreachable`. */
 async function discover({ issuer, client_id: id, client_secret: secret }: OidcConfig, readSecret: ReadSecret): Promise<oidc.Configuration> {
   const url = new URL(issuer);
@@ -74,7 +92,7 @@ async function discover({ issuer, client_id: id, client_secret: secret }: OidcCo
 }
 
 /** Throws `unauthorized`. */
-async function claimsOf(server: oidc.Configuration, url: URL, { verifier, nonce }: Pending, state: string): Promise<Claims> {
+async function claimsOf(server: oidc.Configuration, url: URL, { state, verifier, nonce }: Pending): Promise<Claims> {
   try {
     const tokens = await oidc.authorizationCodeGrant(server, url, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true });
     const claims = tokens.claims()!;

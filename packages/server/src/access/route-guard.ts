@@ -1,10 +1,9 @@
 // The one place where it is decided whether a request may go on: who asks, what the route needs, which camera it is about.
 import { assertId, isId, RuthError, type ExportStatus } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { WebSocket } from 'ws';
 import type { Audit } from './audit.ts';
 import { assertMay, assertMaySee, type Identity } from './identity.ts';
-import type { OpenConnections } from './open-connections.ts';
+import type { OpenConnection, OpenConnections } from './open-connections.ts';
 import { ruleOf, type RouteRule } from './route-table.ts';
 
 declare module 'fastify' {
@@ -14,7 +13,7 @@ declare module 'fastify' {
   }
 }
 
-export type Identify = (request: FastifyRequest) => Promise<Identity | null>;
+export type Identify = (request: Pick<FastifyRequest, 'headers' | 'cookies'>) => Promise<Identity | null>;
 
 export interface RouteGuardOptions {
   readonly identify: Identify;
@@ -35,6 +34,8 @@ export function guardRoutes(app: FastifyInstance, { identify, audit, exportOf }:
     const rule = ruleFor(request);
     if (!rule) return;
     if (rule.needs === 'open') {
+      // A foreign page must not sign anybody in either: as somebody else, whose cameras they would then add.
+      if (!SAFE_METHODS.includes(request.method) && isForeignPage(request)) throw new RuthError('forbidden', 'people sign in on this server\'s own page');
       // What is open may tell more to whoever is known.
       request.identity = await identify(request).catch(() => null);
       return;
@@ -53,15 +54,16 @@ export function guardRoutes(app: FastifyInstance, { identify, audit, exportOf }:
     const camera = await cameraOf(rule, request, exportOf);
     if (camera !== null) assertMaySee(identity, camera);
     const deed = { ...(camera === null ? {} : { camera }), address: request.ip, detail: detailOf(request) };
-    if (rule.saw !== undefined) audit.saw(identity, { ...deed, action: `saw ${rule.saw}` });
+    if (rule.saw !== undefined) audit.saw(identity, { ...deed, ...hourOf(request), action: `saw ${rule.saw}` });
     if (rule.did !== undefined) audit.note(identity, { ...deed, action: rule.did });
   });
 }
 
-/** To be called for a WebSocket once it is open: it is closed when who opened it may not have it any more. `camera`: that it shows. */
-export function keepAllowed(connections: OpenConnections, identify: Identify, request: FastifyRequest, socket: WebSocket, camera: string | null): void {
-  connections.add(socket, async () => {
-    const identity = await identify(request);
+/** To be called for what outlives its request, once it is open: it is closed when who opened it may not have it any more. `camera`: that it shows. */
+export function keepAllowed(connections: OpenConnections, identify: Identify, request: FastifyRequest, connection: OpenConnection, camera: string | null): void {
+  const { headers, cookies } = request;
+  connections.add(connection, async () => {
+    const identity = await identify({ headers, cookies });
     if (!identity) throw new RuthError('unauthorized', 'the session has ended');
     assertMay(identity, 'view');
     request.identity = identity;
@@ -100,14 +102,32 @@ async function cameraOf({ camera }: RouteRule, request: FastifyRequest, exportOf
 }
 
 /** A cookie comes along with what a foreign page sends. Browsers say where a request comes from; who says nothing is no page of ours. */
-function assertOwnPage({ headers }: FastifyRequest): void {
-  const site = headers['sec-fetch-site'];
-  const isOwn = site === undefined ? headers.origin !== undefined && URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host : site === 'same-origin';
-  if (!isOwn) throw new RuthError('forbidden', 'a session can change things from this server\'s own page only; programs use an API token');
+function assertOwnPage(request: FastifyRequest): void {
+  const { 'sec-fetch-site': site, origin } = request.headers;
+  if ((site === undefined && origin === undefined) || isForeignPage(request)) throw new RuthError('forbidden', 'a session can change things from this server\'s own page only; programs use an API token');
+}
+
+/** Of a program, which says nothing of pages, it is not known. */
+function isForeignPage({ headers: { 'sec-fetch-site': site, origin, host } }: FastifyRequest): boolean {
+  if (site !== undefined) return site !== 'same-origin';
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
 }
 
 /** Of a span or an instant, where one is asked for. */
-function detailOf({ query, body }: FastifyRequest): string {
-  const { start, end, at } = { ...query as object, ...(typeof body === 'object' ? body : {}) } as Record<string, unknown>;
+function detailOf(request: FastifyRequest): string {
+  const { start, end, at } = spanOf(request);
   return Object.entries({ start, end, at }).filter(([, value]) => typeof value === 'number' || typeof value === 'string').map(([key, value]) => `${key}=${String(value).slice(0, 32)}`).join(' ');
+}
+
+function hourOf(request: FastifyRequest): { hour?: number } {
+  const { start, at } = spanOf(request);
+  const instantS = Number(at ?? start);
+  return Number.isFinite(instantS) ? { hour: Math.floor(instantS / 3600) } : {};
+}
+
+/** Recorded files are named for the millisecond at which they begin. */
+function spanOf({ query, body, params }: FastifyRequest): Readonly<Record<string, unknown>> {
+  const { file, name } = params as { file?: string; name?: string };
+  const fileMs = /^(\d{1,15})(\.mp4)?$/.exec(file ?? name ?? '')?.[1];
+  return { ...(fileMs === undefined ? {} : { at: Number(fileMs) / 1000 }), ...query as object, ...(typeof body === 'object' ? body : {}) };
 }

@@ -58,7 +58,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   // What is changed and taken away.
   'PUT /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', recorded: 'each', did: 'kept a recording' }, 'DELETE /api/v1/cameras/:id/kept': { needs: 'operate', camera: 'id', recorded: 'each', did: 'let a recording go' },
   'POST /api/v1/exports': { needs: 'operate', camera: 'body', recorded: 'span', did: 'exported' }, 'POST /api/v1/clips': { needs: 'operate', camera: 'body', recorded: 'span', did: 'exported' },
-  'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export' },
+  'GET /api/v1/exports/:id': { needs: 'operate', camera: 'export' }, 'DELETE /api/v1/exports/:id': { needs: 'operate', camera: 'export', did: 'deleted an export' },
   'GET /api/v1/exports/:id/file': { needs: 'operate', camera: 'export', did: 'downloaded an export' },
   'GET /api/v1/verifications': { needs: 'operate', camera: 'each' }, 'POST /api/v1/verifications': { needs: 'operate', camera: 'each' },
   'GET /api/v1/verifications/:id': { needs: 'operate', camera: 'each' }, 'DELETE /api/v1/verifications/:id': { needs: 'operate', camera: 'each' },
@@ -75,7 +75,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   // People and tokens. A token of one's own needs no more than to be signed in with a password.
   'GET /api/v1/users': ADMINISTER, 'POST /api/v1/users': ADMINISTER, 'PATCH /api/v1/users/:name': ADMINISTER, 'DELETE /api/v1/users/:name': ADMINISTER,
   'GET /api/v1/tokens': { needs: 'view' }, 'POST /api/v1/tokens': { needs: 'view' }, 'DELETE /api/v1/tokens/:id': { needs: 'view' },
-  'GET /api/v1/audit': ADMINISTER,
+  'GET /api/v1/audit': { needs: 'administer', saw: 'the audit log' },
   // Who is told of what.
   'GET /api/v1/deliveries': ADMINISTER, 'GET /api/v1/dead-letters': ADMINISTER, 'POST /api/v1/dead-letters/:id/retry': ADMINISTER, 'DELETE /api/v1/dead-letters/:id': ADMINISTER,
 };

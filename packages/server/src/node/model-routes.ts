@@ -1,5 +1,5 @@
 // The models of the node, changed through its supervisor: what lies there, what can be had, what is being tried, and which version serves.
-import { ErrorBody, ModelJob, ModelJobRequest, OfferedModel, SupervisedModel, validator } from '@ruth/protocol';
+import { assertId, ErrorBody, ModelJob, ModelJobRequest, OfferedModel, SupervisedModel, validator } from '@ruth/protocol';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { identityOf, type Audit } from '../access/index.ts';
@@ -18,16 +18,16 @@ const DEEDS = { enable: 'switched a model on', disable: 'switched a model off', 
 export function addNodeModels(app: FastifyInstance, { supervisor, audit }: { supervisor: Upstream; audit: Audit }): void {
   app.get('/api/v1/models/installed', answers(SupervisedModels), () => supervisor.get('/v1/models', supervisedModels));
   app.get('/api/v1/models/offered', answers(OfferedModels), () => supervisor.get('/v1/offered-models', offeredModels));
-  app.get<ById>('/api/v1/models/:id/preview.jpg', async ({ params }, reply) => reply.type('image/jpeg').send(await supervisor.bytes(`/v1/models/${params.id}/preview`)));
+  app.get<ById>('/api/v1/models/:id/preview.jpg', async ({ params }, reply) => reply.type('image/jpeg').send(await supervisor.bytes(`/v1/models/${assertId(params.id, 'model')}/preview`)));
   for (const change of ['enable', 'disable', 'rollback'] as const) {
     app.post<ById>(`/api/v1/models/:id/${change}`, async (request, reply) => {
-      await supervisor.send('POST', `/v1/models/${request.params.id}/${change}`, {}, null, CHANGE_TIMEOUT_MS);
+      await supervisor.send('POST', `/v1/models/${assertId(request.params.id, 'model')}/${change}`, {}, null, CHANGE_TIMEOUT_MS);
       audit.note(identityOf(request), { action: DEEDS[change], detail: request.params.id, address: request.ip });
       return reply.code(204).send();
     });
   }
   app.delete<ById>('/api/v1/models/:id', async (request, reply) => {
-    await supervisor.send('DELETE', `/v1/models/${request.params.id}`, null, null, CHANGE_TIMEOUT_MS);
+    await supervisor.send('DELETE', `/v1/models/${assertId(request.params.id, 'model')}`, null, null, CHANGE_TIMEOUT_MS);
     audit.note(identityOf(request), { action: 'removed a model', detail: request.params.id, address: request.ip });
     return reply.code(204).send();
   });
@@ -38,10 +38,11 @@ export function addNodeModels(app: FastifyInstance, { supervisor, audit }: { sup
     audit.note(identityOf(request), { action: `began to ${kind} a model`, detail: `${id === undefined ? '' : `${id}: `}${job.source}${accepted === true ? ', licence accepted' : ''}`, address: request.ip });
     return reply.code(202).send(job);
   });
-  app.get<ById>('/api/v1/model-jobs/:id', answers(ModelJob), ({ params }) => supervisor.get(`/v1/model-jobs/${params.id}`, modelJob));
-  app.get<ById>('/api/v1/model-jobs/:id/picture.jpg', async ({ params }, reply) => reply.type('image/jpeg').send(await supervisor.bytes(`/v1/model-jobs/${params.id}/picture`)));
-  app.delete<ById>('/api/v1/model-jobs/:id', async ({ params }, reply) => {
-    await supervisor.send('DELETE', `/v1/model-jobs/${params.id}`, null, null, CHANGE_TIMEOUT_MS);
+  app.get<ById>('/api/v1/model-jobs/:id', answers(ModelJob), ({ params }) => supervisor.get(`/v1/model-jobs/${assertId(params.id, 'model job')}`, modelJob));
+  app.get<ById>('/api/v1/model-jobs/:id/picture.jpg', async ({ params }, reply) => reply.type('image/jpeg').send(await supervisor.bytes(`/v1/model-jobs/${assertId(params.id, 'model job')}/picture`)));
+  app.delete<ById>('/api/v1/model-jobs/:id', async (request, reply) => {
+    await supervisor.send('DELETE', `/v1/model-jobs/${assertId(request.params.id, 'model job')}`, null, null, CHANGE_TIMEOUT_MS);
+    audit.note(identityOf(request), { action: 'cancelled a model job', detail: request.params.id, address: request.ip });
     return reply.code(204).send();
   });
 }

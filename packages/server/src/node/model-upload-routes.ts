@@ -1,6 +1,6 @@
 // A model that a person has as a file: its bytes go through to the supervisor as they come, which keeps them until a job has tried them.
 import { PassThrough, type Readable } from 'node:stream';
-import { ErrorBody, ModelUpload, ModelUploadQuery, RuthError, validator } from '@ruth/protocol';
+import { assertId, ErrorBody, ModelUpload, ModelUploadQuery, RuthError, validator } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { identityOf, type Audit } from '../access/index.ts';
 import { limitBody } from '../request-guard.ts';
@@ -13,8 +13,9 @@ const UPLOAD_LIMIT_MS = 60 * 60_000;
 const IDLE_LIMIT_MS = 30_000;
 
 export function addModelUploads(app: FastifyInstance, { supervisor, audit }: { supervisor: Upstream; audit: Audit }): void {
-  app.delete<{ Params: { id: string } }>('/api/v1/model-uploads/:id', async ({ params }, reply) => {
-    await supervisor.send('DELETE', `/v1/model-uploads/${params.id}`, null, null);
+  app.delete<{ Params: { id: string } }>('/api/v1/model-uploads/:id', async (request, reply) => {
+    await supervisor.send('DELETE', `/v1/model-uploads/${assertId(request.params.id, 'model upload')}`, null, null);
+    audit.note(identityOf(request), { action: 'removed a sent model', detail: request.params.id, address: request.ip });
     return reply.code(204).send();
   });
   void app.register(async (routes) => {

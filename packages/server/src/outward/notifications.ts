@@ -88,6 +88,7 @@ export function addNotifications(app: FastifyInstance, store: Store, notificatio
   });
   app.delete<ById>('/api/v1/dead-letters/:id', { schema: { params } }, async (request, reply) => {
     if (!await store.write('removeDeadLetter', request.params.id)) throw new RuthError('not_found', 'there is no such letter');
+    audit.note(identityOf(request), { action: 'forgot a dead letter', detail: String(request.params.id), address: request.ip });
     return reply.code(204).send();
   });
 }

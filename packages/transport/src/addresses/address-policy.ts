@@ -70,7 +70,8 @@ export class AddressPolicy {
 /** As it stands in a URL; of non-special schemes (rtsp:) numbers are not read as addresses by URL, and are names here. */
 const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, '');
 
-function networks(texts: readonly string[]): BlockList {
+/** Addresses and networks (`10.0.0.0/8`). Throws `invalid_config` naming what is none. */
+export function networks(texts: readonly string[]): BlockList {
   const list = new BlockList();
   for (const text of texts) {
     const [address = '', prefix] = text.split('/');
