@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { SiteEventBatch } from '@ruth/protocol';
-import { ensureEventStream, EVENT_STREAM, messageIdOf, messageOf, SiteReader, SiteStore, subjectOf, type SitePosition } from '../src/index.ts';
+import { ensureEventStream, EVENT_STREAM, messageIdOf, messageOf, SiteReader, SiteStore, subjectOf, type SiteMessages, type SitePosition } from '../src/index.ts';
 import { Nats, natsMissing } from './nats.ts';
 import { logger, until } from './site-run.ts';
 
@@ -40,7 +39,7 @@ describe('the stream of a site', { skip: natsMissing() }, () => {
     }
     return ids;
   };
-  const read = async (): Promise<SiteEventBatch> => {
+  const read = async (): Promise<SiteMessages> => {
     const batch = await reader.read(position.at, WAIT_MS);
     position.at = { stream: batch.stream, after: batch.position };
     return batch;

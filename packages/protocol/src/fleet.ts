@@ -101,6 +101,7 @@ export const SiteEventBatch = Type.Object({
   position: Type.Integer({ minimum: 0, description: 'Up to which message these go' }),
   newest: Type.Integer({ minimum: 0, description: 'Position of the newest message there is' }),
   missed: Type.Integer({ minimum: 0, description: 'Messages that the stream had let go before they were asked for' }),
+  waiting: Type.Integer({ minimum: 0, description: 'Events of this node that the stream does not have yet' }),
   events: Type.Array(SiteEvent, { maxItems: SITE_EVENTS_AT_ONCE }),
 }, strict);
 export type SiteEventBatch = Static<typeof SiteEventBatch>;

@@ -105,14 +105,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (event.type !== 'detection' && event.type !== 'track.updated') notifications.poke();
   };
   const traces = telemetry && new StoredEventTraces(telemetry);
-  const intakes = await Promise.all([
-    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces }),
-    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent }),
-  ]);
-  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
   const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
   if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
   const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
+  const filled = siteIntake && (() => siteIntake.filled());
+  const intakes = await Promise.all([
+    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces, filled }),
+    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent, filled }),
+  ]);
+  const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
   const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);

@@ -153,6 +153,9 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     await allThere();
     await south.say(20);
     await allThere();
+    for (const { id } of [north, south]) assert.deepEqual((await stored()).filter((name) => name.startsWith(id)), said.filter((name) => name.startsWith(id)), 'also what core did not keep lies in its order');
+    const { events } = await store.read('searchEvents', { ...ALL, types: ['gap'] });
+    assert.deepEqual(events, [], 'nothing is told as missing that is there');
   });
 
   it('are counted on their way by the metrics that docs/metrics.md names', async () => {

@@ -40,11 +40,11 @@ class ListedStream implements AsyncDisposable {
     const isKnown = searchParams.has('after');
     const answer = (): SiteEventBatch => {
       const newest = this.messages.length;
-      if (!isKnown) return { stream: this.made, position: newest, newest, missed: 0, events: [] };
+      if (!isKnown) return { stream: this.made, position: newest, newest, missed: 0, waiting: 0, events: [] };
       const after = Number(searchParams.get('stream')) === this.made ? Number(searchParams.get('after')) : 0;
       const from = Math.max(after, this.letGo);
       const events = this.messages.slice(from, from + 50);
-      return { stream: this.made, position: from + events.length, newest, missed: from - after, events };
+      return { stream: this.made, position: from + events.length, newest, missed: from - after, waiting: 0, events };
     };
     const { events, missed } = answer();
     setTimeout(() => response.end(JSON.stringify(answer())), events.length === 0 && missed === 0 && isKnown ? 50 : 0);

@@ -39,7 +39,7 @@ export function outboxServer(look: () => OutboxSnapshot, reader: () => SiteReade
     try {
       const reading = reader();
       if (!reading) throw new RuthError('unreachable', 'no NATS server of the site was there yet');
-      return json(200, await reading.read(positionOf(searchParams), WAIT_MS));
+      return json(200, { ...await reading.read(positionOf(searchParams), WAIT_MS), waiting: look().state.waiting });
     } catch (cause) {
       const { httpStatus, message, code, advice } = RuthError.from(cause);
       return json(httpStatus, { error: message, error_code: code, advice });

@@ -9,6 +9,8 @@ import { EVENT_STREAM, parseMessage, subjectOf } from './event-stream.ts';
 /** Where who reads is; `stream` as the batch before told it. */
 export interface SitePosition { readonly stream: number; readonly after: number }
 
+export type SiteMessages = Omit<SiteEventBatch, 'waiting'>;
+
 const ANSWER_LIMIT_MS = 2000;
 /** For messages that are there. */
 const FETCH_LIMIT_MS = 2000;
@@ -33,7 +35,7 @@ export class SiteReader {
   }
 
   /** What comes after `at`, or nothing where nothing came for `waitMs`. Null: where the stream is now. Throws `unreachable`. */
-  async read(at: SitePosition | null, waitMs: number): Promise<SiteEventBatch> {
+  async read(at: SitePosition | null, waitMs: number): Promise<SiteMessages> {
     const read = this.#turn.then(() => this.#read(at, waitMs));
     this.#turn = read.catch(() => undefined);
     try {
@@ -44,7 +46,7 @@ export class SiteReader {
     }
   }
 
-  async #read(at: SitePosition | null, waitMs: number): Promise<SiteEventBatch> {
+  async #read(at: SitePosition | null, waitMs: number): Promise<SiteMessages> {
     this.#manager ??= await jetstreamManager(this.#connection, { timeout: ANSWER_LIMIT_MS });
     const { created, state: { first_seq: first, last_seq: newest } } = await this.#manager.streams.info(EVENT_STREAM);
     const stream = Date.parse(created);

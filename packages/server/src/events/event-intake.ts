@@ -22,6 +22,8 @@ export interface EventIntakeOptions<E> {
   readonly onEvent?: (event: E) => void;
   /** Where storing is traced; nowhere unless told. */
   readonly traces?: StoredEventTraces | null;
+  /** Of a site: waits until what was missed has come by way of it. */
+  readonly filled?: (() => Promise<boolean>) | null;
 }
 
 export class EventIntake<E extends CoreEvent | KernelEvent> {
@@ -32,11 +34,11 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
   readonly #onEvent: ((event: E) => void) | undefined;
   #publishedId = -1;
 
-  private constructor({ source, socketPath, event, store, hub, logger, onEvent, traces = null }: EventIntakeOptions<E>, position: StreamPosition) {
+  private constructor({ source, socketPath, event, store, hub, logger, onEvent, traces = null, filled = null }: EventIntakeOptions<E>, position: StreamPosition) {
     this.source = source;
     this.#hub = hub;
     this.#onEvent = onEvent;
-    this.recorder = new EventRecorder({ source, sink: storeSink(store, traces), keep: keepWith(traces), logger, position, resume: () => this.#follower.restart() });
+    this.recorder = new EventRecorder({ source, sink: storeSink(store, traces, filled), keep: keepWith(traces), logger, position, resume: () => this.#follower.restart() });
     this.#follower = new EventFollower<E>({
       name: source, socketPath, logger, event,
       after: () => this.recorder.position.lastId,

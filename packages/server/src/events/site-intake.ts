@@ -11,9 +11,14 @@ import { keptOf } from './event-row.ts';
 
 /** The other side answers after five seconds where nothing comes. */
 const ANSWER_LIMIT_MS = 15_000;
-const TURN_S = 20;
+const TURN_S = 12;
 /** Who does not have the turn, or cannot read, looks again so much later; with jitter, so that many servers do not come at once. */
 const AGAIN_MS = 5000;
+/** So long the outbox gathers what comes, and some more. */
+const GATHERED_MS = 500;
+/** What could not be filled by then is told as missing. */
+const FILL_LIMIT_MS = 60_000;
+const FILL_LOOK_MS = 200;
 const siteEventBatch = validator(SiteEventBatch);
 
 export interface SiteIntakeOptions {
@@ -32,6 +37,7 @@ export class SiteIntake {
   #isReading = false;
   #behind: number | null = null;
   #problem: string | null = null;
+  readonly #stop = new AbortController();
 
   constructor(options: SiteIntakeOptions) { this.#options = options; }
 
@@ -43,6 +49,7 @@ export class SiteIntake {
   /** Ends when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, logger, againMs = AGAIN_MS } = this.#options;
+    signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     while (!signal.aborted) {
       try {
         await this.runOnce(signal);
@@ -64,6 +71,32 @@ export class SiteIntake {
     }
     if (this.#isReading) await store.write('leaveSiteTurn').catch(() => undefined);
     this.#isReading = false;
+  }
+
+  /**
+   * Waits until the database has all that the outbox of this node had taken from its core, whichever server brings it. So who missed something of the
+   * core's own stream does not go on before that lies where it belongs. False where that is not known within a minute: then it is to be told as missing.
+   */
+  async filled(): Promise<boolean> {
+    const { store, outbox, logger } = this.#options;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(FILL_LIMIT_MS)]);
+    let goal: SiteEventBatch | null = null;
+    try {
+      await sleep(GATHERED_MS, undefined, { signal });
+      for (;;) {
+        if (goal === null) {
+          const now = await outbox.get('/v1/site-events', siteEventBatch, { timeoutMs: ANSWER_LIMIT_MS, signal });
+          if (now.waiting === 0) goal = now;
+        }
+        const { epoch, lastId } = await store.read('sitePosition');
+        if (lastId < 0) return false;
+        if (goal !== null && epoch === goal.stream && lastId >= goal.newest) return true;
+        await sleep(FILL_LOOK_MS, undefined, { signal });
+      }
+    } catch (cause) {
+      logger.warn(`whether the site's stream has what this server missed is not known: ${RuthError.from(cause).message}`);
+      return false;
+    }
   }
 
   /** One batch, where it is this server's turn. Throws what the store and the outbox throw. */

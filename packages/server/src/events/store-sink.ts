@@ -7,10 +7,13 @@ import type { StoredEventTraces } from './stored-event-traces.ts';
 
 export type StoreRecorder = EventRecorder<EventSource, CoreEvent | KernelEvent, KeptEvent>;
 
-export function storeSink(store: Store, traces: StoredEventTraces | null = null): EventSink<EventSource, KeptEvent> {
+/** `filled`: whether what a gap tells of came into the store by another way; it waits until that is known. */
+export function storeSink(store: Store, traces: StoredEventTraces | null = null, filled: (() => Promise<boolean>) | null = null): EventSink<EventSource, KeptEvent> {
   return {
     async append({ source, after, position, kept }) {
-      const events = kept.flatMap(({ event }) => event ?? []);
+      let events = kept.flatMap(({ event }) => event ?? []);
+      const isGap = ({ series: { type } }: (typeof events)[number]): boolean => type === 'gap';
+      if (filled && events.some(isGap) && await filled()) events = events.filter((event) => !isGap(event));
       const stored = await store.write('append', { source, after, position, events, tracks: kept.flatMap(({ track }) => track ?? []) });
       for (const { trace } of kept) if (trace) traces?.stored(trace);
       return stored;

@@ -9,7 +9,7 @@ import { EventWriter, newestEvents, positionOf, type EventBatch, type SiteBatch 
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
 import { leaveSiteTurn, openSiteStream, takeSiteTurn } from './site-stream.ts';
-import { EVENT_SOURCES, streamOf, type EventSource } from './tables.ts';
+import { EVENT_SOURCES, SITE_STREAM, streamOf, type EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
 export class StoreTasks {
@@ -41,6 +41,7 @@ export class StoreTasks {
   newestEvents(source: EventSource, limit: number) { return newestEvents(this.#database, streamOf(this.#node, source), limit); }
   append(batch: EventBatch) { return this.#writer.append(batch); }
   appendOfSite(batch: SiteBatch) { return this.#writer.appendOfSite(batch); }
+  sitePosition() { return positionOf(this.#database, SITE_STREAM); }
   /** Of this node's server, one of a site. */
   takeSiteTurn(forS: number) { return takeSiteTurn(this.#database, this.#node!, forS); }
   leaveSiteTurn() { return leaveSiteTurn(this.#database, this.#node!); }
