@@ -4,6 +4,7 @@
 import { Demuxer } from 'node-av/api';
 import { CLIP_FPS } from '../../bench/hd-clip.ts';
 import { ClipSource, readClip, RtspServer, type Clip } from '../../packages/kernel/src/live/rtsp/index.ts';
+import { NumberedSource } from './numbered-source.ts';
 
 const MOUNT = 'camera';
 const TAIL_BYTES = 48;
@@ -12,14 +13,16 @@ export class ClipCamera implements AsyncDisposable {
   readonly url: string;
   readonly #server: RtspServer;
   readonly #source: ClipSource;
+  readonly #numbered: NumberedSource;
   readonly #indexOf: ReadonlyMap<string, number>;
   /** Place in the clip of the newest picture that was sent. */
   #newest = 0;
 
-  private constructor(server: RtspServer, source: ClipSource, clip: Clip) {
+  private constructor(server: RtspServer, source: ClipSource, numbered: NumberedSource, clip: Clip) {
     this.url = server.url(MOUNT);
     this.#server = server;
     this.#source = source;
+    this.#numbered = numbered;
     this.#indexOf = new Map(clip.units.map(({ nals }, index) => [tail(nals.at(-1)!), index]));
     source.subscribe(({ nals }) => { this.#newest = this.#indexOf.get(tail(nals.at(-1)!))!; });
   }
@@ -27,11 +30,15 @@ export class ClipCamera implements AsyncDisposable {
   static async start(path: string): Promise<ClipCamera> {
     const clip = await readClip(path);
     const source = new ClipSource(clip);
-    const server = await RtspServer.listen({ source: (mount) => mount === MOUNT ? source : null });
-    return new ClipCamera(server, source, clip);
+    const numbered = await NumberedSource.of(source);
+    const server = await RtspServer.listen({ source: (mount) => mount === MOUNT ? numbered : null });
+    return new ClipCamera(server, source, numbered, clip);
   }
 
   get newest(): number { return this.#newest; }
+
+  /** Pictures that were sent in all; each tells its number (`numbersIn`). */
+  get sent(): number { return this.#numbered.newest; }
 
   /** Seconds from the last picture of a file to the one that was `newest` at some time; less than the clip is long. */
   async behind(file: string, newest: number): Promise<number> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { descendants } from '../../bench/process-cpu.ts';
 import { Link } from '../../packages/fleet/test/nats.ts';
+import type { SteppedClock } from './stepped-clock.ts';
 
 const PACKAGES = join(import.meta.dirname, '../../packages');
 const AGAIN_AFTER_MS = 300;
@@ -21,14 +22,16 @@ export class FleetNode implements AsyncDisposable {
   readonly #settings: string;
   readonly #folder: string;
   readonly #databaseUrl: string | null;
+  readonly #clock: SteppedClock | null;
   readonly #rings: string;
   readonly #children = new Map<Part, ChildProcess>();
   #ended = false;
 
-  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string | null) {
+  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string | null, clock: SteppedClock | null) {
     this.id = id;
     this.#folder = folder;
     this.#databaseUrl = databaseUrl;
+    this.#clock = clock;
     this.links = links;
     this.recordings = join(folder, 'recordings');
     this.#rings = mkdtempSync('/dev/shm/ruth-chaos-');
@@ -39,10 +42,10 @@ export class FleetNode implements AsyncDisposable {
     });
   }
 
-  /** `parts`: all, unless told. */
-  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string | null, parts: readonly Part[] = PARTS): Promise<FleetNode> {
+  /** `parts`: all, unless told. `clock`: the wall clock that they go by; the machine's, unless told. */
+  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string | null, parts: readonly Part[] = PARTS, clock: SteppedClock | null = null): Promise<FleetNode> {
     const links = natsPorts.map((port) => new Link(port));
-    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl);
+    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl, clock);
     for (const part of parts) node.begin(part);
     return node;
   }
@@ -50,7 +53,7 @@ export class FleetNode implements AsyncDisposable {
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part)) return;
     const args = part === 'core' ? [this.#folder, this.#rings, this.#journal] : ['-c', '-'];
-    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }) } });
+    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }), ...this.#clock?.environment } });
     child.stdin!.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
   }
@@ -90,6 +93,13 @@ export class FleetNode implements AsyncDisposable {
     signal(pids, 'SIGSTOP');
     await delay(forMs);
     signal(pids, 'SIGCONT');
+  }
+
+  /** Its wall clock jumps, and jumps back after a while. */
+  async step(seconds: number, forMs: number): Promise<void> {
+    this.#clock!.set(seconds);
+    await delay(forMs);
+    this.#clock!.set(0);
   }
 
   async cut(forMs: number): Promise<void> {

@@ -1,32 +1,32 @@
 // Three nodes, twelve cameras, a NATS cluster of three, a PostgreSQL, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS,
 // servers of NATS dead and frozen, the database away. What all indexes together say then is held against the promise: no camera without a node for longer than ten
-// seconds after a lease ended, no second of a camera in two indexes; and what the cores emitted against what is in the database: each event once.
+// seconds after a lease ended, no picture of a camera in two indexes; and what the cores emitted against what is in the database: each event once.
 // RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore as openDatabase, type StoreAddress } from '@ruth/server/store';
 import { createLogger } from '@ruth/transport';
-import { hdClip } from '../../bench/hd-clip.ts';
+import { CLIP_FPS, hdClip } from '../../bench/hd-clip.ts';
 import type { Bench } from '../../bench/runner.ts';
 import { LEASE_TIMING, SiteStore } from '../../packages/fleet/src/index.ts';
 import { Nats } from '../../packages/fleet/test/nats.ts';
 import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
 import { ClipCamera } from './clip-camera.ts';
 import { FleetNode, PARTS } from './fleet-node.ts';
+import { numbersIn } from './numbered-source.ts';
 import { seededRun } from './seeded-run.ts';
+import { SteppedClock } from './stepped-clock.ts';
 
 const NODES = 3;
 const CAMERAS = 12;
 const ALLOWED_S = LEASE_TIMING.leaseS + 10;
 const PATIENCE_MS = 60_000;
 const TEND_EVERY_MS = 300;
-/** Rounding of the dates of neighbouring pictures. */
-const ROUNDING_S = 0.001;
 
-interface Span { readonly node: string; readonly startS: number; readonly endS: number }
+interface Recorded { readonly node: string; readonly camera: string; readonly file: string; readonly endS: number }
 
 export const bench: Bench = async (report) => {
   const { blows, seed, random } = seededRun(30);
@@ -41,14 +41,15 @@ export const bench: Bench = async (report) => {
   const store = stack.use(await openStore(nats));
   const postgres = stack.use(await startPostgres(postgresPrograms() ?? (() => { throw new Error('PostgreSQL is missing: apt-get install postgresql'); })()));
   const ports = nats.map(({ url }) => Number(new URL(url).port));
-  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports, postgres.url)));
+  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports, postgres.url, PARTS, SteppedClock.make(join(folder, `clock-${index}`)))));
+  if (SteppedClock.make(join(folder, 'clock')) === null) report('no clock is stepped: apt-get install faketime');
   const tending = setInterval(() => { for (const node of nodes) node.tend(); }, TEND_EVERY_MS);
   stack.defer(async () => {
     clearInterval(tending);
     await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
   });
 
-  const recordedBy = (atS: number): number => new Set(nodes.flatMap((node) => readSpans(node)).filter(({ span }) => span.endS > atS).map(({ camera: id }) => id)).size;
+  const recordedBy = (atS: number): number => new Set(nodes.flatMap((node) => readIndex(node)).filter(({ endS }) => endS > atS).map(({ camera: id }) => id)).size;
   const allRecord = async (): Promise<number> => {
     const sinceS = Date.now() / 1000;
     await within(async () => recordedBy(sinceS) === CAMERAS, 'not every camera is recorded');
@@ -58,8 +59,14 @@ export const bench: Bench = async (report) => {
   for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam-${index}`, { camera: { id: `cam-${index}`, url: camera.url }, cost_cores: 0.1 }, 0);
   await allRecord();
   const fromS = Date.now() / 1000;
+  const from = camera.sent;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
   const while_ = (): number => 500 + random() * 12_000;
+  const drained = async (node: FleetNode, meanwhile: () => Promise<void>): Promise<void> => {
+    await store.drains.put(node.id, { since: Date.now() / 1000 }, null);
+    await meanwhile();
+    await store.drains.delete(node.id);
+  };
   const faults: Record<string, () => Promise<void>> = {
     'kernel killed': () => pick(nodes).kill(['kernel']),
     'agent killed': () => pick(nodes).kill(['fleet']),
@@ -77,6 +84,10 @@ export const bench: Bench = async (report) => {
       await delay(while_());
       await postgres.start();
     },
+    'node drained': () => drained(pick(nodes), () => delay(3000 + random() * 5000)),
+    'kernel killed while its node is drained': () => { const node = pick(nodes); return drained(node, async () => { await delay(random() * 3000); await node.kill(['kernel']); }); },
+    'agent frozen while a node is drained': () => drained(pick(nodes), async () => { await delay(random() * 3000); await pick(nodes).freeze(['fleet'], while_()); }),
+    ...(SteppedClock.make(join(folder, 'clock')) && { 'clock of a node stepped': () => pick(nodes).step((random() < 0.5 ? -1 : 1) * (13.5 + random() * 3), while_()) }),
     'node cut off from NATS': () => pick(nodes).cut(while_()),
     'server of NATS killed': async () => {
       const server = pick(nats);
@@ -103,16 +114,17 @@ export const bench: Bench = async (report) => {
     await delay(500 + random() * 1500);
   }
   const untilS = Date.now() / 1000;
+  const until = camera.sent;
   await Promise.all(nodes.map((node) => node.end(['core'])));
   const found = await eventsOf(nodes, { kind: 'postgres', url: postgres.url });
   clearInterval(tending);
   await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
 
-  const byCamera = Map.groupBy(nodes.flatMap((node) => readSpans(node)), ({ camera: id }) => id);
+  const byCamera = Map.groupBy(nodes.flatMap((node) => readIndex(node)), ({ camera: id }) => id);
   const gaps: number[] = [];
   let doubleS = 0;
   for (const [id, rows] of byCamera) {
-    const weighed = weigh(rows.map(({ span }) => span), fromS, untilS);
+    const weighed = weigh(rows, from, until);
     gaps.push(...weighed.gapsS);
     doubleS += weighed.doubleS;
     for (const text of weighed.doubles) report(`${id}: ${text}`);
@@ -164,32 +176,34 @@ async function openStore(nats: readonly Nats[]): Promise<SiteStore> {
 }
 
 /** What a node's index says, as an outsider reads it. */
-function readSpans(node: FleetNode): { camera: string; span: Span }[] {
+function readIndex(node: FleetNode): Recorded[] {
   try {
     using index = new DatabaseSync(join(node.recordings, 'index.sqlite'), { readOnly: true });
-    const rows = index.prepare('SELECT camera, start_us, end_us FROM segments ORDER BY start_us').all() as unknown as { camera: string; start_us: number; end_us: number }[];
-    return rows.map(({ camera, start_us: startUs, end_us: endUs }) => ({ camera, span: { node: node.id, startS: startUs / 1e6, endS: endUs / 1e6 } }));
+    const rows = index.prepare('SELECT camera, file, end_us FROM segments ORDER BY start_us').all() as unknown as { camera: string; file: string; end_us: number }[];
+    return rows.map(({ camera, file, end_us: endUs }) => ({ node: node.id, camera, file: join(node.recordings, file), endS: endUs / 1e6 }));
   } catch {
     return [];
   }
 }
 
-function weigh(spans: readonly Span[], fromS: number, untilS: number): { gapsS: number[]; doubleS: number; doubles: string[] } {
-  const gapsS: number[] = [];
-  const doubles: string[] = [];
-  let doubleS = 0;
-  let last: Span = { node: '', startS: fromS, endS: fromS };
-  for (const span of spans.toSorted((a, b) => a.startS - b.startS)) {
-    if (span.endS <= fromS) continue;
-    const gapS = span.startS - last.endS;
-    if (gapS > ROUNDING_S) gapsS.push(gapS);
-    if (gapS < -ROUNDING_S && last.node !== '') {
-      const overlapS = Math.min(span.endS, last.endS) - span.startS;
-      doubleS += overlapS;
-      doubles.push(`${overlapS.toFixed(2)} s in the indexes of ${last.node} and ${span.node}`);
+/** Which pictures the recordings of a camera have, of those from one number to another; seconds by how often it sends. */
+function weigh(recorded: readonly Recorded[], from: number, until: number): { gapsS: number[]; doubleS: number; doubles: string[] } {
+  const nodeOf = new Map<number, string>();
+  const twice = new Map<string, number>();
+  for (const { node, file } of recorded) {
+    for (const number of numbersIn(readFileSync(file))) {
+      const other = nodeOf.get(number);
+      if (other !== undefined) twice.set(`${other} and ${node}`, (twice.get(`${other} and ${node}`) ?? 0) + 1);
+      nodeOf.set(number, node);
     }
-    if (span.endS > last.endS) last = span;
   }
-  if (untilS - last.endS > 2) gapsS.push(untilS - last.endS);
-  return { gapsS, doubleS, doubles };
+  const gapsS: number[] = [];
+  let last = from;
+  for (const number of [...nodeOf.keys()].filter((one) => one > from).sort((a, b) => a - b)) {
+    if (number > last + 1) gapsS.push((number - last - 1) / CLIP_FPS);
+    last = number;
+  }
+  if ((until - last) / CLIP_FPS > 2) gapsS.push((until - last) / CLIP_FPS);
+  const doubles = [...twice].map(([nodes, pictures]) => `${pictures} pictures in the indexes of ${nodes}`);
+  return { gapsS, doubleS: [...twice.values()].reduce((sum, pictures) => sum + pictures, 0) / CLIP_FPS, doubles };
 }
