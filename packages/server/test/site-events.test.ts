@@ -161,6 +161,7 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
   it('are counted on their way by the metrics that docs/metrics.md names', async () => {
     const texts = async (): Promise<string[]> => Promise.all([north, south].map((node) => node.metrics()));
     await until(async () => (await texts()).every((text) => /^ruth_up\{part="outbox"\} 1$/m.test(text)) && (await texts()).some((text) => /^ruth_server_site_events_behind 0$/m.test(text)), 'both answer, and one reads', PATIENCE_MS);
+    assert.ok((await texts()).some((text) => !/^ruth_server_site_events_behind \d/m.test(text)), 'who does not read does not know');
     const told = [...(await texts()).join('\n').matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`).filter((line) => /^ruth_(outbox|server_site)_/.test(line));
     const documented = [...readFileSync(join(PACKAGES, '../docs/metrics.md'), 'utf8').matchAll(/^\| `(ruth_(?:outbox|server_site)_\w+)` \| (\w+) \|/gm)].map(([, name, type]) => `${name} ${type}`);
     assert.deepEqual([...new Set(told)].toSorted(), documented.toSorted());

@@ -71,6 +71,8 @@ async function writersOf<Snapshot>(prefix: string, metrics: readonly (Metric<Sna
     return (snapshot: Snapshot): void => {
       // What is gone leaves no value behind.
       metric.reset();
+      // Without labels that would leave a 0, which says something.
+      if (labels.length === 0) metric.remove();
       for (const [given, value] of values(snapshot)) {
         if (value === null || !Number.isFinite(value)) continue;
         if (metric instanceof Gauge) metric.set({ ...given }, value);
