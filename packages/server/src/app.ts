@@ -20,6 +20,7 @@ import { addEvents } from './events/event-routes.ts';
 import { RecordedMoments } from './events/recorded-moments.ts';
 import { LiveHub } from './events/live-hub.ts';
 import { SiteIntake } from './events/site-intake.ts';
+import { standingNow, startOf } from './events/standing-state.ts';
 import { StoredEventTraces } from './events/stored-event-traces.ts';
 import { addOpenApi } from './openapi/openapi.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
@@ -98,7 +99,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = await openStore(options.store);
   logger.info(`the store is ${describeAddress(options.store)}`);
   const readSecret = secretReader(options.environment ?? {});
-  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, logger, version: packageJson.version, readSecret }) : null;
+  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, coreBegan: () => startOf(core), ownsPrefix: !options.site, logger, version: packageJson.version, readSecret }) : null;
+  // Before anything that comes: it may end what stands.
+  mqtt?.begin(await standingNow(store, kernel, core, logger));
   const notifications = new Notifications({ config: options.notifications ?? {}, store, kernel, logger, timeZone: options.timeZone ?? null, readSecret });
   const onEvent = (event: CoreEvent | KernelEvent): void => {
     mqtt?.take(event);

@@ -5,6 +5,7 @@ export { hashPassword, isPassword } from './access/password.ts';
 export { EventKeeper } from './events/event-keeper.ts';
 export { keptOf } from './events/event-row.ts';
 export { SiteIntake } from './events/site-intake.ts';
+export type { Standing } from './events/standing-state.ts';
 export { storeSink } from './events/store-sink.ts';
 export { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 export { discoveryOf, EVENT_TYPES } from './outward/mqtt/home-assistant.ts';

@@ -5,14 +5,15 @@ import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { kernelSocketPath, type AlertRaisedEvent, type MqttConfig, type TrackEvent } from '@ruth/protocol';
-import { CameraTopics, MqttBridge, Upstream } from '@ruth/server/parts';
+import { startServer, type RunningServer } from '@ruth/server';
+import { CameraTopics, MqttBridge, Upstream, type Standing } from '@ruth/server/parts';
 import { createLogger, secretReader } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Broker, noBroker } from './broker.ts';
-import { camera, until } from './stand-ins.ts';
+import { camera, everyone, startCore, startKernel, subscription, until } from './stand-ins.ts';
 
 let id = 0;
 const envelope = { version: 1 as const, at: 1_700_000_000 };
@@ -36,8 +37,9 @@ async function kernelOf(cameras: () => ReturnType<typeof camera>[]) {
   return { kernel, async [Symbol.asyncDispose]() { await kernel[Symbol.asyncDispose](); await app.close(); rmSync(directory, { recursive: true }); } };
 }
 
-function startBridge(kernel: Upstream, config: MqttConfig) {
-  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200 });
+function startBridge(kernel: Upstream, config: MqttConfig, { coreBegan, standing }: { coreBegan?: () => Promise<number>; standing?: Standing } = {}) {
+  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200, foundWithinMs: 500, ...(coreBegan && { coreBegan }) });
+  if (standing) bridge.begin(standing);
   const stop = new AbortController();
   const running = bridge.run(stop.signal);
   return { bridge, end: async () => { stop.abort(); await running; }, async [Symbol.asyncDispose]() { stop.abort(); await running; } };
@@ -103,6 +105,77 @@ test('a broker that is away costs events beyond a bound, which are counted, and 
   await until(() => bridge.connected && bridge.waiting === 0, 'the broker is found again');
   await until(() => listener.newest.get('ruth/cameras/front/objects/person') === '600' && listener.newest.get('ruth/status') === 'online', 'the state is there though the broker forgot all');
   assert.equal(bridge.counters.connections, 2);
+});
+
+test('a server that starts says how things stand, and what the broker holds of before is put right or taken back; so is what a core told that ended', { skip: noBroker }, async () => {
+  await using broker = await Broker.start();
+  await using listener = await broker.listen('#');
+  const { client, newest } = listener;
+  const onvif = 'ruth/onvif-ej/RuleEngine/FieldDetector/ObjectsInside/&front/detector';
+  const stale: Record<string, string> = {
+    'ruth/cameras/front/objects/dog': '4', 'ruth/cameras/front/objects/person': '7', 'ruth/cameras/front/zones/shed': '3', 'ruth/cameras/front/rules/ghost': 'ON', 'ruth/cameras/front/motion': 'OFF', [`${onvif}/shed`]: '{}',
+    'ruth/cameras/sold/status': 'online', 'ruth/cameras/sold/objects/person': '2', 'ruth/cameras/sold/snapshot': 'a picture', 'homeassistant/device/ruth_sold/config': '{}', 'ruth/cameras/dark/objects/cat': '1', 'another/cameras/front/motion': 'ON',
+  };
+  for (const [topic, text] of Object.entries(stale)) await client.publishAsync(topic, text, { retain: true, qos: 1 });
+  await using place = await kernelOf(() => [camera('front'), camera('dark')]);
+  let beganS = envelope.at - 1000;
+  const standing: Standing = {
+    events: [
+      { ...envelope, id: ++id, type: 'zone.entered', camera_id: 'front', model_id: 'detector', frame_id: 1, captured_at: envelope.at, recording_at: 1, zone: 'yard', track: track('track.started', 1).track },
+      { ...envelope, id: ++id, type: 'occupancy', camera_id: 'front', model_id: 'detector', frame_id: 1, captured_at: envelope.at, recording_at: 1, zone: 'yard', count: 1, by_class: { person: 1 } },
+      alert, track('track.started', 1, { first_seen: envelope.at }),
+    ],
+    lookedAt: new Set(['front']),
+  };
+  await using running = startBridge(place.kernel, { url: broker.url, onvif_metadata: true }, { coreBegan: async () => beganS, standing });
+  const holds = async (expected: Record<string, string>): Promise<void> => { for (const [topic, text] of Object.entries(expected)) await until(() => newest.get(topic) === text, `${topic} is ${JSON.stringify(text)}, and not ${JSON.stringify(newest.get(topic))}`, 30_000); };
+  const truth = {
+    'ruth/cameras/front/objects/person': '1', 'ruth/cameras/front/motion': 'ON', 'ruth/cameras/front/zones/yard': '1', 'ruth/cameras/front/rules/loitering': 'ON', 'ruth/cameras/front/objects/dog': '0', 'ruth/cameras/front/rules/ghost': 'OFF',
+    'ruth/cameras/front/zones/shed': 'None', 'ruth/cameras/dark/objects/cat': 'None', 'ruth/cameras/sold/status': '', 'ruth/cameras/sold/objects/person': '', 'ruth/cameras/sold/snapshot': '', 'homeassistant/device/ruth_sold/config': '', [`${onvif}/shed`]: '',
+    'another/cameras/front/motion': 'ON',
+  };
+  await holds(truth);
+  assert.match(newest.get(`${onvif}/yard`) ?? '', /"IsInside":true/);
+  assert.ok(!listener.heard.some(({ topic }) => topic.endsWith('/events')), 'nothing of it is told as if it happened now');
+  // A broker that forgot all is told all.
+  await broker.down();
+  newest.clear();
+  await broker.up();
+  await holds(Object.fromEntries(Object.entries(truth).filter(([topic, text]) => text !== '' && !topic.startsWith('another'))));
+  // A core that began anew knows nothing of what the one before it told.
+  running.bridge.take(track('track.started', 2, { first_seen: envelope.at + 600, class_name: 'dog' }));
+  beganS = envelope.at + 500;
+  await holds({ 'ruth/cameras/front/objects/person': '0', 'ruth/cameras/front/objects/dog': '1', 'ruth/cameras/front/zones/yard': 'None', 'ruth/cameras/front/rules/loitering': 'None', [`${onvif}/yard`]: '' });
+});
+
+test('a server that comes back says at once who is there, by what was stored and what came meanwhile', { skip: noBroker }, async () => {
+  await using broker = await Broker.start();
+  const directory = mkdtempSync(join(tmpdir(), 'ruth-mqtt-server-'));
+  const start = (): Promise<RunningServer> => startServer({
+    host: '127.0.0.1', port: 0, socketDirectory: directory, models: [], pageDirectory: directory, identify: async () => everyone, store: { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'), mqtt: { url: broker.url, snapshots: false },
+  });
+  const beganMs = performance.now();
+  const nowS = Date.now() / 1000;
+  await using kernel = await startKernel(directory, () => [camera('front')]);
+  await using core = await startCore(directory, { models: () => [], subscriptions: () => [subscription('front', 'detector')], latest: () => [], uptimeMs: () => 60_000 + performance.now() - beganMs });
+  const at = (one: number, type: TrackEvent['type'], trackId: number): TrackEvent => ({ ...track(type, trackId, { first_seen: nowS, last_seen: nowS }), id: one, at: nowS, captured_at: nowS });
+  {
+    await using _server = await start();
+    await until(() => core.connections.length > 0, 'core is followed');
+    for (const one of [1, 2, 3]) core.publish(at(one, 'track.started', one));
+    core.publish(at(4, 'track.ended', 1));
+    // Of a core that ended long ago: its track never ended.
+    core.publish({ ...at(5, 'track.started', 9), track: { ...at(5, 'track.started', 9).track, first_seen: nowS - 7200, last_seen: nowS - 7200 } });
+    await using listener = await broker.listen('ruth/#');
+    await until(() => listener.newest.get('ruth/cameras/front/objects/person') === '3', 'it is told');
+  }
+  await broker.down();
+  await broker.up();
+  await using listener = await broker.listen('ruth/#');
+  await using _server = await start();
+  await until(() => listener.newest.get('ruth/cameras/front/objects/person') === '2', 'two are there', 30_000);
+  assert.ok(kernel.connections.length > 0);
+  rmSync(directory, { recursive: true, force: true });
 });
 
 test('a server that dies is told of by its last will', { skip: noBroker }, async () => {

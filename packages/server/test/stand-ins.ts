@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import {
-  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type OidcConfig, type ProcessHealth, type RecordedAnswer, type RecordedAt, type RecordedQuery, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
+  DROP_CAUSES, PERMISSIONS, coreSocketPath, kernelSocketPath, supervisorSocketPath, type CameraStatus, type CoreEvent, type KernelEvent, type ErrorBody, type IntentStatus, type Look, type LookLatencies, type ModelStatus, type MqttConfig, type OidcConfig, type ProcessHealth, type RecordedAnswer, type RecordedAt, type RecordedQuery, type SceneConfig, type StorageStatus, type SubscriptionStatus, type SupervisedProcessStatus, type Timeline,
 } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { startServer, type Identify, type Identity, type RunningServer, type StoreAddress } from '@ruth/server';
@@ -36,7 +36,7 @@ export const look = (cameraId: string, modelId: string, frameId: number, over: P
   detections: [], metadata: {}, error: null, error_code: null, ...over,
 });
 
-const health = (name: string): ProcessHealth => ({ process: name, status: 'ready', version: '0.1.0', pid: 1, uptime_ms: 1 });
+const health = (name: string, uptimeMs = 1): ProcessHealth => ({ process: name, status: 'ready', version: '0.1.0', pid: 1, uptime_ms: uptimeMs });
 const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, error_code: 'camera_not_found' });
 
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
@@ -77,9 +77,9 @@ export interface StandInWithEvents<E> extends StandIn {
   publish(event: E): void;
 }
 
-export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null; scene?(cameraId: string): SceneConfig; latencies?(): LookLatencies }): Promise<StandInWithEvents<CoreEvent>> {
+export async function startCore(directory: string, state: { models(): ModelStatus[]; subscriptions(): SubscriptionStatus[]; latest(cameraId: string): Look[] | null; scene?(cameraId: string): SceneConfig; latencies?(): LookLatencies; uptimeMs?(): number }): Promise<StandInWithEvents<CoreEvent>> {
   const app = fastify({ forceCloseConnections: true });
-  app.get('/v1/health', () => health('core'));
+  app.get('/v1/health', () => health('core', state.uptimeMs?.()));
   app.get('/v1/models', () => state.models());
   app.get('/v1/subscriptions', () => state.subscriptions());
   app.get('/v1/latencies', () => state.latencies?.() ?? { since: 1, bounds_ms: [], models: [] } satisfies LookLatencies);
@@ -133,11 +133,11 @@ export const everyone: Identity = { name: 'everyone', kind: 'person', userId: nu
 export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
 
 /** A server on a free port over an empty socket directory; disposing it removes both. */
-export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { caFile: string | null }; trustedProxies?: string[] } = {}): Promise<Place> {
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { caFile: string | null }; trustedProxies?: string[]; mqtt?: MqttConfig } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
     host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, store: over.store ?? { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'),
-    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }), ...(over.oidc === undefined ? {} : { oidc: over.oidc }), ...(over.environment === undefined ? {} : { environment: over.environment }), ...(over.site === undefined ? {} : { site: over.site }), ...(over.trustedProxies === undefined ? {} : { trustedProxies: over.trustedProxies }),
+    ...(over.identify === null ? {} : { identify: over.identify ?? (async () => everyone) }), ...(over.adminToken === undefined ? {} : { adminToken: over.adminToken }), ...(over.oidc === undefined ? {} : { oidc: over.oidc }), ...(over.environment === undefined ? {} : { environment: over.environment }), ...(over.mqtt === undefined ? {} : { mqtt: over.mqtt }), ...(over.site === undefined ? {} : { site: over.site }), ...(over.trustedProxies === undefined ? {} : { trustedProxies: over.trustedProxies }),
   });
   return {
     directory, server, url: server.url,

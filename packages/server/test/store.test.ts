@@ -133,6 +133,21 @@ for (const database of databases) {
       assert.deepEqual((await store.read('searchTracks', { ...search, cameras: ['back'] })).tracks.map(({ track_id }) => track_id), [8]);
     });
 
+    it('tells what stands of what was told since an instant: tracks that live, with what zones said of them, and the newest of each state', async () => {
+      const sinceUs = T0_US + 500 * HOUR_US;
+      const { lastId } = await store.read('positionOf', 'core');
+      const track = (id: number, firstUs: number, end: string | null, camera = 'gate') => ({ camera, model: 'detector', track_id: id, first_us: firstUs, last_us: firstUs, class_name: 'person', score: 0.5, body: JSON.stringify({ of: `track ${id}` }), end_reason: end });
+      const event = (sourceId: number, type: string, atUs: number, body: object, camera = 'gate') => ({ sourceId, atUs, score: null, body: JSON.stringify(body), series: { type, camera, model: 'detector', class_name: '', zones: 'yard', rule: '' } });
+      const ofTrack = (id: number) => ({ camera_id: 'gate', model_id: 'detector', track: { id }, of: `zone ${id}` });
+      await store.write('append', batch(lastId, [
+        event(lastId + 1, 'occupancy', sinceUs - 1, { of: 'before' }), event(lastId + 2, 'zone.entered', sinceUs + 1, ofTrack(1)), event(lastId + 3, 'zone.entered', sinceUs + 2, ofTrack(2)), event(lastId + 4, 'occupancy', sinceUs + 3, { of: 'older' }),
+        event(lastId + 5, 'occupancy', sinceUs + 4, { of: 'newest' }), event(lastId + 6, 'alert.raised', sinceUs + 5, { of: 'alert' }), event(lastId + 7, 'occupancy', sinceUs + 6, { of: 'elsewhere' }, 'shore'),
+      ], { tracks: [track(1, sinceUs, null), track(2, sinceUs, 'gone'), track(3, sinceUs - 1, null), track(4, sinceUs, null, 'shore')] }));
+      const told = async (cameras: string[], fromUs: number): Promise<string[]> => (await store.read('standingEvents', cameras, fromUs)).map((body) => (JSON.parse(body) as { of: string }).of);
+      assert.deepEqual(await told(['gate'], sinceUs), ['zone 1', 'newest', 'alert', 'track 1']);
+      assert.deepEqual([await told([], sinceUs), await told(['gate'], sinceUs + HOUR_US), await told(['nowhere'], sinceUs)], [[], [], []]);
+    });
+
     it('forgets an hour of one camera, in pieces, and nothing else', async () => {
       const at = T0_US + 1000 * HOUR_US;
       let { lastId } = await store.read('positionOf', 'core');

@@ -9,6 +9,7 @@ import { EventWriter, newestEvents, positionOf, type EventBatch, type SiteBatch 
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
 import { markSeen, markSeenBefore, seenAmong, unmarkSeen } from './seen-events.ts';
 import { leaveSiteTurn, openSiteStream, takeSiteTurn } from './site-stream.ts';
+import { standingEvents } from './standing-events.ts';
 import { EVENT_SOURCES, SITE_STREAM, streamOf, type EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
 
@@ -45,6 +46,7 @@ export class StoreTasks {
   /** Of this node's server, one of a site. */
   takeSiteTurn(forS: number) { return takeSiteTurn(this.#database, this.#node!, forS); }
   leaveSiteTurn() { return leaveSiteTurn(this.#database, this.#node!); }
+  standingEvents(cameras: readonly string[], sinceUs: number) { return standingEvents(this.#database, cameras, sinceUs); }
   searchEvents(search: EventSearch) { return this.#reader.search(search); }
   event(id: number) { return this.#reader.get(id); }
   countEvents(filter: SeriesFilter & TimeRange) { return this.#reader.counts(filter); }

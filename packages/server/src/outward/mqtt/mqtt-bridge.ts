@@ -5,6 +5,7 @@ import type { Logger, ReadSecret } from '@ruth/transport';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
+import type { Standing } from '../../events/standing-state.ts';
 import type { Upstream } from '../../upstream.ts';
 import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
 import { OnvifEvents } from './onvif-events.ts';
@@ -18,17 +19,27 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 2000;
 const ROUND_MS = 10_000;
 const SNAPSHOT_EVERY_MS = 5000;
+const FOUND_WITHIN_MS = 5000;
+/** Clocks and answers waver; no core begins anew and is asked again within this. */
+const BEGAN_WITHIN_S = 1;
+const STATES = ['status', 'motion', 'objects/+', 'zones/+', 'rules/+'];
 const cameraStatuses = validator(Type.Array(CameraStatus));
 
 export interface MqttBridgeOptions {
   readonly config: MqttConfig;
   readonly kernel: Upstream;
+  /** When the core that runs began, UTC seconds. Throws `unreachable`. */
+  readonly coreBegan?: () => Promise<number>;
+  /** Whether no other server says anything under this prefix: then what it does not know is taken back. True unless told. */
+  readonly ownsPrefix?: boolean;
   readonly logger: Logger;
   readonly version: string;
   readonly readSecret: ReadSecret;
   /** Between attempts to reach the broker, and between looks at the cameras; for tests. */
   readonly reconnectMs?: number;
   readonly roundMs?: number;
+  /** How long a broker takes at most to tell what it holds. */
+  readonly foundWithinMs?: number;
 }
 
 interface Known { readonly topics: CameraTopics; name: string; said: string; snapshotMs: number }
@@ -44,6 +55,10 @@ export class MqttBridge {
   readonly #waiting: MqttMessage[] = [];
   /** The newest of each topic that waits for others to arrive. */
   readonly #late = new Map<string, MqttMessage>();
+  readonly #lookedAt = new Set<string>();
+  #coreBeganS: number | null = null;
+  /** The connection on which the broker was asked for what it holds. */
+  #lookedInto = 0;
   #client: MqttClient | null = null;
   #inFlight = 0;
 
@@ -72,12 +87,24 @@ export class MqttBridge {
       if (client === null) await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
     }
     while (!signal.aborted) {
-      await this.#round().catch(() => undefined);
+      await this.#round(signal).catch(() => undefined);
       await sleep(roundMs, undefined, { signal }).catch(() => undefined);
     }
     if (client === null) return;
     if (client.connected) await client.publishAsync(`${this.#prefix}/status`, 'offline', { qos: 1, retain: true }).catch(() => undefined);
     await client.endAsync(true).catch(() => undefined);
+  }
+
+  /** How things stood before this server began: nothing of it is told as an event. */
+  begin({ events, lookedAt }: Standing): void {
+    for (const event of events) {
+      this.#onvif?.take(event);
+      if ('camera_id' in event) this.#camera(event.camera_id).topics.take(event);
+    }
+    for (const id of lookedAt) {
+      this.#lookedAt.add(id);
+      this.#camera(id).topics.lookedAt();
+    }
   }
 
   take(event: CoreEvent | KernelEvent): void {
@@ -95,8 +122,9 @@ export class MqttBridge {
     if (event.type === 'alert.raised' || (event.type === 'track.started' && event.track.class_name === 'person')) void this.#snapshot(camera);
   }
 
-  /** Looks at which cameras there are: what comes is made known, what is gone taken back. */
-  async #round(): Promise<void> {
+  /** Looks at which cameras there are: what comes is made known, what is gone taken back; and whether core began anew. */
+  async #round(signal: AbortSignal): Promise<void> {
+    await this.#lookAtCore();
     const cameras = await this.#options.kernel.get('/v1/cameras', cameraStatuses);
     for (const { camera_id: id, name, state } of cameras) {
       const camera = this.#camera(id);
@@ -107,8 +135,52 @@ export class MqttBridge {
     for (const [id, { topics }] of this.#cameras) {
       if (cameras.some((camera) => camera.camera_id === id)) continue;
       this.#cameras.delete(id);
+      this.#lookedAt.delete(id);
       this.#sendAll([...topics.cleared(), ...(this.#onvif?.cleared(id) ?? []), ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
     }
+    if (this.connected && this.#lookedInto !== this.counters.connections) await this.#lookIntoBroker(signal);
+  }
+
+  async #lookAtCore(): Promise<void> {
+    const beganS = await this.#options.coreBegan?.().catch(() => null) ?? null;
+    if (beganS === null) return;
+    if (this.#coreBeganS !== null && beganS > this.#coreBeganS + BEGAN_WITHIN_S) {
+      for (const { topics } of this.#cameras.values()) this.#sendAll(topics.beganAnew(beganS));
+      this.#sendAll(this.#onvif?.beganAnew(beganS) ?? []);
+    }
+    this.#coreBeganS = beganS;
+  }
+
+  /** A broker keeps what is retained for years. What it holds and this server did not say was so when another one ran: it is put right, or taken back. */
+  async #lookIntoBroker(signal: AbortSignal): Promise<void> {
+    const client = this.#client!;
+    const { foundWithinMs = FOUND_WITHIN_MS } = this.#options;
+    const filters = [...STATES.map((state) => `${this.#prefix}/cameras/+/${state}`), ...(this.#onvif ? [`${this.#prefix}/onvif-ej/#`] : [])];
+    const onMessage = (topic: string, payload: Buffer, { retain }: { readonly retain: boolean }): void => { if (retain && payload.length > 0) this.#found(topic); };
+    client.on('message', onMessage);
+    try {
+      this.#lookedInto = this.counters.connections;
+      await client.subscribeAsync(filters, { qos: 0 });
+      await sleep(foundWithinMs, undefined, { signal });
+      // What is said from now on need not come back.
+      await client.unsubscribeAsync(filters);
+    } finally {
+      client.off('message', onMessage);
+    }
+  }
+
+  #found(topic: string): void {
+    const { ownsPrefix = true } = this.#options;
+    if (topic.startsWith(`${this.#prefix}/onvif-ej/`)) {
+      if (ownsPrefix && this.#onvif?.stands(topic) === false) this.#send({ topic, payload: '', retain: true });
+      return;
+    }
+    const [id = '', ...rest] = topic.slice(`${this.#prefix}/cameras/`.length).split('/');
+    const camera = this.#cameras.get(id);
+    if (camera) return this.#sendAll(camera.topics.found(rest.join('/'), this.#lookedAt.has(id)));
+    if (!ownsPrefix) return;
+    this.#send({ topic, payload: '', retain: true });
+    if (rest[0] === 'status') this.#sendAll([{ topic: `${this.#prefix}/cameras/${id}/snapshot`, payload: '', retain: true }, ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
   }
 
   async #connect(reconnectMs: number): Promise<MqttClient> {
@@ -126,7 +198,7 @@ export class MqttBridge {
     });
     client.on('connect', () => this.#connected());
     // Home Assistant that starts anew asks for what it forgot.
-    client.on('message', (_topic, payload) => { if (payload.toString() === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true); });
+    client.on('message', (topic, payload) => { if (topic === `${this.#discovery?.discoveryPrefix}/status` && payload.toString() === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true); });
     this.#connected();
     return client;
   }

@@ -21,7 +21,7 @@ const ALERT = 'RuleEngine/ruth:Alert';
 export class OnvifEvents {
   readonly #prefix: string;
   /** By MQTT topic: what was said last of each property, and whose it is. */
-  readonly #standing = new Map<string, { readonly payload: string; readonly camera: string; readonly model: string | null }>();
+  readonly #standing = new Map<string, { readonly payload: string; readonly camera: string; readonly model: string | null; readonly atS: number }>();
   readonly #rules = new Map<string, Rule>();
   /** Of each camera whether it sends nothing. */
   readonly #lost = new Map<string, boolean>();
@@ -55,6 +55,13 @@ export class OnvifEvents {
 
   /** For a broker that knows nothing. */
   standing(): MqttMessage[] { return [...this.#standing].map(([topic, { payload }]) => ({ topic, payload, retain: true })); }
+
+  stands(topic: string): boolean { return this.#standing.has(topic); }
+
+  /** Core began anew: what the one before it told is not known any more. */
+  beganAnew(sinceS: number): MqttMessage[] {
+    return this.#forget((topic) => { const { model, atS } = this.#standing.get(topic)!; return model !== null && atS < sinceS; });
+  }
 
   /** Of a camera that is gone: its properties are deleted. */
   cleared(cameraId: string): MqttMessage[] {
@@ -112,7 +119,7 @@ export class OnvifEvents {
 
   #message(topic: string, source: Source, atS: number, data: Data, property: boolean): MqttMessage {
     const message = { topic: this.#topic(topic, source), payload: JSON.stringify({ UtcTime: utc(atS), Source: source, Data: data }), retain: property };
-    if (property) this.#standing.set(message.topic, { payload: message.payload, camera: source.VideoSource ?? source.Source!, model: source.AnalyticsConfiguration ?? null });
+    if (property) this.#standing.set(message.topic, { payload: message.payload, camera: source.VideoSource ?? source.Source!, model: source.AnalyticsConfiguration ?? null, atS });
     return message;
   }
 }

@@ -6,7 +6,7 @@ export interface MqttMessage { readonly topic: string; readonly payload: string 
 /** What cannot be known, a count or a state; Home Assistant reads it so. */
 export const UNKNOWN = 'None';
 
-interface Followed { readonly model: string; readonly className: string; readonly moving: boolean }
+interface Followed { readonly model: string; readonly className: string; readonly moving: boolean; readonly sinceS: number }
 
 /** Of names that may hold anything, in a topic. */
 export const topicPart = (text: string): string => text.replaceAll(/[^A-Za-z0-9_-]/g, '_');
@@ -17,6 +17,8 @@ export class CameraTopics {
   readonly #base: string;
   readonly #tracks = new Map<string, Followed>();
   readonly #said = new Map<string, string>();
+  /** When what is said of a zone or rule was so, UTC seconds. */
+  readonly #knownAt = new Map<string, number>();
   /** Classes, zones and rules that there is something to say of. */
   readonly classes = new Set<string>(['person']);
   readonly zones = new Set<string>();
@@ -41,9 +43,11 @@ export class CameraTopics {
         return [...this.#changed([['status', 'offline'], ...this.#unknown()]), this.#event(event)];
       case 'occupancy':
         this.zones.add(event.zone);
+        this.#knownAt.set(`zones/${topicPart(event.zone)}`, event.at);
         return this.#changed([[`zones/${topicPart(event.zone)}`, event.count === null ? UNKNOWN : String(event.count)]]);
       case 'alert.raised': case 'alert.cleared':
         this.rules.add(event.rule);
+        this.#knownAt.set(`rules/${topicPart(event.rule)}`, event.at);
         return [...this.#changed([[`rules/${topicPart(event.rule)}`, stateOf(event)]]), this.#event(event)];
       case 'detection': return [];
       default: return [this.#event(event)];
@@ -58,6 +62,26 @@ export class CameraTopics {
     return before === this.#tracks.size ? [] : this.#changed(this.#counts());
   }
 
+  /** Somebody looks: what was not told is not there. */
+  lookedAt(): MqttMessage[] { return this.#changed(this.#counts()); }
+
+  /** Core began anew: what the one before it told is not what there is. */
+  beganAnew(sinceS: number): MqttMessage[] {
+    const before = this.#tracks.size;
+    for (const [key, track] of this.#tracks) if (track.sinceS < sinceS) this.#tracks.delete(key);
+    const old = [...this.#knownAt].filter(([, atS]) => atS < sinceS).map(([name]): [string, string] => [name, UNKNOWN]);
+    return this.#changed([...old, ...(before === this.#tracks.size ? [] : this.#counts())]);
+  }
+
+  /** A state that the broker holds, which this server never said: as it is now, as far as that can be told. */
+  found(name: string, isLookedAt: boolean): MqttMessage[] {
+    if (this.#said.has(name)) return [];
+    const [kind] = name.split('/');
+    if (kind !== 'objects' && kind !== 'zones' && kind !== 'rules' && kind !== 'motion') return [];
+    const known = kind === 'objects' ? '0' : kind === 'zones' ? UNKNOWN : 'OFF';
+    return this.#changed([[name, isLookedAt ? known : UNKNOWN]]);
+  }
+
   status(online: boolean): MqttMessage[] { return this.#changed([['status', online ? 'online' : 'offline']]); }
 
   /** All that stands, for a broker that knows nothing. */
@@ -69,7 +93,7 @@ export class CameraTopics {
   #follow(event: TrackEvent): void {
     const { track, model_id: model } = event;
     this.classes.add(track.class_name);
-    this.#tracks.set(keyOf(event), { model, className: track.class_name, moving: track.stationary !== true });
+    this.#tracks.set(keyOf(event), { model, className: track.class_name, moving: track.stationary !== true, sinceS: track.first_seen });
   }
 
   /** Two models may see the same: of each class the one counts that sees most. */
