@@ -122,7 +122,10 @@ export class SiteWatch implements Disposable {
     this.#isStale = false;
     this.#view = {
       revision: (this.#view?.revision ?? 0) + 1, node: this.#options.node, nodes,
-      cameras: Object.fromEntries([...this.#cameras].map(([id, { value: { camera } }]) => [id, { node: this.#holderOf(id), name: camera.name ?? id, url: redactUrls(camera.url) }])),
+      cameras: Object.fromEntries([...this.#cameras].map(([id, { value: { camera } }]) => {
+        const { node, refused } = this.whereabouts(id);
+        return [id, { node, name: camera.name ?? id, url: redactUrls(camera.url), ...(refused === null ? {} : { refused }) }];
+      })),
     };
   }
 
@@ -147,4 +150,4 @@ export class SiteWatch implements Disposable {
 }
 
 /** In what the view tells of it. */
-const isAlike = (one: SiteNode, other: SiteNode): boolean => one.server_url === other.server_url && one.own?.join() === other.own?.join() && one.recorded?.join() === other.recorded?.join();
+const isAlike = (one: SiteNode, other: SiteNode): boolean => one.server_url === other.server_url && one.own?.join() === other.own?.join() && one.recorded?.join() === other.recorded?.join() && Object.values(one.refused).join() === Object.values(other.refused).join();

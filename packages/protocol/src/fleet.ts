@@ -175,7 +175,7 @@ export const SiteView = Type.Object({
     state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
     server_url: Nullable(ServerUrl), own: Type.Array(Id), recorded: Type.Array(Id),
   })),
-  cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }) }), { description: 'Those of the site, with the node that has each' }),
+  cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }), refused: Type.Optional(Type.String({ description: 'Nodes that cannot take it, and why' })) }), { description: 'Those of the site, with the node that has each' }),
 });
 export type SiteView = Static<typeof SiteView>;
 

@@ -25,7 +25,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
   let revision = 1;
   let people: Awaited<ReturnType<typeof addPeople>>;
   const changes: { method: string; path: string; body: unknown }[] = [];
-  const cameras: SiteView['cameras'] = { yard: { node: 'south', name: 'The yard', url: 'rtsp://127.0.0.1/yard' } };
+  const cameras: SiteView['cameras'] = { yard: { node: 'south', name: 'The yard', url: 'rtsp://127.0.0.1/yard' }, attic: { node: null, name: 'Attic', url: 'rtsp://***@127.0.0.1', refused: 'south: its credentials are sealed' } };
 
   before(async () => {
     const { url } = stack.use(await startPostgres(programs!));
@@ -51,7 +51,8 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
 
   it('lists the cameras of all nodes, each with its node, and those of one that is away as that', async () => {
     const listed = JSON.parse((await front.ask('GET', '/api/v1/cameras', admin)).text) as CameraStatus[];
-    assert.deepEqual(listed.map(({ camera_id: id, node, state }) => [id, node, state]).toSorted(), [['shed', 'west', 'down'], ['vault', 'south', 'streaming'], ['yard', 'south', 'streaming']]);
+    assert.deepEqual(listed.map(({ camera_id: id, node, state }) => [id, node, state]).toSorted(), [['attic', undefined, 'down'], ['shed', 'west', 'down'], ['vault', 'south', 'streaming'], ['yard', 'south', 'streaming']]);
+    assert.match(listed.find(({ camera_id: id }) => id === 'attic')!.last_error!.message, /no node of the site can take it: south: its credentials are sealed/);
     const { last_error: error } = listed.find(({ camera_id: id }) => id === 'shed')!;
     assert.deepEqual([error!.code, error!.at], ['node_away', 1_700_000_000]);
     assert.match(error!.message, /^the node west cannot be asked \(not heard of since 2023-11-14T22:13:20Z\): its server cannot be reached/);

@@ -1,7 +1,7 @@
 // The views of cameras by a user's path: one is found, looked at, added, its scene drawn, rules written, changed and removed.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RuleTest, RuleTestRequest } from '@ruth/protocol';
+import type { NodeCamera, RuleTest, RuleTestRequest, SiteInfo } from '@ruth/protocol';
 import type { Page } from 'playwright-core';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
@@ -58,11 +58,55 @@ describe('the view of cameras', { skip: browserMissing() }, () => {
     await page.getByRole('alertdialog').getByText('What it recorded stays').waitFor(WAIT);
     assert.deepEqual(await accessibilityProblems(page), []);
     await page.getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('alertdialog').waitFor({ state: 'detached', ...WAIT });
     await page.getByRole('button', { name: 'Remove Yard' }).click();
     await page.getByRole('alertdialog').getByRole('button', { name: 'Remove Yard' }).click();
     await page.waitForURL(/#\/cameras$/);
     await page.locator('.camera-card').first().waitFor(WAIT);
     assert.equal(await page.locator('.camera-card[data-camera-id="yard"]').count(), 0);
+    assert.deepEqual(problems, []);
+  });
+
+  it('lets the site decide where a new camera is, where there are nodes, and changes it in the revision that was told', async () => {
+    await using opened = await suite.open('#/cameras');
+    const { page, problems } = opened;
+    const node = (id: string): SiteInfo['nodes'][number] => ({ node_id: id, state: 'lives', since: null, reachable: true, error: null, cameras: 1 });
+    let porch: NodeCamera = { ...suite.system.node.of('square'), config: { id: 'porch', url: 'rtsp://***@192.0.2.9', name: 'Porch' }, site: { revision: 12, node: 'north', refused: 'south: it has no key', credentials: 'sealed' } };
+    const sent: unknown[] = [];
+    await page.route('**/api/v1/site', (route) => route.fulfill({ json: { node: 'north', nodes: [node('north'), node('south')], problem: null } satisfies SiteInfo }));
+    await page.route('**/api/v1/cameras', async (route) => {
+      if (route.request().method() !== 'POST') return route.fallback();
+      sent.push(route.request().postDataJSON());
+      await route.fulfill({ status: 201, json: porch });
+    });
+    await page.route('**/api/v1/cameras/porch', async (route) => {
+      sent.push(route.request().postDataJSON());
+      porch = { ...porch, config: { ...porch.config, name: 'The porch' }, site: { ...porch.site!, revision: 13 } };
+      await route.fulfill({ json: porch });
+    });
+    await page.route('**/api/v1/cameras/porch/settings', (route) => route.fulfill({ json: porch }));
+    await page.getByRole('link', { name: 'Add a camera' }).click();
+    await page.getByLabel('Address of its stream').fill('192.0.2.9/stream');
+    await page.getByRole('button', { name: 'Look at the camera' }).click();
+    await page.getByLabel('Where it is').selectOption({ label: 'The site decides' }, WAIT);
+    await page.getByText('Another node takes it where the one that has it fails').waitFor(WAIT);
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Porch');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'camera-add-site');
+    await page.getByRole('button', { name: 'Add the camera' }).click();
+    await page.waitForURL(/#\/cameras\/porch\/scene$/);
+    assert.deepEqual(sent, [{ id: 'porch', url: 'rtsp://192.0.2.9/stream', name: 'Porch', site: {} }]);
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByText('A camera of the site, at the node north now').waitFor(WAIT);
+    await page.getByText('Nodes that cannot take it: south: it has no key').waitFor(WAIT);
+    await page.getByLabel('Name', { exact: true }).fill('The porch');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved. It counts now.').waitFor(WAIT);
+    assert.deepEqual(sent.at(-1), { name: 'The porch', revision: 12 });
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.setViewportSize(PHONE);
+    assert.ok(await fits(page), 'a phone shows it all');
+    await picture(page, 'camera-settings-site');
     assert.deepEqual(problems, []);
   });
 

@@ -35,7 +35,8 @@ export class ListsOfSite {
     const told = new Set(listed.map(({ camera_id: id }) => id));
     const failures = new Map(answers.flatMap(({ node, value }) => (value instanceof RuthError ? [[node.id, value]] : [])));
     const missing = map.camerasElsewhere().filter(({ id }) => !told.has(id) && maySee(identityOf(request), id));
-    return [...listed, ...missing.map(({ id, node }) => awayCamera(map, id, node, failures.get(node.id) ?? null))];
+    const unplaced = map.unplaced.filter((id) => !told.has(id) && maySee(identityOf(request), id));
+    return [...listed, ...missing.map(({ id, node }) => awayCamera(map, id, node, failures.get(node.id) ?? null)), ...unplaced.map((id) => unplacedCamera(map, id))];
   }
 
   /** Of nodes that could be asked. */
@@ -77,11 +78,23 @@ export class ListsOfSite {
 
 /** Nobody can look at it now: that is all that is known. `failure`: what its node said when it was asked; null where it answered, and does not have it yet. */
 function awayCamera(map: SiteMap, id: string, node: SiteNodeInfo, failure: RuthError | null): CameraStatus {
-  const { name, url } = map.view.cameras[id] ?? { name: id, url: '' };
+  if (failure === null && map.view.cameras[id]?.refused !== undefined) return unplacedCamera(map, id);
   const { code, message } = failure ?? awayError(node, 'it does not have the camera yet');
+  return { ...unseenCamera(map, id), last_error: { code, message, at: node.sinceS ?? Date.now() / 1000 }, node: node.id };
+}
+
+/** No node has it. */
+function unplacedCamera(map: SiteMap, id: string): CameraStatus {
+  const { refused } = map.view.cameras[id]!;
+  const message = refused === undefined ? 'no node of the site has it yet: none has the labels that it requires and room for it, or it is new' : `no node of the site can take it: ${refused}`;
+  return { ...unseenCamera(map, id), last_error: { code: 'invalid_state', message, at: Date.now() / 1000 } };
+}
+
+function unseenCamera(map: SiteMap, id: string): CameraStatus {
+  const { name, url } = map.view.cameras[id] ?? { name: id, url: '' };
   return {
-    camera_id: id, name, note: null, url, state: 'down', last_error: { code, message, at: node.sinceS ?? Date.now() / 1000 }, codec: null, width: null, height: null, fps: null, decode_level: 'none', leased_fps: 0,
+    camera_id: id, name, note: null, url, state: 'down', last_error: null, codec: null, width: null, height: null, fps: null, decode_level: 'none', leased_fps: 0,
     frame_reference: null, viewers: 0, counters: { packets: 0, keyframes: 0, bytes: 0, decoded: 0, published: 0, reconnects: 0, decode_errors: 0, restarts: 0 }, drops: {}, pid: null, bitrate_bps: null,
-    keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null, recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} }, live: { mse_viewers: 0, webrtc_viewers: 0, rtsp_clients: 0 }, node: node.id,
+    keyframe_interval_s: null, packets_lost: 0, audio_codec: null, decoder: null, detect: null, recording: { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} }, live: { mse_viewers: 0, webrtc_viewers: 0, rtsp_clients: 0 },
   };
 }

@@ -42,6 +42,9 @@ export class SiteMap {
   /** The site decides where it is. */
   isOfSite(camera: string): boolean { return camera in this.view.cameras && !Object.values(this.view.nodes).some(({ own }) => own.includes(camera)); }
 
+  /** Those of the site that no node has. */
+  get unplaced(): string[] { return Object.entries(this.view.cameras).filter(([id, { node }]) => node === null && this.isOfSite(id)).map(([id]) => id); }
+
   /** Null: here, or nowhere. */
   nodeOf(camera: string): SiteNodeInfo | null {
     const node = this.#nodeOf.get(camera);

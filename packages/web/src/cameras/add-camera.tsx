@@ -1,14 +1,17 @@
 // A new camera: its address, what it was found to send, then its name. Nothing is saved before it was looked at, or that was waived.
 import { useEffect, useRef, useState } from 'react';
-import type { CameraConfig, ProbeReport } from '@ruth/protocol';
-import { TextField } from '../controls/fields.tsx';
+import type { CameraConfig, ProbeReport, SiteInfo } from '@ruth/protocol';
+import { SelectField, TextField } from '../controls/fields.tsx';
 import type { Failure } from '../system/api.ts';
+import { usePolled } from '../system/use-polled.ts';
 import { addressOf } from '../view-address.ts';
 import { addCamera, idOfName, probeCamera, problemsUnder, urlWith } from './camera-api.ts';
 import { CameraSearch } from './camera-search.tsx';
 import { ProbeResult } from './probe-report.tsx';
 
 type Probe = { readonly state: 'none' | 'running' } | { readonly state: 'failed'; readonly failure: Failure } | { readonly state: 'done'; readonly report: ProbeReport };
+
+const SITE_EVERY_MS = 10_000;
 
 export interface AddCameraProps {
   /** Ids of the cameras that there are. */
@@ -24,6 +27,8 @@ export function AddCamera({ taken, onAdded, embedded = false }: AddCameraProps) 
   const [password, setPassword] = useState('');
   const [name, setName] = useState('');
   const [chosenId, setChosenId] = useState<string | null>(null);
+  const site = usePolled<SiteInfo>('site', SITE_EVERY_MS).value;
+  const [place, setPlace] = useState<'node' | 'site'>('node');
   const [probe, setProbe] = useState<Probe>({ state: 'none' });
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
@@ -48,7 +53,7 @@ export function AddCamera({ taken, onAdded, embedded = false }: AddCameraProps) 
   const save = async (): Promise<void> => {
     setBusy(true);
     const transport = probe.state === 'done' && probe.report.transport === 'udp' ? { transport: 'udp' } satisfies Partial<CameraConfig> : {};
-    const answer = await addCamera({ id, url, ...(name.trim() === '' ? {} : { name: name.trim() }), ...transport });
+    const answer = await addCamera({ id, url, ...(name.trim() === '' ? {} : { name: name.trim() }), ...transport, ...(place === 'site' ? { site: {} } : {}) });
     setBusy(false);
     setFailure(answer.failure);
     if (answer.failure) return;
@@ -84,6 +89,9 @@ export function AddCamera({ taken, onAdded, embedded = false }: AddCameraProps) 
             <TextField label="Name" value={name} maxLength={100} placeholder="Front door" problem={problems.name ?? null} onChange={setName} />
             <TextField label="Id, in paths, rules and events" value={id} maxLength={63} problem={problems.id ?? null} onChange={(next) => setChosenId(next === '' ? null : next)} />
           </div>
+          {site !== null && site.nodes.length > 1 && (
+            <SelectField label="Where it is" hint={place === 'site' ? 'Another node takes it where the one that has it fails' : 'Where this node fails, it is not recorded'} value={place} onChange={setPlace} choices={[['node', `This node (${site.node})`], ['site', 'The site decides']]} />
+          )}
           {problems[''] && <p className="problem" role="alert">{problems['']}</p>}
           <div className="actions"><button type="submit" className="button primary" disabled={busy}>{busy ? 'Adding' : probe.state === 'failed' ? 'Add it nevertheless' : 'Add the camera'}</button></div>
         </section>

@@ -1,5 +1,5 @@
 // What the views of cameras ask the server, and where in a form its objections belong.
-import type { CameraChange, CameraConfig, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, NodeCamera, ProbeReport, RuleTest, RuleTestRequest } from '@ruth/protocol';
+import type { CameraChange, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, NewCamera, NodeCamera, ProbeReport, RuleTest, RuleTestRequest } from '@ruth/protocol';
 import { ask, send, type Answer, type Failure } from '../system/api.ts';
 
 /** A camera that hangs is let go after some seconds. */
@@ -7,13 +7,17 @@ const CHANGE_TIMEOUT_MS = 30_000;
 /** A stream whose keyframes are rare is watched for long. */
 const FIND_TIMEOUT_MS = 160_000;
 
+/** Cameras of a site have one. */
+const revisionOf = ({ site }: NodeCamera): { revision?: number } => (site === undefined ? {} : { revision: site.revision });
+
 const of = (id: string): string => `cameras/${encodeURIComponent(id)}`;
 
 export const cameraSettings = (id: string): Promise<Answer<NodeCamera>> => ask<NodeCamera>(`${of(id)}/settings`);
-export const addCamera = (config: CameraConfig): Promise<Answer<NodeCamera>> => send<NodeCamera>('POST', 'cameras', config, { timeoutMs: CHANGE_TIMEOUT_MS });
-export const changeCamera = (id: string, change: CameraChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', of(id), change, { timeoutMs: CHANGE_TIMEOUT_MS });
+export const addCamera = (camera: NewCamera): Promise<Answer<NodeCamera>> => send<NodeCamera>('POST', 'cameras', camera, { timeoutMs: CHANGE_TIMEOUT_MS });
+/** As it was told last: where somebody changed it meanwhile, nothing is changed. */
+export const changeCamera = (camera: NodeCamera, change: CameraChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', of(camera.config.id), { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const removeCamera = (id: string): Promise<Answer<null>> => send<null>('DELETE', of(id), undefined, { timeoutMs: CHANGE_TIMEOUT_MS });
-export const changeIntent = (id: string, change: CameraIntentChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', `${of(id)}/intent`, change, { timeoutMs: CHANGE_TIMEOUT_MS });
+export const changeIntent = (camera: NodeCamera, change: CameraIntentChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', `${of(camera.config.id)}/intent`, { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const probeCamera = (probe: CameraProbe, signal: AbortSignal): Promise<Answer<ProbeReport>> => send<ProbeReport>('POST', 'cameras/probe', probe, { timeoutMs: FIND_TIMEOUT_MS, signal });
 export const searchCameras = (search: CameraSearch, signal: AbortSignal): Promise<Answer<DiscoveredDevice[]>> => send<DiscoveredDevice[]>('POST', 'cameras/discover', search, { timeoutMs: FIND_TIMEOUT_MS, signal });
 

@@ -58,13 +58,13 @@ function CameraCard({ camera, mayAdminister, onRemoved }: { camera: CameraStatus
   );
 }
 
-function factsOf({ codec, width, height, fps, bitrate_bps: bitrate, keyframe_interval_s: keyframes, audio_codec: audio, recording, viewers }: CameraStatus): [string, string][] {
+function factsOf({ codec, width, height, fps, bitrate_bps: bitrate, keyframe_interval_s: keyframes, audio_codec: audio, recording, viewers, node }: CameraStatus): [string, string][] {
   return [
     ['Sends', [width && height ? `${width}\u00d7${height}` : null, codec && codecName(codec), audio && `sound (${audio})`].filter(Boolean).join(', ') || '\u2013'],
     ['Pictures', fps === null ? '\u2013' : `${fps.toFixed(1)} a second${keyframes === null ? '' : `, a keyframe every ${keyframes.toFixed(1)} s`}`],
     ['Bit rate', bitrate === null ? '\u2013' : `${(bitrate / 1e6).toFixed(bitrate < 1e7 ? 2 : 1)} Mbit/s`],
     ['Recording', `${RECORDING_WORDS[recording.state]}${recording.cause ? `: ${recording.cause.replaceAll('_', ' ')}` : ''}`],
-    ['Watched by', `${viewers} now`],
+    ['Watched by', `${viewers} now`], ...(node === undefined ? [] : [['Node', node] satisfies [string, string]]),
   ];
 }
 

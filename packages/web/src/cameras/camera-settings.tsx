@@ -21,7 +21,7 @@ const settingsOf = ({ config: { name, note, transport, audio, recording } }: Nod
 export interface CameraSettingsFormProps { readonly camera: NodeCamera; readonly mayChange: boolean; readonly onChanged: (camera: NodeCamera) => void; readonly onRemoved: () => void }
 
 export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: CameraSettingsFormProps) {
-  const { config, managed } = camera;
+  const { config, managed, site } = camera;
   const [settings, setSettings] = useState(settingsOf(camera));
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
@@ -34,7 +34,7 @@ export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: 
   };
   const save = async (): Promise<void> => {
     setBusy(true);
-    const answer = await changeCamera(config.id, change);
+    const answer = await changeCamera(camera, change);
     setBusy(false);
     setFailure(answer.failure);
     if (!answer.value) return;
@@ -46,6 +46,9 @@ export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: 
     <div className="settings-body">
       <form className="panel" aria-label="Settings" onSubmit={(event) => { event.preventDefault(); void save(); }}>
         {!managed && <p className="hint">This camera was brought along by the command that started the node, and is as that says. Its scene and rules can be changed.</p>}
+        {site && <p className="hint">A camera of the site, {site.node === null ? 'which has no node for it at the moment' : `at the node ${site.node} now`}. It stands in no ruth.yaml.</p>}
+        {site?.refused && <p className="problem">Nodes that cannot take it: {site.refused}</p>}
+        {site?.credentials === 'clear' && <p className="problem">Its password lies in NATS in the clear: ruth site seal</p>}
         <fieldset className="plain" disabled={!mayChange}>
           <div className="fields">
             <TextField label="Name" value={settings.name} placeholder={config.id} maxLength={100} problem={problems.name ?? null} onChange={(name) => set({ name })} />
@@ -60,7 +63,7 @@ export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: 
             <TextField label="Smaller stream for models" value={settings.detectUrl} placeholder={config.detect_url ?? 'none: the models look at the stream above'} maxLength={2048} hint="Saves decoding where the camera has a second stream" problem={problems.detect_url ?? null} onChange={(detectUrl) => set({ detectUrl })} />
             <SelectField label="RTP travels over" value={settings.transport} choices={[['tcp', 'TCP'], ['udp', 'UDP']]} onChange={(transport) => set({ transport })} />
             <label className="check"><input type="checkbox" checked={settings.audio} onChange={({ target }) => set({ audio: target.checked })} />Keep its sound</label>
-            <label className="check"><input type="checkbox" checked={settings.record} onChange={({ target }) => set({ record: target.checked })} />Record it, where this node records</label>
+            <label className="check"><input type="checkbox" checked={settings.record} onChange={({ target }) => set({ record: target.checked })} />Record it, where its node records</label>
             {settings.record && (
               <div className="field-pair">
                 <NumberField label="Keep for so many days" hint="As the node does where empty" value={settings.maxAgeDays} min={0.01} max={36_500} onChange={(maxAgeDays) => set({ maxAgeDays })} />
@@ -75,7 +78,7 @@ export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: 
           </div>
         </fieldset>
       </form>
-      {mayChange && <Probe cameraId={config.id} />}
+      {mayChange && !site && <Probe cameraId={config.id} />}
       {mayChange && <section className="panel" aria-label="Remove"><h3>Remove</h3><div className="actions"><RemoveCamera id={config.id} name={config.name ?? config.id} onRemoved={onRemoved} /></div></section>}
     </div>
   );

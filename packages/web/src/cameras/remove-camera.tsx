@@ -23,7 +23,7 @@ export function RemoveCamera({ id, name, onRemoved }: { id: string; name: string
         <AlertDialog.Backdrop className="backdrop" />
         <AlertDialog.Popup className="popup dialog">
           <AlertDialog.Title className="popup-title">Remove {name}?</AlertDialog.Title>
-          <AlertDialog.Description className="hint">It is not shown, recorded or looked at any more, and its address, zones, rules and subscriptions are taken out of ruth.yaml. What it recorded stays until its age or size is reached.</AlertDialog.Description>
+          <AlertDialog.Description className="hint">It is not shown, recorded or looked at any more, and its address, zones, rules and subscriptions are taken out of ruth.yaml, or out of the site. What it recorded stays until its age or size is reached.</AlertDialog.Description>
           {problem && <p className="problem" role="alert">{problem}</p>}
           <div className="actions">
             <AlertDialog.Close className="button">Keep it</AlertDialog.Close>

@@ -26,7 +26,7 @@ export function SubscriptionForm({ cameraId, modelId, onChanged }: { cameraId: s
   }, [cameraId, modelId]);
   const put = async (subscriptions: CameraSubscription[]): Promise<void> => {
     setBusy(true);
-    const answer = await changeIntent(cameraId, { subscriptions });
+    const answer = await changeIntent(camera!, { subscriptions });
     setBusy(false);
     setFailure(answer.failure);
     if (!answer.value) return;

@@ -21,7 +21,7 @@ export function RulesPage({ camera, classes, mayChange, onChanged }: RulesPagePr
   const [busy, setBusy] = useState(false);
   const save = async (next: readonly CameraRule[]): Promise<boolean> => {
     setBusy(true);
-    const { value, failure: refused } = await changeIntent(id, { rules: [...next] });
+    const { value, failure: refused } = await changeIntent(camera, { rules: [...next] });
     setBusy(false);
     setFailure(refused);
     if (value === null) return false;

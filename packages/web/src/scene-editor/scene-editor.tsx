@@ -40,7 +40,7 @@ export function SceneEditor({ camera, status, system, looks, classes, mayChange,
   const elsewhere = failure && Object.values(problemsUnder({ ...failure, problems: told.filter(({ pointer }) => !/^\/scene\/(zones|lines|masks)\/\d+\//.test(pointer)) }, ''));
   const save = async (): Promise<void> => {
     setBusy(true);
-    const answer = await changeIntent(id, { scene: draft.scene });
+    const answer = await changeIntent(camera, { scene: draft.scene });
     setBusy(false);
     setFailure(answer.failure);
     if (answer.value) {

@@ -20,7 +20,7 @@ export function ModelStep({ cameraId, models, onDone }: { cameraId: string; mode
   const save = async (): Promise<void> => {
     if (chosen === null || camera === null) return onDone();
     setBusy(true);
-    const { failure } = await changeIntent(cameraId, { subscriptions: subscriptionsFor(chosen, camera.subscriptions) });
+    const { failure } = await changeIntent(camera, { subscriptions: subscriptionsFor(chosen, camera.subscriptions) });
     setBusy(false);
     setProblem(failure && failureText(failure));
     if (!failure) onDone();
