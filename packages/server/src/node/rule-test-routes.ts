@@ -8,7 +8,7 @@ import type { Upstream } from '../upstream.ts';
 const ruleTest = validator(RuleTest);
 const scenes = validator(SceneConfig);
 /** Core gives up after twenty seconds. */
-const TEST_TIMEOUT_MS = 25_000;
+const TEST_TIMEOUT_MS = 55_000;
 const MOST_BYTES = 512 * 1024;
 
 export function addRuleTests(app: FastifyInstance, core: Upstream): void {
