@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['protocol', 'transport'],
   client: [],
   fleet: ['protocol', 'transport'],
+  copier: ['protocol', 'transport'],
 };
 
 const sources = globSync('packages/*/src/**/*.{ts,tsx}', { cwd: root }).map((file) => {

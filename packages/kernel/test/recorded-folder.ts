@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Demuxer } from 'node-av/api';
-import { RuthError, type StorageStatus, type Timeline } from '@ruth/protocol';
+import { RuthError, type KeptFile, type StorageStatus, type Timeline } from '@ruth/protocol';
 import { AV_CODEC_ID_HEVC } from 'node-av/constants';
 import { parseExtradata, splitSample } from '../src/media/nal-units.ts';
 import { describeInit, fragment, initSegment, type AudioSample, type VideoSample } from '../src/mp4/index.ts';
@@ -86,6 +86,7 @@ export class RecordedFolder implements ArchiveView, AsyncDisposable {
     return { [Symbol.dispose]: () => { for (const file of files) this.held.splice(this.held.indexOf(file), 1); } };
   }
 
+  async kept(): Promise<KeptFile[]> { return []; }
   async keep(): Promise<void> { /* nothing is ever deleted */ }
   async storage(): Promise<StorageStatus> {
     return { directory: this.directory, bytes: 0, segments: this.recordings.length, free_bytes: null, total_bytes: null, state: 'ok', message: null, repaired: null };

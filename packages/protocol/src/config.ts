@@ -6,6 +6,7 @@ import { RuleConfig } from './rules.ts';
 import { SceneConfig } from './scene.ts';
 import { SiteConfig } from './site-config.ts';
 import { SubscriptionConfig } from './subscriptions.ts';
+import { CopiesConfig } from './copies-config.ts';
 import { TelemetryConfig } from './telemetry-config.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -112,6 +113,6 @@ export const RuthConfig = Type.Object({
   mqtt: Type.Optional(MqttConfig),
   notifications: Type.Optional(NotificationsConfig),
   camera_addresses: Type.Optional(CameraAddresses),
-  telemetry: Type.Optional(TelemetryConfig),
+  telemetry: Type.Optional(TelemetryConfig), copies: Type.Optional(CopiesConfig),
 }, strict);
 export type RuthConfig = Static<typeof RuthConfig>;

@@ -41,5 +41,6 @@ export const supervisorSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DI
 export const coreSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_core.sock`;
 export const fleetSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_fleet.sock`;
 export const outboxSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_outbox.sock`;
+export const copierSocketPath = (socketDirectory: string = DEFAULT_SOCKET_DIRECTORY): string => `${socketDirectory}/vas_copier.sock`;
 /** Where core keeps its newest events, beside the rings: shared memory outlives a process, not the machine. */
 export const coreEventsPath = (ringDirectory: string = DEFAULT_RING_DIRECTORY): string => `${ringDirectory}/vas_core_events`;

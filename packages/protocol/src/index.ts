@@ -5,6 +5,7 @@ export * from './camera-url.ts';
 export * from './capacity.ts';
 export * from './config.ts';
 export * from './control.ts';
+export * from './copies-config.ts';
 export * from './errors.ts';
 export * from './event-envelope.ts';
 export * from './event-search.ts';

@@ -94,6 +94,13 @@ export type Keyframes = Static<typeof Keyframes>;
 export const KeepRequest = Type.Object({ start: Time, end: Time }, { additionalProperties: false });
 export type KeepRequest = Static<typeof KeepRequest>;
 
+/** GET /v1/kept?after=<file> : whole files that are kept, in the order of their names, for who copies them elsewhere. */
+export const KeptFile = Type.Object({
+  file: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/\\d{4}-\\d\\d-\\d\\d/\\d\\d/\\d{10,16}\\.mp4$', description: '<camera>/<YYYY-MM-DD>/<HH>/<start, ms UTC>.mp4' }),
+  camera_id: Type.String({ pattern: ID_PATTERN }), start: Time, end: Time, bytes: Count, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+});
+export type KeptFile = Static<typeof KeptFile>;
+
 /** GET /v1/storage */
 export const StorageStatus = Type.Object({
   directory: Nullable(Type.String()), bytes: Count, segments: Count, free_bytes: Nullable(Count), total_bytes: Nullable(Count),

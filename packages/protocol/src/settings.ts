@@ -1,6 +1,7 @@
 // Settings of a node, out of `ruth.yaml` and back: every default is filled in here, and what the schema cannot say is checked.
 import { cameraUrlProblem } from './camera-url.ts';
 import { RuthConfig, type CameraConfig } from './config.ts';
+import type { CopiesConfig } from './copies-config.ts';
 import { DEFAULT_RING_DIRECTORY, DEFAULT_SOCKET_DIRECTORY } from './ids.ts';
 import type { CameraAddresses, MqttConfig, NotificationsConfig, OidcConfig } from './outward-config.ts';
 import type { RuleConfig } from './rules.ts';
@@ -101,6 +102,8 @@ export interface Settings {
   readonly site: SiteConfig | null;
   /** Null: nobody is sent traces. */
   readonly telemetry: TelemetryConfig | null;
+  /** Null: what is kept lies here alone. */
+  readonly copies: CopiesConfig | null;
 }
 
 /** Beside `ruth.yaml`. */
@@ -134,7 +137,7 @@ export function parseSettings(text: string, file: string): Settings {
     live: liveOf(document, host), decoding: { hardware: config.decoding?.hardware ?? 'none' },
     cameras, models, subscriptions: subscriptionsOf(document, cameras, models),
     scenes: scenesOf(document), timeZone: timeZoneOf(document), rules: rulesOf(document),
-    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document), cameraAddresses: config.camera_addresses ?? {}, telemetry: config.telemetry ?? null,
+    oidc: config.oidc ?? null, site: config.site ?? null, mqtt: config.mqtt ?? null, notifications: notificationsOf(document), cameraAddresses: config.camera_addresses ?? {}, telemetry: config.telemetry ?? null, copies: copiesOf(document),
   };
 }
 
@@ -179,6 +182,12 @@ function liveOf(document: YamlDocument<RuthConfig>, httpHost: string): LiveSetti
       credentials: rtsp.user === undefined || rtsp.password === undefined ? null : { user: rtsp.user, password: rtsp.password },
     },
   };
+}
+
+function copiesOf(document: YamlDocument<RuthConfig>): CopiesConfig | null {
+  const { copies, recording } = document.value;
+  if (copies && !recording) throw document.errorAt(['copies'], 'copies what is recorded, and nothing is: add recording with a directory');
+  return copies ?? null;
 }
 
 function notificationsOf(document: YamlDocument<RuthConfig>): NotificationsConfig {

@@ -20,7 +20,7 @@ function messageOf(text: string): string {
 for (const [name, text, ...expected] of [
   ['a mistyped key', 'cameras:\n  - id: front\n    ulr: rtsp://admin:secret@h/p\n', /^ruth\.yaml:2:5: cameras\.0\.url is missing$/m, /^ruth\.yaml:3:5: cameras\.0\.ulr is not a known key; did you mean url\?$/m],
   ['a mistyped key at the top', 'camera: []\n', /^ruth\.yaml:1:1: camera is not a known key; did you mean cameras\?$/],
-  ['a key like no other', 'zzz: 1\n', /zzz is not a known key; known here: http, paths, log_level, recording, events, live, decoding, cameras, models, subscriptions, time_zone, rules, site, oidc, mqtt, notifications, camera_addresses, telemetry$/],
+  ['a key like no other', 'zzz: 1\n', /zzz is not a known key; known here: http, paths, log_level, recording, events, live, decoding, cameras, models, subscriptions, time_zone, rules, site, oidc, mqtt, notifications, camera_addresses, telemetry, copies$/],
   ['a key with a slash', '"a/b": 1\n', /^ruth\.yaml:1:1: a\/b is not a known key/],
   ['a wrong type', 'http:\n  port: eighty\n', /^ruth\.yaml:2:3: http\.port must be integer, not "eighty"$/],
   ['a number where a text belongs', `cameras:\n  - id: 7\n    url: rtsp://h/p\n`, /^ruth\.yaml:2:5: cameras\.0\.id must be string, not 7; put it in quotes$/],

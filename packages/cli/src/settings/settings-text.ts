@@ -22,6 +22,7 @@ export function settingsText(settings: Settings): string {
     ...(settings.timeZone === null ? {} : { time_zone: settings.timeZone }), rules: [...settings.rules],
     ...(settings.site === null ? {} : { site: settings.site }), ...(settings.oidc === null ? {} : { oidc: settings.oidc }), ...(settings.mqtt === null ? {} : { mqtt: settings.mqtt }), notifications: settings.notifications, camera_addresses: settings.cameraAddresses,
     ...(settings.telemetry === null ? {} : { telemetry: settings.telemetry }),
+    ...(settings.copies === null ? {} : { copies: settings.copies }),
   };
   return JSON.stringify(config);
 }

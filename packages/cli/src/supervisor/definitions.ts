@@ -16,7 +16,7 @@ export function containerProcess(id: string, folder: string, stdin: ProcessDefin
   return { name: `container ${id}`, entry: entryOf('@ruth/container'), args: [folder], stdin, required: false, replaceable: true, hangLimitS: CONTAINER_HANG_LIMIT_S };
 }
 
-/** Kernel, core, one container per model, server, and what makes the node one of a site, where it is of one. `stdin` is what each is told at each start. */
+/** Kernel, core, one container per model, server, what copies recordings away and what makes the node one of a site, where that is wanted. `stdin` is what each is told at each start. */
 export function nodeProcesses(settings: Settings, stdin: ProcessDefinition['stdin'] = settingsText(settings)): ProcessDefinition[] {
   const process = (name: string, entry: string, args: string[] = [], required = true): ProcessDefinition => ({ name, entry, args, stdin, required });
   return [
@@ -24,6 +24,7 @@ export function nodeProcesses(settings: Settings, stdin: ProcessDefinition['stdi
     ...settings.models.map((model) => containerProcess(model.id, model.folder, stdin)),
     process('core', entryOf('@ruth/core')),
     process('server', entryOf('@ruth/server')),
+    ...(settings.copies === null ? [] : [process('copier', entryOf('@ruth/copier'), [], false)]),
     ...(settings.site === null ? [] : [process('fleet', entryOf('@ruth/fleet'), [], false), process('outbox', entryOf('@ruth/fleet', 'outbox-main.ts'), [], false)]),
   ];
 }

@@ -47,6 +47,11 @@ export function addRecordingRoutes(routes: FastifyInstance, kernel: RecordingCon
     const answers = await Promise.all(Object.entries(cameras).map(async ([id, instants]): Promise<[string, RecordedAt[]]> => [id, await kernel.playback.recordedAt(id, instants.map(usOf))]));
     return { cameras: Object.fromEntries(answers) };
   });
+  routes.get('/v1/kept', async (request) => {
+    const { after = '' } = request.query as Query;
+    if (typeof after !== 'string' || after.length > 256) throw new RuthError('bad_request', 'after must be the name of the last file that is known');
+    return kernel.playback.recorded.archive.kept(after);
+  });
   routes.get('/v1/storage', async () => kernel.playback.storage());
   addMediaRoutes(routes, kernel);
   addExportRoutes(routes, kernel);

@@ -24,7 +24,7 @@ export function loadSettings(file: string | undefined): Settings {
     recording: settings.recording && { ...settings.recording, directory: resolve(base, settings.recording.directory) },
     site: settings.site && { ...settings.site, ...absolute('credentials_file', settings.site, base), ...absolute('ca_file', settings.site, base), ...absolute('key_file', settings.site, base) },
     oidc: settings.oidc && withSecretFiles(settings.oidc, base), mqtt: settings.mqtt && withSecretFiles(settings.mqtt, base), notifications: withSecretFiles(settings.notifications, base),
-    telemetry: settings.telemetry && withSecretFiles(settings.telemetry, base),
+    telemetry: settings.telemetry && withSecretFiles(settings.telemetry, base), copies: settings.copies && withSecretFiles(settings.copies, base),
   };
 }
 

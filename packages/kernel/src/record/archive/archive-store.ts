@@ -3,7 +3,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, statfsSync, unlinkSync, writeFileSync, writeSync, ftruncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { RuthError, type RecordedSpan } from '@ruth/protocol';
+import { RuthError, type KeptFile, type RecordedSpan } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
 import { claimAside, unclaimedCameras, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
@@ -87,6 +87,7 @@ export class ArchiveStore implements Disposable {
   get(file: string): IndexedSegment | null { return this.segments.get(file); }
   between(cameraId: string, startUs: number, endUs: number): PackedSegment[] { return this.segments.packedBetween(cameraId, startUs, endUs); }
   filesAt(cameraId: string, instantsUs: readonly number[]): (string | null)[] { return instantsUs.map((atUs) => this.segments.fileAt(cameraId, atUs)); }
+  kept(after: string, atMost: number): KeptFile[] { return this.segments.kept(after, atMost); }
   usage(): Map<string, Usage> { return this.segments.usage(); }
   putGap(cameraId: string, gap: Gap): void { this.gaps.put(cameraId, gap); }
   removeGap(cameraId: string, startUs: number): void { this.gaps.remove(cameraId, startUs); }

@@ -1,5 +1,5 @@
 // What others see of the archive: which video there is, where it lies, and how it is kept from deletion.
-import type { StorageStatus, Timeline } from '@ruth/protocol';
+import type { KeptFile, StorageStatus, Timeline } from '@ruth/protocol';
 import type { FragmentEntry, Segment } from '../segment.ts';
 
 export interface GrownSegment {
@@ -25,6 +25,8 @@ export interface ArchiveView {
   hold(files: readonly string[]): Disposable;
   /** Marks what is recorded and will be recorded in [startUs, endUs) as kept, or takes that back. */
   keep(cameraId: string, startUs: number, endUs: number, kept: boolean): Promise<void>;
+  /** Files that are kept, at most 500, in the order of their names from the one after `after` on. */
+  kept(after: string): Promise<KeptFile[]>;
   storage(): Promise<StorageStatus>;
   /** Where the file lies. Only for what the archive itself named: nothing from outside may be given. */
   path(segment: Pick<Segment, 'file'>): string;

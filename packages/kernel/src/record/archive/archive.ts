@@ -1,7 +1,7 @@
 // The archive of a kernel: every camera's recordings and gaps, asked for by playback and the API; how much disk they take, and what
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
 import { join } from 'node:path';
-import { RuthError, type CameraSettings, type KernelEvent, type RecordingSettings, type StorageStatus, type Timeline } from '@ruth/protocol';
+import { RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSettings, type StorageStatus, type Timeline } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
 import { SYNC_DELAY_US, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
@@ -24,6 +24,7 @@ export interface ArchiveOptions {
 }
 
 const LOOK_INTERVAL_MS = 1000;
+const KEPT_AT_ONCE = 500;
 const ROOM_TO_START_BYTES = 16 << 20;
 
 export class Archive implements ArchiveView, AsyncDisposable {
@@ -194,6 +195,8 @@ export class Archive implements ArchiveView, AsyncDisposable {
   }
 
   keep(cameraId: string, startUs: number, endUs: number, kept: boolean): Promise<void> { return this.#store.call('keep', cameraId, startUs, endUs, kept); }
+
+  async kept(after: string): Promise<KeptFile[]> { return (await this.#store.call('kept', after, KEPT_AT_ONCE)).filter(({ file }) => !this.#keeper.isDeleting(file)); }
 
   storage(): Promise<StorageStatus> { return this.#keeper.status(); }
 

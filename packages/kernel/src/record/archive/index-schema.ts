@@ -53,6 +53,8 @@ const MIGRATIONS = [`
   CREATE UNIQUE INDEX gaps_open ON gaps (camera) WHERE end_us IS NULL;
 
   CREATE TABLE keeps (camera TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL CHECK (end_us > start_us), PRIMARY KEY (camera, start_us)) STRICT, WITHOUT ROWID;
+`, `
+  CREATE INDEX segments_kept ON segments (file) WHERE kept = 1 AND deleting = 0;
 `];
 
 /** Throws `invalid_config` for an index of a newer Ruth. */

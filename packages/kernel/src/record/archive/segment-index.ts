@@ -1,7 +1,7 @@
 // The index's table of files: each row a whole file on the disk. Synchronous; one writer. That no two files of a camera overlap in
 // time is a rule of the database itself.
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import type { RecordedSpan } from '@ruth/protocol';
+import type { KeptFile, RecordedSpan } from '@ruth/protocol';
 import type { VideoCodec } from '../../media/video-codec.ts';
 import type { FragmentEntry, Segment } from '../segment.ts';
 
@@ -111,6 +111,13 @@ export class SegmentIndex {
       if (rows.length < 1000) return;
       after = rows.at(-1)!.file;
     }
+  }
+
+  /** Files that are kept, in the order of their names, those that follow `after`; seconds. */
+  kept(after: string, atMost: number): KeptFile[] {
+    return this.#prepared('SELECT file, camera, start_us, end_us, bytes, sha256 FROM segments WHERE kept = 1 AND deleting = 0 AND file > ? ORDER BY file LIMIT ?').all(after, atMost).map((row) => ({
+      file: row.file as string, camera_id: row.camera as string, start: Number(row.start_us) / 1e6, end: Number(row.end_us) / 1e6, bytes: Number(row.bytes), sha256: row.sha256 as string,
+    }));
   }
 
   /** Every camera of which there ever was a file. */

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CopiesConfig } from '@ruth/protocol';
+import { createLogger, secretReader } from '@ruth/transport';
+import { checkedBytes, Pace } from '../src/checked-bytes.ts';
+import { Bucket, Copier, KeptRecordings } from '../src/index.ts';
+import { KEY, KernelStandIn, storage } from './storage.ts';
+
+const NOON_MS = Date.UTC(2026, 0, 5, 12);
+const readSecret = secretReader({ SECRET: KEY });
+
+/** A copier that runs until the test ends, or is stopped. */
+function running(t: TestContext, kernel: KernelStandIn, config: CopiesConfig, options: { prefix?: string; maxMbps?: number } = {}): { copier: Copier; stop: () => Promise<void> } {
+  const bucket = new Bucket(config, readSecret);
+  const copier = new Copier({ kept: new KeptRecordings(kernel.socketPath), bucket, bucketName: config.bucket, prefix: '', maxMbps: Infinity, logger: createLogger('copier', 'error'), lookEveryMs: 20, ...options });
+  const ended = new AbortController();
+  const run = copier.run(ended.signal);
+  const stop = async (): Promise<void> => {
+    ended.abort();
+    await run;
+  };
+  t.after(async () => {
+    await stop();
+    bucket[Symbol.dispose]();
+  });
+  return { copier, stop };
+}
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const begunMs = performance.now(); !isSo(); await delay(10)) assert.ok(performance.now() - begunMs < 60_000, `not seen within a minute: ${what}`);
+}
+
+test('What is kept lies in the bucket byte by byte, what is kept later follows, and a copier that starts anew copies nothing twice', async (t) => {
+  const [kernel, { config, read }] = [await KernelStandIn.start(t), await storage(t)];
+  const files = [0, 1, 2, 3, 4].map((index) => kernel.keep('door', NOON_MS + index * 10_000));
+  const first = running(t, kernel, config, { prefix: 'shop/north/' });
+  await until('five copies', () => first.copier.status.copied_files === 5);
+  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await read(`shop/north/${file}`)), file);
+  assert.deepEqual({ ...first.copier.status, last_copied_at: null }, { bucket: 'evidence', state: 'ok', copied_files: 5, waiting_files: 0, waiting_bytes: 0, damaged_files: 0, last_copied_at: null, error: null });
+  assert.ok(Math.abs(first.copier.status.last_copied_at! - Date.now() / 1000) < 60);
+  const later = kernel.keep('yard', NOON_MS, 3_000_000);
+  await until('the sixth', () => first.copier.status.copied_files === 6);
+  assert.ok(later.bytes.equals(await read(`shop/north/${later.kept.file}`)));
+  await first.stop();
+  assert.equal(kernel.reads, 6);
+  const second = running(t, kernel, config, { prefix: 'shop/north/' });
+  await until('that it knows them', () => second.copier.status.copied_files === 6 && second.copier.status.state === 'ok');
+  assert.equal(kernel.reads, 6);
+  // What is no longer kept stays in the bucket, and is no longer counted.
+  kernel.files.delete(later.kept.file);
+  await until('five of six', () => second.copier.status.copied_files === 5);
+  assert.ok(later.bytes.equals(await read(`shop/north/${later.kept.file}`)));
+});
+
+test('A storage that is away is told with what waits, and gets all when it is back', async (t) => {
+  const [kernel, { config, read, stop, start }] = [await KernelStandIn.start(t), await storage(t)];
+  await stop();
+  const files = [0, 1].map((index) => kernel.keep('door', NOON_MS + index * 10_000));
+  const { copier } = running(t, kernel, config);
+  await until('that it fails', () => copier.status.state === 'failing');
+  assert.match(copier.status.error!, /^http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);
+  await start();
+  await until('two copies', () => copier.status.copied_files === 2);
+  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await read(file)));
+  await until('that all is well', () => copier.status.state === 'ok' && copier.status.error === null);
+});
+
+test('A file that is not what was recorded is not copied, said, and keeps nothing else from being copied', async (t) => {
+  const [kernel, { config, read }] = [await KernelStandIn.start(t), await storage(t)];
+  const [bad, good, gone] = [0, 1, 2].map((index) => kernel.keep('door', NOON_MS + index * 10_000)) as [ReturnType<KernelStandIn['keep']>, ReturnType<KernelStandIn['keep']>, ReturnType<KernelStandIn['keep']>];
+  bad.bytes[100_000]! ^= 1;
+  gone.bytes = gone.bytes.subarray(1);
+  const { copier, stop } = running(t, kernel, config);
+  await until('one copy and one damaged', () => copier.status.copied_files === 1 && copier.status.damaged_files === 1);
+  assert.ok(good.bytes.equals(await read(good.kept.file)));
+  await assert.rejects(read(gone.kept.file), { name: 'NoSuchKey' });
+  // This storage keeps what came of it. It is never whole, and never taken for a copy.
+  assert.ok(await read(bad.kept.file).then(({ length }) => length < bad.bytes.length, () => true));
+  assert.equal(copier.status.error, null);
+  await stop();
+  bad.bytes[100_000]! ^= 1;
+  const again = running(t, kernel, config);
+  await until('that it is copied, now that it is right', () => again.copier.status.copied_files === 2);
+  assert.ok(bad.bytes.equals(await read(bad.kept.file)));
+});
+
+test('What a person must change is named: a bucket that is not there, a key that is not known, a secret that is not set', async (t) => {
+  const [kernel, { config }] = [await KernelStandIn.start(t), await storage(t)];
+  kernel.keep('door', NOON_MS);
+  for (const [changed, expected] of [
+    [{ bucket: 'nowhere' }, /has no bucket nowhere in this region: make it, or correct copies\.bucket/],
+    [{ access_key_id: 'NOBODY' }, /does not take the access key \(InvalidAccessKeyId\): correct copies\.access_key_id or/],
+    [{ secret_access_key: { env: 'NOT_SET' } }, /the environment variable NOT_SET is not set/],
+  ] as const) {
+    const { copier, stop } = running(t, kernel, { ...config, ...changed });
+    await until(String(expected), () => copier.status.error !== null);
+    assert.match(copier.status.error!, expected);
+    await stop();
+  }
+});
+
+test('Bytes go no faster than they may, and not all of them where they are not the right ones', async () => {
+  const signal = new AbortController().signal;
+  const chunks = async function* (): AsyncGenerator<Buffer> { for (let index = 0; index < 5; index++) yield Buffer.alloc(10_000, index); };
+  const taken = async (source: AsyncIterable<Buffer>, into: Buffer[] = []): Promise<Buffer> => {
+    for await (const chunk of source) into.push(chunk);
+    return Buffer.concat(into);
+  };
+  const all = await taken(chunks());
+  const sha256 = createHash('sha256').update(all).digest('hex');
+  const startedMs = performance.now();
+  const got = await taken(checkedBytes(chunks(), { file: 'x', sha256 }, new Pace(2), signal));
+  // Four of the five wait for one before: 40 000 bytes at 250 a millisecond.
+  assert.ok(performance.now() - startedMs >= 155, 'it waited');
+  assert.ok(got.equals(all));
+  const some: Buffer[] = [];
+  await assert.rejects(taken(checkedBytes(chunks(), { file: 'x', sha256: sha256.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) }, new Pace(Infinity), signal), some), /x is not what was recorded/);
+  assert.equal(some.length, 4);
+});
