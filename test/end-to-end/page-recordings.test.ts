@@ -1,13 +1,15 @@
 // The page's recordings as a person uses them: a real camera that fails for a while, the kernel that records it, the server,
 // and the real page in a real browser.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Kernel } from '@ruth/kernel';
-import { parseSettings, type RecordingGap, type Timeline, type Verification } from '@ruth/protocol';
+import { parseSettings, type CopiesStatus, type RecordingGap, type Timeline, type Verification } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
 import { createLogger } from '@ruth/transport';
 import type { Browser, Page } from 'playwright-core';
@@ -15,6 +17,7 @@ import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { accessibilityProblems, browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
 import { picture } from '../../packages/web/test/page-suite.ts';
+import { KEY, openStorage } from '../../packages/copier/test/storage.ts';
 import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const STILL_MS = 500;
@@ -24,6 +27,7 @@ const WAIT = { timeout: 90_000 };
 
 const stack = new AsyncDisposableStack();
 let server: RunningServer;
+let folder: string;
 let browser: Browser;
 let recordings: string;
 
@@ -37,7 +41,7 @@ before(async () => {
   if (options.skip !== false) return;
   const clips = stack.use(await Clips.open());
   const clip = await clips.make('camera.mp4', { seconds: 120 });
-  const folder = await mkdtemp(`${tmpdir()}/ruth-page-`);
+  folder = await mkdtemp(`${tmpdir()}/ruth-page-`);
   const rings = await mkdtemp('/dev/shm/ruth-test-');
   recordings = join(folder, 'recordings');
   stack.defer(async () => { for (const path of [folder, rings]) await rm(path, { recursive: true, force: true }); });
@@ -56,7 +60,7 @@ before(async () => {
   const kernel = await Kernel.start({ settings, logger });
   stack.defer(() => kernel.close());
   const page = await buildPage();
-  server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
+  server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: page.directory, identify: async () => everyone, copies: true, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   browser = await launchBrowser();
   stack.defer(() => browser.close());
   // Recorded, then away, then recorded again.
@@ -118,6 +122,29 @@ test('recordings play from any time and across a gap, which the timeline shows w
   assert.deepEqual(complaints, []);
 });
 
+/** What is kept lies in a bucket too, as it lies here: the copier runs beside the node, as `ruth up` runs it. */
+async function seeCopies(): Promise<void> {
+  await using buckets = await openStorage();
+  const settings = { paths: { socket_directory: folder }, recording: { directory: recordings }, copies: buckets.config };
+  const copier = spawn(process.execPath, [join(import.meta.dirname, '../../packages/copier/src/main.ts'), '-c', '-'], { env: { ...process.env, SECRET: KEY }, stdio: ['pipe', 'inherit', 'inherit'] });
+  try {
+    copier.stdin.end(JSON.stringify(settings));
+    const copies = async (): Promise<Partial<CopiesStatus>> => await (await fetch(`${server.url}/api/v1/copies`)).json() as Partial<CopiesStatus>;
+    const { copied_files: count } = await until(copies, ({ state, copied_files: files = 0 }) => state === 'ok' && files > 0, 'what is kept is copied');
+    const names = await buckets.names();
+    assert.equal(names.length, count);
+    for (const name of names) {
+      const [, camera, file] = /^(front)\/\d{4}-\d\d-\d\d\/\d\d\/(\d+\.mp4)$/.exec(name)!;
+      const here = Buffer.from(await (await fetch(`${server.url}/api/v1/cameras/${camera}/segments/${file}`)).arrayBuffer());
+      assert.ok(here.length > 1000 && here.equals(await buckets.read(name)), `${name} is there as it is here`);
+    }
+  } finally {
+    const ended = once(copier, 'exit');
+    copier.kill();
+    assert.deepEqual(await ended, [0, null]);
+  }
+}
+
 test('a span is marked, kept and exported, and a picture saved', options, async () => {
   const { spans: [first] } = await timeline();
   await using opened = await open(`#/recordings/front?at=${(first!.start + 1).toFixed(3)}`);
@@ -132,6 +159,7 @@ test('a span is marked, kept and exported, and a picture saved', options, async 
   await page.getByRole('button', { name: 'Keep', exact: true }).click();
   await page.getByRole('button', { name: 'Stop keeping' }).waitFor(WAIT);
   assert.ok((await timeline()).spans.some(({ start, kept }) => kept && start <= startS + 0.1), 'the span is kept');
+  await seeCopies();
 
   await page.getByRole('button', { name: 'Export MP4' }).click();
   const link = page.getByRole('link', { name: /^Download/ });

@@ -704,6 +704,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far the copies of kept recordings are, in the bucket that ruth.yaml names
+         * @description Needs the permission administer.
+         */
+        get: operations["getCopies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -1947,6 +1967,22 @@ export interface components {
             at_most?: number;
             /** @description It must have held without a break for so many seconds; at once unless told */
             for_s?: number;
+        };
+        CopiesStatus: {
+            bucket: string;
+            /**
+             * @description looking: what is to be copied is not known yet. failing: the bucket or the kernel cannot be reached; it is tried again
+             * @enum {unknown}
+             */
+            state: "looking" | "copying" | "ok" | "failing";
+            /** @description That lie in the bucket */
+            copied_files: number;
+            waiting_files: number;
+            waiting_bytes: number;
+            /** @description That are not what was recorded, and are not copied; "ruth verify" names them */
+            damaged_files: number;
+            last_copied_at: number | null;
+            error: string | null;
         };
         CreatedToken: {
             token_id: number;
@@ -4208,6 +4244,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LookLatencies"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCopies: {
+        parameters: {
+            query?: {
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far the copies of kept recordings are, in the bucket that ruth.yaml names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CopiesStatus"];
                 };
             };
             default: components["responses"]["Error"];

@@ -6,22 +6,23 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { CopiesConfig, KeptFile } from '@ruth/protocol';
 import S3rver from 's3rver';
 
 /** What s3rver takes as a key. */
 export const KEY = 'S3RVER';
 
-export interface Storage {
+export interface Storage extends AsyncDisposable {
   readonly config: CopiesConfig;
   /** The storage goes away, and comes back at the same address with what it had. */
   stop(): Promise<void>;
   start(): Promise<void>;
   read(name: string): Promise<Buffer>;
+  names(): Promise<string[]>;
 }
 
-export async function storage(t: TestContext, bucket = 'evidence'): Promise<Storage> {
+export async function openStorage(bucket = 'evidence'): Promise<Storage> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-s3-'));
   let port = 0;
   let server: S3rver | null = null;
@@ -36,15 +37,22 @@ export async function storage(t: TestContext, bucket = 'evidence'): Promise<Stor
   await start();
   const endpoint = `http://127.0.0.1:${port}`;
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: KEY, secretAccessKey: KEY } });
-  t.after(async () => {
-    client.destroy();
-    await stop();
-    rmSync(directory, { recursive: true, force: true });
-  });
   return {
     config: { bucket, endpoint, access_key_id: KEY, secret_access_key: { env: 'SECRET' } }, stop, start,
     read: async (name) => Buffer.from(await (await client.send(new GetObjectCommand({ Bucket: bucket, Key: name }))).Body!.transformToByteArray()),
+    names: async () => ((await client.send(new ListObjectsV2Command({ Bucket: bucket }))).Contents ?? []).map(({ Key }) => Key!),
+    [Symbol.asyncDispose]: async () => {
+      client.destroy();
+      await stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
+}
+
+export async function storage(t: TestContext): Promise<Storage> {
+  const opened = await openStorage();
+  t.after(() => opened[Symbol.asyncDispose]());
+  return opened;
 }
 
 /** Files by name; `bytes` may be changed under the index, as a bad disk does. */

@@ -29,6 +29,7 @@ import { openSite, type SiteParts } from './site/index.ts';
 import { proxyLive, type LiveSource } from './live-proxy.ts';
 import { addMetrics, type ServerCounters } from './metrics.ts';
 import { servePage } from './page.ts';
+import { addCopies } from './copies-route.ts';
 import { addNodeCameras } from './node/camera-routes.ts';
 import { addNodeModels } from './node/model-routes.ts';
 import { addModelUploads } from './node/model-upload-routes.ts';
@@ -62,6 +63,8 @@ export interface ServerOptions {
   readonly eventMaxAgeDays?: number | null;
   /** Events stay until they are that old, although their recordings are gone. */
   readonly eventsOutliveRecordings?: boolean;
+  /** What is kept is copied to a bucket. */
+  readonly copies?: boolean;
   readonly logger: Logger;
   /** A broker that is told what happens. */
   readonly mqtt?: MqttConfig | null;
@@ -214,6 +217,7 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
+  addCopies(app, options.socketDirectory, options.copies === true);
   addNodeCameras(app, { supervisor, core, audit, site });
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });

@@ -22,7 +22,7 @@ await runProcess('server', async (context) => {
     site: settings.site && { caFile: settings.site.server_ca_file ?? null },
     environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone, telemetry,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl, ...(settings.site && { node: nodeOfSite(settings.site) }) } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
-    eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS, eventsOutliveRecordings: settings.events.outliveRecordings,
+    eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS, eventsOutliveRecordings: settings.events.outliveRecordings, copies: settings.copies !== null,
     pageDirectory: fileURLToPath(new URL('../../web/dist', import.meta.url)),
   });
   if (!isLoopback(host) && tls === null) logger.warn({ host }, 'listening beyond this machine without TLS: set http.tls, or put a proxy with a certificate in front');

@@ -1,5 +1,5 @@
 // `ruth status`: the node that runs here: its processes, its cameras, and how many more the machine carries.
-import { Capacity, RuthError, SupervisedProcessStatus, supervisorSocketPath, validator } from '@ruth/protocol';
+import { Capacity, copierSocketPath, CopiesStatus, RuthError, SupervisedProcessStatus, supervisorSocketPath, validator } from '@ruth/protocol';
 import { ask } from '@ruth/transport';
 import type { Command } from 'commander';
 import { SettingsFile } from '../settings/settings-file.ts';
@@ -10,6 +10,7 @@ import { number, table } from './camera/table.ts';
 
 const processStatus = validator(SupervisedProcessStatus);
 const capacities = validator(Capacity);
+const copiesStatus = validator(CopiesStatus);
 
 export function addStatusCommand(program: Command): void {
   program.command('status')
@@ -22,15 +23,24 @@ export function addStatusCommand(program: Command): void {
       const running = (await ask(supervisor, 'GET', '/v1/processes') as unknown[]).map((one) => processStatus.parse(one, 'internal'));
       const orWhy = <T>(asked: Promise<T>): Promise<T | RuthError> => asked.catch((cause: unknown) => RuthError.from(cause));
       const [cameras, capacity] = await Promise.all([orWhy(new RunningNode(settings).cameras()), orWhy(ask(supervisor, 'GET', '/v1/capacity').then((answer) => capacities.parse(answer, 'internal')))]);
-      if (options.json) return console.log(JSON.stringify({ processes: running, cameras: cameras instanceof RuthError ? null : cameras, capacity: capacity instanceof RuthError ? null : capacity }));
+      const copies = settings.copies === null ? null : await orWhy(ask(copierSocketPath(settings.socketDirectory), 'GET', '/v1/copies').then((answer) => copiesStatus.parse(answer, 'internal')));
+      const orNull = <T>(answer: T | RuthError): T | null => (answer instanceof RuthError ? null : answer);
+      if (options.json) return console.log(JSON.stringify({ processes: running, cameras: orNull(cameras), capacity: orNull(capacity), copies: orNull(copies) }));
       console.log(processTable(running));
       console.log(`\n${cameras instanceof RuthError ? `cameras: ${cameras.message}` : cameraTable(cameras)}`);
+      if (copies !== null) console.log(`\ncopies: ${copies instanceof RuthError ? copies.message : copiesText(copies)}`);
       console.log(`\n${capacity instanceof RuthError ? `capacity cannot be told: ${capacity.message}` : capacityText(capacity)}`);
     }));
 }
 
 function processTable(running: readonly SupervisedProcessStatus[]): string {
   return table(['PROCESS', 'STATE', 'RESTARTS', 'CPU S', 'MB', 'WHY'], running.map(({ name, state, restarts, cpu_s: cpu, resident_bytes: bytes, reason }) => [name, state, String(restarts), number(cpu), number(bytes === null ? null : bytes / 1e6, 0), reason ?? '']));
+}
+
+export function copiesText({ bucket, state, copied_files: copied, waiting_files: waiting, waiting_bytes: bytes, damaged_files: damaged, error }: CopiesStatus): string {
+  if (state === 'looking') return `what bucket ${bucket} holds is not known yet`;
+  const kept = `${copied} kept files lie in bucket ${bucket}${waiting === 0 ? '' : `, ${waiting} wait (${number(bytes / 1e6, 0)} MB)`}`;
+  return [kept, ...(damaged === 0 ? [] : [`${damaged} are not what was recorded and are not copied: see "ruth verify"`]), ...(error === null ? [] : [error])].join('; ');
 }
 
 export function capacityText({ message, resources }: Capacity): string {

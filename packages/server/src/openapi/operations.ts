@@ -1,7 +1,7 @@
 // What each route of the API is, for who reads about it: in words, what it takes, and what it answers. The schemas are those that check requests, by
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
-  AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
+  AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CopiesStatus, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
   ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewCamera, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   SiteInfo, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
@@ -70,6 +70,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/system': { summary: 'Versions, the machine, and how many more cameras it carries', answer: SystemStatus },
   'GET /api/v1/site': { summary: 'The nodes of the site: which live, which are away and since when, which this server can ask', answer: SiteInfo },
   'GET /api/v1/latencies': { summary: 'Where the time of looks goes: a histogram for each model and stage, since core started', answer: LookLatencies },
+  'GET /api/v1/copies': { summary: 'How far the copies of kept recordings are, in the bucket that ruth.yaml names', answer: CopiesStatus },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },
   'GET /api/v1/detections/latest': { summary: 'The newest look of each model at a camera', query: LatestQuery, answer: listOf(Look) },
   'GET /api/v1/live': { summary: 'Looks and events as they come, of all nodes of a site; first, who comes back gets what came since', query: LiveQuery, answer: SOCKET },
