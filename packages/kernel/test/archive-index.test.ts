@@ -109,3 +109,19 @@ test('an index of a newer Ruth is refused', () => {
   database.exec('PRAGMA user_version = 99');
   assert.throws(() => migrate(database), { code: 'invalid_config' });
 });
+
+test('what is kept is told in pages, in the order of names, over all cameras, and by an index of its own', () => {
+  const database = new DatabaseSync(':memory:');
+  migrate(database);
+  const [index, keeps] = [new SegmentIndex(database), new KeptSpans(database)];
+  for (const camera of ['b', 'a']) for (let start = 0; start < 50; start += 10) index.insert(segment(camera, start, 10));
+  keeps.set('a', 12 * SECOND_US, 31 * SECOND_US, true);
+  keeps.set('b', 0, SECOND_US, true);
+  index.markDeleting([segment('a', 20, 10).file]);
+  const wanted = [segment('a', 10, 10).file, segment('a', 30, 10).file, segment('b', 0, 10).file];
+  assert.deepEqual(index.kept('', 10).map(({ file }) => file), wanted);
+  assert.deepEqual([index.kept('', 2), index.kept(wanted[1]!, 2), index.kept(wanted[2]!, 2)].map((page) => page.map(({ file }) => file)), [wanted.slice(0, 2), wanted.slice(2), []]);
+  assert.deepEqual(index.kept(wanted[1]!, 1), [{ file: wanted[2], camera_id: 'b', start: 0, end: 10, bytes: 1000, sha256: 'ab' }]);
+  const [plan] = database.prepare('EXPLAIN QUERY PLAN SELECT file FROM segments WHERE kept = 1 AND deleting = 0 AND file > ? ORDER BY file LIMIT 10').all('') as { detail: string }[];
+  assert.match(plan!.detail, /segments_kept/);
+});
