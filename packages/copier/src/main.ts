@@ -7,7 +7,8 @@ import { copierServer } from './copier-http.ts';
 import { Copier } from './copier.ts';
 import { KeptRecordings } from './kept-recordings.ts';
 
-await runProcess('copier', async ({ settings: { copies, site, socketDirectory }, logger, signal, ready }) => {
+await runProcess('copier', async (context) => {
+  const { settings: { copies, site, socketDirectory }, logger, signal } = context;
   if (copies === null) throw new RuthError('invalid_config', 'ruth.yaml has no copies: nothing is to be copied');
   const { endpoint, bucket: bucketName, max_mbps: maxMbps = Infinity } = copies;
   if (endpoint?.startsWith('http:') && !isLoopback(new URL(endpoint).hostname)) logger.warn({ endpoint }, 'copies travel without TLS: use https:// for storage on another machine');
@@ -17,7 +18,7 @@ await runProcess('copier', async ({ settings: { copies, site, socketDirectory },
   const copier = new Copier({ kept: new KeptRecordings(kernelSocketPath(socketDirectory)), bucket, bucketName, prefix, maxMbps, logger });
   const server = copierServer(copier);
   await listenOnSocket(server, copierSocketPath(socketDirectory));
-  ready({ bucket: bucketName, prefix });
+  context.ready({ bucket: bucketName, prefix });
   await copier.run(signal);
   server.close();
   server.closeAllConnections();

@@ -33,57 +33,57 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 }
 
 test('What is kept lies in the bucket byte by byte, what is kept later follows, and a copier that starts anew copies nothing twice', async (t) => {
-  const [kernel, { config, read }] = [await KernelStandIn.start(t), await storage(t)];
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
   const files = [0, 1, 2, 3, 4].map((index) => kernel.keep('door', NOON_MS + index * 10_000));
-  const first = running(t, kernel, config, { prefix: 'shop/north/' });
+  const first = running(t, kernel, buckets.config, { prefix: 'shop/north/' });
   await until('five copies', () => first.copier.status.copied_files === 5);
-  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await read(`shop/north/${file}`)), file);
+  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await buckets.read(`shop/north/${file}`)), file);
   assert.deepEqual({ ...first.copier.status, last_copied_at: null }, { bucket: 'evidence', state: 'ok', copied_files: 5, waiting_files: 0, waiting_bytes: 0, damaged_files: 0, last_copied_at: null, error: null });
   assert.ok(Math.abs(first.copier.status.last_copied_at! - Date.now() / 1000) < 60);
   const later = kernel.keep('yard', NOON_MS, 3_000_000);
   await until('the sixth', () => first.copier.status.copied_files === 6);
-  assert.ok(later.bytes.equals(await read(`shop/north/${later.kept.file}`)));
+  assert.ok(later.bytes.equals(await buckets.read(`shop/north/${later.kept.file}`)));
   await first.stop();
   assert.equal(kernel.reads, 6);
-  const second = running(t, kernel, config, { prefix: 'shop/north/' });
+  const second = running(t, kernel, buckets.config, { prefix: 'shop/north/' });
   await until('that it knows them', () => second.copier.status.copied_files === 6 && second.copier.status.state === 'ok');
   assert.equal(kernel.reads, 6);
   // What is no longer kept stays in the bucket, and is no longer counted.
   kernel.files.delete(later.kept.file);
   await until('five of six', () => second.copier.status.copied_files === 5);
-  assert.ok(later.bytes.equals(await read(`shop/north/${later.kept.file}`)));
+  assert.ok(later.bytes.equals(await buckets.read(`shop/north/${later.kept.file}`)));
 });
 
 test('A storage that is away is told with what waits, and gets all when it is back', async (t) => {
-  const [kernel, { config, read, stop, start }] = [await KernelStandIn.start(t), await storage(t)];
-  await stop();
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  await buckets.stop();
   const files = [0, 1].map((index) => kernel.keep('door', NOON_MS + index * 10_000));
-  const { copier } = running(t, kernel, config);
+  const { copier } = running(t, kernel, buckets.config);
   await until('that it fails', () => copier.status.state === 'failing');
   assert.match(copier.status.error!, /^http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);
-  await start();
+  await buckets.start();
   await until('two copies', () => copier.status.copied_files === 2);
-  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await read(file)));
+  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await buckets.read(file)));
   await until('that all is well', () => copier.status.state === 'ok' && copier.status.error === null);
 });
 
 test('A file that is not what was recorded is not copied, said, and keeps nothing else from being copied', async (t) => {
-  const [kernel, { config, read }] = [await KernelStandIn.start(t), await storage(t)];
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
   const [bad, good, gone] = [0, 1, 2].map((index) => kernel.keep('door', NOON_MS + index * 10_000)) as [ReturnType<KernelStandIn['keep']>, ReturnType<KernelStandIn['keep']>, ReturnType<KernelStandIn['keep']>];
   bad.bytes[100_000]! ^= 1;
   gone.bytes = gone.bytes.subarray(1);
-  const { copier, stop } = running(t, kernel, config);
+  const { copier, stop } = running(t, kernel, buckets.config);
   await until('one copy and one damaged', () => copier.status.copied_files === 1 && copier.status.damaged_files === 1);
-  assert.ok(good.bytes.equals(await read(good.kept.file)));
-  await assert.rejects(read(gone.kept.file), { name: 'NoSuchKey' });
+  assert.ok(good.bytes.equals(await buckets.read(good.kept.file)));
+  await assert.rejects(buckets.read(gone.kept.file), { name: 'NoSuchKey' });
   // This storage keeps what came of it. It is never whole, and never taken for a copy.
-  assert.ok(await read(bad.kept.file).then(({ length }) => length < bad.bytes.length, () => true));
+  assert.ok(await buckets.read(bad.kept.file).then(({ length }) => length < bad.bytes.length, () => true));
   assert.equal(copier.status.error, null);
   await stop();
   bad.bytes[100_000]! ^= 1;
-  const again = running(t, kernel, config);
+  const again = running(t, kernel, buckets.config);
   await until('that it is copied, now that it is right', () => again.copier.status.copied_files === 2);
-  assert.ok(bad.bytes.equals(await read(bad.kept.file)));
+  assert.ok(bad.bytes.equals(await buckets.read(bad.kept.file)));
 });
 
 test('What a person must change is named: a bucket that is not there, a key that is not known, a secret that is not set', async (t) => {
