@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CopiesConfig } from '@ruth/protocol';
+import type { CopiesConfig, ProcessHealth } from '@ruth/protocol';
 import { createLogger, secretReader } from '@ruth/transport';
 import { checkedBytes, Pace } from '../src/checked-bytes.ts';
+import { copierServer } from '../src/copier-http.ts';
 import { Bucket, Copier, KeptRecordings } from '../src/index.ts';
 import { KEY, KernelStandIn, storage } from './storage.ts';
 
@@ -52,6 +56,23 @@ test('What is kept lies in the bucket byte by byte, what is kept later follows, 
   kernel.files.delete(later.kept.file);
   await until('five of six', () => second.copier.status.copied_files === 5);
   assert.ok(later.bytes.equals(await buckets.read(`shop/north/${later.kept.file}`)));
+});
+
+test('How far it is, it says on its socket, with the metrics that docs/metrics.md names', async (t) => {
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  kernel.keep('door', NOON_MS);
+  const { copier } = running(t, kernel, buckets.config);
+  await until('a copy', () => copier.status.state === 'ok' && copier.status.copied_files === 1);
+  const server = copierServer(copier).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const at = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/${path}`);
+  assert.deepEqual(await (await at('copies')).json(), copier.status);
+  assert.equal((await (await at('health')).json() as ProcessHealth).process, 'copier');
+  assert.equal((await at('nothing')).status, 404);
+  const told = [...(await (await at('metrics')).text()).matchAll(/^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)$/gm)].map(([, name, help, type]) => `| \`${name}\` | ${type} | - | ${help} |`);
+  const documented = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8').split('\n').filter((line) => line.startsWith('| `ruth_copier_'));
+  assert.deepEqual(told.toSorted(), documented.toSorted());
 });
 
 test('A storage that is away is told with what waits, and gets all when it is back', async (t) => {

@@ -6,7 +6,7 @@ import fastifyCookie from '@fastify/cookie';
 import fastifyWebsocket from '@fastify/websocket';
 import {
   CoreEvent, ExportStatus, KernelEvent, LiveQuery, RuthError,
-  coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorBody, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type TlsSettings,
+  copierSocketPath, coreSocketPath, kernelSocketPath, redactUrls, supervisorSocketPath, validator, type ErrorBody, type ErrorCode, type MqttConfig, type NotificationsConfig, type OidcConfig, type TlsSettings,
 } from '@ruth/protocol';
 import { networks, secretReader, type Logger, type Telemetry } from '@ruth/transport';
 import { fastify, LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -217,12 +217,18 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
+<<<<<<< HEAD
   addCopies(app, options.socketDirectory, options.copies === true);
   addNodeCameras(app, { supervisor, core, audit, site });
+=======
+  const copier = options.copies === true ? new Upstream('copier', copierSocketPath(options.socketDirectory)) : null;
+  addCopies(app, copier);
+  addNodeCameras(app, { supervisor, core, audit, lists: site?.lists ?? null });
+>>>>>>> 29bfcc7 (Tell how the copier is in the metrics of its node, and warn where it cannot copy)
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);
-  addMetrics(app, { ...options, kernel, core, outbox: site?.outbox ?? null, counters });
+  addMetrics(app, { ...options, core, parts: [kernel, core, ...(site ? [site.outbox] : []), ...(copier ? [copier] : [])], counters });
   addLive(app, kernel, site, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
   addVerifications(app, kernel, audit);

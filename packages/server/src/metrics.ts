@@ -1,4 +1,4 @@
-// GET /metrics: one scrape for the whole node. The server's own values, what kernel, core and (in a site) the outbox say of themselves, and the health of
+// GET /metrics: one scrape for the whole node. The server's own values, what kernel, core and other parts of this node say of themselves, and the health of
 // every model container. A part that is away is `ruth_up` 0 and lacks its values; the scrape itself does not fail for it.
 import { HealthResponse, isId, modelSocketPath, ModelStatus, validator } from '@ruth/protocol';
 import { IpcClient, Metrics, METRICS_CONTENT_TYPE, processMetrics, telemetryMetrics, type Metric, type Telemetry } from '@ruth/transport';
@@ -14,10 +14,9 @@ import type { LiveOfSite } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
-  readonly kernel: Upstream;
   readonly core: Upstream;
-  /** Null where this node is by itself. */
-  readonly outbox: Upstream | null;
+  /** What tells metrics of its own: kernel, core, and what else runs on this node. */
+  readonly parts: readonly Upstream[];
   readonly counters: ServerCounters;
   readonly socketDirectory: string;
   /** Ids of the models that shall run; those that core found beside them are asked too. */
@@ -122,19 +121,19 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
 ];
 
 export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
-  const { kernel, core, outbox, counters } = options;
+  const { parts, counters } = options;
   const containers = new Containers(options);
   const own = new Metrics('ruth_server_', () => counters, [...SERVER_METRICS, ...telemetryMetrics(options.telemetry ?? null), ...processMetrics()]);
   let snapshot: NodeSnapshot;
   const node = new Metrics('ruth_', () => snapshot, NODE_METRICS);
   const textOf = (part: Upstream): Promise<string | null> => part.get('/v1/metrics', text).catch(() => null);
   const scrape = async (): Promise<string> => {
-    const [kernelText, coreText, outboxText, models] = await Promise.all([textOf(kernel), textOf(core), outbox && textOf(outbox), containers.look()]);
+    const [texts, models] = await Promise.all([Promise.all(parts.map(textOf)), containers.look()]);
     snapshot = {
-      up: [{ part: 'kernel', up: kernelText !== null }, { part: 'core', up: coreText !== null }, ...(outbox ? [{ part: 'outbox', up: outboxText !== null }] : []), ...models.map(({ model, answered }) => ({ part: 'container', model, up: answered }))],
+      up: [...parts.map(({ name: part }, index) => ({ part, up: texts[index] !== null })), ...models.map(({ model, answered }) => ({ part: 'container', model, up: answered }))],
       containers: models.flatMap(({ health }) => health ?? []),
     };
-    return [await node.text(), await own.text(), kernelText ?? '', coreText ?? '', outboxText ?? ''].join('\n');
+    return [await node.text(), await own.text(), ...texts.map((one) => one ?? '')].join('\n');
   };
   /** Two scrapes at once get one answer. */
   let scraping: Promise<string> | null = null;
