@@ -217,14 +217,9 @@ async function buildApp(options: ServerOptions, certificate: Certificate | null,
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
   app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
-<<<<<<< HEAD
-  addCopies(app, options.socketDirectory, options.copies === true);
-  addNodeCameras(app, { supervisor, core, audit, site });
-=======
   const copier = options.copies === true ? new Upstream('copier', copierSocketPath(options.socketDirectory)) : null;
   addCopies(app, copier);
-  addNodeCameras(app, { supervisor, core, audit, lists: site?.lists ?? null });
->>>>>>> 29bfcc7 (Tell how the copier is in the metrics of its node, and warn where it cannot copy)
+  addNodeCameras(app, { supervisor, core, audit, site });
   addNodeModels(app, { supervisor, audit });
   addModelUploads(app, { supervisor, audit });
   addRuleTests(app, core);
