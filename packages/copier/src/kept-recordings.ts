@@ -1,12 +1,11 @@
 // What the kernel keeps, as it tells it on its socket. Files are asked of it, not read from the disk: it alone knows which are whole.
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { KeptFile, RuthError, validator } from '@ruth/protocol';
+import { KeptFiles, RuthError, validator, type KeptFile } from '@ruth/protocol';
 import { ask } from '@ruth/transport';
-import Type from 'typebox';
 
 const ANSWER_TIMEOUT_MS = 10_000;
-const keptFiles = validator(Type.Array(KeptFile));
+const keptFiles = validator(KeptFiles);
 
 export class KeptRecordings {
   readonly #socketPath: string;

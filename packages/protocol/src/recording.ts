@@ -100,6 +100,7 @@ export const KeptFile = Type.Object({
   camera_id: Type.String({ pattern: ID_PATTERN }), start: Time, end: Time, bytes: Count, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
 });
 export type KeptFile = Static<typeof KeptFile>;
+export const KeptFiles = Type.Array(KeptFile);
 
 /** GET /v1/storage */
 export const StorageStatus = Type.Object({
