@@ -63,12 +63,12 @@ test('an admin adds people and tokens and sees what was done; who may only see f
     await other.page.getByLabel('Present password').fill('not this one');
     await other.page.getByLabel('New password').fill('and now another');
     await other.page.getByLabel('The same again').fill('and now another');
-    await other.page.getByRole('button', { name: 'Save and go on' }).click();
+    await other.page.getByRole('button', { name: 'Change the password' }).click();
     await other.page.getByText('The present password is wrong').waitFor(WAIT);
     assert.deepEqual(await accessibilityProblems(other.page), []);
     await picture(other.page, 'account-phone');
     await other.page.getByLabel('Present password').fill('vera chose this');
-    await other.page.getByRole('button', { name: 'Save and go on' }).click();
+    await other.page.getByRole('button', { name: 'Change the password' }).click();
     await other.page.getByText('The password is changed.').waitFor(WAIT);
   } finally {
     await browser.close();

@@ -88,6 +88,29 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     await page.locator('.tile').waitFor(WAIT);
   });
 
+  it('offers nothing that may not be done, and never takes what is not known for nothing', async () => {
+    await using opened = await openPage(suite.browser, 'about:blank');
+    const { page, problems } = opened;
+    await page.route('**/api/v1/session', async (route) => { const answer = await route.fetch(); await route.fulfill({ response: answer, json: { ...await answer.json() as object, permissions: ['view'], cameras: [] } }); });
+    await page.goto(`${suite.system.url}/#/welcome`);
+    await page.getByRole('heading', { name: 'You may not set up this node' }).waitFor(WAIT);
+    await page.goto(`${suite.system.url}/#/cameras/+`);
+    await page.getByRole('heading', { name: 'You may not add cameras' }).waitFor(WAIT);
+    await page.route('**/api/v1/cameras', (route) => route.fulfill({ json: [] }));
+    await page.goto(`${suite.system.url}/#/`);
+    await page.getByRole('heading', { name: 'No camera that you may see' }).waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.route('**/api/v1/events?*', (route) => route.fulfill({ json: { events: [], next_cursor: null } }));
+    await page.goto(`${suite.system.url}/#/events`);
+    await page.getByRole('heading', { name: 'No events' }).waitFor(WAIT);
+    await page.route(/api\/v1\/(events|processes)/, (route) => route.fulfill({ status: 503, json: { error: 'it cannot be reached', error_code: 'unreachable' } }));
+    await page.getByText('The events cannot be read').waitFor(WAIT);
+    assert.equal(await page.getByRole('heading', { name: 'No events' }).count(), 0);
+    await page.goto(`${suite.system.url}/#/system`);
+    await page.getByRole('region', { name: 'Ends of processes' }).getByText('It is not known').waitFor(WAIT);
+    assert.deepEqual(problems, []);
+  });
+
   it('loads less than 300 kB of compressed script at a first visit that shows live video', async (context) => {
     await using opened = await openPage(suite.browser, 'about:blank');
     const { page } = opened;

@@ -2,9 +2,10 @@
 import { useEffect, useState } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
 import { adviceFor, codecName } from '../camera/tile-condition.ts';
-import { useMay } from '../session.ts';
+import { useMay, useSession } from '../session.ts';
+import { withoutCameras } from '../shell/no-cameras.tsx';
 import { Empty } from '../shell/states.tsx';
-import { apiAddress, type Failure } from '../system/api.ts';
+import { apiAddress, SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
 import { addressOf } from '../view-address.ts';
 import { clockText, dateText } from '../wall-clock.ts';
 import { RemoveCamera } from './remove-camera.tsx';
@@ -18,14 +19,15 @@ const RECORDING_WORDS: Record<CameraStatus['recording']['state'], string> = { of
 
 export function CameraList({ cameras, failure, onRemoved }: { cameras: readonly CameraStatus[]; failure: Failure | null; onRemoved: () => void }) {
   const mayAdminister = useMay('administer');
+  const isLimited = (useSession()?.cameras ?? null) !== null;
   return (
     <main className="page-view">
       <div className="view-head">
         <h2 className="view-title">Cameras</h2>
         {mayAdminister && <a className="button primary" href={addressOf({ name: 'cameras', cameraId: null, page: 'add' })}>Add a camera</a>}
       </div>
-      {failure && <p className="problem" role="status">The kernel does not answer. What you see is what it said last.</p>}
-      {cameras.length === 0 && <Empty title="No camera yet"><p>{mayAdminister ? 'Add one by its address, or search the network for cameras that speak ONVIF.' : 'Whoever administers this node can add one.'}</p></Empty>}
+      {failure && failure.code !== SERVER_UNREACHABLE && <p className="problem" role="status">The kernel does not answer. What you see is what it said last.</p>}
+      {cameras.length === 0 && <Empty title={isLimited ? 'No camera that you may see' : 'No camera yet'}><p>{mayAdminister ? 'Add one by its address, or search the network for cameras that speak ONVIF.' : withoutCameras(isLimited)}</p></Empty>}
       <ul className="cards camera-cards" aria-label="Cameras">
         {cameras.map((camera) => <CameraCard key={camera.camera_id} camera={camera} mayAdminister={mayAdminister} onRemoved={onRemoved} />)}
       </ul>

@@ -63,7 +63,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
           {markFailure && <p className="problem" role="status">What was marked could not be kept: {markFailure.message}.</p>}
           {newer && <button type="button" className="button newer" onClick={() => void queue.load()}>Newer events have come. Show them</button>}
           {events === null && !failure && <p className="waiting" role="status">Loading</p>}
-          {events?.length === 0 && (
+          {events?.length === 0 && !failure && (
             <Empty title="No events">
               <p>{key === '' ? 'Nothing that matters has happened in the last 24 hours.' : 'No event is as the filters want it.'}</p>
               {filter.kind !== 'all' && <a href={addressOf({ name: 'events', filter: { ...EVERY_EVENT, kind: 'all', period: 'all' }, eventId: null })}>Show everything that was ever stored</a>}

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
 import { Empty, Unknown, Waiting } from '../shell/states.tsx';
 import { useMay } from '../session.ts';
+import { SERVER_UNREACHABLE } from '../system/api.ts';
 import type { System, SystemStore } from '../system/system-store.ts';
 import { usePolled } from '../system/use-polled.ts';
 import { InstalledModels } from './installed-models.tsx';
@@ -29,7 +30,7 @@ export function ModelsView({ system, store }: { system: System; store: SystemSto
   return (
     <main className="page-view">
       <h2 className="view-title">Models</h2>
-      {models.failure && <p className="problem" role="status">The AI core does not answer. What you see is what it said last.</p>}
+      {models.failure && models.failure.code !== SERVER_UNREACHABLE && <p className="problem" role="status">The AI core does not answer. What you see is what it said last.</p>}
       {models.value.length === 0 && (
         <Empty title="No model runs on this node">
           <p>{mayAdminister ? 'Switch one on, or add one, below.' : 'Whoever administers this node can add one.'}</p>

@@ -18,7 +18,7 @@ export function OwnAccount({ session: { name, permissions, cameras, one_time_pas
       </section>
       <section className="panel" aria-label="Password">
         <h3>Password</h3>
-        <PasswordForm key={round} asksCurrent={!oneTime} hint="At least 10 characters. Everywhere else you are signed out." onFailure={setFailure} onDone={() => { setRound(round + 1); refreshSession(); }} />
+        <PasswordForm key={round} takesFocus={false} asksCurrent={!oneTime} hint="At least 10 characters. Everywhere else you are signed out." onFailure={setFailure} onDone={() => { setRound(round + 1); refreshSession(); }} />
         <p role="status">{round > 0 && failure === null ? 'The password is changed.' : ''}</p>
         {failure && <p className="problem" role="alert">{failure}</p>}
       </section>

@@ -1,6 +1,6 @@
 // Shown where there is nothing to play: why, and what to do.
 import type { CameraStatus } from '@ruth/protocol';
-import type { Failure } from '../system/api.ts';
+import { failureText, type Failure } from '../system/api.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 
 export function NothingRecorded({ camera, failure }: { camera: CameraStatus; failure: Failure | null }) {
@@ -9,7 +9,7 @@ export function NothingRecorded({ camera, failure }: { camera: CameraStatus; fai
     return (
       <section className="no-cameras" role="alert">
         <h2>The recordings cannot be listed</h2>
-        <p>{failure.message}. This page keeps trying.</p>
+        <p>{failureText({ ...failure, advice: null })}. This page keeps trying.</p>
         {failure.advice && <p>{failure.advice}</p>}
       </section>
     );

@@ -23,7 +23,7 @@ export function HealthSummary({ system }: { system: System }) {
           <span className="hidden-words">Health: </span>
           {amiss.length === 0 && <span className="dot" aria-hidden="true" />}
           <span className="words-wide">{words}</span>
-          {amiss.length > 0 && <span className="words-narrow"><span className="dot" aria-hidden="true" />{amiss.length === 1 ? `${amiss[0]!.name}: ${amiss[0]!.words}` : `${amiss.length} not well`}</span>}
+          {amiss.length > 0 && <span className="words-narrow"><span className="dot" aria-hidden="true" /><span className="part-name">{amiss.length === 1 ? `${amiss[0]!.name}: ${amiss[0]!.words}` : `${amiss.length} not well`}</span></span>}
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Positioner sideOffset={8} align="end" className="positioner">

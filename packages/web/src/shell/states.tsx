@@ -27,6 +27,18 @@ export function Unknown({ what, failure }: { what: string; failure: Failure }) {
   );
 }
 
+/** Where an address leads to what the person may not do. */
+export function NotAllowed({ what }: { what: string }) {
+  return (
+    <main className="state-view">
+      <div className="state">
+        <h2>{what}</h2>
+        <p>Whoever administers this node can do that. You may look at what is there.</p>
+      </div>
+    </main>
+  );
+}
+
 export function Empty({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section className="state">

@@ -9,6 +9,7 @@ import { dropSums } from './drop-sums.ts';
 import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
 import { processTree, type ProcessNode } from './process-tree.ts';
 import type { System } from './system-store.ts';
+import { SERVER_UNREACHABLE } from './api.ts';
 import { usePolled } from './use-polled.ts';
 import { VerificationPanel } from './verification-panel.tsx';
 import '../styles/tables.css';
@@ -25,14 +26,17 @@ export function SystemView({ system }: { system: System }) {
   const cameras = system.cameras.value ?? [];
   const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
-  const tree = processTree(processes.failure ? null : processes.value, cameras, system.health);
+  // While the server itself does not answer, what it said last stays.
+  const isOffline = processes.failure?.code === SERVER_UNREACHABLE;
+  const supervised = processes.failure && !isOffline ? null : processes.value;
+  const tree = processTree(supervised, cameras, system.health);
   const drops = dropSums(cameras, system.subscriptions.value ?? []);
   return (
     <main className="page-view">
       <h2 className="view-title">System</h2>
       <section className="panel" aria-label="Processes">
         <h3>Processes</h3>
-        {processes.failure && <p className="hint">No supervisor answers on this node: restarts, memory and CPU time are known to whatever watches its processes instead. This is what the parts say of themselves.</p>}
+        {supervised === null && !isOffline && <p className="hint">No supervisor answers on this node: restarts, memory and CPU time are known to whatever watches its processes instead. This is what the parts say of themselves.</p>}
         <div className="table-frame" tabIndex={0} role="group" aria-label="Table of processes">
           <table className="processes stacks">
             <thead><tr><th scope="col">Process</th><th scope="col">State</th><th scope="col">Since</th><th scope="col">Restarts</th><th scope="col">Memory</th><th scope="col">CPU time</th></tr></thead>
@@ -41,12 +45,12 @@ export function SystemView({ system }: { system: System }) {
         </div>
       </section>
       <CapacityPanel known={status} names={names} />
-      <Ends tree={tree} />
+      <Ends tree={tree} isKnown={supervised !== null} />
       <DiskPanel storage={storage} cameras={cameras} />
       {mayOperate && storage.value !== null && storage.value.state !== 'off' && <VerificationPanel cameras={cameras} />}
       <section className="panel" aria-label="Drops">
         <h3>What was dropped, and why</h3>
-        {drops.length === 0 ? <p className="hint">Nothing since the processes started.</p> : (
+        {drops.length === 0 ? <p className="hint">{system.cameras.value === null || system.subscriptions.value === null ? 'It is not known: what counts it does not answer.' : 'Nothing since the processes started.'}</p> : (
           <div className="table-frame" tabIndex={0} role="group" aria-label="Table of drops">
             <table>
               <thead><tr><th scope="col">What</th><th scope="col">Why</th><th scope="col">How many</th><th scope="col">Where most</th></tr></thead>
@@ -75,12 +79,12 @@ function ProcessRow({ node, depth }: { node: ProcessNode; depth: number }) {
 
 const SHOWN_ENDS = 20;
 
-function Ends({ tree }: { tree: readonly ProcessNode[] }) {
+function Ends({ tree, isKnown }: { tree: readonly ProcessNode[]; isKnown: boolean }) {
   const ends = tree.flatMap(({ name, ends: own }) => own.map((end) => ({ name, ...end }))).toSorted((a, b) => b.at - a.at).slice(0, SHOWN_ENDS);
   return (
     <section className="panel" aria-label="Ends of processes">
       <h3>Processes that ended</h3>
-      {ends.length === 0 ? <p className="hint">None since the node was started.</p> : (
+      {ends.length === 0 ? <p className="hint">{isKnown ? 'None since the node was started.' : 'It is not known: nobody who watches the processes answers.'}</p> : (
         <ul className="ends">{ends.map(({ name, at, reason }) => <li key={`${name} ${at}`}><time>{dateText(at)}, {clockText(at)}</time><strong>{name}</strong><span>{reason}</span></li>)}</ul>
       )}
     </section>

@@ -2,7 +2,8 @@
 // done already are passed over.
 import { useState } from 'react';
 import { AddCamera } from '../cameras/add-camera.tsx';
-import { refreshSession, useSession } from '../session.ts';
+import { refreshSession, useMay, useSession } from '../session.ts';
+import { NotAllowed } from '../shell/states.tsx';
 import { PasswordForm } from '../sign-in/password-form.tsx';
 import type { System, SystemStore } from '../system/system-store.ts';
 import { addressOf, LIVE } from '../view-address.ts';
@@ -18,11 +19,13 @@ type Step = (typeof STEPS)[number];
 
 export function WelcomeView({ system, store }: { system: System; store: SystemStore }) {
   const session = useSession();
+  const mayAdminister = useMay('administer');
   const [failure, setFailure] = useState<string | null>(null);
   const [reached, setReached] = useState<Step | null>(null);
   const [cameraId, setCameraId] = useState<string | null>(null);
   const cameras = system.cameras.value ?? [];
   const step: Step = reached ?? (session?.one_time_password ? 'Password' : 'Camera');
+  if (session && !mayAdminister) return <NotAllowed what="You may not set up this node" />;
   const goTo = (next: Step): void => {
     setFailure(null);
     setReached(next);
