@@ -21,6 +21,7 @@ export class FleetNode implements AsyncDisposable {
   readonly links: readonly Link[];
   readonly #settings: string;
   readonly #folder: string;
+  /** Null: it has no server, so its events come into the database out of the site's stream alone. */
   readonly #databaseUrl: string | null;
   readonly #clock: SteppedClock | null;
   readonly #rings: string;
@@ -51,7 +52,7 @@ export class FleetNode implements AsyncDisposable {
   }
 
   begin(part: Part): void {
-    if (this.#ended || this.#children.has(part)) return;
+    if (this.#ended || this.#children.has(part) || (part === 'server' && this.#databaseUrl === null)) return;
     const args = part === 'core' ? [this.#folder, this.#rings, this.#journal] : ['-c', '-'];
     const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }), ...this.#clock?.environment } });
     child.stdin!.on('error', () => undefined).end(this.#settings);
