@@ -31,6 +31,8 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
   let store: Store;
   let north: Node;
   let south: Node;
+  /** It has no server. */
+  let west: Node;
 
   /** Its outbox runs all the time. */
   class Node {
@@ -108,9 +110,10 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     postgres = stack.use(await startPostgres(programs!));
     const nats = stack.use(await Nats.start());
     store = stack.use(await openStore({ kind: 'postgres', url: postgres.url }));
-    const [northPort, southPort] = await freePorts(2);
+    const [northPort, southPort, westPort] = await freePorts(3);
     north = stack.use(await new Node('north', nats.url, northPort!).begin());
     south = stack.use(await new Node('south', nats.url, southPort!).begin());
+    west = stack.use(await new Node('west', nats.url, westPort!).begin());
   });
   after(() => stack.disposeAsync());
 
@@ -124,11 +127,12 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
   };
 
   it('are there once, though they come by two ways', async () => {
+    await west.say(20);
     north.startServer();
     south.startServer();
     await until(async () => (await Promise.all([north, south].map((node) => node.metrics()))).some((text) => /^ruth_server_site_reads 1$/m.test(text)), 'one of the servers reads for both', PATIENCE_MS);
     for (const node of [north, south]) await until(async () => /^ruth_server_site_reads [01]$/m.test(await node.metrics()), 'both are there', PATIENCE_MS);
-    await Promise.all([north.say(60), south.say(60)]);
+    await Promise.all([north.say(60), south.say(60), west.say(60)]);
     await allThere();
     assert.deepEqual((await stored()).filter((name) => name.startsWith('north')), said.filter((name) => name.startsWith('north')), 'in the order in which they were told');
   });

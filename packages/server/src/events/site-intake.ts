@@ -19,6 +19,8 @@ const GATHERED_MS = 500;
 /** What could not be filled by then is told as missing. */
 const FILL_LIMIT_MS = 60_000;
 const FILL_LOOK_MS = 200;
+/** Of a stream that was made so lately a new database takes all. */
+const NEW_STREAM_MS = 3_600_000;
 const siteEventBatch = validator(SiteEventBatch);
 
 export interface SiteIntakeOptions {
@@ -107,9 +109,10 @@ export class SiteIntake {
       this.#isReading = false;
       return;
     }
-    // A database that never read begins with what comes.
-    const from = after.lastId < 0 ? '' : `?stream=${after.epoch}&after=${after.lastId}`;
-    const batch = await outbox.get(`/v1/site-events${from}`, siteEventBatch, { timeoutMs: ANSWER_LIMIT_MS, signal });
+    const ask = (at: StreamPosition | null): Promise<SiteEventBatch> => outbox.get(`/v1/site-events${at ? `?stream=${at.epoch}&after=${at.lastId}` : ''}`, siteEventBatch, { timeoutMs: ANSWER_LIMIT_MS, signal });
+    let batch = await ask(after.lastId < 0 ? null : after);
+    // A database that never read begins with what comes, so that nobody is told of last week; in a new site, with all.
+    if (after.lastId < 0 && Date.now() - batch.stream < NEW_STREAM_MS) batch = await ask({ epoch: batch.stream, lastId: 0 });
     this.#isReading = true;
     this.#behind = batch.newest - batch.position;
     const position: StreamPosition = { epoch: batch.stream, lastId: batch.position };
@@ -123,8 +126,9 @@ export class SiteIntake {
   }
 
   /** What is not known is said. */
-  #missed({ missed }: SiteEventBatch, { lastId }: StreamPosition): SiteBatch['events'] {
+  #missed({ missed }: SiteEventBatch, { lastId: known }: StreamPosition): SiteBatch['events'] {
     if (missed === 0) return [];
+    const lastId = Math.max(0, known);
     this.counters.missed += missed;
     this.#options.logger.error({ events: missed }, 'the stream of the site had let go events before they were stored: it keeps too few for how long nobody read (site.events)');
     const gap: GapEvent = { id: lastId + missed, version: EVENT_VERSION, at: Date.now() / 1000, type: 'gap', asked_after: lastId, oldest: lastId + missed + 1 };
