@@ -4979,7 +4979,7 @@ export interface operations {
         };
         responses: {
             /** @description A span as one MP4 */
-            202: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5007,7 +5007,7 @@ export interface operations {
         };
         responses: {
             /** @description What was and will be seen around an instant, as one MP4 */
-            202: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };

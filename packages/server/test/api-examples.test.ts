@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { validator } from '@ruth/protocol';
 import { OPERATIONS, ROUTE_TABLE } from '@ruth/server/parts';
+import { apiDocument, curlExamples } from './curl-examples.ts';
 
 interface Example { readonly line: string; readonly method: string; readonly path: string; readonly query: URLSearchParams; readonly body: string | null; readonly headers: readonly string[] }
 
-const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
 const BINARY = '--data-binary';
 const UUID = '00000000-0000-4000-8000-000000000000';
 
@@ -28,7 +28,7 @@ function example(line: string): Example {
   return { line, method: valueOf('-X') ?? (body !== null || all.includes(BINARY) ? 'POST' : 'GET'), path: pathname, query: searchParams, body, headers: all.filter((_, index) => all[index - 1] === '-H') };
 }
 
-const examples = [...text.matchAll(/^ {4}curl (?:[^\n']|'[^']*')*/gm)].map(([match]) => example(match.trim()));
+const examples = curlExamples.map(example);
 
 function operationOf({ method, path }: Pick<Example, 'method' | 'path'>): string | undefined {
   const pattern = (route: string): RegExp => new RegExp(`^${route.split(' ')[1]!.split('/').map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll('.', '\\.'))).join('/')}$`);
@@ -67,7 +67,7 @@ test('every curl example of docs/api.md asks for what there is, with what it tak
 test('every address that docs/api.md and the README name is there', () => {
   const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
   const missing: string[] = [];
-  for (const [, method, address] of `${text}\n${readme}`.matchAll(/`(GET|POST|PUT|PATCH|DELETE) (\/api\/v1\/[^`\s]*)/g)) {
+  for (const [, method, address] of `${apiDocument}\n${readme}`.matchAll(/`(GET|POST|PUT|PATCH|DELETE) (\/api\/v1\/[^`\s]*)/g)) {
     const path = address!.replace(/\[?[?&].*$/, '').replaceAll(/<[a-z_]+>|\bID\b/g, 'x1');
     if (operationOf({ method: method!, path }) === undefined) missing.push(`${method} ${path}`);
   }
