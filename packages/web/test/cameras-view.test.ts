@@ -73,7 +73,7 @@ describe('the view of cameras', { skip: browserMissing() }, () => {
     const node = (id: string): SiteInfo['nodes'][number] => ({ node_id: id, state: 'lives', since: null, reachable: true, error: null, cameras: 1 });
     let porch: NodeCamera = { ...suite.system.node.of('square'), config: { id: 'porch', url: 'rtsp://***@192.0.2.9', name: 'Porch' }, site: { revision: 12, node: 'north', refused: 'south: it has no key', credentials: 'sealed' } };
     const sent: unknown[] = [];
-    await page.route('**/api/v1/site', (route) => route.fulfill({ json: { node: 'north', nodes: [node('north'), node('south')], problem: null } satisfies SiteInfo }));
+    await page.route('**/api/v1/site', (route) => route.fulfill({ json: { node: 'north', nodes: [node('north'), node('south'), { ...node('west'), state: 'away', since: 1_700_000_000, reachable: false, error: 'the node west cannot be asked' }], problem: null } satisfies SiteInfo }));
     await page.route('**/api/v1/cameras', async (route) => {
       if (route.request().method() !== 'POST') return route.fallback();
       sent.push(route.request().postDataJSON());
@@ -107,6 +107,13 @@ describe('the view of cameras', { skip: browserMissing() }, () => {
     await page.setViewportSize(PHONE);
     assert.ok(await fits(page), 'a phone shows it all');
     await picture(page, 'camera-settings-site');
+    await page.goto(`${suite.system.url}/#/system`);
+    const panel = page.getByRole('region', { name: 'Nodes' });
+    await panel.locator('[data-node="north"]', { hasText: /north \(this one\)\s*Lives/ }).waitFor(WAIT);
+    await panel.locator('[data-node="west"]', { hasText: /Away, heard of last .*no: the node west cannot be asked/s }).waitFor(WAIT);
+    assert.ok(await fits(page), 'a phone shows the nodes');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'system-nodes');
     assert.deepEqual(problems, []);
   });
 

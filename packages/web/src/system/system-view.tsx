@@ -1,5 +1,5 @@
 // The node: its processes as the tree that they are, why they ended, room for more cameras, the disk, whether what is on it is whole, what was dropped where and why, and where the time of looks goes.
-import type { LookLatencies, StorageStatus, SupervisedProcessStatus, SystemStatus } from '@ruth/protocol';
+import type { LookLatencies, SiteInfo, StorageStatus, SupervisedProcessStatus, SystemStatus } from '@ruth/protocol';
 import { useMay } from '../session.ts';
 import { Waiting } from '../shell/states.tsx';
 import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
@@ -7,6 +7,7 @@ import { CapacityPanel } from './capacity-panel.tsx';
 import { DiskPanel } from './disk-panel.tsx';
 import { dropSums } from './drop-sums.ts';
 import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
+import { NodesPanel } from './nodes-panel.tsx';
 import { processTree, type ProcessNode } from './process-tree.ts';
 import type { System } from './system-store.ts';
 import { SERVER_UNREACHABLE } from './api.ts';
@@ -23,6 +24,7 @@ export function SystemView({ system }: { system: System }) {
   const status = usePolled<SystemStatus>('system', STATUS_EVERY_MS);
   const latencies = usePolled<LookLatencies>('latencies', LATENCIES_EVERY_MS);
   const mayOperate = useMay('operate');
+  const site = usePolled<SiteInfo>('site', STATUS_EVERY_MS);
   const cameras = system.cameras.value ?? [];
   const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
@@ -44,6 +46,7 @@ export function SystemView({ system }: { system: System }) {
           </table>
         </div>
       </section>
+      <NodesPanel known={site} />
       <CapacityPanel known={status} names={names} />
       <Ends tree={tree} isKnown={supervised !== null} />
       <DiskPanel storage={storage} cameras={cameras} />
