@@ -127,6 +127,12 @@ test('what the site no longer names is let go before it is answered; what cannot
   assert.deepEqual(Object.keys(status.refused), ['own', 'odd']);
   assert.deepEqual(kernel.kernel.cameras().map(({ camera_id: id }) => id), ['own', 'gate']);
   assert.deepEqual((await place([])).cameras, {});
+  const { cameras } = await kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: uptime() + 10, cameras: [{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }], leave: ['gate'] });
+  assert.deepEqual(cameras, {}, 'a kernel that began anew takes up no camera that leaves');
+  await place([{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }]);
+  const leave = (): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: uptime() + 10, cameras: [{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }], leave: ['gate'] });
+  await until(leave, ({ left }) => left?.gate === null, 'one that records nothing has left, nobody knows where');
+  assert.deepEqual((await place([])).cameras, {});
   assert.deepEqual(kernel.kernel.cameras().map(({ camera_id: id }) => id), ['own']);
   const answer = await ask(kernel.kernel.socketPath, 'PUT', '/v1/placement', { incarnation: INCARNATION, until_s: uptime() + 1e6, cameras: [] });
   assert.match(String(answer.body.error), /another clock/);

@@ -94,7 +94,8 @@ export class PlacedCameras {
     this.#refused.clear();
     await Promise.all([
       ...[...this.#placed].filter((id) => !wanted.has(id) && !aside.has(id)).map((id) => this.#release(id)),
-      ...cameras.map((camera) => this.#take(camera)),
+      // What this kernel does not have, as it began anew, needs nobody to let go of it.
+      ...cameras.filter(({ id }) => this.turnOf(id).step !== 'leave' || this.#placed.has(id)).map((camera) => this.#take(camera)),
     ]);
     return this.status;
   }
