@@ -2,7 +2,7 @@
 // never a silent close, and a client that stalls, lies or goes away costs the others nothing. A server can take the path over
 // from another one, which then drains: no request is lost between the two.
 import { createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol/base';
 import { PublishedSocket } from './published-socket.ts';
 import { ServerConnection, type ConnectionOptions, type IpcServerCounters } from './server-connection.ts';
@@ -84,6 +84,8 @@ export class IpcServer implements AsyncDisposable {
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
     await delay(SETTLE_MS);
+    // A process that got no CPU meanwhile has them waiting still: whoever was there is taken before nobody is any more.
+    await immediate();
     await this.#ended();
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
