@@ -1,0 +1,31 @@
+// The WebSockets: what happens, as it happens, and live video of a camera.
+import { LiveQuery } from '@ruth/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { WebSocket } from 'ws';
+import { identityOf, maySee } from './access/index.ts';
+import type { LiveHub } from './events/live-hub.ts';
+import { proxyLive, type LiveSource } from './live-proxy.ts';
+import type { SiteParts } from './site/index.ts';
+import type { Upstream } from './upstream.ts';
+
+type KeepAllowed = (request: FastifyRequest, socket: WebSocket, camera: string | null) => void;
+
+export function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts | null, hub: LiveHub, keep: KeepAllowed): void {
+  const counters = { opened: 0, pauses: 0, disconnectedSlow: 0 };
+  app.get<{ Querystring: LiveQuery }>('/api/v1/live', { websocket: true, schema: { querystring: LiveQuery } }, (socket, request) => {
+    keep(request, socket, null);
+    const { core_after: core, kernel_after: kernelId, node_after: nodes = [], camera } = request.query;
+    const wanted = camera === undefined ? null : new Set([camera].flat());
+    const mayHave = (cameraId: string): boolean => (wanted === null || wanted.has(cameraId)) && maySee(identityOf(request), cameraId);
+    const others = [nodes].flat().map((text): [string, number] => [`${text.slice(0, text.indexOf(':'))}/core`, Number(text.slice(text.indexOf(':') + 1))]);
+    const client = hub.add(socket, mayHave, { ...(core !== undefined && { core }), ...(kernelId !== undefined && { kernel: kernelId }), ...Object.fromEntries(others) });
+    if (client) site?.live.follow(socket, client, request, mayHave);
+  });
+  for (const way of ['live', 'webrtc']) {
+    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {
+      keep(request, socket, request.params.id);
+      const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, name: 'the kernel' };
+      proxyLive(socket, site && request.elsewhere ? site.others.live(request.elsewhere, request) : own, counters);
+    });
+  }
+}
