@@ -24,6 +24,8 @@ export interface ModelContainerOptions {
   /** Requests that can be in flight at once. */
   readonly maxConnections: number;
   readonly clock: Clock;
+  /** So long it may take to start before anybody is told that it is down. */
+  readonly startLimitMs: number;
   /** It came up (`reason` null) or went down. */
   onChange(isUp: boolean, reason: string | null): void;
 }
@@ -39,10 +41,12 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
   #lateProbes = 0;
   #uptimeMs = 0;
   #wake = new AbortController();
+  readonly #beganMs: number;
 
   constructor(options: ModelContainerOptions) {
     this.modelId = options.modelId;
     this.#options = options;
+    this.#beganMs = options.clock.monotonicMs();
     this.#looks = new IpcClient(options.socketPath, { maxConnections: options.maxConnections });
     this.#probes = new IpcClient(options.socketPath, { maxConnections: 1 });
   }
@@ -148,13 +152,15 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
   }
 
   #goDown(code: string, message: string): void {
+    const { clock, startLimitMs } = this.#options;
     const before = this.#state;
-    this.#state = 'down';
+    const isStarting = before === 'unknown' && clock.monotonicMs() - this.#beganMs < startLimitMs;
+    if (!isStarting) this.#state = 'down';
     this.#description = null;
     this.#uptimeMs = 0;
     this.#lateProbes = 0;
     this.#note(code, message);
-    if (before !== 'down') this.#options.onChange(false, message);
+    if (!isStarting && before !== 'down') this.#options.onChange(false, message);
   }
 
   #note(code: string, message: string): void {

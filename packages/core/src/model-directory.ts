@@ -13,6 +13,9 @@ import { ModelContainer } from './model-container.ts';
 const RESCAN_MS = 5000;
 const MAX_MODELS = 256;
 
+/** Core is there before its containers are: that is no outage. */
+const START_LIMIT_MS = 10_000;
+
 export interface ModelDirectoryOptions {
   readonly socketDirectory: string;
   /** Models that are expected, found or not. */
@@ -20,6 +23,8 @@ export interface ModelDirectoryOptions {
   /** Requests in flight at once for each model. */
   readonly maxConnections: number;
   readonly clock: Clock;
+  /** A container that was not up yet is told of as down only after that; 10 000 unless told. */
+  readonly startLimitMs?: number;
   readonly logger: Logger;
   /** Where looks are traced; nowhere unless told. */
   readonly telemetry?: Telemetry | null;
@@ -135,9 +140,9 @@ export class ModelDirectory {
 
   #add(modelId: string, signal: AbortSignal): void {
     if (signal.aborted || this.#containers.has(modelId) || this.#containers.size >= MAX_MODELS) return;
-    const { socketDirectory, maxConnections, clock, logger } = this.#options;
+    const { socketDirectory, maxConnections, clock, logger, startLimitMs = START_LIMIT_MS } = this.#options;
     const container = new ModelContainer({
-      modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock,
+      modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock, startLimitMs,
       onChange: (isUp, reason) => {
         // What failed before was another process, or this one before it recovered.
         if (isUp) this.access(modelId).breaker.succeeded();

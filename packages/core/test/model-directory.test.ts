@@ -12,13 +12,13 @@ const description = (modelId: string, classes: string[]): DescribeResponse => ({
 });
 const health = (modelId: string, status: HealthResponse['status'] = 'ready'): HealthResponse => ({ model_id: modelId, status, last_canary_age_ms: 10, uptime_ms: 1000, counters: {} });
 
-function finding(place: Place, modelIds: string[] = []) {
+function finding(place: Place, modelIds: string[] = [], startLimitMs = 0) {
   const stop = new AbortController();
   const events: Pick<ModelEvent, 'type' | 'model_id' | 'reason'>[] = [];
   let changed = Promise.withResolvers<void>();
   const found: string[] = [];
   const directory = new ModelDirectory({
-    socketDirectory: place.socketDirectory, modelIds, maxConnections: 2, clock: systemClock, logger: silent, onFound: (modelId) => found.push(modelId),
+    socketDirectory: place.socketDirectory, modelIds, maxConnections: 2, clock: systemClock, startLimitMs, logger: silent, onFound: (modelId) => found.push(modelId),
     onChange: (event) => {
       events.push(event);
       changed.resolve();
@@ -65,6 +65,16 @@ test('a model that the settings name is down until its container comes', async (
   assert.equal((await found.event(1)).type, 'model.down');
   await using _container = await standInContainer(place, 'finder', { describe: description('finder', []), health: health('finder') });
   assert.equal((await found.event(2)).type, 'model.up');
+});
+
+test('a container that is on its way as core starts is no outage: it is down, and nobody is told so before it has had its time', async () => {
+  await using place = await Place.make();
+  await using found = finding(place, ['finder'], 600_000);
+  while (found.directory.statuses()[0]?.last_error == null) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([found.events, found.directory.statuses()[0]!.state], [[], 'down']);
+  assert.match(found.directory.whyDown('finder')!, /no container answers/);
+  await using _container = await standInContainer(place, 'finder', { describe: description('finder', []), health: health('finder') });
+  assert.deepEqual(await found.event(1), { type: 'model.up', model_id: 'finder', reason: null });
 });
 
 test('a container that came back is described anew', async () => {
