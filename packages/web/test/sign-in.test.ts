@@ -22,7 +22,7 @@ test('a person signs in with the first password, chooses another, lands where th
       await using opened = await openPage(browser, `${place.url}/#/recordings`);
       const { page } = opened;
       await page.getByRole('heading', { name: 'Sign in to Ruth' }).waitFor();
-      assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('name')), 'name');
+      await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'name');
       await page.getByLabel('Name').fill('admin');
       await page.getByLabel('Password').fill('wrong');
       await page.keyboard.press('Enter');
