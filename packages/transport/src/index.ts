@@ -10,6 +10,7 @@ export * from './process/index.ts';
 export * from './process/load-settings.ts';
 export * from './process/metrics.ts';
 export * from './process/node-of-site.ts';
+export * from './process/process-server.ts';
 export * from './process/sealed.ts';
 export * from './process/secret.ts';
 export * from './process/whole-file.ts';

@@ -16,6 +16,11 @@ export interface Metric<Snapshot> {
   readonly values: (snapshot: Snapshot) => Iterable<readonly [MetricLabels, number | null]>;
 }
 
+/** A metric of one value, without labels. */
+export function valueMetric<Snapshot>(type: 'gauge' | 'counter', name: string, help: string, of: (snapshot: Snapshot) => number): Metric<Snapshot> {
+  return { name, type, help, values: (snapshot) => [[{}, of(snapshot)]] };
+}
+
 /** A distribution that the process has counted itself, in fixed buckets. */
 export interface HistogramMetric<Snapshot> {
   readonly name: string;
