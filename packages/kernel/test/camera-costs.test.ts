@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CameraCosts, processCpuS } from '../src/control/camera-costs.ts';
+import { processUsage } from '@ruth/transport';
+import { CameraCosts } from '../src/control/camera-costs.ts';
 
 test('what a process costs is evened out, told after half a minute, and anew only where it is off by a fifth; another process goes on from there', () => {
   let [nowS, cpuS] = [0, 5];
@@ -33,12 +34,12 @@ test('what a process costs is evened out, told after half a minute, and anew onl
 test('the CPU time of a process grows as it works, and is null where there is none', async () => {
   const child = spawn(process.execPath, ['-e', 'for (;;) Math.random()'], { stdio: 'ignore' });
   try {
-    const began = processCpuS(child.pid!)!;
-    for (const endsAt = Date.now() + 60_000; processCpuS(child.pid!)! < began + 0.3; await delay(20)) assert.ok(Date.now() < endsAt, 'no time was counted');
+    const began = processUsage(child.pid!)!.cpuS;
+    for (const endsAt = Date.now() + 60_000; processUsage(child.pid!)!.cpuS < began + 0.3; await delay(20)) assert.ok(Date.now() < endsAt, 'no time was counted');
   } finally {
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
   }
-  assert.equal(processCpuS(child.pid!), null);
+  assert.equal(processUsage(child.pid!), null);
 });

@@ -12,6 +12,7 @@ export * from './process/metrics.ts';
 export * from './process/node-of-site.ts';
 export * from './process/process-server.ts';
 export * from './process/sealed.ts';
+export * from './process/process-usage.ts';
 export * from './process/secret.ts';
 export * from './process/whole-file.ts';
 export * from './ring/index.ts';

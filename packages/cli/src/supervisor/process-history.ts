@@ -1,11 +1,9 @@
 // What became of a process so far: its state, since when, and why it ended each time; with what it takes now.
-import { readFileSync } from 'node:fs';
 import type { SupervisedProcessStatus } from '@ruth/protocol';
+import { processUsage } from '@ruth/transport';
 import type { ProcessState, SupervisedProcess } from './supervised-process.ts';
 
 const MOST_ENDS = 20;
-/** The kernel counts time in hundredths, whatever its own tick. */
-const TICKS_PER_SECOND = 100;
 
 export class ProcessHistory {
   readonly #utcMs: () => number;
@@ -47,13 +45,8 @@ export class ProcessHistory {
   }
 }
 
-/** What a process has used so far, and takes now; null where there is none of that id. */
+/** As it is told; null where there is none of that id. */
 export function usage(pid: number): { resident_bytes: number | null; cpu_s: number | null } {
-  try {
-    // Behind the name, which may hold anything: utime and stime are fields 14 and 15, resident pages field 24.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
-    return { resident_bytes: Number(fields[21]) * 4096, cpu_s: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND };
-  } catch {
-    return { resident_bytes: null, cpu_s: null };
-  }
+  const used = processUsage(pid);
+  return { resident_bytes: used?.residentBytes ?? null, cpu_s: used?.cpuS ?? null };
 }

@@ -1,9 +1,7 @@
-// What each camera's process costs: its CPU time over the time that passed (proc(5)), evened out over a minute. What core and containers spend on a
+// What each camera's process costs: its CPU time over the time that passed, evened out over a minute. What core and containers spend on a
 // camera is not in it: that is shared by all, and no process can say for whom.
-import { readFileSync } from 'node:fs';
+import { processUsage } from '@ruth/transport';
 
-/** Of the times in /proc, on every Linux that there is. */
-const TICKS_PER_SECOND = 100;
 const SAMPLE_EVERY_MS = 10_000;
 const EVEN_OUT_MS = 60_000;
 /** What a process does to begin is not what it costs. */
@@ -17,7 +15,7 @@ export class CameraCosts {
   readonly #nowMs: () => number;
   readonly #sampled = new Map<string, Sampled>();
 
-  constructor(cpuS: (pid: number) => number | null = processCpuS, nowMs: () => number = () => performance.now()) {
+  constructor(cpuS: (pid: number) => number | null = (pid) => processUsage(pid)?.cpuS ?? null, nowMs: () => number = () => performance.now()) {
     this.#cpuS = cpuS;
     this.#nowMs = nowMs;
   }
@@ -48,14 +46,4 @@ function next(known: Sampled, cpuS: number, atMs: number): Sampled {
 function step(cores: number, told: number | null): number {
   if (told !== null && Math.abs(cores - told) <= Math.max(0.005, told / 5)) return told;
   return Number(cores.toPrecision(2));
-}
-
-/** User and system time, seconds; null where there is no such process any more. */
-export function processCpuS(pid: number): number | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch {
-    return null;
-  }
 }
