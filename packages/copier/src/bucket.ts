@@ -16,6 +16,9 @@ export interface Content {
   readonly sha256: string;
 }
 
+/** What goes wrong is thrown; the client would write it to the console besides. */
+const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
 /** Every method throws `invalid_config` where a person must change something, `unreachable` where it may help to try again. */
 export class Bucket implements Disposable {
   readonly #config: CopiesConfig;
@@ -32,7 +35,7 @@ export class Bucket implements Disposable {
       // Checksums of the newest kind are not understood everywhere; ours is given with each thing.
       requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED',
       // Storage that does not know it would be waited for, for six seconds with each file.
-      expectContinueHeader: false,
+      expectContinueHeader: false, logger: SILENT,
     });
   }
 

@@ -105,8 +105,14 @@ export class Copier {
   async #copy(kept: KeptFile, signal: AbortSignal): Promise<void> {
     const { logger, bucket, prefix } = this.#options;
     try {
-      const body = Readable.from(checkedBytes(await this.#options.kept.read(kept, signal), kept, this.#pace, signal), { objectMode: false });
-      await bucket.put(`${prefix}${kept.file}`, { body, bytes: kept.bytes, sha256: kept.sha256 }, signal);
+      const source = await this.#options.kept.read(kept, signal);
+      try {
+        const body = Readable.from(checkedBytes(source, kept, this.#pace, signal), { objectMode: false });
+        await bucket.put(`${prefix}${kept.file}`, { body, bytes: kept.bytes, sha256: kept.sha256 }, signal);
+      } finally {
+        // The kernel is not to wait for who will not read on.
+        source.destroy();
+      }
     } catch (cause) {
       // It is no longer kept, or was never to be had: others are copied all the same.
       if (cause instanceof RuthError && cause.code === 'not_recorded') return;
