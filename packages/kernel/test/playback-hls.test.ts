@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { fastify } from 'fastify';
 import { RuthError } from '@ruth/protocol';
@@ -90,21 +91,49 @@ test('a playlist tells the instant of each file, where to begin, and where somet
   assert.equal(lengths.reduce((sum, length) => sum + length, 0), 4 + 5 + 2);
 });
 
-test('a playlist without an end grows by whole pieces, and what it told stays as it was', options, async () => {
+test('a playlist without an end grows by whole pieces, and what it told stays as it was; the very present is waited for', options, async () => {
   await using folder = await RecordedFolder.make();
   const nowS = Math.floor(Date.now() / 1000);
   const [file] = await folder.record('front', await clips.make('grows.mp4', { seconds: 12 }), { startUs: (nowS - 12) * 1e6, open: true });
   await using served = await serve(folder);
-  const told: string[] = [];
-  for (const fragments of [8, 18, 24]) {
+  const grow = (fragments: number): void => {
     const last = file!.fragments[fragments - 1]!;
     const durationTicks = last.startTicks + last.durationTicks;
     folder.recordings[0] = { ...file!, fragments: file!.fragments.slice(0, fragments), durationTicks, endUs: file!.startUs + durationTicks / 0.09, bytes: last.offset + last.bytes, sha256: fragments === 24 ? file!.sha256 ?? 'ended' : null };
-    told.push(await (await fetch(`${served.url}/hls/index.m3u8?start=${nowS - 12}`)).text());
+  };
+  const ask = async (): Promise<string> => await (await fetch(`${served.url}/hls/index.m3u8?start=${nowS - 12}`)).text();
+  // Fragments are of half a second, with a keyframe in each second one: nothing is complete yet.
+  grow(2);
+  let answered = false;
+  const first = ask().finally(() => { answered = true; });
+  await delay(500);
+  assert.ok(!answered, 'it waits');
+  grow(3);
+  const told = [await first];
+  for (const fragments of [8, 18, 24]) {
+    grow(fragments);
+    told.push(await ask());
   }
-  assert.deepEqual(told.map((text) => /EVENT/.test(text) && !/ENDLIST/.test(text)), [true, true, true].map((_, index) => index > 0));
-  assert.deepEqual(told.map((text) => text.match(/#EXTINF/g)?.length ?? 0), [0, 2, 3]);
-  assert.ok(told[2]!.startsWith(told[1]!.trimEnd()));
+  assert.deepEqual(told.map((text) => /EVENT/.test(text) && !/ENDLIST/.test(text)), [true, true, true, true]);
+  assert.deepEqual(told.map((text) => text.match(/#EXTINF:([\d.]+)/g)!.map((line) => Number(line.slice(8)))), [[1], [1], [1, 4], [1, 4, 4, 3]]);
+  assert.ok(told.every((text, index) => index === 0 || text.startsWith(told[index - 1]!.trimEnd())));
+});
+
+test('what is recorded and cannot be played yet is not said to be missing', options, async () => {
+  await using folder = await RecordedFolder.make();
+  const nowS = Math.floor(Date.now() / 1000);
+  const [file] = await folder.record('front', await clips.make('long-gop.mp4', { seconds: 4, gop: 250 }), { startUs: (nowS - 4) * 1e6, open: true });
+  assert.equal(file!.sha256, null);
+  await using served = await serve(folder);
+  const response = await fetch(`${served.url}/hls/index.m3u8?start=${nowS - 4}`);
+  const { error, error_code: code } = await response.json() as { error: string; error_code: string };
+  assert.deepEqual([response.status, code], [404, 'not_recorded']);
+  assert.match(error, /^front is recorded at .*, but of that nothing can be played before the next keyframe; try again/);
+  // Nobody waits for ever, and a reader that goes away is waited for by nobody.
+  const gone = new AbortController();
+  const left = fetch(`${served.url}/hls/index.m3u8?start=${nowS - 4}`, { signal: gone.signal });
+  setTimeout(() => gone.abort(), 300);
+  await assert.rejects(left, { name: 'AbortError' });
 });
 
 test('a player fetches any range of a file, moved in time or as it is', options, async () => {

@@ -70,7 +70,7 @@ export function addRecordingRoutes(routes: FastifyInstance, kernel: RecordingCon
 function addMediaRoutes(routes: FastifyInstance, kernel: RecordingControl): void {
   routes.get('/v1/cameras/:id/hls/index.m3u8', async (request, reply) => {
     const end = (request.query as Query).end;
-    const text = await kernel.playback.playlist(cameraOf(request), { startUs: timeOf(request.query, 'start'), endUs: end === undefined ? null : timeOf(request.query, 'end') });
+    const text = await kernel.playback.playlist(cameraOf(request), { startUs: timeOf(request.query, 'start'), endUs: end === undefined ? null : timeOf(request.query, 'end') }, goneSignal(reply));
     return reply.header('cache-control', 'no-store').type('application/vnd.apple.mpegurl').send(text);
   });
   // A file whose media is moved by so many ticks; what a playlist names.

@@ -3,6 +3,7 @@
 import type Hls from 'hls.js';
 import { Observable } from '../observable.ts';
 import { apiAddress, ask, type Failure } from '../system/api.ts';
+import { FrameInterval } from './frame-interval.ts';
 import { MediaMap } from './media-map.ts';
 
 export const RATES = [1, 2, 4, 8] as const;
@@ -19,7 +20,6 @@ export interface PlaybackState {
 /** Of a finished stretch. Near the present the playlist grows instead. */
 const STRETCH_S = 1800;
 const NEAR_PRESENT_S = 20;
-const HIDDEN_STEP_S = 1 / 25;
 
 export class RecordingPlayer extends Observable<PlaybackState> implements Disposable {
   readonly #cameraId: string;
@@ -34,7 +34,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   #wantedS: number | null = null;
   #load = 0;
   #lastFrameS: number | null = null;
-  #frameS = HIDDEN_STEP_S;
+  readonly #interval = new FrameInterval();
 
   /** `bufferS`: how much is loaded ahead; less where many play at once. */
   constructor(cameraId: string, video: HTMLVideoElement, { bufferS = 20 }: { bufferS?: number } = {}) {
@@ -94,7 +94,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     this.#video.pause();
     // Half a frame more: the start of a frame is not hit exactly in floating point.
     const from = this.#lastFrameS ?? this.#video.currentTime;
-    this.#video.currentTime = Math.max(0, from + (direction === 1 ? 1.5 : -0.5) * this.#frameS);
+    this.#video.currentTime = Math.max(0, from + (direction === 1 ? 1.5 : -0.5) * this.#interval.seconds);
   }
 
   [Symbol.dispose](): void {
@@ -172,8 +172,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   #awaitFrame(): void {
     const shown = (mediaS: number): void => {
       if (this.#ending.signal.aborted) return;
-      const stepS = mediaS - (this.#lastFrameS ?? mediaS);
-      if (this.get().status === 'playing' && this.get().rate === 1 && stepS > 0.005 && stepS < 1.1) this.#frameS = stepS;
+      if (this.#lastFrameS !== null && this.get().status === 'playing' && this.get().rate === 1) this.#interval.see(mediaS - this.#lastFrameS);
       this.#lastFrameS = mediaS;
       const shownAtS = this.#map.wallAt(mediaS);
       if (this.#hls && shownAtS !== null) this.set({ shownAtS });

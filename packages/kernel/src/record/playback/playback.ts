@@ -1,16 +1,20 @@
 // Playback of a kernel: what is recorded as HLS, as files, as exports and as pictures; and pictures of what is live.
+import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type Keyframes, type RecordedAt, type Settings, type StorageStatus } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { ArchiveView } from '../archive/index.ts';
 import { Verifications } from '../verification/verifications.ts';
 import { Exports } from './exports/exports.ts';
 import { MediaFiles } from './media-files.ts';
-import { notRecorded } from './not-recorded.ts';
+import { isoOfUs, notRecorded } from './not-recorded.ts';
 import { playlist, type PlaylistSpan } from './playlist.ts';
 import { usOfTicks } from './recorded-parts.ts';
 import { Snapshots } from './snapshots.ts';
 
 const MAX_PLAYLIST_US = 86_400e6;
+/** How long a playlist that grows waits for the first piece that is complete: what is recorded reaches the disk once a second, and pieces end at keyframes. */
+const FIRST_PIECE_WAIT_MS = 8000;
+const LOOK_AGAIN_MS = 200;
 /** How far a keyframe is looked for, nearest first. */
 const SEARCH_US = [30e6, 600e6, 86_400e6];
 const STORAGE_OFF: StorageStatus = { directory: null, bytes: 0, segments: 0, free_bytes: null, total_bytes: null, state: 'off', message: null, repaired: null };
@@ -59,15 +63,25 @@ export class Playback implements AsyncDisposable {
     return (await this.#recorded.archive.recordedAt(cameraId, instantsUs)).map((known) => known ?? 'unknown');
   }
 
-  /** HLS. Throws `bad_request`, `not_recorded`, `recording_off`, `camera_not_found`. */
-  async playlist(cameraId: string, span: PlaylistSpan): Promise<string> {
+  /**
+   * HLS. Where the very present is asked for, it waits for a first piece, some seconds at most, or until `signal`.
+   * Throws `bad_request`, `not_recorded`, `recording_off`, `camera_not_found`.
+   */
+  async playlist(cameraId: string, span: PlaylistSpan, signal?: AbortSignal): Promise<string> {
     const { archive } = this.recorded;
     const endUs = span.endUs ?? Date.now() * 1000 + 1e6;
     if (!(span.startUs < endUs)) throw new RuthError('bad_request', span.endUs === null ? 'start lies in the future' : 'start must lie before end');
     if (endUs - span.startUs > MAX_PLAYLIST_US) throw new RuthError('bad_request', 'a playlist may be 24 hours long; ask for a shorter span');
-    const text = playlist(await archive.segments(cameraId, span.startUs, endUs), span);
-    if (text === null) throw await notRecorded(archive, cameraId, span.startUs, endUs);
-    return text;
+    const waitsUntilMs = performance.now() + (span.endUs === null ? FIRST_PIECE_WAIT_MS : 0);
+    for (;;) {
+      const segments = await archive.segments(cameraId, span.startUs, endUs);
+      const text = playlist(segments, span);
+      if (text !== null) return text;
+      if (segments.length === 0) throw await notRecorded(archive, cameraId, span.startUs, endUs);
+      if (performance.now() >= waitsUntilMs) throw new RuthError('not_recorded', `${cameraId} is recorded at ${isoOfUs(span.startUs)}, but of that nothing can be played before the next keyframe; try again in some seconds, or ask for an earlier time`);
+      if (signal?.aborted) throw new RuthError('cancelled', 'nobody waits for the playlist any more');
+      await delay(LOOK_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
   }
 
   /** The nearest keyframes, each null where there is none within a day. Throws `recording_off`, `camera_not_found`. */

@@ -4,7 +4,7 @@ import { TICKS_PER_SECOND } from '../../media/media-packet.ts';
 import { endOf, fileIdOf, goesOn, partsOf, ticksOfUs, usOfTicks, type Part } from './recorded-parts.ts';
 import type { FragmentEntry, Segment } from '../segment.ts';
 
-/** A piece that a player fetches at once is ended at the first keyframe after this. */
+/** A piece that a player fetches at once is ended at the first keyframe after this; the first of a playlist that grows at the next one, so that who wants the present need not wait. */
 const PIECE_TICKS = 4 * TICKS_PER_SECOND;
 
 export interface PlaylistSpan {
@@ -19,7 +19,7 @@ interface Piece {
   readonly durationTicks: number;
 }
 
-/** Null where nothing of the span is recorded. */
+/** Null where nothing of the span is recorded, or no piece of it is complete yet. */
 export function playlist(segments: readonly Segment[], { startUs, endUs }: PlaylistSpan): string | null {
   const parts = partsOf(segments, startUs, endUs ?? Infinity);
   const body: string[] = [];
@@ -28,7 +28,7 @@ export function playlist(segments: readonly Segment[], { startUs, endUs }: Playl
   let previous: Segment | null = null;
   for (const part of parts) {
     const { segment } = part;
-    const pieces = piecesOf(part, endUs === null);
+    const pieces = piecesOf(part, endUs === null, previous === null);
     if (pieces.length > 0) {
       const uri = `${fileIdOf(segment)}/${shiftTicks}.mp4`;
       if (previous !== null && !goesOn(previous, segment)) body.push('#EXT-X-DISCONTINUITY');
@@ -54,7 +54,7 @@ export function playlist(segments: readonly Segment[], { startUs, endUs }: Playl
 }
 
 /** Pieces from keyframe to keyframe. Of a file that grows, only those that will not change any more. */
-function piecesOf({ segment, first, end }: Part, growing: boolean): Piece[] {
+function piecesOf({ segment, first, end }: Part, growing: boolean, isFirst: boolean): Piece[] {
   const pieces: Piece[] = [];
   let begin: FragmentEntry | null = null;
   let last: FragmentEntry | null = null;
@@ -63,7 +63,7 @@ function piecesOf({ segment, first, end }: Part, growing: boolean): Piece[] {
     begin = null;
   };
   for (const fragment of segment.fragments.slice(first, end)) {
-    if (begin && fragment.keyframe && fragment.startTicks - begin.startTicks >= PIECE_TICKS) close();
+    if (begin && fragment.keyframe && fragment.startTicks - begin.startTicks >= (growing && isFirst && pieces.length === 0 ? 0 : PIECE_TICKS)) close();
     begin ??= fragment;
     last = fragment;
   }
