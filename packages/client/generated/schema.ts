@@ -2565,6 +2565,16 @@ export interface components {
                 credentials: "none" | "clear" | "sealed" | "older_key" | "unknown_key";
             };
         };
+        /** @description What is not in a list because nobody could be asked for it */
+        NotAsked: {
+            parts: {
+                node: string | null;
+                /** @description Why */
+                error: string;
+            }[];
+            /** @description Parts that could not be asked either, and are not named */
+            more: number;
+        };
         ObjectEvent: {
             id: number;
             /** @constant */
@@ -3479,6 +3489,10 @@ export interface operations {
             /** @description How each camera is */
             200: {
                 headers: {
+                    /** @description In a site: what is missing in the list, as nobody could be asked for it; absent: nothing */
+                    "ruth-not-asked"?: {
+                        "application/json": components["schemas"]["NotAsked"];
+                    };
                     [name: string]: unknown;
                 };
                 content: {
@@ -3582,6 +3596,10 @@ export interface operations {
             /** @description Settings of each camera, and what shall be at it */
             200: {
                 headers: {
+                    /** @description In a site: what is missing in the list, as nobody could be asked for it; absent: nothing */
+                    "ruth-not-asked"?: {
+                        "application/json": components["schemas"]["NotAsked"];
+                    };
                     [name: string]: unknown;
                 };
                 content: {
@@ -4147,6 +4165,10 @@ export interface operations {
             /** @description Which model looks at which camera: desired and achieved rate, latency, drops by cause */
             200: {
                 headers: {
+                    /** @description In a site: what is missing in the list, as nobody could be asked for it; absent: nothing */
+                    "ruth-not-asked"?: {
+                        "application/json": components["schemas"]["NotAsked"];
+                    };
                     [name: string]: unknown;
                 };
                 content: {

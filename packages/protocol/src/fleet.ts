@@ -189,3 +189,13 @@ export const SiteInfo = Type.Object({
   problem: Nullable(Type.String()),
 });
 export type SiteInfo = Static<typeof SiteInfo>;
+
+/** Header of a list that joins what all nodes have, where some of it could not be looked at: a `NotAsked` as JSON in ASCII. Without it nothing is missing. */
+export const NOT_ASKED_HEADER = 'ruth-not-asked';
+/** The most parts that are named. */
+export const MOST_NOT_ASKED = 16;
+export const NotAsked = Type.Object({
+  parts: Type.Array(Type.Object({ node: Nullable({ ...Id, description: 'Whose part is missing; null: what the site itself has, or which nodes there are' }), error: Type.String({ description: 'Why' }) }), { maxItems: MOST_NOT_ASKED }),
+  more: Type.Integer({ minimum: 0, description: 'Parts that could not be asked either, and are not named' }),
+}, { description: 'What is not in a list because nobody could be asked for it' });
+export type NotAsked = Static<typeof NotAsked>;

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { fleetSocketPath, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type NodeCamera, type SiteInfo, type SiteView } from '@ruth/protocol';
+import { fleetSocketPath, NOT_ASKED_HEADER, NotAsked, supervisorSocketPath, validator, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type NodeCamera, type SiteInfo, type SiteView } from '@ruth/protocol';
+import type { StoreAddress } from '@ruth/server';
 import { fastify, type FastifyInstance } from 'fastify';
 import { admin, CAMERAS, startAccessPlace, type AccessPlace } from './access-place.ts';
 import { postgresPrograms, startPostgres } from './postgres.ts';
@@ -21,15 +22,17 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
   let front: AccessPlace;
   let south: AccessPlace;
   let fleet: FastifyInstance;
+  let store: StoreAddress;
   let nodes: SiteView['nodes'];
   let revision = 1;
   let people: Awaited<ReturnType<typeof addPeople>>;
+  let unasked = '';
   const changes: { method: string; path: string; body: unknown }[] = [];
   const cameras: SiteView['cameras'] = { yard: { node: 'south', name: 'The yard', url: 'rtsp://127.0.0.1/yard' }, attic: { node: null, name: 'Attic', url: 'rtsp://***@127.0.0.1', refused: 'south: its credentials are sealed' } };
 
   before(async () => {
     const { url } = stack.use(await startPostgres(programs!));
-    const store = { kind: 'postgres', url } as const;
+    store = { kind: 'postgres', url };
     south = stack.use(await startAccessPlace(store));
     front = stack.use(await startAccessPlace(store, { cameras: [], site: true }));
     const known = { state: 'lives', since: null, own: [], recorded: [] } as const;
@@ -41,6 +44,7 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     fleet.get<{ Querystring: { known?: string } }>('/v1/site', ({ query }, reply) => (Number(query.known) === revision ? reply.code(204).send() : { revision, node: 'north', nodes, cameras }));
     fleet.all<{ Params: { '*': string } }>('/v1/site/cameras*', ({ method, url, body }, reply) => {
       const camera: NodeCamera = { config: { id: 'yard', url: 'rtsp://***@127.0.0.1' }, has_credentials: true, managed: true, subscriptions: [], scene: {}, rules: [], shared_rules: [], site: { revision: 7, node: 'south', refused: null, credentials: 'sealed' } };
+      if (unasked !== '') return reply.code(503).send({ error: unasked, error_code: 'unreachable' } satisfies ErrorBody);
       if (method !== 'GET') changes.push({ method, path: url, body: body ?? null });
       return method === 'DELETE' ? reply.code(204).send() : reply.code(method === 'POST' ? 201 : 200).send(url.endsWith('/cameras') && method === 'GET' ? [camera] : camera);
     });
@@ -63,6 +67,41 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     assert.deepEqual(JSON.parse((await front.ask('GET', '/api/v1/cameras', { ...admin, 'x-ruth-passed-on-by': 'server' })).text), []);
     const { status, text } = await front.ask('GET', '/api/v1/cameras/shed/timeline?start=1&end=2', admin);
     assert.deepEqual([status, (JSON.parse(text) as ErrorBody).error_code], [503, 'node_away']);
+  });
+
+  it('tells in a header beside a list what is missing in it, and why: nodes that could not be asked, the site itself, and that nothing was heard of it', async () => {
+    const asked = async (at: AccessPlace, path: string): Promise<[number, NotAsked | null]> => {
+      const { status, headers } = await at.ask('GET', path, admin);
+      const told = headers.get(NOT_ASKED_HEADER);
+      return [status, told === null ? null : validator(NotAsked).parse(JSON.parse(told))];
+    };
+    assert.deepEqual(await asked(front, '/api/v1/cameras'), [200, null], 'each camera that cannot be looked at stands in the list');
+    const [, subscriptions] = await asked(front, '/api/v1/subscriptions');
+    assert.deepEqual([subscriptions!.parts.map(({ node }) => node), subscriptions!.more], [['west'], 0]);
+    assert.match(subscriptions!.parts[0]!.error, /^the node west cannot be asked/);
+    unasked = 'JetStream: \u201cnot now\u201d';
+    // Neither node has a supervisor here: the list is what the site has, and says whose is missing.
+    const [status, settings] = await asked(front, '/api/v1/camera-settings');
+    assert.equal(status, 503, 'where nothing at all could be asked, that is an answer of its own');
+    assert.equal(settings, null);
+    const supervisor = fastify({ forceCloseConnections: true });
+    supervisor.get('/v1/cameras', () => []);
+    await supervisor.listen({ path: supervisorSocketPath(front.place.directory) });
+    const [, missing] = await asked(front, '/api/v1/camera-settings');
+    assert.deepEqual(missing!.parts.filter(({ node }) => node !== 'west').map(({ node, error }) => [node, error]), [['south', 'supervisor cannot be reached'], [null, unasked]]);
+    unasked = '';
+    assert.deepEqual((await asked(front, '/api/v1/camera-settings'))[1]!.parts.map(({ node }) => node), ['south', 'west']);
+    assert.match((await front.ask('GET', '/api/v1/camera-settings', admin)).text, /"yard"/);
+    await supervisor.close();
+    await using lonely = await startAccessPlace(store, { site: true });
+    assert.deepEqual(await asked(lonely, '/api/v1/cameras'), [200, { parts: [{ node: null, error: 'fleet cannot be reached' }], more: 0 }]);
+    const unheard = await lonely.ask('GET', '/api/v1/cameras/shed/settings', admin);
+    assert.equal(unheard.status, 503, 'there is nobody to ask for settings here');
+    const none = await lonely.ask('GET', '/api/v1/exports/shed', admin);
+    assert.deepEqual([none.status, (JSON.parse(none.text) as ErrorBody).error_code], [503, 'node_away'], none.text);
+    assert.match((JSON.parse(none.text) as ErrorBody).error, /whether another node has it is not known: fleet cannot be reached/);
+    assert.equal((await lonely.ask('GET', '/api/v1/nothing', admin)).status, 404);
+    assert.deepEqual(JSON.parse((await lonely.ask('POST', '/api/v1/recorded', admin, { cameras: { yard: [2, 3], shed: [4] } })).text), { cameras: { yard: [true, 'unknown'], shed: ['unknown'] } });
   });
 
   it('passes on what is asked of a camera that another node has, as it is, with what comes of it', async () => {

@@ -8,6 +8,7 @@ import { Navigation, VIEWS } from './shell/navigation.tsx';
 import { NoCameras } from './shell/no-cameras.tsx';
 import { Unknown, Waiting } from './shell/states.tsx';
 import { ViewBoundary } from './shell/view-boundary.tsx';
+import { notAskedText } from './system/not-asked.ts';
 import type { System, SystemStore } from './system/system-store.ts';
 import { useSession } from './session.ts';
 import { addressOf, useView, type View } from './view-address.ts';
@@ -69,6 +70,7 @@ function Notice({ system }: { system: System }) {
   const text = system.server === 'offline' ? 'The server does not answer. What you see may be old; this page keeps trying.'
     : system.health?.kernel.status === 'unreachable' ? 'The kernel does not answer: no live video until it is back. This page keeps trying.'
       : system.health?.core.status === 'unreachable' ? 'The AI core does not answer: nothing is being looked at. Live video goes on.'
-        : null;
+        : system.cameras.notAsked ? `Cameras may be missing here: ${notAskedText(system.cameras.notAsked)}. This page keeps trying.`
+          : null;
   return <div role="status" aria-live="polite">{text && <p className="notice">{text}</p>}</div>;
 }

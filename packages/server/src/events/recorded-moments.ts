@@ -44,8 +44,9 @@ export class RecordedMoments {
 
   /** Of another node that is not asked: as this one does not know the site (yet), or that one has left it. A node that asks for another knows whom it asks. */
   #mayLieUnseen(map: SiteMap | null, { headers }: FastifyRequest, node: string | null): boolean {
-    if (node === null || node === this.#ownNode || PASSED_ON_BY in headers) return false;
-    return map === null || !(node in map.view.nodes);
+    if (PASSED_ON_BY in headers || (node !== null && node === this.#ownNode)) return false;
+    // Of an instant that no event tells of, any node may have it.
+    return node === null ? this.#site !== null && map === null : map === null || !(node in map.view.nodes);
   }
 
   async #ask(request: FastifyRequest, holder: Holder, moments: readonly Moment[]): Promise<RecordedAt[]> {

@@ -29,13 +29,10 @@ interface OfCamera { Params: { id: string } }
 const answers = <S extends Type.TSchema>(schema: S) => ({ 200: schema, default: ErrorBody });
 
 export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, site }: NodeParts): void {
-  const own = async (request: FastifyRequest): Promise<NodeCamera[]> => {
-    const [here, ofSite] = await Promise.all([supervisor.get('/v1/cameras', nodeCameras), site?.cameras.list(request) ?? []]);
-    return [...here, ...ofSite].filter(({ config }) => maySee(identityOf(request), config.id));
-  };
+  const own = async (request: FastifyRequest): Promise<NodeCamera[]> => (await supervisor.get('/v1/cameras', nodeCameras)).filter(({ config }) => maySee(identityOf(request), config.id));
   const isOfSite = async (id: string): Promise<boolean> => site !== null && isId(id) && await site.cameras.has(id);
   const present = async (id: string): Promise<NodeCamera> => (await isOfSite(id) ? site!.cameras.get(id) : supervisor.get(`/v1/cameras/${id}`, nodeCamera));
-  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, (request) => (site ? site.lists.settings(request, () => own(request)) : own(request)));
+  app.get('/api/v1/camera-settings', { schema: { response: answers(NodeCameras) } }, (request, reply) => (site ? site.lists.settings(request, reply, () => own(request)) : own(request)));
   app.get<OfCamera>('/api/v1/cameras/:id/settings', { schema: { response: answers(NodeCamera) } }, ({ params }) => present(params.id));
   app.post<{ Body: NewCamera }>('/api/v1/cameras', checksBody(NewCamera, { response: { 201: NodeCamera, default: ErrorBody } }), async (request, reply) => {
     const { site: placing, ...config } = request.body;

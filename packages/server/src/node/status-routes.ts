@@ -38,12 +38,12 @@ export function addStatus(app: FastifyInstance, models: readonly string[], { ker
       ...camera, url: redactUrls(camera.url), last_error: camera.last_error && { ...camera.last_error, message: redactUrls(camera.last_error.message) },
     }));
   };
-  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, (request) => (site ? site.lists.cameras(request, () => own(request)) : own(request)));
+  app.get('/api/v1/cameras', { schema: answers(CameraStatuses) }, (request, reply) => (site ? site.lists.cameras(request, reply, () => own(request)) : own(request)));
   app.get('/api/v1/models', { schema: answers(ModelStatuses) }, () => core.get('/v1/models', modelStatuses));
   const ownSubscriptions = async (request: FastifyRequest): Promise<SubscriptionStatus[]> => (
     (await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ camera_id }) => maySee(identityOf(request), camera_id))
   );
-  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, (request) => (site ? site.lists.subscriptions(request, () => ownSubscriptions(request)) : ownSubscriptions(request)));
+  app.get('/api/v1/subscriptions', { schema: answers(SubscriptionStatuses) }, (request, reply) => (site ? site.lists.subscriptions(request, reply, () => ownSubscriptions(request)) : ownSubscriptions(request)));
   app.get('/api/v1/latencies', { schema: answers(LookLatencies) }, () => core.get('/v1/latencies', lookLatencies));
   app.get<{ Params: { id: string } }>('/api/v1/cameras/:id/scene', { schema: answers(SceneConfig) }, (request) => core.get(`/v1/cameras/${request.params.id}/scene`, scenes));
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (

@@ -58,7 +58,7 @@ function mayNameNode(url: string, needs: RouteRule['needs'], camera: RouteRule['
   return needs !== 'open' && needs !== 'known' && camera !== 'each' && !OF_ALL_NODES.some((of) => url.startsWith(`${API}${of}`));
 }
 
-function operationObject(method: string, url: string, { summary, body, query, takes, answer, status }: Operation, { needs, camera }: RouteRule, components: Map<string, Json>): Json {
+function operationObject(method: string, url: string, { summary, body, query, takes, answer, status, joins }: Operation, { needs, camera }: RouteRule, components: Map<string, Json>): Json {
   const parameters = [
     ...[...url.matchAll(/:([a-z]+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: INTEGER_IDS.some((plural) => url.startsWith(`${API}${plural}/:id`)) ? { type: 'integer', minimum: 1 } : { type: 'string' } })),
     ...Object.entries(query?.properties ?? {}).map(([name, schema]) => ({ name, in: 'query', required: (query!.required as readonly string[] | undefined)?.includes(name) ?? false, ...described(schema as Json), schema: asJsonSchema(schema, components) })),
@@ -71,7 +71,7 @@ function operationObject(method: string, url: string, { summary, body, query, ta
     ...(needs === 'open' ? { security: [] } : {}), ...(parameters.length === 0 ? {} : { parameters }),
     ...(takes === undefined ? {} : { requestBody: { required: true, content: { [takes]: {} } } }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: reference(body, components) } } } }),
-    responses: { [done]: { description: summary, ...content(answer, components) }, default: { $ref: '#/components/responses/Error' } },
+    responses: { [done]: { description: summary, ...(joins ? { headers: missing(components) } : {}), ...content(answer, components) }, default: { $ref: '#/components/responses/Error' } },
   };
 }
 
@@ -80,6 +80,10 @@ function content(answer: Operation['answer'], components: Map<string, Json>): Js
   if (typeof answer === 'string') return { content: { [answer]: {} } };
   return { content: { 'application/json': { schema: reference(answer, components) } } };
 }
+
+const missing = (components: Map<string, Json>): Json => ({
+  [protocol.NOT_ASKED_HEADER]: { description: 'In a site: what is missing in the list, as nobody could be asked for it; absent: nothing', content: { 'application/json': { schema: reference(protocol.NotAsked, components) } } },
+});
 
 const described = ({ description }: Json): Json => (description === undefined ? {} : { description });
 

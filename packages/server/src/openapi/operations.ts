@@ -17,6 +17,8 @@ export interface Operation {
   readonly answer: Type.TSchema | string | null;
   /** Where it is another than 200, or 204 where nothing is answered. */
   readonly status?: number;
+  /** A list of what all nodes of a site have: a header says what is missing in it. */
+  readonly joins?: true;
 }
 
 const JPEG = 'image/jpeg';
@@ -39,11 +41,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/session': { summary: 'Who asks', answer: SessionInfo },
   'DELETE /api/v1/session': { summary: 'Signs out', answer: null },
   'PUT /api/v1/session/password': { summary: 'Sets one\'s own password', body: PasswordChange, answer: null },
-  'GET /api/v1/cameras': { summary: 'How each camera is', answer: listOf(CameraStatus) },
+  'GET /api/v1/cameras': { summary: 'How each camera is', answer: listOf(CameraStatus), joins: true },
   'POST /api/v1/cameras': { summary: 'Adds a camera: of this node, or, with site, one of which the site decides where it is', body: NewCamera, answer: NodeCamera, status: 201 },
   'PATCH /api/v1/cameras/:id': { summary: 'Changes a camera: what is given is set, null takes a key away; one of the site in the revision that its settings tell', body: CameraUpdate, answer: NodeCamera },
   'DELETE /api/v1/cameras/:id': { summary: 'Removes a camera; what it recorded stays', answer: null },
-  'GET /api/v1/camera-settings': { summary: 'Settings of each camera, and what shall be at it', answer: listOf(NodeCamera) },
+  'GET /api/v1/camera-settings': { summary: 'Settings of each camera, and what shall be at it', answer: listOf(NodeCamera), joins: true },
   'GET /api/v1/cameras/:id/settings': { summary: 'Settings of a camera, and what shall be at it', answer: NodeCamera },
   'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentUpdate, answer: NodeCamera },
   'POST /api/v1/cameras/:id/rules/test': { summary: 'What rules would have said of the last hour; nothing is stored or told', body: RuleTestRequest, answer: RuleTest },
@@ -65,7 +67,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/model-jobs/:id/picture.jpg': { summary: 'What the model saw, or where both disagree most', answer: JPEG },
   'POST /api/v1/model-uploads': { summary: 'Sends an ONNX file, which a job may then name as its source', query: ModelUploadQuery, takes: 'application/octet-stream', answer: ModelUpload, status: 201 },
   'DELETE /api/v1/model-uploads/:id': { summary: 'Removes a file that was sent and is not being tried', answer: null },
-  'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus) },
+  'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus), joins: true },
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
   'GET /api/v1/system': { summary: 'Versions, the machine, and how many more cameras it carries', answer: SystemStatus },
   'GET /api/v1/site': { summary: 'The nodes of the site: which live, which are away and since when, which this server can ask', answer: SiteInfo },

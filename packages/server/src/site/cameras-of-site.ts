@@ -1,9 +1,8 @@
 // Cameras of the site, changed at any of its servers through the fleet process beside it: also while the node that has one is away.
 import { NodeCamera, RuthError, validator, type CameraIntentUpdate, type CameraUpdate, type NewCamera, type SiteCamera, type SiteCameraChange, type SitePlacing } from '@ruth/protocol';
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Upstream } from '../upstream.ts';
-import type { Site } from './site.ts';
+import type { Site, SiteMap } from './site.ts';
 
 const nodeCamera = validator(NodeCamera);
 const nodeCameras = validator(Type.Array(NodeCamera));
@@ -22,13 +21,8 @@ export class CamerasOfSite {
   /** Whether it is one of the site, and of no node's own. */
   async has(id: string): Promise<boolean> { return (await this.#site.map())?.isOfSite(id) ?? false; }
 
-  /** None for who asks for this node alone, or where the site cannot be looked at. */
-  async list(request: FastifyRequest): Promise<NodeCamera[]> {
-    const map = await this.#site.mapFor(request);
-    if (!map) return [];
-    const cameras = await this.#fleet.get('/v1/site/cameras', nodeCameras).catch(() => []);
-    return cameras.filter(({ config }) => map.isOfSite(config.id));
-  }
+  /** Throws `unreachable`, `timeout`. */
+  async list(map: SiteMap): Promise<NodeCamera[]> { return (await this.#fleet.get('/v1/site/cameras', nodeCameras)).filter(({ config }) => map.isOfSite(config.id)); }
 
   get(id: string): Promise<NodeCamera> { return this.#fleet.get(`/v1/site/cameras/${id}`, nodeCamera); }
 

@@ -40,9 +40,10 @@ export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOption
   const outbox = new Upstream('outbox', outboxSocketPath(socketDirectory));
   const site = new Site(fleet, logger);
   const others = new OtherNodes(caFile);
+  const cameras = new CamerasOfSite(site, fleet);
   const recordings = new RecordingsOfSite(kernel, others);
   return {
-    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others), cameras: new CamerasOfSite(site, fleet), passing: new PassingOn({ site, others, recordings, kernel }),
+    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, passing: new PassingOn({ site, others, recordings, kernel }),
     async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
   };
 }

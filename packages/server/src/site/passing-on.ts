@@ -1,12 +1,13 @@
 // Where a request is answered: here, or by the server of another node, which it is then passed on to as it is. One hook, behind the guard, by what
 // route-table.ts says of each route.
-import { ExportStatus, RuthError, validator } from '@ruth/protocol';
+import type { Readable } from 'node:stream';
+import { ExportStatus, RuthError, validator, type ErrorBody } from '@ruth/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ruleOf, type RouteRule } from '../access/index.ts';
 import type { Upstream } from '../upstream.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { RecordingsOfSite } from './recordings-of-site.ts';
-import type { Site, SiteMap, SiteNodeInfo } from './site.ts';
+import { PASSED_ON_BY, type Site, type SiteMap, type SiteNodeInfo } from './site.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -41,6 +42,18 @@ export class PassingOn {
       if (request.ws) request.elsewhere = node;
       else return this.#parts.others.passOn(node, request, reply);
     });
+    app.addHook('onSend', async (request, reply, payload: unknown) => (reply.statusCode === 404 && !request.is404 ? this.#notKnown(request, reply, payload) : payload));
+  }
+
+  /** While this server has not heard of any other node, what is not here is not known to be nowhere. */
+  #notKnown(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
+    const { site } = this.#parts;
+    const { camera } = ruleOf(request.method, request.routeOptions.url!) ?? {};
+    if (!site.isUnheard || PASSED_ON_BY in request.headers || camera === undefined || camera === 'each') return payload;
+    if (typeof (payload as Readable | null)?.destroy === 'function') (payload as Readable).destroy();
+    const { httpStatus, message, code, advice } = new RuthError('node_away', `it is not here, and whether another node has it is not known: ${site.problem}`);
+    void reply.code(httpStatus).removeHeader('content-length').type('application/json; charset=utf-8');
+    return JSON.stringify({ error: message, error_code: code, advice } satisfies ErrorBody);
   }
 
   /** Of whichever node has it: all that are there are asked for one that this node has not. Throws `not_found`. */

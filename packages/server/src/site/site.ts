@@ -91,6 +91,9 @@ export class Site {
     return this.#asking ??= this.#ask().finally(() => { this.#asking = null; });
   }
 
+  /** Nothing was heard yet, and not for want of asking. */
+  get isUnheard(): boolean { return this.#map === null && this.problem !== null; }
+
   /** Something was changed: what is known is old. */
   forget(): void { this.#askedMs = -Infinity; }
 

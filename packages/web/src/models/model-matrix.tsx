@@ -1,5 +1,6 @@
 // Cameras by models: how often each looks of what was asked for. A cell opens what is behind it.
-import type { CameraStatus, ModelStatus, SubscriptionStatus } from '@ruth/protocol';
+import type { CameraStatus, ModelStatus, NotAsked, SubscriptionStatus } from '@ruth/protocol';
+import { isMissing } from '../system/not-asked.ts';
 import { addressOf } from '../view-address.ts';
 import { keyOf } from './models-view.tsx';
 
@@ -7,13 +8,15 @@ export interface ModelMatrixProps {
   readonly cameras: readonly CameraStatus[];
   readonly models: readonly ModelStatus[];
   readonly subscriptions: readonly SubscriptionStatus[];
+  /** Nodes of whose subscriptions nobody knows. */
+  readonly notAsked?: NotAsked | null | undefined;
   readonly chosen: string | null;
   /** Whether a model that does not look may be told to. */
   readonly mayChange: boolean;
   readonly onChoose: (key: string) => void;
 }
 
-export function ModelMatrix({ cameras, models, subscriptions, chosen, mayChange, onChoose }: ModelMatrixProps) {
+export function ModelMatrix({ cameras, models, subscriptions, notAsked, chosen, mayChange, onChoose }: ModelMatrixProps) {
   const byKey = new Map(subscriptions.map((subscription) => [keyOf(subscription), subscription]));
   return (
     <div className="table-frame" tabIndex={0} role="group" aria-label="Table of cameras and models">
@@ -26,7 +29,7 @@ export function ModelMatrix({ cameras, models, subscriptions, chosen, mayChange,
               {models.map((model) => {
                 const key = keyOf({ camera_id: camera.camera_id, model_id: model.model_id });
                 const subscription = byKey.get(key);
-                return <td key={model.model_id} data-label={model.model_name ?? model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : mayChange ? <button type="button" className="matrix-cell none" aria-pressed={key === chosen} onClick={() => onChoose(key)}>does not look</button> : <span className="none">does not look</span>}</td>;
+                return <td key={model.model_id} data-label={model.model_name ?? model.model_id}>{subscription ? <Cell subscription={subscription} chosen={keyOf(subscription) === chosen} onChoose={onChoose} /> : isMissing(notAsked, camera.node) ? <span className="none">not known</span> : mayChange ? <button type="button" className="matrix-cell none" aria-pressed={key === chosen} onClick={() => onChoose(key)}>does not look</button> : <span className="none">does not look</span>}</td>;
               })}
             </tr>
           ))}

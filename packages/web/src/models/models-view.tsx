@@ -4,6 +4,7 @@ import type { SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
 import { Empty, Unknown, Waiting } from '../shell/states.tsx';
 import { useMay } from '../session.ts';
 import { SERVER_UNREACHABLE } from '../system/api.ts';
+import { notAskedText } from '../system/not-asked.ts';
 import type { System, SystemStore } from '../system/system-store.ts';
 import { usePolled } from '../system/use-polled.ts';
 import { InstalledModels } from './installed-models.tsx';
@@ -42,8 +43,9 @@ export function ModelsView({ system, store }: { system: System; store: SystemSto
       {models.value.length > 0 && (
         <section className="panel" aria-label="Which model looks at which camera">
           <h3>Looks a second, of those asked for</h3>
+          {subscriptions.notAsked && <p className="problem" role="status">Not all nodes could be asked: {notAskedText(subscriptions.notAsked)}</p>}
           {(cameras.value ?? []).length === 0 ? <p className="hint">No camera is known.</p> : (
-            <ModelMatrix cameras={cameras.value!} models={models.value} subscriptions={subscriptions.value ?? []} chosen={chosen} mayChange={mayOperate} onChoose={(key) => setChosen(key === chosen ? null : key)} />
+            <ModelMatrix cameras={cameras.value!} models={models.value} subscriptions={subscriptions.value ?? []} notAsked={subscriptions.notAsked} chosen={chosen} mayChange={mayOperate} onChoose={(key) => setChosen(key === chosen ? null : key)} />
           )}
         </section>
       )}

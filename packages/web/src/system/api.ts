@@ -1,9 +1,10 @@
 // Asks the server's API. A failure is an answer too: the page shows it and goes on.
-import type { ErrorBody } from '@ruth/protocol';
+import type { ErrorBody, NOT_ASKED_HEADER as ProtocolHeader, NotAsked } from '@ruth/protocol';
 
 /** `problems`: where several things may be wrong in what was sent, each with a JSON pointer to its place. */
 export interface Failure { readonly code: string; readonly message: string; readonly advice: string | null; readonly problems?: readonly { readonly pointer: string; readonly message: string }[] }
-export type Answer<T> = { readonly value: T; readonly failure: null } | { readonly value: null; readonly failure: Failure };
+/** `notAsked`: what is missing in a list that joins what all nodes of a site have. */
+export type Answer<T> = { readonly value: T; readonly failure: null; readonly notAsked?: NotAsked | null } | { readonly value: null; readonly failure: Failure };
 
 /** In a sentence, with what can be done. */
 export function failureText({ code, message, advice }: Failure): string {
@@ -11,6 +12,8 @@ export function failureText({ code, message, advice }: Failure): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
+/** The protocol's; its module would bring schemas along. */
+const NOT_ASKED_HEADER: typeof ProtocolHeader = 'ruth-not-asked';
 export const SERVER_UNREACHABLE = 'server_unreachable';
 const ANSWER_TIMEOUT_MS = 8000;
 
@@ -26,7 +29,7 @@ export async function send<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE
       method, signal: signal ? AbortSignal.any([limit, signal]) : limit, cache: 'no-store',
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
-    return answerOf<T>(response.status, await response.text());
+    return answerOf<T>(response.status, await response.text(), response.headers.get(NOT_ASKED_HEADER));
   } catch {
     return { value: null, failure: signal?.aborted ? CANCELLED : { code: SERVER_UNREACHABLE, message: 'the server does not answer', advice: null } };
   }
@@ -50,9 +53,9 @@ export async function sendFile<T>(path: string, file: File, { onSent, signal }: 
 const CANCELLED: Failure = { code: 'cancelled', message: 'it was cancelled', advice: null };
 
 /** Throws where the answer is none of the server's. */
-function answerOf<T>(status: number, text: string): Answer<T> {
+function answerOf<T>(status: number, text: string, notAsked: string | null = null): Answer<T> {
   const answer = text === '' ? null : JSON.parse(text) as unknown;
-  if (status >= 200 && status < 300) return { value: answer as T, failure: null };
+  if (status >= 200 && status < 300) return { value: answer as T, failure: null, notAsked: notAsked === null ? null : JSON.parse(notAsked) as NotAsked };
   const { error, error_code, advice, problems } = (answer ?? {}) as Partial<ErrorBody>;
   if (status === 401) askToSignIn();
   return { value: null, failure: { code: error_code ?? 'internal', message: error ?? `the server answered ${status}`, advice: advice ?? null, problems: problems ?? [] } };

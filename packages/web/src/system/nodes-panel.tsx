@@ -8,7 +8,8 @@ const STATE_WORDS: Record<Node['state'], string> = { lives: 'Lives', draining: '
 const TONES: Record<Node['state'], string> = { lives: 'good', draining: 'warn', away: 'bad', unknown: 'warn' };
 
 export function NodesPanel({ known: { value } }: { known: Known<SiteInfo> }) {
-  if (value === null || value.nodes.length < 2) return null;
+  if (value === null || (value.nodes.length < 2 && value.problem === null)) return null;
+  if (value.nodes.length === 0) return <section className="panel" aria-label="Nodes"><h3>Nodes of the site</h3><p className="problem" role="status">What the site is cannot be told: {value.problem}</p></section>;
   return (
     <section className="panel" aria-label="Nodes">
       <h3>Nodes of the site</h3>

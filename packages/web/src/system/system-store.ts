@@ -1,12 +1,12 @@
 // What the page knows of the system: the server's answers, asked again every two seconds, and the looks as they come.
 // The last answer stays beside a failure, so that a part that goes away does not take its tiles with it.
-import type { CameraStatus, ModelStatus, SubscriptionStatus, SystemHealth } from '@ruth/protocol';
+import type { CameraStatus, ModelStatus, NotAsked, SubscriptionStatus, SystemHealth } from '@ruth/protocol';
 import { RecentEvents } from '../events/recent-events.ts';
 import { followEvents } from '../live/events-socket.ts';
 import { LookBook } from '../live/look-history.ts';
 import { ask, SERVER_UNREACHABLE, socketAddress, type Answer, type Failure } from './api.ts';
 
-export interface Known<T> { readonly value: T | null; readonly failure: Failure | null }
+export interface Known<T> { readonly value: T | null; readonly failure: Failure | null; readonly notAsked?: NotAsked | null }
 
 export interface System {
   readonly server: 'connecting' | 'online' | 'offline';
