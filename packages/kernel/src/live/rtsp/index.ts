@@ -1,7 +1,7 @@
 // RTSP out: a server, the sources it can serve, and the clip that plays like a camera.
 export { readClip, unitAt, type Clip } from './clip.ts';
 export { ClipSource, systemClock, type Clock } from './clip-source.ts';
-export type { RtspCounters, RtspLimits } from './connection.ts';
+export type { RtspCounters, RtspLimits } from './connection-context.ts';
 export type { Credentials } from './digest-authentication.ts';
 export { LiveSource, type AccessUnit, type MediaSource, type Subscription, type VideoDescription } from './media-source.ts';
 export { parseExtradata, splitByteStream, splitSample } from '../../media/nal-units.ts';

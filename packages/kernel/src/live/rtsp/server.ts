@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { RuthError } from '@ruth/protocol';
-import { Connection, type ConnectionContext, type RtspCounters, type RtspLimits } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionContext, RtspCounters, RtspLimits } from './connection-context.ts';
 import type { Credentials } from './digest-authentication.ts';
 import type { MediaSource } from './media-source.ts';
 import { UdpPorts } from './udp-ports.ts';

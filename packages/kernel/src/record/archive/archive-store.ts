@@ -1,13 +1,12 @@
 // The folder of recordings and its index: opened by one process at a time, changed so that a crash at any moment leaves what a
 // repair can put right. Synchronous where the disk is; meant for a thread of its own (store-thread.ts).
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, statfsSync, unlinkSync, writeFileSync, writeSync, ftruncateSync } from 'node:fs';
+import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { RuthError, type KeptFile, type RecordedSpan } from '@ruth/protocol';
-import { lockFile } from '@ruth/transport';
+import type { DatabaseSync } from 'node:sqlite';
+import type { KeptFile, RecordedSpan } from '@ruth/protocol';
 import { claimAside, unclaimedCameras, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
-import { migrate } from './index-schema.ts';
+import { lockFolder, openIndex } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
 import { deletable, type Deletable, type Want } from './retention.ts';
@@ -31,10 +30,6 @@ export interface StoredTimeline {
 
 export interface Deletion { readonly files: readonly string[]; readonly bytes: number; readonly failed: number; readonly message: string | null }
 
-export const INDEX_FILE = 'index.sqlite';
-const LOCK_FILE = '.lock';
-const RESERVE_FILE = '.reserve';
-const RESERVE_BYTES = 1 << 20;
 /** An hour's folder is removed only when no recorder can be about to write into it. */
 const FOLDER_IN_USE_MS = 2 * 3600_000;
 /** Gaps of a camera without files are told of for so long. */
@@ -59,9 +54,9 @@ export class ArchiveStore implements Disposable {
 
   /** Throws `invalid_state` naming the owner where another process has the folder, `invalid_config` where it cannot be used. */
   static open(directory: string): ArchiveStore {
-    const lock = claim(directory);
+    const lock = lockFolder(directory);
     try {
-      return new ArchiveStore(directory, openWithReserve(directory), lock);
+      return new ArchiveStore(directory, openIndex(directory), lock);
     } catch (error) {
       closeSync(lock);
       throw error;
@@ -119,7 +114,7 @@ export class ArchiveStore implements Disposable {
     let failure: Error | null = null;
     for (const file of files) {
       try {
-        unlinkIfThere(join(this.directory, file));
+        rmSync(join(this.directory, file), { force: true });
         bytes += this.segments.bytesOf(file);
         gone.push(file);
       } catch (error) {
@@ -175,85 +170,5 @@ export class ArchiveStore implements Disposable {
         return;
       }
     }
-  }
-}
-
-/** Makes the folder and locks it until the process is gone, however it goes. */
-function claim(directory: string): number {
-  let fd: number;
-  const path = join(directory, LOCK_FILE);
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
-    fd = openSync(path, 'a', 0o640);
-  } catch (cause) {
-    throw new RuthError('invalid_config', `recording.directory ${directory} cannot be written to: ${(cause as Error).message}; make the folder, or name another`, { cause });
-  }
-  if (!lockFile(fd)) {
-    closeSync(fd);
-    const owner = /^\d+$/.exec(readFileSync(path, 'utf8').trim())?.[0] ?? 'unknown';
-    throw new RuthError('invalid_state', `the recordings in ${directory} belong to a kernel that runs already (process ${owner}); stop it, or name another recording.directory`);
-  }
-  try {
-    ftruncateSync(fd, 0);
-    writeSync(fd, String(process.pid));
-  } catch {
-    // On a full disk the lock holds all the same; only its owner is not told.
-  }
-  return fd;
-}
-
-/** Even to be opened the index needs some room. It is kept free for the day on which the disk is full. */
-function openWithReserve(directory: string): DatabaseSync {
-  const path = join(directory, INDEX_FILE);
-  const reserve = join(directory, RESERVE_FILE);
-  try {
-    const database = openIndex(path);
-    keepReserve(reserve);
-    return database;
-  } catch (error) {
-    if (!existsSync(reserve)) throw error;
-    rmSync(reserve);
-    return openIndex(path);
-  }
-}
-
-function keepReserve(path: string): void {
-  if (existsSync(path)) return;
-  try {
-    writeFileSync(path, Buffer.alloc(RESERVE_BYTES), { mode: 0o640 });
-  } catch {
-    rmSync(path, { force: true });
-  }
-}
-
-function openIndex(path: string): DatabaseSync {
-  try {
-    return openDatabase(path);
-  } catch (error) {
-    // SQLITE_CORRUPT, SQLITE_NOTADB: the files tell all that the index told, but for what was kept.
-    if (![11, 26].includes((error as { errcode?: number }).errcode ?? 0) || !existsSync(path)) throw error;
-    renameSync(path, `${path}.damaged`);
-    for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
-    return openDatabase(path);
-  }
-}
-
-function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 5000 });
-  try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 4194304');
-    migrate(database);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-export function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
