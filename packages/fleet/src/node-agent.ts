@@ -2,14 +2,13 @@
 // longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteCamera, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { inParallel } from './bounded.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
-import { CameraMoves } from './camera-moves.ts';
-import { isFor } from './moves.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
+import { OwnCameras } from './own-cameras.ts';
+import { Pause } from './pause.ts';
 import { Refusals } from './refusals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry, SiteStore } from './site-store.ts';
@@ -39,7 +38,6 @@ export interface NodeAgentOptions {
 const KERNEL_SILENCE_S = 10;
 /** Of the cameras whose recordings a node tells of. */
 const MOST_RECORDED = 4096;
-const READS_AT_ONCE = 2;
 /** Characters of a reason. */
 const MOST_TOLD = 500;
 /** One that begins anew is told so much sooner than it is told otherwise. */
@@ -53,24 +51,19 @@ export class NodeAgent {
   /** Of the record of this node, as far as it was written or seen by this process. */
   #revision = 0;
   #told: Entry<NodePlacement> | null = null;
-  /** Cameras whose own record says that they are this node's, under this lease. */
-  #own: ReadonlyMap<string, SiteCamera> = new Map();
-  /** In which revisions those were read: what is read once under a lease is this node's until the leader hears that it let go. */
-  #read: NodePlacement['cameras'] = {};
-  /** Those of this node whose credentials it cannot open, and why. */
-  #unopened: ReadonlyMap<string, string> = new Map();
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
   #draining = false;
-  readonly #moves = new CameraMoves();
+  readonly #own: OwnCameras;
   readonly #intents: CameraIntents;
   readonly #unclaimed: Unclaimed;
   readonly #refusals: Refusals;
-  #hurry = Promise.withResolvers<void>();
+  readonly #pause = new Pause();
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     this.#timing = options.timing ?? LEASE_TIMING;
+    this.#own = new OwnCameras(options);
     this.#intents = new CameraIntents(options.core, options.logger);
     this.#unclaimed = new Unclaimed(options);
     this.#refusals = new Refusals(options.nowS);
@@ -82,32 +75,35 @@ export class NodeAgent {
   /** Until `signal` aborts, or JetStream is gone for good. A lease that is lost is followed by another one. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, id, logger } = this.#options;
+    let failure: Error | null = null;
+    const fails = (cause: Error): void => { failure = cause; };
     const watched = store.ofNodes.watch((entry) => {
       this.#told = entry;
-      this.#hurry.resolve();
+      this.#pause.end();
     }, { signal, id }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended the watch of what is placed here'); });
-    const drained = store.drains.watch(({ value }) => {
+    store.drains.watch(({ value }) => {
       this.#draining = value !== null;
-      this.#hurry.resolve();
-    }, { signal, id });
+      this.#pause.end();
+    }, { signal, id }).catch(() => undefined);
     const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
-    for (const part of [watched, drained, leading]) part.catch(() => undefined);
+    for (const part of [watched, leading]) part.catch(fails).finally(() => this.#pause.end());
+    signal.addEventListener('abort', () => this.#pause.end(), { once: true });
     while (!signal.aborted) {
-      const hurry = this.#hurry = Promise.withResolvers<void>();
+      if (failure) throw failure as Error;
       await this.#renew().catch((cause: unknown) => {
         const error = RuthError.from(cause);
         logger.warn({ code: error.code, lease_left_s: this.#leftS() }, `the lease of this node could not be renewed: ${error.message}`);
       });
       await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
       const told = await this.#tellKernel();
+      const { cameras } = this.#own;
       // Recording waits for nobody.
-      void this.#intents.tell(new Map([...this.#unclaimed.known, ...this.#own]));
-      if (told && this.#lease.holds) void this.#unclaimed.settle(this.#own, this.#kernel!.status);
-      const waitMs = (this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000;
-      const pause = new AbortController();
-      if (told) void this.#followMoves(AbortSignal.any([pause.signal, signal]));
-      await Promise.race([hurry.promise, watched, leading, delay(waitMs, undefined, { signal: AbortSignal.any([pause.signal, signal]) }).catch(() => undefined)]);
-      pause.abort();
+      void this.#intents.tell(new Map([...this.#unclaimed.known, ...cameras]));
+      if (told && this.#lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
+      const paused = new AbortController();
+      if (told) void this.#followMoves(paused.signal);
+      await this.#pause.lasting((this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
+      paused.abort();
     }
   }
 
@@ -125,9 +121,9 @@ export class NodeAgent {
     const refused = this.#refusals.present;
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
-      cameras: Object.fromEntries([...this.#own.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
+      cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
-      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#moves.told,
+      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told,
     };
     const sentS = nowS();
     try {
@@ -142,10 +138,8 @@ export class NodeAgent {
   async #beginAnew(): Promise<void> {
     this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
     // What it left is another one's by now, or will be.
-    this.#unclaimed.add(new Map([...this.#own].filter(([camera]) => !this.#moves.hasLeft(camera))));
-    this.#own = new Map();
-    this.#unopened = new Map();
-    this.#moves.clear();
+    this.#unclaimed.add(new Map([...this.#own.cameras].filter(([camera]) => !this.#own.moves.hasLeft(camera))));
+    this.#own.clear();
     this.#refusals.clear();
     await this.#tellKernel();
     this.#lease = this.#newLease();
@@ -181,7 +175,7 @@ export class NodeAgent {
     if (entry?.value?.incarnation === lease.incarnation && !entry.value.revoked) {
       // It was this one: a renewal was taken, and the answer lost. The lease lasts as long as it did, until one is answered.
       this.#revision = entry.revision;
-      this.#hurry.resolve();
+      this.#pause.end();
       return;
     }
     if (lease.untilS !== null) lease.revoke();
@@ -191,65 +185,31 @@ export class NodeAgent {
       if ((await store.nodes.get(id))?.revision !== entry.revision) throw new RuthError('conflict', `another machine is the node ${id} of this site; give this one another name: site.node in ruth.yaml`);
     }
     this.#revision = entry?.revision ?? 0;
-    this.#hurry.resolve();
+    this.#pause.end();
   }
 
-  /** What the record of this node names is looked up in the records of the cameras: those count. */
+  /** What the record of this node names is looked up, and the kernel told. */
   async #learn(): Promise<void> {
-    const { store, id } = this.#options;
     const told = this.#told;
     const lease = this.#lease;
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
-    const unopened = new Map<string, string>();
-    const named = told.value?.cameras ?? {};
-    const { own, next, unknown } = this.#moves.sort(named, this.#own, this.#read);
-    let missing = 0;
-    // A thousand nodes that read all at once would hold up one another's renewals.
-    await inParallel(unknown, READS_AT_ONCE, async ([camera, { term, settings: revision, move }]) => {
-      const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
-      if (!placement?.value || !isFor(placement.value, { node: id, incarnation: lease.incarnation }, move) || !settings?.value) return void missing++;
-      const opened = this.#open(camera, settings.value, unopened);
-      if (opened === null) return;
-      if (move === 'next') return void next.set(camera, { term, settings: revision, camera: opened });
-      own.set(camera, opened);
-      this.#moves.begins(camera, placement.value.seam ?? null);
-    });
-    if (lease !== this.#lease) return;
-    this.#own = own;
-    this.#unopened = unopened;
-    this.#read = Object.fromEntries(Object.entries(named).filter(([camera]) => own.has(camera) || unopened.has(camera) || next.has(camera)));
-    this.#moves.learnt(named, own, next);
+    const missing = await this.#own.learn(told.value?.cameras ?? {}, lease, () => lease === this.#lease);
     // What is out of date will be told anew.
     if (!await this.#tellKernel() || missing > 0) return;
     this.#applied = { revision: told.revision, lease };
     // Where a camera moves, the leader waits for it.
-    this.#hurry.resolve();
-  }
-
-  /** Null for one whose credentials cannot be opened, which is refused: no camera is ever asked with a wrong address. */
-  #open(id: string, camera: SiteCamera, unopened: Map<string, string>): SiteCamera | null {
-    const { keys: { keys }, logger } = this.#options;
-    try {
-      const opened = keys.open(camera);
-      if (keys.credentialsOf(camera) === 'clear') logger.warn({ camera: id }, 'the credentials of this camera lie in NATS in the clear: ruth site seal');
-      return opened;
-    } catch (cause) {
-      const { message } = RuthError.from(cause);
-      unopened.set(id, message);
-      logger.warn({ camera: id }, `this node cannot take a camera: ${message}`);
-      return null;
-    }
+    this.#pause.end();
   }
 
   /** What the kernel makes of a move is told to the leader at once: pictures are held back meanwhile. */
   async #followMoves(signal: AbortSignal): Promise<void> {
     const { kernel, nowS } = this.#options;
-    while (this.#moves.isWaiting && !signal.aborted) {
+    while (this.#own.moves.isWaiting && !signal.aborted) {
       await delay(MOVES_LOOK_MS, undefined, { signal }).catch(() => undefined);
       const status = signal.aborted ? null : await kernel.look().catch(() => null);
-      if (status === null || signal.aborted || !this.#moves.saw(status)) continue;
+      if (status === null || signal.aborted || !this.#own.moves.saw(status)) continue;
       this.#kernel = { status, atS: nowS() };
-      this.#hurry.resolve();
+      this.#pause.end();
       return;
     }
   }
@@ -262,11 +222,12 @@ export class NodeAgent {
     if (untilS === null && !ended) return false;
     try {
       // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
-      const told = untilS === null ? new Map([...this.#unclaimed.known, ...this.#own]) : this.#own;
-      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...this.#moves.forKernel(told, untilS !== null) });
+      const { cameras: own, moves, read, unopened } = this.#own;
+      const told = untilS === null ? new Map([...this.#unclaimed.known, ...own]) : own;
+      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...moves.forKernel(told, untilS !== null) });
       this.#kernel = { status, atS: nowS() };
-      this.#moves.saw(status);
-      if (untilS !== null) this.#refusals.saw(this.#read, { ...status.refused, ...Object.fromEntries(this.#unopened) });
+      moves.saw(status);
+      if (untilS !== null) this.#refusals.saw(read, { ...status.refused, ...Object.fromEntries(unopened) });
       return true;
     } catch (cause) {
       logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);

