@@ -14,6 +14,8 @@ interface Bench {
   readonly modelsDirectory: string; readonly socketDirectory: string; readonly settingsFile: string;
   readonly call: (method: string, path: string, body?: object) => Promise<{ status: number; body: Record<string, unknown> }>;
   readonly models: () => Promise<SupervisedModel[]>;
+  /** What core was told, and how its container was then. */
+  readonly told: readonly string[];
   /** Waits until the model is so. */
   readonly until: (id: string, state: SupervisedModel['state']) => Promise<SupervisedModel>;
 }
@@ -30,7 +32,8 @@ async function node(t: TestContext): Promise<Bench> {
   cpSync(modelFolder(t), join(modelsDirectory, 'probe'), { recursive: true });
   const logger = createLogger('test', 'silent');
   const supervisor = new Supervisor({ logger, forward: () => undefined });
-  const models = new NodeModels({ supervisor, stdin: JSON.stringify({ paths: { socket_directory: socketDirectory }, log_level: 'error' }), modelsDirectory, settingsFile, logger }, []);
+  const told: string[] = [];
+  const models = new NodeModels({ supervisor, node: { expectModel: async (id, isExpected) => { told.push(`${id} ${isExpected ? 'on' : 'off'} (${supervisor.statuses().some(({ name }) => name === `container ${id}`) ? 'runs' : 'does not run'})`); } }, stdin: JSON.stringify({ paths: { socket_directory: socketDirectory }, log_level: 'error' }), modelsDirectory, settingsFile, logger }, []);
   const control = createControl(supervisor, models, new NodeCameras({ source: { file: settingsFile }, socketDirectory, logger }));
   await listenForControl(control, socketDirectory);
   await models.add('probe');
@@ -58,7 +61,7 @@ async function node(t: TestContext): Promise<Bench> {
       await delay(20);
     }
   };
-  return { modelsDirectory, socketDirectory, settingsFile, call, models: list, until };
+  return { modelsDirectory, socketDirectory, settingsFile, call, models: list, until, told };
 }
 
 const named = (id: string): string => MANIFEST.replace('model_id: probe', `model_id: ${id}`);
@@ -159,10 +162,12 @@ test('A version takes the place of another without a request lost, one that cann
 });
 
 test('A model is switched off, on again, and taken out, and ruth.yaml says so', async (t) => {
-  const { settingsFile, call, until, models } = await node(t);
+  const { settingsFile, call, until, models, told } = await node(t);
   await until('probe', 'running');
   assert.equal((await call('POST', '/v1/models/probe/disable', {})).status, 204);
   assert.equal((await models())[0]!.state, 'disabled');
+  // Core is told before: it would miss what ends.
+  assert.deepEqual(told, ['probe on (does not run)', 'probe off (runs)']);
   assert.match(readFileSync(settingsFile, 'utf8'), /active: false/);
   assert.equal((await call('POST', '/v1/models/probe/replace', { folder: '/tmp' })).body.error_code, 'invalid_state');
   assert.equal((await call('POST', '/v1/models', { model_id: 'probe' })).status, 204);

@@ -94,6 +94,13 @@ export class Core implements AsyncDisposable {
     return this.#models.statuses();
   }
 
+  /** The model shall run from now on, or was ended on purpose: only the former is missed when it is away. */
+  expectModel(modelId: string, isExpected: boolean): void {
+    if (isExpected) this.#models.expect(modelId);
+    else this.#models.switchOff(modelId);
+    this.#touchThose(({ model }) => model === modelId);
+  }
+
   /** How long each stage of looks took, by model. */
   stageHistograms(): ReturnType<ModelDirectory['latencies']> {
     return this.#models.latencies();

@@ -33,6 +33,12 @@ export function createHttp(core: Core, signal: AbortSignal, streamOptions: Event
   const metrics = new Metrics('ruth_core_', () => ({ models: core.models(), subscriptions: core.subscriptions(), cameras: core.agents.length, eventConsumers: consumers, latencies: core.stageHistograms() }), [...CORE_METRICS, ...telemetryMetrics(telemetry), ...processMetrics()]);
   app.get('/v1/metrics', async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics.text()));
   app.get('/v1/models', () => core.models());
+  for (const [method, isExpected] of [['PUT', true], ['DELETE', false]] as const) {
+    app.route({ method, url: '/v1/models/:id', handler: (request, reply) => {
+      core.expectModel(assertId((request.params as { id: string }).id, 'model'), isExpected);
+      return reply.code(204).send();
+    } });
+  }
   app.get('/v1/subscriptions', () => core.subscriptions());
   app.get('/v1/latencies', () => core.latencies());
   app.get('/v1/intent', () => core.intent());

@@ -36,8 +36,13 @@ export interface ModelDirectoryOptions {
 export class ModelDirectory {
   readonly #options: ModelDirectoryOptions;
   readonly #containers = new Map<string, ModelContainer>();
+  /** Ends the probes of one. */
+  readonly #stops = new Map<string, AbortController>();
+  readonly #switchedOff = new Set<string>();
   readonly #accesses = new Map<string, ModelAccess>();
   readonly #probing = new Set<Promise<void>>();
+  /** Null while it does not run. */
+  #running: AbortSignal | null = null;
 
   constructor(options: ModelDirectoryOptions) {
     this.#options = options;
@@ -63,15 +68,29 @@ export class ModelDirectory {
     return [...this.#accesses.values()].map(({ modelId, histograms }) => ({ modelId, stages: histograms.snapshot() }));
   }
 
-  /** Whether the settings name it, or a container of that name was ever found. */
+  /** Whether the settings name it, a container of that name was ever found, or it was switched off. */
   knows(modelId: string): boolean {
-    return this.#options.modelIds.includes(modelId) || this.#containers.has(modelId);
+    return this.#options.modelIds.includes(modelId) || this.#containers.has(modelId) || this.#switchedOff.has(modelId);
+  }
+
+  /** It shall run: that it does not is an outage. */
+  expect(modelId: string): void {
+    this.#switchedOff.delete(modelId);
+    this.#add(modelId);
+  }
+
+  /** It is about to be ended on purpose: that is no outage, and it is not looked for until it is expected again. */
+  switchOff(modelId: string): void {
+    if (this.#switchedOff.size >= MAX_MODELS) return;
+    this.#switchedOff.add(modelId);
+    if (this.#containers.get(modelId)?.isUp === false) this.#forget(modelId);
   }
 
   /** Null while its container serves. */
   whyDown(modelId: string): string | null {
     const container = this.#containers.get(modelId);
     if (container?.isUp) return null;
+    if (this.#switchedOff.has(modelId)) return 'it is switched off';
     return container?.status().last_error?.message ?? 'its container was not asked yet';
   }
 
@@ -99,23 +118,23 @@ export class ModelDirectory {
 
   /** Finds and probes until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    for (const modelId of this.#options.modelIds) this.#add(modelId, signal);
-    using _watcher = this.#watch(signal);
+    this.#running = signal;
+    for (const modelId of this.#options.modelIds) this.#add(modelId);
+    using _watcher = this.#watch();
     while (!signal.aborted) {
-      await this.#scan(signal);
+      await this.#scan();
       await this.#options.clock.sleep(RESCAN_MS, signal);
     }
     await Promise.all(this.#probing);
-    await Promise.all([...this.#containers.values()].map((container) => container[Symbol.asyncDispose]()));
   }
 
-  #watch(signal: AbortSignal): Disposable {
+  #watch(): Disposable {
     const { socketDirectory, logger } = this.#options;
     let watcher: FSWatcher | null = null;
     try {
       watcher = watch(socketDirectory, (_event, fileName) => {
         const modelId = fileName === null ? null : modelIdOfSocket(fileName);
-        if (modelId !== null) this.#seen(modelId, signal);
+        if (modelId !== null) this.#seen(modelId);
       });
       watcher.on('error', (error) => logger.warn({ err: error }, 'the socket directory is no longer watched; it is read every few seconds'));
     } catch (cause) {
@@ -124,26 +143,28 @@ export class ModelDirectory {
     return { [Symbol.dispose]: () => watcher?.close() };
   }
 
-  async #scan(signal: AbortSignal): Promise<void> {
+  async #scan(): Promise<void> {
     const names = await readdir(this.#options.socketDirectory).catch(() => []);
     for (const name of names) {
       const modelId = modelIdOfSocket(name);
-      if (modelId !== null && !this.#containers.has(modelId)) this.#add(modelId, signal);
+      if (modelId !== null && !this.#containers.has(modelId)) this.#add(modelId);
     }
   }
 
-  #seen(modelId: string, signal: AbortSignal): void {
+  #seen(modelId: string): void {
     const container = this.#containers.get(modelId);
     if (container) container.probeSoon();
-    else this.#add(modelId, signal);
+    else this.#add(modelId);
   }
 
-  #add(modelId: string, signal: AbortSignal): void {
-    if (signal.aborted || this.#containers.has(modelId) || this.#containers.size >= MAX_MODELS) return;
+  #add(modelId: string): void {
+    const signal = this.#running;
+    if (signal === null || signal.aborted || this.#containers.has(modelId) || this.#switchedOff.has(modelId) || this.#containers.size >= MAX_MODELS) return;
     const { socketDirectory, maxConnections, clock, logger, startLimitMs = START_LIMIT_MS } = this.#options;
     const container = new ModelContainer({
       modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock, startLimitMs,
       onChange: (isUp, reason) => {
+        if (!isUp && this.#switchedOff.has(modelId)) return this.#forget(modelId);
         // What failed before was another process, or this one before it recovered.
         if (isUp) this.access(modelId).breaker.succeeded();
         logger.info({ model: modelId, reason }, isUp ? 'model is up' : 'model is down');
@@ -151,9 +172,21 @@ export class ModelDirectory {
       },
     });
     const isNews = !this.knows(modelId);
+    const stop = new AbortController();
+    this.#stops.set(modelId, stop);
     this.#containers.set(modelId, container);
     if (isNews) this.#options.onFound(modelId);
-    const probing = container.run(signal).finally(() => this.#probing.delete(probing));
+    const probing = container.run(AbortSignal.any([signal, stop.signal])).finally(async () => {
+      await container[Symbol.asyncDispose]();
+      this.#probing.delete(probing);
+    });
     this.#probing.add(probing);
+  }
+
+  #forget(modelId: string): void {
+    this.#options.logger.info({ model: modelId }, 'model is switched off');
+    this.#stops.get(modelId)?.abort();
+    this.#stops.delete(modelId);
+    this.#containers.delete(modelId);
   }
 }

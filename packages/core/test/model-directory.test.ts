@@ -77,6 +77,32 @@ test('a container that is on its way as core starts is no outage: it is down, an
   assert.deepEqual(await found.event(1), { type: 'model.up', model_id: 'finder', reason: null });
 });
 
+test('a model that is switched off is no outage, and is missed again once it is switched on', async () => {
+  await using place = await Place.make();
+  await using found = finding(place, ['finder', 'never']);
+  assert.equal((await found.event(2)).type, 'model.down');
+  const container = await standInContainer(place, 'finder', { describe: description('finder', ['person']), health: health('finder') });
+  assert.equal((await found.event(3)).type, 'model.up');
+  found.directory.switchOff('finder');
+  found.directory.switchOff('never');
+  // It serves until it ends.
+  assert.deepEqual(found.directory.statuses().map(({ model_id, state }) => [model_id, state]), [['finder', 'up']]);
+  await container.close();
+  while (found.directory.statuses().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([found.directory.whyDown('finder'), found.directory.knows('finder'), found.directory.access('finder').endpoint], ['it is switched off', true, null]);
+  {
+    // What answers there meanwhile is none of core's models.
+    await using _stray = await standInContainer(place, 'finder', { describe: description('finder', []), health: health('finder') });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual([found.directory.statuses(), found.events.length], [[], 3]);
+  }
+  found.directory.expect('never');
+  assert.deepEqual([(await found.event(4)).type, found.events[3]!.model_id], ['model.down', 'never']);
+  await using _again = await standInContainer(place, 'finder', { describe: description('finder', ['dog']), health: health('finder') });
+  found.directory.expect('finder');
+  assert.deepEqual([(await found.event(5)).type, found.directory.statuses().find(({ model_id }) => model_id === 'finder')?.classes], ['model.up', ['dog']]);
+});
+
 test('a container that came back is described anew', async () => {
   await using place = await Place.make();
   await using found = finding(place);

@@ -19,7 +19,7 @@ export interface MetricsOptions {
   readonly parts: readonly Upstream[];
   readonly counters: ServerCounters;
   readonly socketDirectory: string;
-  /** Ids of the models that shall run; those that core found beside them are asked too. */
+  /** Ids of the models that shall run, until core has said which there are. */
   readonly models: readonly string[];
   readonly telemetry?: Telemetry | null;
 }
@@ -146,14 +146,19 @@ class Containers implements AsyncDisposable {
   readonly #options: MetricsOptions;
   readonly #clients = new Map<string, IpcClient>();
 
-  constructor(options: MetricsOptions) { this.#options = options; }
+  /** As core told them last; a core that is away takes none away. */
+  #ids: readonly string[];
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#ids = options.models;
+  }
 
   /** An older container answers, but does not know its health. */
   async look(): Promise<{ model: string; answered: boolean; health: HealthResponse | null }[]> {
-    const { core, models } = this.#options;
-    const found = await core.get('/v1/models', modelStatuses).catch(() => []);
-    const ids = [...new Set([...models, ...found.map(({ model_id }) => model_id)])].filter(isId).slice(0, MAX_MODELS);
-    return Promise.all(ids.map(async (model) => ({ model, ...await this.#ask(model) })));
+    const found = await this.#options.core.get('/v1/models', modelStatuses).catch(() => null);
+    if (found) this.#ids = found.map(({ model_id }) => model_id).filter(isId).slice(0, MAX_MODELS);
+    return Promise.all(this.#ids.map(async (model) => ({ model, ...await this.#ask(model) })));
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await Promise.all([...this.#clients.values()].map((client) => client.close())); }

@@ -61,7 +61,7 @@ export async function buildApp(options: ServerOptions, certificate: Certificate 
   // Its library is loaded where it is wanted.
   if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
-  addStatus(app, options.models, parts);
+  addStatus(app, parts);
   addSiteInfo(app, site?.lists ?? null, options.site ? SITE_NEEDS_DATABASE : null);
   addEvents(app, store, new RecordedMoments(kernel, site, options.store.kind === 'postgres' ? options.store.node ?? null : null));
   addNotifications(app, store, notifications, audit);

@@ -6,9 +6,9 @@ import type { Upstream } from './upstream.ts';
 const processHealth = validator(ProcessHealth);
 const modelStatuses = validator(Type.Array(ModelStatus));
 
-/** `expectedModels`: ids that the settings name; one that core does not know counts as down. */
-export async function lookAtSystem(kernel: Upstream, core: Upstream, expectedModels: readonly string[], server: ProcessHealth): Promise<SystemHealth> {
-  const [kernelHealth, coreHealth, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core, expectedModels)]);
+/** Which models there shall be is core's to say: it lists those that are away, too. */
+export async function lookAtSystem(kernel: Upstream, core: Upstream, server: ProcessHealth): Promise<SystemHealth> {
+  const [kernelHealth, coreHealth, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core)]);
   const well = kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
   return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models };
 }
@@ -22,16 +22,13 @@ async function lookAtPart(part: Upstream): Promise<PartHealth> {
   }
 }
 
-async function lookAtModels(core: Upstream, expected: readonly string[]): Promise<ModelHealth[] | null> {
-  let known: ModelStatus[];
+async function lookAtModels(core: Upstream): Promise<ModelHealth[] | null> {
   try {
-    known = await core.get('/v1/models', modelStatuses);
+    const known = await core.get('/v1/models', modelStatuses);
+    return known.map((model): ModelHealth => ({ model_id: model.model_id, state: model.state, error: model.last_error?.message ?? null }));
   } catch {
     return null;
   }
-  const found = known.map((model): ModelHealth => ({ model_id: model.model_id, state: model.state, error: model.last_error?.message ?? null }));
-  const missing = expected.filter((id) => !known.some((model) => model.model_id === id));
-  return [...found, ...missing.map((id): ModelHealth => ({ model_id: id, state: 'down', error: 'no container of this model has been found' }))];
 }
 
 /** For whoever is not signed in: how it is, not why. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { CameraStatus, ErrorBody, Look, SystemHealth } from '@ruth/protocol';
+import type { CameraStatus, ErrorBody, Look, ModelStatus, SystemHealth } from '@ruth/protocol';
 import { camera, look, model, startCore, startKernel, startPlace, startSupervisor, subscription, until } from './stand-ins.ts';
 
 const get = async <T>(url: string): Promise<{ status: number; body: T }> => {
@@ -59,13 +59,18 @@ describe('the HTTP API', () => {
     assert.equal((await get(`${place.url}/api/v1/cameras`)).status, 200);
   });
 
-  it('counts a model that the settings name and core does not know as down', async () => {
-    await using place = await startPlace({ models: ['detector', 'pose'] });
+  it('is degraded while a model is away that core misses, and not for one that was switched off', async () => {
+    await using place = await startPlace({ models: ['detector', 'switched-off'] });
     await using _kernel = await startKernel(place.directory, () => []);
-    await using _core = await startCore(place.directory, core);
-    const { body } = await get<SystemHealth>(`${place.url}/api/v1/health`);
-    assert.equal(body.status, 'degraded');
-    assert.deepEqual(body.models?.map((found) => [found.model_id, found.state]), [['detector', 'up'], ['pose', 'down']]);
+    let away: ModelStatus[] = [{ ...model('pose'), state: 'down' }];
+    await using _core = await startCore(place.directory, { ...core, models: () => [model('detector'), ...away] });
+    const look = async () => {
+      const { body } = await get<SystemHealth>(`${place.url}/api/v1/health`);
+      return [body.status, body.models?.map((found) => [found.model_id, found.state])];
+    };
+    assert.deepEqual(await look(), ['degraded', [['detector', 'up'], ['pose', 'down']]]);
+    away = [];
+    assert.deepEqual(await look(), ['ok', [['detector', 'up']]]);
   });
 
   it('answers bad camera ids, unknown cameras and unknown addresses with errors from the table', async () => {

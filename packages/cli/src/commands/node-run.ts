@@ -16,6 +16,7 @@ import { ModelJobs } from '../supervisor/model-jobs.ts';
 import { ModelUploads } from '../supervisor/model-uploads.ts';
 import { NodeCameras } from '../supervisor/node-cameras.ts';
 import { NodeModels } from '../supervisor/node-models.ts';
+import { RunningNode } from '../supervisor/running-node.ts';
 import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
@@ -66,7 +67,7 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
 async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
   const { modelsDirectory, socketDirectory } = settings;
   const settingsFile = settingsFileOf(source);
-  const models = new NodeModels({ supervisor, stdin, modelsDirectory, settingsFile, logger }, settings.models);
+  const models = new NodeModels({ supervisor, node: new RunningNode(settings), stdin, modelsDirectory, settingsFile, logger }, settings.models);
   const uploads = settingsFile === undefined ? null : new ModelUploads({ directory: join(settings.dataDirectory, 'model-uploads'), modelsDirectory });
   const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile, uploads);
   const capacity = new CapacityWatch({

@@ -7,11 +7,13 @@ import type { Logger } from '@ruth/transport';
 import { versionBefore } from '../onboarding/model-versions.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
 import { containerProcess } from './definitions.ts';
+import type { RunningNode } from './running-node.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface NodeModelsOptions {
   readonly supervisor: Supervisor;
+  readonly node: Pick<RunningNode, 'expectModel'>;
   readonly stdin: ProcessDefinition['stdin'];
   readonly modelsDirectory: string;
   /** Path of ruth.yaml; undefined where the node runs without one, which then forgets changes at its end. */
@@ -77,6 +79,7 @@ export class NodeModels {
         else throw new RuthError('invalid_state', `${id} runs already, from ${present.folder}; replace it`);
       }
       assertModelFolder(id, folder);
+      await this.#expect(id, true);
       const ready = this.#start(id, folder);
       const register = (): Promise<void> => this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder), active: undefined } as never, this.#unlessNamed(id)));
       if (tried) await register();
@@ -120,7 +123,7 @@ export class NodeModels {
   disable(id: string): Promise<void> {
     return this.#change(async () => {
       const present = this.#running(id);
-      await this.#options.supervisor.stop(nameOf(id));
+      await this.#end(id);
       present.state = 'disabled';
       present.reason = 'switched off';
       await this.#write((file) => file.putModel({ id, active: false }, this.#unlessNamed()));
@@ -132,7 +135,7 @@ export class NodeModels {
     return this.#change(async () => {
       const present = this.#models.get(id);
       if (!present) throw new RuthError('not_found', `there is no model ${id}`);
-      if (present.state === 'on') await this.#options.supervisor.stop(nameOf(id));
+      if (present.state === 'on') await this.#end(id);
       // Its folder lies there still; that it was removed is the last word on it until somebody adds it again.
       this.#models.set(id, { ...present, state: 'available', reason: `it was removed; ruth model enable ${id} takes it back` });
       await this.#write((file) => file.removeModel(id, this.#unlessNamed())).catch((cause: unknown) => {
@@ -149,6 +152,16 @@ export class NodeModels {
     if (!present) throw new RuthError('not_found', `there is no model ${id}; there are: ${[...this.#models.keys()].join(', ') || 'none'}`);
     if (present.state !== 'on') throw new RuthError('invalid_state', `${id} does not run: it is ${present.state}${present.reason === null ? '' : `, ${present.reason}`}`);
     return present;
+  }
+
+  /** Core is told before: it would miss what ends. */
+  async #end(id: string): Promise<void> {
+    await this.#expect(id, false);
+    await this.#options.supervisor.stop(nameOf(id));
+  }
+
+  async #expect(id: string, isExpected: boolean): Promise<void> {
+    await this.#options.node.expectModel(id, isExpected).catch((cause: unknown) => this.#options.logger.warn({ model: id, err: cause }, `core is not told that ${id} is switched ${isExpected ? 'on' : 'off'}: ${RuthError.from(cause).message}`));
   }
 
   #start(id: string, folder: string): Promise<unknown> {

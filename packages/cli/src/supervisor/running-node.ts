@@ -30,6 +30,11 @@ export class RunningNode {
     await ifThere(ask(this.#core, 'PUT', `/v1/cameras/${id}`, ofCore));
   }
 
+  /** Whether core shall miss the model where it is away. A core that is away itself learns it from the file when it starts. */
+  async expectModel(id: string, isExpected: boolean): Promise<void> {
+    await ifThere(ask(this.#core, isExpected ? 'PUT' : 'DELETE', `/v1/models/${id}`));
+  }
+
   /** Throws `unreachable` where no kernel runs. What is not there is removed already. */
   async removeCamera(id: string): Promise<void> {
     await ifThere(ask(this.#core, 'DELETE', `/v1/cameras/${id}`), 'camera_not_found');

@@ -23,13 +23,13 @@ const looks = validator(Looks);
 const scenes = validator(SceneConfig);
 const lookLatencies = validator(LookLatencies);
 
-/** Of this node, and where it is one of a site, of all that can be asked. `models`: ids of those that shall run. */
-export function addStatus(app: FastifyInstance, models: readonly string[], { kernel, core, site }: { readonly kernel: Upstream; readonly core: Upstream; readonly site: SiteParts | null }): void {
+/** Of this node, and where it is one of a site, of all that can be asked. */
+export function addStatus(app: FastifyInstance, { kernel, core, site }: { readonly kernel: Upstream; readonly core: Upstream; readonly site: SiteParts | null }): void {
   const startedAt = performance.now();
   const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
   // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
   app.get('/api/v1/health', { schema: answers(SystemHealth) }, async (request) => {
-    const health = await lookAtSystem(kernel, core, models, ownHealth());
+    const health = await lookAtSystem(kernel, core, ownHealth());
     return request.identity ? health : withoutReasons(health);
   });
   const own = async (request: FastifyRequest): Promise<CameraStatus[]> => {
