@@ -10,6 +10,7 @@ import { LeaseTable } from './frames/lease-table.ts';
 import { KernelCamera } from './kernel-camera.ts';
 import type { LiveRelay } from './live/fmp4/live-relay.ts';
 import { RestreamServer } from './live/restream/restream-server.ts';
+import type { Pipes } from './live/webrtc/pipes/index.ts';
 import { WebRtc } from './live/webrtc/webrtc.ts';
 import type { WebRtcCamera } from './live/webrtc/webrtc-camera.ts';
 import type { WhepSessions } from './live/webrtc/whep-sessions.ts';
@@ -45,8 +46,8 @@ export class Kernel implements AsyncDisposable {
   private constructor(options: KernelOptions) {
     this.#options = options;
     this.socketPath = kernelSocketPath(options.settings.socketDirectory);
-    const { webrtc } = options.settings.live;
-    this.#webrtc = webrtc && new WebRtc({ settings: webrtc, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
+    const { webrtc, pipes } = options.settings.live;
+    this.#webrtc = webrtc && new WebRtc({ settings: webrtc, pipes, logger: options.logger, ...(options.mediasoupWorker === undefined ? {} : { workerBinary: options.mediasoupWorker }) });
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
     this.placed = new PlacedCameras({
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
@@ -129,6 +130,12 @@ export class Kernel implements AsyncDisposable {
 
   /** Throws `camera_not_found`, and `webrtc_unavailable` where the settings say so. */
   webrtc(id: string): WebRtcCamera { return this.#cameras.get(id).webrtc ?? webRtcIsOff(); }
+
+  /** Throws `not_found` where this node is by itself, `webrtc_unavailable` where the settings say so. */
+  async openPipes(): Promise<Pipes> { return (this.#webrtc ?? webRtcIsOff()).openPipes(); }
+
+  /** To and from other nodes; null until there was one. */
+  get pipes(): Pipes | null { return this.#webrtc?.pipes ?? null; }
 
   get whep(): WhepSessions { return this.#webrtc?.whep ?? webRtcIsOff(); }
 

@@ -84,12 +84,13 @@ export class WatchingPage {
   readonly page: Page;
   constructor(page: Page) { this.page = page; }
 
-  watch(cameraId: string, protocol?: 'udp' | 'tcp'): Promise<number> {
-    return this.page.evaluate(([id, way]) => ruth.watch(`/v1/cameras/${id}/webrtc`, way), [cameraId, protocol] as const);
+  /** `cameras`: under which address they are. */
+  watch(cameraId: string, protocol?: 'udp' | 'tcp', cameras = '/v1/cameras'): Promise<number> {
+    return this.page.evaluate(([path, way]) => ruth.watch(path, way), [`${cameras}/${cameraId}/webrtc`, protocol] as const);
   }
 
-  whep(cameraId: string, options: { protocol?: 'udp' | 'tcp'; audioFirst?: boolean } = {}): ReturnType<typeof Ruth.whep> {
-    return this.page.evaluate(([id, way]) => ruth.whep(`/v1/cameras/${id}/whep`, way), [cameraId, options] as const);
+  whep(cameraId: string, options: { protocol?: 'udp' | 'tcp'; audioFirst?: boolean } = {}, cameras = '/v1/cameras'): ReturnType<typeof Ruth.whep> {
+    return this.page.evaluate(([path, way]) => ruth.whep(path, way), [`${cameras}/${cameraId}/whep`, options] as const);
   }
 
   see(viewer: number): Promise<Seen> { return this.page.evaluate((index) => ruth.see(index), viewer); }

@@ -17,6 +17,7 @@ export * from './ids.ts';
 export * from './inference.ts';
 export * from './intent.ts';
 export * from './latency.ts';
+export * from './live-pipe.ts';
 export * from './manifest.ts';
 export * from './outward-config.ts';
 export * from './plane-geometry.ts';

@@ -11,6 +11,7 @@ import { Manifest } from './manifest.ts';
 import { ClipRequest, ExportRequest, ExportStatus, KeepRequest, Keyframes, StorageStatus, Timeline } from './recording.ts';
 import { AddModelRequest, ReplaceModelRequest, SupervisedModel, SupervisedProcessStatus } from './supervisor.ts';
 import { SystemHealth } from './system-health.ts';
+import { PipeFromReceiver, PipeFromSender } from './live-pipe.ts';
 import { WebRtcFromKernel, WebRtcFromPage } from './webrtc.ts';
 
 /** Draft 7: what yaml-language-server and most libraries read, and the draft whose tuples TypeBox writes. */
@@ -37,6 +38,8 @@ export const PUBLISHED_SCHEMAS = {
   'probe-report': { schema: ProbeReport, title: 'Probe report', description: 'What `ruth camera probe --json` prints' },
   'discovered-device': { schema: DiscoveredDevice, title: 'Discovered device', description: 'What `ruth camera discover --json` prints, each item' },
   'live-init': { schema: LiveInit, title: 'Live init', description: 'First message of a live view' },
+  'pipe-from-receiver': { schema: PipeFromReceiver, title: 'Pipe message from the receiver', description: 'What the kernel that takes a camera of another node says to that node' },
+  'pipe-from-sender': { schema: PipeFromSender, title: 'Pipe message from the sender', description: 'What the kernel that has the camera says to the one that takes it' },
   'webrtc-from-kernel': { schema: WebRtcFromKernel, title: 'WebRTC message from the kernel', description: 'What the kernel says to a page that watches over WebRTC' },
   'webrtc-from-page': { schema: WebRtcFromPage, title: 'WebRTC message from a page', description: 'What a page that watches over WebRTC says to the kernel' },
   'model-status': { schema: ModelStatus, title: 'Model status', description: 'GET /v1/models of the core, each item' },

@@ -56,6 +56,8 @@ export interface RecordingSettings extends Retention {
 }
 
 export interface LiveSettings {
+  /** Of cameras between nodes; null where this node is by itself. `fromViewers` 0: never. `ports` null: any free ones. */
+  readonly pipes: { readonly fromViewers: number; readonly ports: { readonly first: number; readonly last: number } | null } | null;
   /** Null: live video goes over the page's own connection alone. */
   readonly webrtc: { readonly host: string; readonly port: number; readonly announcedAddress: string | null; readonly workers: number | null } | null;
   /** Null: cameras are not served to other programs. */
@@ -170,12 +172,22 @@ function camerasOf(document: YamlDocument<RuthConfig>): CameraSettings[] {
   return cameras.map(cameraSettings);
 }
 
+function pipesOf(document: YamlDocument<RuthConfig>): LiveSettings['pipes'] {
+  const { site } = document.value;
+  if (site === undefined) return null;
+  const { from_viewers: fromViewers = 3, first_port: first, last_port: last } = site.pipes ?? {};
+  if (first === undefined && last === undefined) return { fromViewers, ports: null };
+  if (first === undefined || last === undefined || first > last) throw document.errorAt(['site', 'pipes'], 'needs first_port and last_port, the last not below the first, or neither');
+  return { fromViewers, ports: { first, last } };
+}
+
 function liveOf(document: YamlDocument<RuthConfig>, httpHost: string): LiveSettings {
   const { webrtc = {}, rtsp } = document.value.live ?? {};
   if (rtsp && (rtsp.user === undefined) !== (rtsp.password === undefined)) throw document.errorAt(['live', 'rtsp'], 'needs user and password, or neither');
   const rtspHost = rtsp?.host ?? httpHost;
   if (rtsp && rtsp.user === undefined && !isLoopback(rtspHost)) throw document.errorAt(['live', 'rtsp'], `would show every camera to anyone who reaches ${rtspHost}; give user and password`);
   return {
+    pipes: pipesOf(document),
     webrtc: webrtc.active === false ? null : { host: webrtc.host ?? httpHost, port: webrtc.port ?? 0, announcedAddress: webrtc.announced_address ?? null, workers: webrtc.workers ?? null },
     rtsp: rtsp === undefined ? null : {
       host: rtspHost, port: rtsp.port ?? 8554,

@@ -21,6 +21,15 @@ export const SiteEventsConfig = Type.Object({
 }, { additionalProperties: false, description: 'How events of this node come to the site' });
 export type SiteEventsConfig = Static<typeof SiteEventsConfig>;
 
+const port = (description: string) => Type.Optional(Type.Integer({ minimum: 1024, maximum: 65_535, description }));
+
+export const SitePipesConfig = Type.Object({
+  from_viewers: Type.Optional(Type.Integer({ minimum: 0, maximum: 256, description: 'From which viewer through this node on a camera of another node is taken over one pipe for all; 0, never; 3 unless told' })),
+  first_port: port('First of the UDP ports on which pipes of this node send and take pictures; any free ones unless told'),
+  last_port: port('Last of them: one for each camera that is piped, at both ends'),
+}, { additionalProperties: false, description: 'Live pictures of a much-watched camera, from one node to another once' });
+export type SitePipesConfig = Static<typeof SitePipesConfig>;
+
 export const SiteConfig = Type.Object({
   nats: Type.Array(Type.String({ pattern: '^(nats|tls)://[^\\s@/]+$', maxLength: 256 }), { minItems: 1, maxItems: 16, description: 'NATS servers with JetStream, of one cluster, e.g. tls://nats-1:4222' }),
   credentials_file: file('A .creds file, where the servers ask for one'),
@@ -33,5 +42,6 @@ export const SiteConfig = Type.Object({
   capacity_cores: Type.Optional(Type.Number({ minimum: 0, maximum: 4096, description: 'What this node gives to cameras of the site; its cores but for a half unless told' })),
   key_file: file('File of the key that seals credentials of cameras of the site, the same on all its nodes, relative to this file; site.key of the data directory unless told. `ruth site key make` makes it'),
   events: Type.Optional(SiteEventsConfig),
+  pipes: Type.Optional(SitePipesConfig),
 }, { additionalProperties: false, description: 'This node is one of several, which share cameras' });
 export type SiteConfig = Static<typeof SiteConfig>;

@@ -47,6 +47,7 @@ for (const [name, text, ...expected] of [
   ['models that follow one another in a circle', camera('subscriptions:\n  - {camera: "*", model: centernet-coco, desired_fps: 5, regions: {model: movenet-lightning}}\n  - {camera: front, model: movenet-lightning, desired_fps: 5, regions: {model: centernet-coco}}\n'),
     /^ruth\.yaml:5:\d+: subscriptions\.0\.regions: centernet-coco follows movenet-lightning follows centernet-coco: a model cannot follow itself$/],
   ['a mistyped key deep inside', camera('subscriptions:\n  - camera: front\n    model: movenet-lightning\n    desired_fps: 5\n    regions: { model: centernet-coco, max_region: 3 }\n'), /^ruth\.yaml:8:39: subscriptions\.0\.regions\.max_region is not a known key; did you mean max_regions\?$/],
+  ['a first port of pipes without a last', 'site:\n  nats: [nats://n]\n  pipes: {first_port: 20000}\n', /^ruth\.yaml:3:3: site\.pipes: needs first_port and last_port, the last not below the first, or neither$/],
   ['two models of one id', 'models:\n  - id: a\n  - id: a\n', /^ruth\.yaml:3:5: models\.1\.id: a stands above already$/],
   ['no frames a second', camera('subscriptions:\n  - camera: front\n    model: centernet-coco\n    desired_fps: 0\n'), /^ruth\.yaml:7:5: subscriptions\.0\.desired_fps must be > 0, not 0$/],
 ] as const) {
@@ -115,4 +116,11 @@ subscriptions:
     ['{camera: back, model: centernet-coco, desired_fps: 2, schedule: {days: [mon], time_zone: Mars}}', /ruth\.yaml:5.*Mars is no time zone/],
     ['{camera: back, model: centernet-coco, desired_fps: 2, priority: 101}', /ruth\.yaml:5.*priority.*100/],
   ] as const) assert.throws(() => parseSettings(file(wrong), 'ruth.yaml'), { code: 'invalid_config', message });
+});
+
+test('Pipes between nodes have defaults, and are for nodes of a site alone', () => {
+  const pipesOf = (text: string): unknown => parseSettings(text, 'ruth.yaml').live.pipes;
+  assert.equal(pipesOf('cameras: []\n'), null);
+  assert.deepEqual(pipesOf('site: {nats: [nats://n]}\n'), { fromViewers: 3, ports: null });
+  assert.deepEqual(pipesOf('site: {nats: [nats://n], pipes: {from_viewers: 0, first_port: 20000, last_port: 20010}}\n'), { fromViewers: 0, ports: { first: 20_000, last: 20_010 } });
 });

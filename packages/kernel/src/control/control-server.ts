@@ -7,15 +7,16 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
 import { addEventRoutes, type EventfulKernel } from './event-routes.ts';
 import { addMetricsRoutes } from './metrics-routes.ts';
+import { addPipeRoutes, type PipedKernel } from './pipe-routes.ts';
 import { addPlacementRoutes, type PlacementControl } from './placement-routes.ts';
 import { addRecordingRoutes, type RecordingControl } from './recording-routes.ts';
 import { addVerificationRoutes } from './verification-routes.ts';
-import { addWebRtcRoutes, type WebRtcKernel } from './webrtc-routes.ts';
+import { addWebRtcRoutes } from './webrtc-routes.ts';
 import type { LiveRelay } from '../live/fmp4/live-relay.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 /** What the API shows. `Kernel` is one. */
-export interface ControlledKernel extends CameraControl, WebRtcKernel, RecordingControl, EventfulKernel {
+export interface ControlledKernel extends CameraControl, PipedKernel, RecordingControl, EventfulKernel {
   cameras(): CameraStatus[];
   camera(id: string): CameraStatus;
   live(id: string): LiveRelay;
@@ -54,6 +55,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     addCameraRoutes(routes, kernel);
     addMetricsRoutes(routes, kernel);
     addWebRtcRoutes(routes, kernel, idOf);
+    addPipeRoutes(routes, kernel, idOf);
     addPlacementRoutes(routes, kernel.placed);
     addRecordingRoutes(routes, kernel);
     addVerificationRoutes(routes, kernel);

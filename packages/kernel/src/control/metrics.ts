@@ -1,11 +1,14 @@
 // What the kernel tells Prometheus, read from the status of its cameras and of the disk. docs/metrics.md lists it.
 import { CAMERA_STATES, DECODE_LEVELS, GAP_CAUSES, RECORDING_STATES, type CameraStatus, type GapCause, type KernelEvent, type StorageStatus } from '@ruth/protocol';
 import type { EventLog, Metric, MetricLabels } from '@ruth/transport';
+import type { PipesStatus } from '../live/webrtc/pipes/index.ts';
 
 export interface KernelSnapshot {
   readonly cameras: readonly CameraStatus[];
   readonly storage: StorageStatus;
   readonly gaps: GapCounts;
+  /** Null until there was one. */
+  readonly pipes: PipesStatus | null;
 }
 
 /** Gaps in recordings that began since the kernel started, by camera and cause. */
@@ -46,6 +49,11 @@ const cameraBy = (type: 'gauge' | 'counter', name: string, label: string, help: 
 
 const storage = (name: string, help: string, of: (status: StorageStatus) => number | null): Metric<KernelSnapshot> => ({ name: `storage_${name}`, type: 'gauge', help, values: (snapshot) => [[{}, of(snapshot.storage)]] });
 
+/** By which way it goes: to other nodes, or from them. */
+const ofPipes = (type: 'gauge' | 'counter', name: string, help: string, key: 'pipes' | 'bytes'): Metric<KernelSnapshot> => ({
+  name, type, help, labels: ['direction'], values: ({ pipes }) => (pipes ? [[{ direction: 'sent' }, pipes.sent[key]], [{ direction: 'received' }, pipes.received[key]]] : []),
+});
+
 /** 1 for the one that holds, 0 for the others. */
 const oneOf = (all: readonly string[], held: string): Record<string, number> => Object.fromEntries(all.map((one) => [one, one === held ? 1 : 0]));
 
@@ -75,6 +83,9 @@ export const KERNEL_METRICS: readonly Metric<KernelSnapshot>[] = [
   camera('counter', 'recorded_segments_total', 'Files of recordings written', ({ recording }) => recording.segments),
   cameraBy('counter', 'recording_drops_total', 'cause', 'Pictures that were to be recorded and are not, by cause', ({ recording }) => recording.drops),
   cameraBy('counter', 'recording_gaps_total', 'cause', 'Gaps in the recording that began since the kernel started, by cause', ({ camera_id }, { gaps }) => Object.fromEntries(GAP_CAUSES.map((cause) => [cause, gaps.of(camera_id, cause)]))),
+  ofPipes('gauge', 'pipes', 'Cameras that go to, or come from, another node over a pipe', 'pipes'),
+  ofPipes('counter', 'pipe_bytes_total', 'Bytes of pipes, encrypted, as they go over the network', 'bytes'),
+  { name: 'pipe_viewers', type: 'gauge', help: 'Who watches a camera of another node here, over its pipe', values: ({ pipes }) => (pipes ? [[{}, pipes.received.viewers]] : []) },
   { name: 'storage_state', type: 'gauge', help: '1 for the state the disk of the recordings is in, 0 for the others', labels: ['state'], values: (snapshot) => Object.entries(oneOf(STORAGE_STATES, snapshot.storage.state)).map(([state, value]) => [{ state }, value]) },
   storage('recorded_bytes', 'All recordings there are', ({ bytes }) => bytes),
   storage('segments', 'Files of all recordings there are', ({ segments }) => segments),

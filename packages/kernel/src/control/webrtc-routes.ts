@@ -21,10 +21,10 @@ const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** `idOf` gives the checked camera id of a request. */
-export function addWebRtcRoutes(routes: FastifyInstance, kernel: WebRtcKernel, idOf: (params: unknown) => string): void {
+/** `idOf` gives the checked camera id of a request; `cameras` is under which address they are. */
+export function addWebRtcRoutes(routes: FastifyInstance, kernel: WebRtcKernel, idOf: (params: unknown) => string, cameras = '/v1/cameras'): void {
   // What comes over WebSocket is refused over WebSocket, so that the page hears the code; only an unknown camera is answered over HTTP.
-  routes.get('/v1/cameras/:id/webrtc', {
+  routes.get(`${cameras}/:id/webrtc`, {
     websocket: true, preValidation: async (request) => { tolerate(() => kernel.webrtc(idOf(request.params)), 'webrtc_unavailable'); },
   }, (socket, request) => {
     try {
@@ -41,13 +41,13 @@ export function addWebRtcRoutes(routes: FastifyInstance, kernel: WebRtcKernel, i
     // What has another type is answered with 415 by its route, not with a parser's complaint.
     whep.addContentTypeParser('*', (_request, payload, done) => { payload.resume().on('end', () => done(null, null)); });
 
-    whep.post('/v1/cameras/:id/whep', async (request, reply) => {
+    whep.post(`${cameras}/:id/whep`, async (request, reply) => {
       const id = idOf(request.params);
       const camera = kernel.webrtc(id);
       if (!isOf(request, SDP)) return refuse(reply, 415, 'bad_request', `an offer is ${SDP}`);
       try {
         const { session, answer } = await kernel.whep.open(camera, request.body as string);
-        return await reply.code(201).headers({ 'content-type': SDP, 'location': `/v1/cameras/${id}/whep/${session.id}`, 'etag': session.etag, 'accept-patch': FRAGMENT }).send(answer);
+        return await reply.code(201).headers({ 'content-type': SDP, 'location': `${cameras}/${id}/whep/${session.id}`, 'etag': session.etag, 'accept-patch': FRAGMENT }).send(answer);
       } catch (cause) {
         const error = RuthError.from(cause);
         // Not the request's form is wrong: the two have no codec in common.
@@ -57,12 +57,12 @@ export function addWebRtcRoutes(routes: FastifyInstance, kernel: WebRtcKernel, i
       }
     });
 
-    whep.options('/v1/cameras/:id/whep', async (request, reply) => {
+    whep.options(`${cameras}/:id/whep`, async (request, reply) => {
       kernel.webrtc(idOf(request.params));
       return reply.code(204).headers({ 'accept-post': SDP, 'allow': 'OPTIONS, POST' }).send();
     });
 
-    whep.patch('/v1/cameras/:id/whep/:session', async (request, reply) => {
+    whep.patch(`${cameras}/:id/whep/:session`, async (request, reply) => {
       const { etag, iceUfrag } = kernel.whep.session(...sessionOf(request, idOf));
       if (!isOf(request, FRAGMENT)) return refuse(reply, 415, 'bad_request', `candidates are ${FRAGMENT}`);
       const match = request.headers['if-match'];
@@ -72,7 +72,7 @@ export function addWebRtcRoutes(routes: FastifyInstance, kernel: WebRtcKernel, i
       return reply.code(204).send();
     });
 
-    whep.delete('/v1/cameras/:id/whep/:session', async (request, reply) => {
+    whep.delete(`${cameras}/:id/whep/:session`, async (request, reply) => {
       kernel.whep.close(...sessionOf(request, idOf));
       return reply.code(200).send();
     });

@@ -24,13 +24,13 @@ interface SharedBranch {
 
 export class CameraSource {
   readonly place: PoolWorker;
-  /** Where the camera's process shall send its RTP. */
-  readonly target: RtpTarget;
+  /** Where the camera's process shall send its RTP; null for a camera of another node, which comes over a pipe. */
+  readonly target: RtpTarget | null;
   readonly #router: types.Router;
   readonly #producer: types.Producer;
   readonly #branches = new Map<string, SharedBranch>();
 
-  private constructor(place: PoolWorker, router: types.Router, producer: types.Producer, target: RtpTarget) {
+  private constructor(place: PoolWorker, router: types.Router, producer: types.Producer, target: RtpTarget | null) {
     this.place = place;
     this.target = target;
     this.#router = router;
@@ -54,6 +54,8 @@ export class CameraSource {
       throw unavailable(cause);
     }
   }
+
+  static ofPipe(place: PoolWorker, router: types.Router, producer: types.Producer): CameraSource { return new CameraSource(place, router, producer, null); }
 
   get closed(): boolean { return this.#router.closed; }
 

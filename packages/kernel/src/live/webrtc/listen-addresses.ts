@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import type { LiveSettings } from '@ruth/protocol';
 import type { types } from 'mediasoup';
 
-const WILDCARDS = ['0.0.0.0', '::'];
+export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
 /**
  * One UDP and one TCP port for each address. A wildcard is resolved to the addresses that this machine has, for a viewer cannot
@@ -12,7 +12,7 @@ const WILDCARDS = ['0.0.0.0', '::'];
  * Rejects where a host name has no address.
  */
 export async function listenInfos({ host, announcedAddress }: Pick<NonNullable<LiveSettings['webrtc']>, 'host' | 'announcedAddress'>, port: number): Promise<types.TransportListenInfo[]> {
-  const addresses = WILDCARDS.includes(host) && announcedAddress === null ? ownAddresses(host) : [(await lookup(host.replace(/^\[|\]$/g, ''))).address];
+  const addresses = isWildcard(host) && announcedAddress === null ? ownAddresses(host) : [(await lookup(host.replace(/^\[|\]$/g, ''))).address];
   return (['udp', 'tcp'] as const).flatMap((protocol) => addresses.map((ip) => ({
     protocol, ip, ...(port === 0 ? {} : { port }), ...(announcedAddress === null ? {} : { announcedAddress }),
   })));
