@@ -1,6 +1,6 @@
 // What a leader, or a deputy of one, has seen of the site: nodes, cameras, who has which, and what nodes were told. Comes by watches, in an order for each kind of
 // record alone; what was written here is known at once.
-import { RuthError, type CameraPlacement, type NodePlacement, type SiteCamera, type SiteNode } from '@ruth/protocol';
+import { RuthError, UNREACHABLE, type CameraPlacement, type NodePlacement, type SiteCamera, type SiteNode } from '@ruth/protocol';
 import { isDeepStrictEqual } from 'node:util';
 import type { Seen } from './moves.ts';
 import type { LeaseTiming } from './node-lease.ts';
@@ -50,6 +50,12 @@ export class LeaderView implements Seen {
     return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.cameras.get(id)?.revision));
   }
 
+  /** Nothing comes from it there, for so long that another node is to try. One that is being drained gives it away whatever comes. */
+  isUnreached(camera: string, id: string): boolean {
+    const node = this.node(id);
+    return node !== null && !node.revoked && !node.draining && node.cameras[camera]?.state === UNREACHABLE;
+  }
+
   /** Nodes whose leases are over for sure; none while nobody can be heard. */
   get silent(): [id: string, seen: SeenNode][] {
     return this.#isDeaf ? [] : [...this.nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
@@ -90,7 +96,7 @@ export class LeaderView implements Seen {
     this.#heardAtS = atS;
     keep(this.nodes, key, value && { node: value, revision, atS });
     for (const [camera, { cost_cores: cores }] of Object.entries(value?.cameras ?? {})) if (cores !== null) this.#measured.set(camera, cores);
-    return !known || !value || !isDeepStrictEqual({ ...value, cameras: null }, { ...known.node, cameras: null });
+    return !known || !value || !isDeepStrictEqual({ ...value, cameras: unreachedOf(value) }, { ...known.node, cameras: unreachedOf(known.node) });
   }
 
   get #isDeaf(): boolean { return this.#nowS() - this.#heardAtS > DEAF_RENEWALS * this.#timing.renewEveryS; }
@@ -111,3 +117,5 @@ function keep<T>(known: Map<string, T>, key: string, value: T | null): void {
   if (value === null) known.delete(key);
   else known.set(key, value);
 }
+
+const unreachedOf = ({ cameras }: SiteNode): string[] => Object.keys(cameras).filter((id) => cameras[id]!.state === UNREACHABLE);

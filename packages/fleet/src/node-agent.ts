@@ -13,6 +13,7 @@ import { Refusals } from './refusals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry, SiteStore } from './site-store.ts';
 import { Unclaimed } from './unclaimed.ts';
+import { Unreached } from './unreached.ts';
 
 export interface NodeAgentOptions {
   readonly id: string;
@@ -34,8 +35,6 @@ export interface NodeAgentOptions {
   readonly logger: Logger;
 }
 
-/** A node whose kernel does not answer for so long lets its lease end, so that others record in its place. */
-const KERNEL_SILENCE_S = 10;
 /** Of the cameras whose recordings a node tells of. */
 const MOST_RECORDED = 4096;
 /** Characters of a reason. */
@@ -58,6 +57,7 @@ export class NodeAgent {
   readonly #intents: CameraIntents;
   readonly #unclaimed: Unclaimed;
   readonly #refusals: Refusals;
+  readonly #unreached: Unreached;
   readonly #pause = new Pause();
 
   constructor(options: NodeAgentOptions) {
@@ -67,6 +67,7 @@ export class NodeAgent {
     this.#intents = new CameraIntents(options.core, options.logger);
     this.#unclaimed = new Unclaimed(options);
     this.#refusals = new Refusals(options.nowS);
+    this.#unreached = new Unreached(options.nowS, this.#timing.unreachedS);
     this.#lease = this.#newLease();
   }
 
@@ -121,7 +122,7 @@ export class NodeAgent {
     const refused = this.#refusals.present;
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
-      cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: status.cameras[camera]?.state ?? 'unknown', cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
+      cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, status.cameras[camera]), cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
       ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told,
     };
@@ -157,7 +158,7 @@ export class NodeAgent {
   /** Throws where the kernel was silent for so long that this node cannot be said to record. */
   async #assertKernel(): Promise<void> {
     const { kernel, nowS } = this.#options;
-    if (this.#kernel && nowS() - this.#kernel.atS < KERNEL_SILENCE_S) return;
+    if (this.#kernel && nowS() - this.#kernel.atS < this.#timing.kernelSilenceS) return;
     try {
       const status = await kernel.look();
       // What an agent before this one had placed.
@@ -227,6 +228,7 @@ export class NodeAgent {
       const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...moves.forKernel(told, untilS !== null) });
       this.#kernel = { status, atS: nowS() };
       moves.saw(status);
+      this.#unreached.saw(status.cameras);
       if (untilS !== null) this.#refusals.saw(read, { ...status.refused, ...Object.fromEntries(unopened) });
       return true;
     } catch (cause) {

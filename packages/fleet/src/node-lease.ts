@@ -1,4 +1,4 @@
-// The lease of this node, as it knows it itself: always shorter than as others see it. Times are seconds of the machine's clock since boot.
+// The lease of this node, as it knows it itself: always shorter than as others see it; and how long a site waits for what. Times are seconds of the machine's clock since boot.
 
 export interface LeaseTiming {
   /** From the moment a renewal was sent that was acknowledged. */
@@ -6,10 +6,16 @@ export interface LeaseTiming {
   readonly renewEveryS: number;
   /** Who sees no renewal for so long after the last one came takes the node for gone. Longer than a lease, for clocks that do not run alike. */
   readonly silenceS: number;
+  /** A node whose kernel does not answer for so long lets its lease end, so that others record in its place. */
+  readonly kernelSilenceS: number;
+  /** A camera from which nothing came for so long is tried by another node. Longer than a camera takes to begin anew. */
+  readonly unreachedS: number;
+  /** A next node that holds no pictures of a camera by then will not. Longer than a camera may take to answer, and to send a keyframe. */
+  readonly prepareS: number;
 }
 
 /** A cluster of NATS that lost its leader needs up to nine seconds for another one: a node must not stop for that. */
-export const LEASE_TIMING: LeaseTiming = { leaseS: 12, renewEveryS: 2, silenceS: 13 };
+export const LEASE_TIMING: LeaseTiming = { leaseS: 12, renewEveryS: 2, silenceS: 13, kernelSilenceS: 10, unreachedS: 60, prepareS: 30 };
 
 export class NodeLease {
   readonly incarnation: string;

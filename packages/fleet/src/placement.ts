@@ -24,6 +24,8 @@ export interface PlaceableCamera {
   readonly node: string | null;
   /** Nodes that have recordings of it, the newest first. */
   readonly recordedAt?: readonly string[];
+  /** Where it is it cannot be reached, nor at these, that among them: another one that may have it and has room is to try, else it stays. */
+  readonly unreachedAt?: ReadonlySet<string>;
 }
 
 export interface Placement {
@@ -33,11 +35,13 @@ export interface Placement {
   readonly unplaced: ReadonlyMap<string, string>;
 }
 
+const NOWHERE: ReadonlySet<string> = new Set();
+
 /** `cores` of room as it was when this was put into a heap, and what share of the node that is. */
 interface Room { readonly id: string; readonly cores: number; readonly share: number }
 
 /**
- * `nodes`: those that live. A camera at one of them stays, whatever was better, unless that one is being drained, or is overloaded, and another takes it. One
+ * `nodes`: those that live. A camera at one of them stays, whatever was better, unless that one is being drained, is overloaded, or cannot reach it, and another takes it. One
  * that goes elsewhere goes, among the nodes that have its labels and room, to the one that has its newest recordings, else to the least loaded.
  */
 export function place(nodes: readonly PlaceableNode[], cameras: readonly PlaceableCamera[]): Placement {
@@ -50,13 +54,15 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     room.set(node, room.get(node)! - camera.costCores);
   };
   const homeless: PlaceableCamera[] = [];
+  const unreached: PlaceableCamera[] = [];
   const relievable = new Map<string, PlaceableCamera[]>(nodes.filter(({ overloaded }) => overloaded).map(({ id }) => [id, []]));
   // In one order, so that sums come out alike.
   for (const camera of cameras.toSorted((a, b) => compare(a.id, b.id))) {
     const home = camera.node === null ? undefined : byId.get(camera.node);
     if (home && !home.draining && mayHave(home, camera)) {
       put(camera, home.id);
-      relievable.get(home.id)?.push(camera);
+      if (camera.unreachedAt) unreached.push(camera);
+      else relievable.get(home.id)?.push(camera);
     } else homeless.push(camera);
   }
   const heaps = new Map<string, TinyQueue<Room>>();
@@ -76,13 +82,13 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     return heap;
   };
   /** Null where it fits nowhere. */
-  const elsewhere = (camera: PlaceableCamera): string | null => {
+  const elsewhere = (camera: PlaceableCamera, but = NOWHERE): string | null => {
     for (const labels of [{ ...camera.require, ...camera.prefer }, camera.require]) {
       const known = camera.recordedAt?.find((id) => {
         const node = byId.get(id);
-        return node !== undefined && !node.draining && !node.refused.has(camera.id) && has(node.labels, labels) && room.get(id)! >= camera.costCores;
+        return node !== undefined && !node.draining && !but.has(id) && !node.refused.has(camera.id) && has(node.labels, labels) && room.get(id)! >= camera.costCores;
       });
-      const found = known ?? withRoom(heapOf(labels), camera, roomOf, byId);
+      const found = known ?? withRoom(heapOf(labels), camera, roomOf, (id) => !but.has(id) && !byId.get(id)!.refused.has(camera.id));
       if (found !== null) return found;
     }
     return null;
@@ -95,21 +101,27 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     else if (home && mayHave(home, camera)) put(camera, home.id);
     else unplaced.set(camera.id, reasonOf(camera, nodes));
   }
+  const move = (camera: PlaceableCamera, from: string, to: string): void => {
+    room.set(from, room.get(from)! + camera.costCores);
+    put(camera, to);
+  };
+  for (const camera of unreached) {
+    const node = elsewhere(camera, camera.unreachedAt);
+    if (node !== null) move(camera, camera.node!, node);
+  }
   for (const [id, cameras] of [...relievable].toSorted(([a], [b]) => compare(a, b))) {
     for (const camera of cameras.toSorted(dearestFirst)) {
       if (room.get(id)! >= 0) break;
       // It does not fit where it is: what is found is another one.
       const node = elsewhere(camera);
-      if (node === null) continue;
-      room.set(id, room.get(id)! + camera.costCores);
-      put(camera, node);
+      if (node !== null) move(camera, id, node);
     }
   }
   return { placed, unplaced };
 }
 
 /** The least loaded node that has room for it. Room only shrinks, so an entry that is out of date is put right when it comes up. */
-function withRoom(heap: TinyQueue<Room>, camera: PlaceableCamera, roomOf: (id: string) => Room, byId: ReadonlyMap<string, PlaceableNode>): string | null {
+function withRoom(heap: TinyQueue<Room>, { costCores }: PlaceableCamera, roomOf: (id: string) => Room, mayHaveIt: (id: string) => boolean): string | null {
   const seen: Room[] = [];
   let found: string | null = null;
   for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
@@ -119,7 +131,7 @@ function withRoom(heap: TinyQueue<Room>, camera: PlaceableCamera, roomOf: (id: s
       continue;
     }
     seen.push(top);
-    if (present.cores < camera.costCores || byId.get(top.id)!.refused.has(camera.id)) continue;
+    if (present.cores < costCores || !mayHaveIt(top.id)) continue;
     found = top.id;
     break;
   }

@@ -12,6 +12,7 @@ import { Overload } from './overload.ts';
 import { Pause } from './pause.ts';
 import { place, type PlaceableCamera } from './placement.ts';
 import type { SiteStore } from './site-store.ts';
+import { Tries } from './tries.ts';
 
 /** What comes at once is placed at once. */
 const SETTLE_MS = 50;
@@ -22,8 +23,6 @@ const LOOK_OVER_EVERY_S = 10;
 const WRITES_AT_ONCE = 64;
 /** To one node: so much is held back there at once. */
 const MOVES_AT_ONCE = 8;
-/** A node that holds no pictures of a camera by then will not: the camera moves all the same, with a gap. Longer than a camera may take to answer, and to send a keyframe. */
-const PREPARE_S = 30;
 
 export class Placer {
   readonly #store: SiteStore;
@@ -32,12 +31,13 @@ export class Placer {
   readonly #timing: LeaseTiming;
   readonly #view: LeaderView;
   readonly #overload: Overload;
+  readonly #tries: Tries;
   /** Cameras without a node, and why, as the log was told. */
   #unplaced: ReadonlyMap<string, string> = new Map();
   /** Nodes whose rows were read, after a camera's row of that term was seen. */
   readonly #readAtTerm = new Map<string, number>();
   /** Moves that are under way, by term. */
-  readonly #movingSinceS = new Map<number, number>();
+  #movingSinceS: ReadonlyMap<number, number> = new Map();
   #observed: { readonly sinceS: number; readonly caughtUp: Promise<unknown>; failure: Error | null } | null = null;
 
   constructor(store: SiteStore, logger: Logger, nowS: () => number, timing: LeaseTiming = LEASE_TIMING) {
@@ -47,6 +47,7 @@ export class Placer {
     this.#timing = timing;
     this.#view = new LeaderView(store, nowS, timing);
     this.#overload = new Overload(nowS);
+    this.#tries = new Tries(nowS, timing.prepareS / 2);
   }
 
   /** Nodes that live, in the order of their names. */
@@ -101,18 +102,21 @@ export class Placer {
 
   async #converge(): Promise<void> {
     const { living, cameras, placements } = this.#view;
+    const nowS = this.#nowS();
     this.#weigh(new Map(living));
+    const placeable = [...cameras.keys()].map((id) => this.#placeable(id, nowS));
     const { placed, unplaced } = place(
       living.map(([id, node]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: node.draining, refused: this.#view.refusedBy(node), overloaded: this.#overload.has(id) })),
-      [...cameras.keys()].map((id) => this.#placeable(id)),
+      placeable,
     );
+    for (const { id, node, unreachedAt } of placeable) if (unreachedAt && placed.get(id) === node) this.#tries.beginAgain(id);
     for (const [id, why] of unplaced) if (this.#unplaced.get(id) !== why) this.#logger.warn({ camera: id }, `a camera of the site has no node: ${why}`);
     this.#unplaced = unplaced;
     const under = new Map<string, number>();
     for (const { placement } of placements.values()) if (placement.from) under.set(placement.node, (under.get(placement.node) ?? 0) + 1);
     await inParallel([...placed], WRITES_AT_ONCE, ([camera, node]) => this.#settle(camera, node, under));
     await inParallel([...placements.keys()].filter((id) => !cameras.has(id)), WRITES_AT_ONCE, (id) => this.#forget(id));
-    await this.#tellNodes(living.map(([id]) => id), placed);
+    await this.#tellNodes(living.map(([id]) => id), placed, nowS);
   }
 
   #weigh(living: ReadonlyMap<string, SiteNode>): void {
@@ -124,15 +128,32 @@ export class Placer {
     for (const [id, cores] of costs) this.#overload.saw(id, cores, living.get(id)!.capacity_cores);
   }
 
-  #placeable(id: string): PlaceableCamera {
+  #placeable(id: string, nowS: number): PlaceableCamera {
     const view = this.#view;
     const { require = {}, prefer = {} } = view.cameras.get(id)!.camera;
-    const placement = view.placements.get(id)?.placement;
-    // Where the next node is gone, or refuses it, the one that has it still counts.
-    const next = placement && view.node(placement.node);
-    const node = placement?.from && (!next || next.revoked || view.refusedBy(next).has(id)) ? placement.from.node : placement?.node ?? null;
-    const recordedAt = placement ? [...new Set([holderOf(placement, 0).node, ...placement.before ?? []])].filter((one) => view.node(one)?.recorded?.includes(id)) : [];
-    return { id, costCores: view.costOf(id), require, prefer, node, recordedAt };
+    const present = view.placements.get(id);
+    const asked = { id, costCores: view.costOf(id), require, prefer };
+    if (!present) return { ...asked, node: null };
+    const { placement, placement: { from }, term } = present;
+    const holder = holderOf(placement, term).node;
+    const isUnreached = this.#followTry(id, present, view.isUnreached(id, holder), nowS);
+    const next = view.node(placement.node);
+    // Where the next node is gone, refuses it or cannot reach it, the one that has it still counts.
+    const node = from && (!next || next.revoked || view.refusedBy(next).has(id) || this.#tries.hasFailed(id, placement.node)) ? from.node : placement.node;
+    const recordedAt = [...new Set([holder, ...placement.before ?? []])].filter((one) => view.node(one)?.recorded?.includes(id));
+    const failed = isUnreached && node === holder ? this.#tries.without(id) : null;
+    return { ...asked, node, recordedAt, ...(failed && { unreachedAt: new Set([holder, ...failed]) }) };
+  }
+
+  /** What is tried for a camera that the node which has it cannot reach. One that is tried moves only where the next one holds its pictures. */
+  #followTry(id: string, { placement, term }: SeenPlacement, isUnreached: boolean, nowS: number): boolean {
+    const holder = holderOf(placement, term).node;
+    if (isUnreached && this.#tries.begin(id)) this.#logger.warn({ camera: id, node: holder }, 'a node cannot reach a camera: another one is to try, where there is one');
+    if (!this.#tries.isTried(id)) return false;
+    if (!placement.from) {
+      if (!isUnreached) this.#tries.end(id);
+    } else if (!this.#isHeld(id, placement, term) && (!isUnreached || this.#isLate(term, nowS))) this.#tries.failed(id, placement.node);
+    return isUnreached;
   }
 
   /** After this no renewal of that lease is taken any more: they are written against the revision that this replaces. */
@@ -171,29 +192,30 @@ export class Placer {
     await this.#assure(present);
     if (mayRecord(camera, holderOf(present.placement, present.term), this.#view)) return;
     await this.#store.placements.delete(camera);
+    this.#tries.end(camera);
     this.#view.placements.delete(camera);
   }
 
-  /** The first node lets go when the next one holds pictures back, or cannot for too long. */
-  #shallLeave(camera: string, { node }: CameraPlacement, term: number): boolean {
-    const sinceS = this.#movingSinceS.get(term) ?? this.#nowS();
-    this.#movingSinceS.set(term, sinceS);
-    return this.#isAlone(camera) || this.#view.node(node)?.held?.[camera] === term || this.#nowS() - sinceS >= PREPARE_S;
-  }
+  #isHeld(camera: string, { node }: CameraPlacement, term: number): boolean { return this.#view.node(node)?.held?.[camera] === term; }
 
-  #isAlone(camera: string): boolean { return this.#view.cameras.get(camera)?.camera.single_connection === true; }
+  #isLate(term: number, nowS: number): boolean { return nowS - (this.#movingSinceS.get(term) ?? nowS) >= this.#timing.prepareS; }
+
+  /** It serves one connection, which the node that has it has. */
+  #isAlone(camera: string): boolean { return this.#view.cameras.get(camera)?.camera.single_connection === true && !this.#tries.isTried(camera); }
 
   /** One record for each node, so that it watches one: of what the records of the cameras say. One that fits nowhere is not in it. */
-  async #tellNodes(living: readonly string[], placed: ReadonlyMap<string, string>): Promise<void> {
+  async #tellNodes(living: readonly string[], placed: ReadonlyMap<string, string>, nowS: number): Promise<void> {
     const wanted = new Map<string, Record<string, Told>>(living.map((id) => [id, {}]));
-    const moving = new Set<number>();
+    const moving = new Map<number, number>();
     for (const [camera, { placement, term }] of this.#view.placements) {
       const settings = this.#view.cameras.get(camera)?.revision;
       if (!placed.has(camera) || settings === undefined) continue;
-      if (placement.from) moving.add(term);
-      for (const [node, told] of toldOf(placement, term, settings, this.#view, placement.from !== undefined && this.#shallLeave(camera, placement, term), !this.#isAlone(camera))) wanted.get(node)![camera] = told;
+      if (placement.from) moving.set(term, this.#movingSinceS.get(term) ?? nowS);
+      // The first node lets go when the next one holds pictures back, or cannot for too long.
+      const leaves = placed.get(camera) === placement.node && (this.#isAlone(camera) || this.#isHeld(camera, placement, term) || this.#isLate(term, nowS));
+      for (const [node, told] of toldOf(placement, term, settings, this.#view, leaves, !this.#isAlone(camera))) wanted.get(node)![camera] = told;
     }
-    for (const term of [...this.#movingSinceS.keys()]) if (!moving.has(term)) this.#movingSinceS.delete(term);
+    this.#movingSinceS = moving;
     await inParallel([...wanted], WRITES_AT_ONCE, async ([id, cameras]) => {
       const present = this.#view.ofNodes.get(id);
       if (present && isDeepStrictEqual(present.cameras, cameras)) return;

@@ -290,6 +290,25 @@ test('a move without a fault hands over the picture at which the first one ended
   assert.deepEqual([value.node, value.from, value.seam, value.before], ['b', undefined, world.rows.seams[0], ['a']]);
 });
 
+test('a next node to which no pictures come does not take the camera: the first one goes on all the while, under another term', () => {
+  const world = new World();
+  const [a, b] = world.nodes as [Node, Node];
+  const [leader] = world.leaders as [Leader, Leader];
+  const works = (node: Node): void => { node.hear(); node.lookUp(); node.apply(); node.see(); node.renew(); assert.deepEqual(world.recording(), ['a']); };
+  world.calm(0, 4);
+  const term = world.rows.placement!.revision;
+  leader.settle('b');
+  leader.tell(false);
+  for (const node of [b, a, b]) works(node);
+  assert.equal(b.kernel.holds, true);
+  leader.settle('a');
+  leader.tell(false);
+  for (const node of [a, b, a]) works(node);
+  assert.equal(b.kernel.holds, false, 'it lets go of the camera');
+  const { value, revision } = world.rows.placement!;
+  assert.deepEqual([value.node, value.from, revision > term], ['a', undefined, true]);
+});
+
 test('a leader that was frozen names the camera for the node that let it go a moment ago: that one does not take it', () => {
   const world = new World();
   const [a, b] = world.nodes as [Node, Node];

@@ -51,6 +51,16 @@ test('a node that is drained gives away what others have room for, and keeps the
   assert.deepEqual(spread(placed), { a: 1, b: 1 });
 });
 
+test('a camera that its node cannot reach goes to another one that has not tried in vain, and stays where there is none', () => {
+  const nodes = [node('a'), node('b'), node('c', { capacityCores: 0.5 }), node('small', { capacityCores: 0.05 })];
+  const at = (...unreachedAt: string[]): string | undefined => place(nodes, [camera('x', { node: 'a', recordedAt: ['a', 'b'], unreachedAt: new Set(unreachedAt) }), camera('y', { node: 'a' })]).placed.get('x');
+  assert.equal(at('a'), 'b');
+  assert.equal(at('a', 'b'), 'c');
+  assert.equal(at('a', 'b', 'c'), 'a');
+  const full = place([node('a', { capacityCores: 0.1 }), node('b', { capacityCores: 0.1 })], [camera('x', { node: 'a', unreachedAt: new Set(['a']) }), camera('y', { node: 'b' })]);
+  assert.deepEqual([...full.placed].sort(), [['x', 'a'], ['y', 'b']]);
+});
+
 test('the same is placed alike in whatever order it is told', () => {
   const nodes = Array.from({ length: 7 }, (_, index) => node(`n${index}`, { capacityCores: 1 + index % 3 }));
   const cameras = Array.from({ length: 60 }, (_, index) => camera(`c${index}`, { costCores: 0.05 * (1 + index % 4), ...(index % 5 === 0 ? { node: `n${index % 7}` } : {}) }));

@@ -8,7 +8,7 @@ import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode, type LeaseTiming } 
 import { Link } from './nats.ts';
 
 /** Long enough that a busy machine, whose processes all stand still for a second, ends no lease. */
-export const TIMING: LeaseTiming = { leaseS: 3, renewEveryS: 0.4, silenceS: 3.6 };
+export const TIMING: LeaseTiming = { leaseS: 3, renewEveryS: 0.4, silenceS: 3.6, kernelSilenceS: 3, unreachedS: 2, prepareS: 3 };
 export const logger = createLogger('fleet', process.env.RUTH_TEST_LOG ?? 'silent');
 export const nowS = (): number => performance.now() / 1000;
 const LOOK_EVERY_MS = 20;
@@ -28,8 +28,9 @@ export class TestKernel {
   readonly attempts = new Map<string, number>();
   readonly recorded = new Set<string>();
 
-  /** It cannot connect to these, as the next node of theirs. */
+  /** It cannot connect to these. `asked`: of those, which it was told to hold back. */
   readonly unreachable = new Set<string>();
+  readonly asked = new Set<string>();
   /** Those that it was told to let go, where it ended: at a picture that is named by a number. */
   readonly #left = new Map<string, RecordingSeam | null>();
   readonly seams: Record<string, RecordingSeam | null> = {};
@@ -39,11 +40,12 @@ export class TestKernel {
 
   async look(): Promise<PlacementStatus> {
     if (!this.answers) throw new Error('it hangs');
-    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, { state: 'recording' }])), refused: Object.fromEntries([...this.refuses].filter(([id]) => this.#names(id))), held: this.holding, left: Object.fromEntries(this.#left), own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
+    return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.#cameras.map((id) => [id, this.unreachable.has(id) ? { state: 'waiting', unreachable: true } : { state: 'recording' }])), refused: Object.fromEntries([...this.refuses].filter(([id]) => this.#names(id))), held: this.holding, left: Object.fromEntries(this.#left), own: this.own, recorded: [...this.recorded], unclaimed: Object.fromEntries(this.unclaimed) };
   }
 
   async place(lease: PlacementLease): Promise<PlacementStatus> {
     for (const { id } of lease.cameras ?? []) if (!this.#names(id)) this.attempts.set(id, (this.attempts.get(id) ?? 0) + 1);
+    for (const { id } of lease.next ?? []) if (this.unreachable.has(id)) this.asked.add(id);
     if (this.answers) {
       const recorded = this.recording;
       this.#lease = lease;
@@ -78,7 +80,7 @@ export class TestKernel {
   /** Seconds since the lease ended that it was told last. */
   get endedSinceS(): number { return nowS() - (this.#lease?.until_s ?? -Infinity); }
 
-  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id) && !this.#left.has(id)) : []; }
+  get recording(): string[] { return this.#lease && nowS() < this.#lease.until_s ? this.#lease.cameras.map(({ id }) => id).filter((id) => !this.refuses.has(id) && !this.#left.has(id) && !this.unreachable.has(id)) : []; }
 
   #names(id: string): boolean { return this.#lease?.cameras?.some((camera) => camera.id === id) ?? false; }
 }

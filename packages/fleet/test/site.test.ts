@@ -179,6 +179,26 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await until(async () => (await store.nodes.get(history[0]!.value!.from!.node))?.value?.left === undefined, 'what was left is told no longer than it is asked for');
   });
 
+  it('moves a camera that its node cannot reach to one that can, not to one that cannot; and one that nobody can reach nowhere', async () => {
+    const [home, ...others] = nodes.toSorted((one, other) => Number(other.kernel.recording.includes('cam.1')) - Number(one.kernel.recording.includes('cam.1'))) as [TestNode, TestNode, TestNode];
+    const off = home.kernel.recording.find((id) => id !== 'cam.0' && id !== 'cam.1')!;
+    for (const { kernel } of nodes) kernel.unreachable.add(off);
+    home.kernel.unreachable.add('cam.1');
+    others[0].kernel.unreachable.add('cam.1');
+    await until(() => others[1].kernel.recording.includes('cam.1'), 'the one that can reach it has it');
+    await until(() => others.every(({ kernel }) => kernel.asked.has(off)), 'both others tried the one that is off');
+    const at = async (): Promise<string | undefined> => { const { node, from } = (await store.placements.get(off))!.value!; return (from ?? { node }).node; };
+    assert.equal(await at(), ['a', 'b', 'c.3'][nodes.indexOf(home)], 'it is where it was');
+    assert.equal((await store.nodes.get((await at())!))!.value!.cameras[off]!.state, 'unreachable');
+    home.kernel.unreachable.delete(off);
+    await until(() => home.kernel.recording.includes(off), 'it is recorded there again');
+    await until(async () => (await store.placements.get(off))!.value!.from === undefined && nodes.every(({ kernel }) => !kernel.holding.includes(off)), 'nobody tries it any more');
+    for (const { kernel } of nodes) kernel.unreachable.clear();
+    await until(all, 'everything is recorded');
+    assert.equal(others[1].kernel.recording.includes('cam.1'), true, 'it stays where it was reached');
+    assert.deepEqual(onlooker.twice, []);
+  });
+
   it('empties a node that is drained', async () => {
     await store.drains.put('c.3', { since: 0 }, null);
     await until(() => counts()[2] === 0 && all(), 'the others record everything');

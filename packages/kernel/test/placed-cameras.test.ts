@@ -126,6 +126,7 @@ test('what the site no longer names is let go before it is answered; what cannot
   assert.deepEqual(Object.keys(status.cameras), ['gate']);
   assert.deepEqual(Object.keys(status.refused), ['own', 'odd']);
   assert.deepEqual(kernel.kernel.cameras().map(({ camera_id: id }) => id), ['own', 'gate']);
+  await until(async () => kernel.kernel.placed.status, ({ cameras: { gate } }) => gate?.unreachable === true, 'nothing answers there');
   assert.deepEqual((await place([])).cameras, {});
   const { cameras } = await kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: uptime() + 10, cameras: [{ id: 'gate', url: 'rtsp://127.0.0.1:9/gate' }], leave: ['gate'] });
   assert.deepEqual(cameras, {}, 'a kernel that began anew takes up no camera that leaves');

@@ -27,13 +27,16 @@ export const RecordingSeam = Type.Object({
 }, strict);
 export type RecordingSeam = Static<typeof RecordingSeam>;
 
+/** State of a camera of a node from which nothing has come there for a minute: another node may try. */
+export const UNREACHABLE = 'unreachable';
+
 /** KV ruth_site, `node.<id>`: written by that node every two seconds, and once more by whoever ends its lease. */
 export const SiteNode = Type.Object({
   incarnation: Incarnation, revoked: Type.Boolean({ description: 'The lease was ended by the leader, which saw no renewal' }),
   machine: Type.String({ maxLength: 128, description: 'Tells a node that began anew from another one of the same name' }),
   labels: SiteLabels, capacity_cores: Cores, draining: Type.Boolean({ description: 'Its cameras are to go to other nodes' }),
   applied: Type.Integer({ minimum: 0, description: 'Revision of its `of.<node>` that it acts on: what that does not name any more, it does not record any more' }),
-  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Nullable(Cores) }), { description: 'Those that it holds' }),
+  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Nullable(Cores) }), { description: 'Those that it holds; state `unreachable`: nothing comes from there' }),
   refused: Type.Record(Id, Type.String({ maxLength: 500 }), { description: 'Those that it cannot take, and why' }),
   refused_settings: Type.Optional(Type.Record(Id, Type.Integer({ minimum: 1 }), { description: 'Revisions in ruth_cameras of those: another one may do' })),
   server_url: Type.Optional(ServerUrl),
@@ -130,7 +133,7 @@ export type PlacementLease = Static<typeof PlacementLease>;
 /** GET /v1/placement of the kernel. */
 export const PlacementStatus = Type.Object({
   incarnation: Nullable(Incarnation), until_s: Nullable(Type.Number()),
-  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Type.Optional(Nullable(Cores)) })), refused: Type.Record(Id, Type.String()),
+  cameras: Type.Record(Id, Type.Object({ state: Type.String(), cost_cores: Type.Optional(Nullable(Cores)), unreachable: Type.Optional(Type.Boolean({ description: 'Its address does not answer, or what came stopped' })) })), refused: Type.Record(Id, Type.String()),
   held: Type.Optional(Type.Array(Id, { description: 'Of `next`: pictures come, from a keyframe on' })),
   left: Type.Optional(Type.Record(Id, Nullable(RecordingSeam), { description: 'Of `leave`: recorded no more, and where that ended' })),
   own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),

@@ -51,7 +51,10 @@ export class PlacedCameras {
 
   get status(): PlacementStatus {
     const present = [...this.#placed].filter((id) => this.#roster.has(id));
-    const cameras = Object.fromEntries(present.map((id) => [id, { state: this.#roster.status(id).recording.state, cost_cores: this.#roster.costCores(id) }]));
+    const cameras = Object.fromEntries(present.map((id) => {
+      const status = this.#roster.status(id);
+      return [id, { state: status.recording.state, cost_cores: this.#roster.costCores(id), ...(isUnreachable(status) && { unreachable: true }) }];
+    }));
     const turns = present.map((id) => [id, this.#roster.turn(id)] as const);
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
@@ -122,3 +125,6 @@ export class PlacedCameras {
     this.#placed.delete(id);
   }
 }
+
+/** What a camera itself answers, e.g. that it knows no such password, it would answer any node. */
+const isUnreachable = ({ state, last_error: error }: CameraStatus): boolean => state !== 'streaming' && (error?.code === 'camera_unreachable' || error?.code === 'camera_stalled');
