@@ -29,20 +29,25 @@ test('a model is tried and taken in with its steps told, and without an accepted
     return jobs.get(id);
   };
 
-  const { job_id: id } = jobs.start({ kind: 'add', source: join(folder, 'box.onnx') });
+  const { job_id: id } = jobs.start({ kind: 'add', source: join(folder, 'box.onnx'), names: ['crate', 'pallet jack'] });
   assert.throws(() => jobs.start({ kind: 'add', source: 'yunet' }), { code: 'invalid_state', message: /box\.onnx is being tried/ });
   const added = await ended(id);
   assert.deepEqual([added.state, added.error], ['done', null]);
-  assert.deepEqual(validator(ModelJob).violations(added), []);
+  // Files of the machine itself are no source that the API takes; an upload is, and is put in its place.
+  assert.deepEqual(validator(ModelJob).violations({ ...added, request: { ...added.request, source: 'box' } }), []);
   assert.deepEqual(added.steps.map(({ title, done }) => [title, done]), ['fetch', 'recognise', 'load', 'look', 'measure'].map((title) => [title, true]));
   assert.equal(added.model_id, 'box');
   assert.equal(readFileSync(jobs.picture(id)).readUInt16BE(0), 0xffd8);
   assert.match(readFileSync(config, 'utf8'), /id: box/);
+  assert.match(readFileSync(join(folder, 'models', 'box', 'model.yaml'), 'utf8'), /pallet jack/);
 
   const refused = await ended(jobs.start({ kind: 'add', source: 'yolov8n' }).job_id);
   // Nobody publishes it, so that it says how it is made, or its licence was not accepted: nothing is fetched in either case.
   assert.equal(refused.state, 'failed');
-  const licensed = await ended(jobs.start({ kind: 'add', source: 'yunet' }).job_id);
+  const asked: ModelJobRequest = { kind: 'add', source: 'yunet', model_id: 'faces', sha256: 'a'.repeat(64) };
+  const licensed = await ended(jobs.start(asked).job_id);
+  // Accepted, the very same is asked for again: a hash that was stated is compared then.
+  assert.deepEqual(licensed.request, asked);
   assert.deepEqual([licensed.state, licensed.error_code, licensed.license?.license !== undefined], ['failed', 'cancelled', true], JSON.stringify(licensed));
 
   const { job_id: endless } = jobs.start({ kind: 'shadow', source: join(folder, 'box.onnx'), model_id: 'box', compare_s: 600 });
@@ -57,6 +62,8 @@ test('what the API may name is a recipe, an address or a package, and each recip
   const request = validator(ModelJobRequest);
   for (const source of ['/etc/passwd', '../x', './model.onnx', 'http://h/x.onnx', 'file:///x', '--samples', 'a b']) assert.equal(request.check({ kind: 'add', source }), false, source);
   for (const source of ['yunet', 'https://h/x.onnx', 'npm:@scope/name@1.0.0/file.onnx']) assert.equal(request.check({ kind: 'add', source }), true, source);
+  for (const names of [[], [''], ['  '], ['a\nb'], ['x'.repeat(101)]]) assert.equal(request.check({ kind: 'add', source: 'yunet', names }), false, JSON.stringify(names));
+  assert.equal(request.check({ kind: 'add', source: 'yunet', names: ['person', 'traffic light', 'été'] }), true);
   const offered = offeredModels();
   assert.ok(offered.length >= 5 && offered.every((one) => validator(OfferedModel).check(one)));
 });

@@ -2342,6 +2342,25 @@ export interface components {
             /** @description As it was asked for; of an upload, the name of the file */
             source: string;
             model_id: string | null;
+            /** @description What was asked for: the same again, with accept_license, goes on where a licence had to be accepted */
+            request: {
+                /** @enum {unknown} */
+                kind: "add" | "swap" | "shadow";
+                /** @description A recipe, an https:// address of an ONNX file, npm:package[@version][/file], or upload: and the id of a file that was sent to POST /api/v1/model-uploads. Files of the machine itself are added on it: ruth model add */
+                source: string;
+                /** @description Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared */
+                model_id?: string;
+                /** @description How its outputs are read, where that cannot be told from them */
+                format?: string;
+                /** @description Names of its classes in the order of its outputs, where the file does not tell them */
+                names?: string[];
+                /** @description Of the weights, as their author states it; "none" where there is none */
+                sha256?: string;
+                /** @description The licence was read and is accepted. Without it nothing is fetched that has one: the job fails with `license` */
+                accept_license?: boolean;
+                /** @description How long a shadow compares; 60 unless told */
+                compare_s?: number;
+            };
             /** @enum {unknown} */
             state: "running" | "done" | "failed" | "cancelled";
             /** @description UTC, seconds */
@@ -2366,6 +2385,8 @@ export interface components {
             model_id?: string;
             /** @description How its outputs are read, where that cannot be told from them */
             format?: string;
+            /** @description Names of its classes in the order of its outputs, where the file does not tell them */
+            names?: string[];
             /** @description Of the weights, as their author states it; "none" where there is none */
             sha256?: string;
             /** @description The licence was read and is accepted. Without it nothing is fetched that has one: the job fails with `license` */

@@ -17,6 +17,7 @@ export const ModelJobRequest = Type.Object({
   }),
   model_id: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Of a new model: its name in paths and messages, that of its file unless told. Else the model that is swapped or compared' })),
   format: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,40}$', description: 'How its outputs are read, where that cannot be told from them' })),
+  names: Type.Optional(Type.Array(Type.String({ pattern: '^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$', maxLength: 100 }), { minItems: 1, maxItems: 2000, description: 'Names of its classes in the order of its outputs, where the file does not tell them' })),
   sha256: Type.Optional(Type.String({ pattern: '^([0-9a-f]{64}|none)$', description: 'Of the weights, as their author states it; "none" where there is none' })),
   accept_license: Type.Optional(Type.Boolean({ description: 'The licence was read and is accepted. Without it nothing is fetched that has one: the job fails with `license`' })),
   compare_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'How long a shadow compares; 60 unless told' })),
@@ -45,6 +46,7 @@ export type ModelLicense = Static<typeof ModelLicense>;
 export const MODEL_JOB_STATES = ['running', 'done', 'failed', 'cancelled'] as const;
 export const ModelJob = Type.Object({
   job_id: Type.String(), kind: Type.Enum([...MODEL_JOB_KINDS]), source: Type.String({ description: 'As it was asked for; of an upload, the name of the file' }), model_id: Nullable(Type.String()),
+  request: Type.Object(ModelJobRequest.properties, { additionalProperties: false, description: 'What was asked for: the same again, with accept_license, goes on where a licence had to be accepted' }),
   state: Type.Enum([...MODEL_JOB_STATES]), began_at: UtcSeconds, ended_at: Nullable(UtcSeconds),
   steps: Type.Array(ModelJobStep),
   license: Nullable(ModelLicense),

@@ -53,8 +53,10 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await add.getByLabel('Model', { exact: true }).selectOption('yolox-nano');
     await add.getByText('About .26 mAP50-95 on COCO.').waitFor(WAIT);
     await add.getByRole('button', { name: 'Fetch and try it' }).click();
+    const asked = suite.system.node.asked.at(-1);
     await page.getByRole('button', { name: 'I have read the licence and accept it' }).click(WAIT);
     await page.locator('[data-job-state="running"]').getByText('half of 3.6 MB').waitFor(WAIT);
+    assert.deepEqual(suite.system.node.asked.at(-1), { ...asked as object, accept_license: true });
     assert.deepEqual(await accessibilityProblems(page), []);
     await picture(page, 'models');
     await page.locator('[data-job-state="running"]').getByRole('button', { name: 'Cancel' }).click();
@@ -113,10 +115,13 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await add.getByText('Dropped.onnx').waitFor(WAIT);
     await add.getByLabel('Its id').fill('dropped-here');
     await add.getByLabel('How its outputs are read').selectOption('yolox');
+    await add.getByLabel('Names of its classes, one a line').fill('crate\n\n pallet jack \n');
+    await add.getByText('2 names').waitFor(WAIT);
+    await picture(page, 'models-names-phone');
     await send.click();
     await page.getByRole('list', { name: 'Models that are tried' }).getByText('add: dropped-here').waitFor(WAIT);
     assert.deepEqual(node.uploads.at(-1), { name: 'Dropped.onnx', bytes: 2_000_000, isWhole: true });
-    assert.deepEqual(node.asked.at(-1), { kind: 'add', model_id: 'dropped-here', format: 'yolox', source: `upload:${UPLOAD_ID}` });
+    assert.deepEqual(node.asked.at(-1), { kind: 'add', model_id: 'dropped-here', format: 'yolox', names: ['crate', 'pallet jack'], source: `upload:${UPLOAD_ID}` });
     assert.deepEqual(problems, []);
   });
 

@@ -66,7 +66,7 @@ export class StandInNode {
     app.post<{ Body: ModelJobRequest }>('/v1/model-jobs', ({ body }) => {
       this.asked.push(body);
       const { kind, source, model_id: id, accept_license: accepted = false } = body;
-      const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'cancelled', has_picture: false };
+      const job: ModelJob = { job_id: `job-${this.jobs.length + 1}`, kind, source, model_id: id ?? source, request: body, state: accepted ? 'running' : 'failed', began_at: 1, ended_at: null, steps: [{ title: 'Fetch', text: 'half of 3.6 MB', done: false, seconds: 2 }], license: { of: source, license: 'Apache-2.0', note: null }, result: null, error: accepted ? null : 'its licence was not accepted', error_code: accepted ? null : 'cancelled', has_picture: false };
       this.jobs.unshift(job);
       return job;
     });

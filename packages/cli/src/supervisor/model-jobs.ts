@@ -2,7 +2,7 @@
 // model that nobody has vouched for can take nothing of the node with it. One at a time; the last ones are remembered with what came of them.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,7 +24,8 @@ export class ModelJobs implements AsyncDisposable {
   readonly #settingsFile: string;
   readonly #uploads: ModelUploads | null;
   readonly #jobs = new Map<string, Running>();
-  readonly #pictures = mkdtempSync(join(tmpdir(), 'ruth-model-jobs-'));
+  /** Pictures of what was seen, and class names. */
+  readonly #files = mkdtempSync(join(tmpdir(), 'ruth-model-jobs-'));
 
   /** `settingsFile`: ruth.yaml, or where it would be. `uploads`: files that a job may name. */
   constructor(settingsFile: string, uploads: ModelUploads | null = null) {
@@ -55,10 +56,12 @@ export class ModelJobs implements AsyncDisposable {
     const upload = uploadId === undefined ? null : this.#used(uploadId);
     const source = upload?.fileName ?? request.source;
     const id = randomUUID();
-    const picture = join(this.#pictures, `${id}.jpg`);
-    const child = spawn(process.execPath, ['--single-threaded-gc', MAIN, 'model', ...this.#arguments({ ...request, source: upload?.path ?? source }, picture)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const picture = join(this.#files, `${id}.jpg`);
+    const names = request.names === undefined ? null : join(this.#files, `${id}.names`);
+    if (names !== null) writeFileSync(names, `${request.names!.join('\n')}\n`);
+    const child = spawn(process.execPath, ['--single-threaded-gc', MAIN, 'model', ...this.#arguments({ ...request, source: upload?.path ?? source }, picture, names)], { stdio: ['ignore', 'pipe', 'pipe'] });
     const job: Running['job'] = {
-      job_id: id, kind, source, model_id: modelId ?? null, state: 'running', began_at: Date.now() / 1000, ended_at: null, steps: [], license: null, result: null, error: null, error_code: null, has_picture: false,
+      job_id: id, kind, source, model_id: modelId ?? null, request, state: 'running', began_at: Date.now() / 1000, ended_at: null, steps: [], license: null, result: null, error: null, error_code: null, has_picture: false,
     };
     const running: Running = { job, child, picture: kind === 'shadow' ? picture : null, ended: this.#follow(job, child, () => running).finally(() => { if (uploadId !== undefined) this.#uploads!.remove(uploadId); }) };
     this.#jobs.set(id, running);
@@ -79,13 +82,13 @@ export class ModelJobs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#jobs.values()].filter(({ job }) => job.state === 'running').map(({ job }) => this.cancel(job.job_id)));
-    rmSync(this.#pictures, { recursive: true, force: true });
+    rmSync(this.#files, { recursive: true, force: true });
   }
 
-  #arguments({ kind, source, model_id: id, format, sha256, accept_license: accept, compare_s: seconds }: ModelJobRequest, picture: string): string[] {
+  #arguments({ kind, source, model_id: id, format, sha256, accept_license: accept, compare_s: seconds }: ModelJobRequest, picture: string, names: string | null): string[] {
     return [
       ...(kind === 'add' ? ['add', ...(id === undefined ? [] : ['--id', id])] : ['swap']), '--json', '--progress', '-c', this.#settingsFile,
-      ...(format === undefined ? [] : ['--format', format]), ...(sha256 === undefined ? [] : ['--sha256', sha256]), ...(accept === true ? ['--accept-license'] : []),
+      ...(format === undefined ? [] : ['--format', format]), ...(names === null ? [] : ['--names', names]), ...(sha256 === undefined ? [] : ['--sha256', sha256]), ...(accept === true ? ['--accept-license'] : []),
       ...(kind === 'shadow' ? ['--shadow', '--picture', picture, ...(seconds === undefined ? [] : ['--for', String(seconds)])] : []),
       // What comes after is no option, whatever it looks like.
       '--', ...(kind === 'add' ? [] : [id!]), source,
@@ -134,7 +137,7 @@ export class ModelJobs implements AsyncDisposable {
 
   #forget(id: string): void {
     this.#jobs.delete(id);
-    rmSync(join(this.#pictures, `${id}.jpg`), { force: true });
+    for (const extension of ['jpg', 'names']) rmSync(join(this.#files, `${id}.${extension}`), { force: true });
   }
 }
 

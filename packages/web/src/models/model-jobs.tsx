@@ -28,7 +28,7 @@ export function ModelJobs({ installed }: { installed: readonly SupervisedModel[]
   );
 }
 
-const again = ({ kind, source, model_id: id }: ModelJob): ModelJobRequest => ({ kind, source, ...(id === null ? {} : { model_id: id }), accept_license: true });
+const again = ({ request }: ModelJob): ModelJobRequest => ({ ...request, accept_license: true });
 
 const forget = ({ job_id: id }: ModelJob): void => { void send<null>('DELETE', `model-jobs/${encodeURIComponent(id)}`); };
 

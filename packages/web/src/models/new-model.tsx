@@ -1,7 +1,7 @@
 // A model that shall be tried: a file that one has, an address, or one that is offered; and what it is for.
 import { useState, type FormEvent } from 'react';
 import { OUTPUT_FORMATS, type ModelJobRequest, type OfferedModel, type SupervisedModel } from '@ruth/protocol';
-import { SelectField, TextField } from '../controls/fields.tsx';
+import { SelectField, TextArea, TextField } from '../controls/fields.tsx';
 import { useObservable } from '../observable.ts';
 import { failureText } from '../system/api.ts';
 import { usePolled } from '../system/use-polled.ts';
@@ -26,8 +26,10 @@ export function NewModel({ installed, onBegin }: { installed: readonly Supervise
   const [sha256, setSha256] = useState('');
   const [modelId, setModelId] = useState('');
   const [format, setFormat] = useState<string>(UNTOLD);
+  const [namesText, setNamesText] = useState('');
   const [kind, setKind] = useState<ModelJobRequest['kind']>('add');
   const [target, setTarget] = useState('');
+  const names = namesText.split('\n').map((line) => line.trim()).filter((line) => line !== '');
   const chosen = offered?.find(({ recipe }) => recipe === from) ?? null;
   const isFile = from === FILE;
   const isSending = upload.sentBytes !== null;
@@ -36,7 +38,7 @@ export function NewModel({ installed, onBegin }: { installed: readonly Supervise
   const begin = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const id = kind === 'add' ? modelId.trim() : target || running[0]?.[0];
-    const request = { kind, ...(id ? { model_id: id } : {}), ...(chosen || format === UNTOLD ? {} : { format }), ...(chosen || sha256.trim() === '' ? {} : { sha256: sha256.trim().toLowerCase() }) };
+    const request = { kind, ...(id ? { model_id: id } : {}), ...(chosen || format === UNTOLD ? {} : { format }), ...(chosen || names.length === 0 ? {} : { names }), ...(chosen || sha256.trim() === '' ? {} : { sha256: sha256.trim().toLowerCase() }) };
     const hasBegun = isFile ? await uploadStore.try(request) : await onBegin({ ...request, source: chosen?.recipe ?? address.trim() });
     if (hasBegun && !isFile) setAddress('');
   };
@@ -53,6 +55,7 @@ export function NewModel({ installed, onBegin }: { installed: readonly Supervise
             {!isFile && <TextField label="Address of an ONNX file, or npm:package/file" value={address} required maxLength={2048} placeholder="https://example.org/model.onnx" onChange={setAddress} />}
             <TextField label="SHA-256 of the file" value={sha256} maxLength={64} hint={isFile ? 'As its author states it: what was sent is compared. It may be left out' : 'As its author states it; none where there is none'} onChange={setSha256} />
             <SelectField label="How its outputs are read" hint="Where the file does not tell, the job says what it found" value={format} choices={FORMATS} onChange={setFormat} />
+            <TextArea label="Names of its classes, one a line" rows={3} value={namesText} hint={names.length === 0 ? 'In the order of its outputs. Many files tell them, and it may be left empty' : `${names.length} ${names.length === 1 ? 'name' : 'names'}`} onChange={setNamesText} />
           </div>
         )}
         <div className="field-pair wide">
