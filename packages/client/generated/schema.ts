@@ -2017,6 +2017,8 @@ export interface components {
             failed: number;
             dead_letters: number;
             last_error: string | null;
+            /** @description Nodes of the site that have no server at the moment, whose events are brought from here */
+            stands_in_for?: string[];
         };
         Detection: {
             class_id: number;

@@ -83,6 +83,7 @@ export type SeenMarks = Static<typeof SeenMarks>;
 export const DeliveryStatus = Type.Object({
   target: Type.String({ description: 'Its kind and id' }), delivered: Count, unheard: Type.Integer({ minimum: 0, description: 'Events that it does not hear of' }),
   quiet: Type.Integer({ minimum: 0, description: 'Events in its quiet time, or of what it had heard a moment ago' }), failed: Type.Integer({ minimum: 0, description: 'Tries that failed' }), dead_letters: Count, last_error: Nullable(Type.String()),
+  stands_in_for: Type.Optional(Type.Array(Type.String(), { description: 'Nodes of the site that have no server at the moment, whose events are brought from here' })),
 });
 export type DeliveryStatus = Static<typeof DeliveryStatus>;
 

@@ -40,22 +40,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, coreBegan: () => startOf(core), ownsPrefix: !options.site, logger, version: packageJson.version, readSecret }) : null;
   // Before anything that comes: it may end what stands.
   mqtt?.begin(await standingNow(store, kernel, core, logger));
-  const notifications = new Notifications({ config: options.notifications ?? {}, store, kernel, logger, timeZone: options.timeZone ?? null, readSecret });
-  const onEvent = (event: CoreEvent | KernelEvent): void => {
-    mqtt?.take(event);
-    if (event.type !== 'detection' && event.type !== 'track.updated') notifications.poke();
-  };
+  const notifications = new Notifications({ config: options.notifications ?? {}, store, kernel, logger, timeZone: options.timeZone ?? null, isOfSite: isOfSite(options.store), readSecret });
+  const onEvent = (event: CoreEvent | KernelEvent): void => mqtt?.take(event);
+  const onStored = (): void => notifications.poke();
   const traces = telemetry && new StoredEventTraces(telemetry);
   const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
   if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
-  const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored: () => notifications.poke() }) : null;
+  const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored }) : null;
   const filled = siteIntake && (() => siteIntake.filled());
   const intakes = await Promise.all([
-    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, traces, filled }),
-    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent, filled }),
+    EventIntake.begin({ source: 'core', socketPath: core.socketPath, event: validator(CoreEvent), store, hub, logger, onEvent, onStored, traces, filled }),
+    EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent, onStored, filled }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
-  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, mqtt, couriers: notifications.couriers, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, mqtt, couriers: notifications.couriers, courierTurns: notifications.turns, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();

@@ -9,6 +9,7 @@ import type { SiteIntake } from './events/site-intake.ts';
 import type { StoreRecorder } from './events/store-sink.ts';
 import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
+import type { CourierTurns } from './outward/notify/courier-turns.ts';
 import type { Courier } from './outward/notify/courier.ts';
 import type { LiveOfSite } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
@@ -74,6 +75,8 @@ export interface ServerCounters {
   readonly mqtt: MqttBridge | null;
   readonly couriers: readonly Courier[];
   /** Null where this node is by itself. */
+  readonly courierTurns: CourierTurns | null;
+  /** Null where this node is by itself. */
   readonly siteIntake: SiteIntake | null;
   /** Likewise. */
   readonly siteLive: LiveOfSite | null;
@@ -108,6 +111,8 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofCouriers('notifications_delivered_total', 'Events delivered to a target', ({ delivered }) => delivered),
   ofCouriers('notifications_failed_total', 'Tries to deliver that failed', ({ failed }) => failed),
   ofCouriers('notifications_dead_total', 'Events that could not be delivered', ({ deadLetters }) => deadLetters),
+  { name: 'notifications_stood_in', type: 'gauge', help: 'Nodes without a server whose events are brought to a target from here', labels: ['target'], values: ({ couriers, courierTurns }) => (courierTurns ? couriers.map(({ name: target }) => [{ target }, courierTurns.nodesOf(target).length]) : []) },
+  { name: 'notifications_unbrought', type: 'gauge', help: 'Targets of nodes whose server is away to which nobody brings events: no server of the site has the same target', values: ({ courierTurns }) => (courierTurns ? [[{}, courierTurns.unbrought.length]] : []) },
   ofSite('gauge', 'reads', "1 while this server reads the site's stream of events, for all", (intake) => Number(intake.isReading)),
   ofSite('gauge', 'events_behind', "Messages of the site's stream that are not in the database yet; told by the server that reads", (intake) => intake.behind),
   ofSite('counter', 'events_stored_total', "Events out of the site's stream that were not in the database", ({ counters }) => counters.stored),

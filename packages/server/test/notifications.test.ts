@@ -18,15 +18,20 @@ const SECRET = 'a secret of webhooks';
 
 interface Asked { readonly method: string; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
 
-async function place(t: TestContext, config: (url: string, directory: string) => NotificationsConfig, retriesMs = [20, 20]) {
+async function place(t: TestContext, config: (url: string, directory: string) => NotificationsConfig, { retriesMs = [20, 20], lookEveryMs = 5000 } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-notify-'));
   writeFileSync(join(directory, 'secret'), `${SECRET}\n`);
   const asked: Asked[] = [];
   const answers: number[] = [];
+  /** Ids of events that are never taken. */
+  const refused = new Set<string>();
+  let held: Promise<void> | null = null;
   const server = createServer((request, response) => {
     void request.toArray().then((chunks) => {
       asked.push({ method: request.method!, headers: request.headers, body: Buffer.concat(chunks as Buffer[]) });
-      response.writeHead(answers.shift() ?? 200).end();
+      const answer = (): void => { response.writeHead(refused.has(String(request.headers['ruth-event-id'])) ? 500 : answers.shift() ?? 200).end(); };
+      if (held) void held.then(answer);
+      else answer();
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -36,7 +41,7 @@ async function place(t: TestContext, config: (url: string, directory: string) =>
   const store = await openStore({ kind: 'sqlite', file: join(directory, 'ruth.sqlite') });
   const upstream = new Upstream('kernel', kernelSocketPath(directory));
   const start = () => {
-    const notifications = new Notifications({ config: config(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, directory), store, kernel: upstream, logger: createLogger('test', 'silent'), timeZone: 'UTC', retriesMs, readSecret: secretReader({ RUTH_TEST_NTFY: 'tk_test' }) });
+    const notifications = new Notifications({ config: config(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, directory), store, kernel: upstream, logger: createLogger('test', 'silent'), timeZone: 'UTC', retriesMs, waitMs: 50, lookEveryMs, readSecret: secretReader({ RUTH_TEST_NTFY: 'tk_test' }) });
     const stop = new AbortController();
     const running = notifications.run(stop.signal);
     return { notifications, end: async () => { stop.abort(); await running; } };
@@ -51,7 +56,13 @@ async function place(t: TestContext, config: (url: string, directory: string) =>
     rmSync(directory, { recursive: true, force: true });
   });
   return {
-    asked, answers, store, get notifications() { return running.notifications; },
+    asked, answers, refused, store, get notifications() { return running.notifications; },
+    /** Answers wait until that is called. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return () => { held = null; resolve(); };
+    },
     /** As if the server had been killed and started again. */
     async again() { await running.end(); running = start(); },
     async stop() { await running.end(); },
@@ -96,13 +107,39 @@ describe('notifications', () => {
   test('what cannot be delivered becomes a dead letter that can be sent again, and the next event is brought', async (t) => {
     const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'crm', url, secret: { file: join(directory, 'secret') }, hears: [{}] }], allow_addresses: ['127.0.0.0/8'] }));
     await at.settled();
-    at.answers.push(500, 500, 500);
+    at.refused.add('1');
     await append(at.store, [row(), row()]);
     at.notifications.poke();
-    await until(() => at.asked.length === 4, 'three tries, then the next');
+    await until(async () => await at.store.write('courierPosition', 'webhook crm') === 2, 'both are done with');
     const [letter, ...more] = await at.store.read('deadLetters', 10);
-    assert.deepEqual([letter!.target, letter!.event_id, letter!.attempts, more], ['webhook crm', 1, 3, []]);
+    assert.deepEqual([letter!.target, letter!.event_id, letter!.attempts, more], ['webhook crm', 1, 4, []]);
     assert.match(letter!.error, /answered 500/);
+    assert.deepEqual(at.asked.map(({ headers }) => headers['ruth-event-id']), ['1', '1', '1', '2', '1'], 'three tries, the next one, once, and then the first is known to be what is not taken');
+  });
+
+  test('of a target that is away nothing becomes a dead letter, however long that is: all is brought in order when it is back', async (t) => {
+    const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'crm', url, secret: { file: join(directory, 'secret') }, hears: [{}] }], allow_addresses: ['127.0.0.1'] }));
+    await at.settled();
+    at.answers.push(...Array.from({ length: 12 }, () => 503));
+    await append(at.store, [row(), row(), row()]);
+    at.notifications.poke();
+    await until(async () => await at.store.write('courierPosition', 'webhook crm') === 3, 'all are brought');
+    assert.deepEqual(await at.store.read('deadLetters', 10), []);
+    // What is tried to see whether it is the event or the target may be the first that arrives.
+    assert.deepEqual(at.asked.slice(12).map(({ body }) => (JSON.parse(body.toString()) as StoredEvent).event_id).toSorted(), [1, 2, 3]);
+  });
+
+  test('what is stored while another event is on its way is brought right after it', async (t) => {
+    const at = await place(t, (url, directory) => ({ webhooks: [{ id: 'crm', url, secret: { file: join(directory, 'secret') }, hears: [{}] }], allow_addresses: ['127.0.0.1'] }), { lookEveryMs: 3_600_000 });
+    await at.settled();
+    const release = at.hold();
+    await append(at.store, [row()]);
+    at.notifications.poke();
+    await until(() => at.asked.length === 1, 'the first is on its way');
+    await append(at.store, [row()]);
+    at.notifications.poke();
+    release();
+    await until(() => at.asked.length === 2, 'the second, although nobody looks for it', 30_000);
   });
 
   test('ntfy and e-mail come with words and the picture', async (t) => {
@@ -147,8 +184,8 @@ describe('notifications', () => {
     await at.settled();
     await append(at.store, [row()]);
     at.notifications.poke();
-    await until(async () => (await at.store.read('deadLetters', 1)).length === 1, 'it is given up');
-    assert.match((await at.store.read('deadLetters', 1))[0]!.error, /localhost \([^)]+\) is an address of this machine/);
+    await until(() => at.notifications.couriers[0]!.state.failed >= 4, 'it is tried again and again');
+    assert.match(at.notifications.couriers[0]!.state.lastError!, /localhost \([^)]+\) is an address of this machine/);
     assert.equal(at.asked.length, 0);
   });
 });
@@ -179,6 +216,12 @@ test('quiet hours go past midnight and belong to the day on which they begin', (
 test('after an event of a track no other of its type for a while, and of another track it is told', () => {
   const cooldown = new Cooldown();
   const hearing = { cooldown_s: 60 };
-  const holds = (trackId: number, seconds: number, type = 'zone.entered'): boolean => cooldown.holds(hearing, found({ type }, { track: { id: trackId } }, seconds * 1e6));
+  const holds = (trackId: number, seconds: number, type = 'zone.entered'): boolean => {
+    const event = found({ type }, { track: { id: trackId } }, seconds * 1e6);
+    const isHeld = cooldown.holds(hearing, event);
+    if (!isHeld) cooldown.heard(hearing, event);
+    return isHeld;
+  };
+  assert.equal(cooldown.holds(hearing, found({ type: 'zone.entered' }, { track: { id: 1 } }, 0)), false, 'what did not arrive does not count');
   assert.deepEqual([holds(1, 0), holds(1, 59), holds(2, 59), holds(1, 59, 'fall'), holds(1, 60), holds(1, 119)], [false, true, false, false, false, true]);
 });

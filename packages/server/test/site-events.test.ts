@@ -1,10 +1,12 @@
 // Events of a node on all their ways into the database, with the real parts: a core that speaks, the outbox's process, a NATS server, servers as processes, a PostgreSQL
-// that is away for longer than core keeps what it emitted. All are there in the end, each once, each hour counts them once, and the metrics of it are those that are documented.
+// that is away for longer than core keeps what it emitted. All are there in the end, each once, each hour counts them once, a webhook is told of each by whichever server there
+// is, and the metrics of it are those that are documented.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -27,6 +29,13 @@ const log = process.env.RUTH_TEST_LOG ? 2 : 'ignore';
 describe('events of a node of a site', { skip: natsMissing() || (programs === null && 'PostgreSQL is missing: apt-get install postgresql') }, () => {
   const stack = new AsyncDisposableStack();
   const said: string[] = [];
+  /** By the webhook, in order. */
+  const told: string[] = [];
+  const hook = createServer((request, response) => void request.toArray().then((chunks) => {
+    const { node, event } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as { node: string; event: { id: number } };
+    told.push(`${node} ${event.id}`);
+    response.end();
+  }));
   let postgres: RunningPostgres;
   let store: Store;
   let north: Node;
@@ -51,6 +60,7 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
       this.url = `http://127.0.0.1:${port}`;
       this.#settings = JSON.stringify({
         paths: { socket_directory: this.folder, ring_directory: this.folder, data_directory: this.folder }, http: { port }, log_level: process.env.RUTH_TEST_LOG ?? 'error', models: [], cameras: [], site: { nats: [natsUrl], node: id },
+        notifications: { webhooks: [{ id: 'hook', url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}`, secret: { env: 'RUTH_TEST_HOOK' }, hears: [{ types: ['camera.up'] }] }], allow_addresses: ['127.0.0.1'] },
       });
     }
 
@@ -100,13 +110,15 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     }
 
     #spawn(entry: string): ChildProcess {
-      const child = spawn(process.execPath, [join(PACKAGES, entry), '-c', '-'], { stdio: ['pipe', log, log], env: { ...process.env, DATABASE_URL: postgres.url, RUTH_ADMIN_TOKEN: TOKEN } });
+      const child = spawn(process.execPath, [join(PACKAGES, entry), '-c', '-'], { stdio: ['pipe', log, log], env: { ...process.env, DATABASE_URL: postgres.url, RUTH_ADMIN_TOKEN: TOKEN, RUTH_TEST_HOOK: 'a secret of the hook' } });
       child.stdin!.on('error', () => undefined).end(this.#settings);
       return child;
     }
   }
 
   before(async () => {
+    await once(hook.listen(0, '127.0.0.1'), 'listening');
+    stack.defer(() => { hook.close().closeAllConnections(); });
     postgres = stack.use(await startPostgres(programs!));
     const nats = stack.use(await Nats.start());
     store = stack.use(await openStore({ kind: 'postgres', url: postgres.url }));
@@ -126,14 +138,34 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     assert.equal(counts.filter(({ seriesId }) => series.some(({ id, type }) => id === seriesId && type === 'camera.up')).reduce((sum, { events }) => sum + events, 0), said.length, 'hours count them once');
   };
 
+  /** Of each node in their order. */
+  const allTold = async (from: number): Promise<void> => {
+    const wanted = said.slice(from);
+    await until(() => wanted.every((name) => told.includes(name)), 'the webhook is told of all', PATIENCE_MS);
+    for (const { id } of [north, south, west]) {
+      const first = [...new Set(told)].filter((name) => name.startsWith(id));
+      assert.deepEqual(first, first.toSorted((a, b) => Number(a.split(' ')[1]) - Number(b.split(' ')[1])), id);
+    }
+  };
+
   it('are there once, though they come by two ways', async () => {
     await west.say(20);
     north.startServer();
     south.startServer();
     await until(async () => (await Promise.all([north, south].map((node) => node.metrics()))).some((text) => /^ruth_server_site_reads 1$/m.test(text)), 'one of the servers reads for both', PATIENCE_MS);
     for (const node of [north, south]) await until(async () => /^ruth_server_site_reads [01]$/m.test(await node.metrics()), 'both are there', PATIENCE_MS);
+    // The webhook is told of what comes from when it is known on.
+    for (const node of [north, south, west]) {
+      await until(async () => {
+        await node.say(1);
+        return told.some((name) => name.startsWith(node.id));
+      }, `the webhook hears of ${node.id}`, PATIENCE_MS);
+    }
+    const from = said.length;
     await Promise.all([north.say(60), south.say(60), west.say(60)]);
     await allThere();
+    await allTold(from);
+    assert.equal(new Set(told).size, told.length, 'each once');
     assert.deepEqual((await stored()).filter((name) => name.startsWith('north')), said.filter((name) => name.startsWith('north')), 'in the order in which they were told');
   });
 
@@ -143,10 +175,16 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     await north.say(300);
     await allThere();
     assert.deepEqual((await stored()).slice(from), said.slice(from));
+    // South, whose own events go on meanwhile, stands in.
+    await Promise.all([south.say(20), allTold(from)]);
+    await until(async () => /^ruth_server_notifications_stood_in\{target="webhook hook"\} 2$/m.test(await south.metrics()), 'it stands in for west, too', PATIENCE_MS);
+    assert.equal(new Set(told).size, told.length, 'each once: nobody died while something was on its way');
     north.startServer();
+    await until(async () => /^ruth_server_notifications_stood_in\{target="webhook hook"\} 1$/m.test(await south.metrics()), 'it gives the turn back', PATIENCE_MS);
   });
 
   it('are all there when the database is back, though it was away for longer than core keeps them, and servers were killed meanwhile', async () => {
+    const from = said.length;
     await postgres.kill();
     await Promise.all([north.say(300), south.say(150)]);
     await Promise.all([north.killServer(), south.killServer()]);
@@ -157,6 +195,7 @@ describe('events of a node of a site', { skip: natsMissing() || (programs === nu
     await allThere();
     await south.say(20);
     await allThere();
+    await allTold(from);
     for (const { id } of [north, south]) assert.deepEqual((await stored()).filter((name) => name.startsWith(id)), said.filter((name) => name.startsWith(id)), 'also what core did not keep lies in its order');
     const { events } = await store.read('searchEvents', { ...ALL, types: ['gap'] });
     assert.deepEqual(events, [], 'nothing is told as missing that is there');

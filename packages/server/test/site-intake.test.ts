@@ -137,7 +137,7 @@ describe('events of a site', { skip: programs === null && 'PostgreSQL is missing
     assert.equal(await append(2019, rows.slice(20)), 0);
     said.push(...own.map(nameOf));
     assert.deepEqual([(await stored()).length, await counted()], [640, 640]);
-    assert.deepEqual((await north.read('ownEventsAfter', 0, 5000)).length + (await south.read('ownEventsAfter', 0, 5000)).length, 640, 'each is brought to targets by its own node, however it came');
+    assert.deepEqual((await north.read('eventsOfNode', null, 0, 5000)).events.length + (await north.read('eventsOfNode', 'south', 0, 5000)).events.length, 640, 'each is brought to targets by its own node, however it came');
   });
 
   it('move no track back: one that has ended stays so', async () => {

@@ -211,6 +211,8 @@ for (const database of databases) {
       const of = (node: string): Promise<Store> => openStore({ ...address as StoreAddress & { kind: 'postgres' }, node });
       await using north = await of('north');
       await using south = await of('south');
+      const turns = (node: Store, address: string, forS = 60, leaving: string[] = []) => node.write('takeCourierTurns', { targets: [{ name: 'mail', address, hears: '[{}]' }], timeZone: 'UTC', forS, leaving });
+      for (const node of [north, south]) assert.deepEqual(await turns(node, 'a'), { own: ['mail'], others: [], unbrought: [] });
       const positions = [await north.read('courierPosition', 'mail'), await south.write('courierPosition', 'mail')];
       // The same ids at the same time, as two cores give them.
       for (let round = 0; round < 5; round++) {
@@ -218,7 +220,7 @@ for (const database of databases) {
       }
       assert.equal((await idsOf(store, { cameras: [0, 1, 2, 3, 4].flatMap((round) => ['north', 'south'].map((node) => `of ${round} of ${node}`)) })).length, 10);
       for (const [index, node] of [north, south].entries()) {
-        const own = await node.read('ownEventsAfter', positions[index]!, 50);
+        const { events: own } = await node.read('eventsOfNode', null, positions[index]!, 50);
         assert.deepEqual(own.map((event) => [event.node, event.source, event.series.camera]), [0, 1, 2, 3, 4].map((round) => [['north', 'south'][index], 'core', `of ${round} of ${['north', 'south'][index]}`]));
         assert.deepEqual(await node.read('positionOf', 'core'), { epoch: 0, lastId: 4 });
         assert.equal((await node.write('newestEvents', 'core', 3)).length, 3);
@@ -226,6 +228,18 @@ for (const database of databases) {
       await north.write('moveCourier', 'mail', positions[0]! + 100);
       assert.equal(await south.write('courierPosition', 'mail'), positions[1], 'what one has brought is not brought for the other');
       assert.equal((await north.read('eventsAfter', positions[0]!, 50)).length, 10, 'all are read by all');
+
+      // South's server is away: north stands in where it has the same target, and nobody else moves how far it came.
+      await turns(south, 'a', 0);
+      await assert.rejects(north.write('moveCourier', 'mail', 1, 'south'), { code: 'conflict' });
+      assert.deepEqual((await turns(north, 'another')).others, [], 'a target of the same name that leads elsewhere is another one');
+      assert.deepEqual((await turns(north, 'a')).others, [{ node: 'south', name: 'mail', hears: '[{}]', timeZone: 'UTC' }]);
+      await north.write('moveCourier', 'mail', positions[1]! + 50, 'south');
+      await assert.rejects(south.write('moveCourier', 'mail', positions[1]! + 60), { code: 'conflict' });
+      // It is back: north keeps the turn until what it was delivering is noted.
+      assert.deepEqual([(await turns(south, 'a')).own, (await turns(north, 'a', 60, ['south/mail'])).others.length, (await turns(north, 'a')).others.length, (await turns(south, 'a')).own], [[], 1, 0, []]);
+      await north.write('leaveCourierTurns', ['south/mail']);
+      assert.deepEqual([(await turns(south, 'a')).own, await south.write('courierPosition', 'mail')], [['mail'], positions[1]! + 50]);
     });
 
     it('goes on where it was when it is opened again', async () => {

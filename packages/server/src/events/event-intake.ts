@@ -20,6 +20,8 @@ export interface EventIntakeOptions<E> {
   readonly logger: Logger;
   /** Each event, once, as it comes. */
   readonly onEvent?: (event: E) => void;
+  /** Events are in the store. */
+  readonly onStored?: () => void;
   /** Where storing is traced; nowhere unless told. */
   readonly traces?: StoredEventTraces | null;
   /** Of a site: waits until what was missed has come by way of it. */
@@ -34,11 +36,11 @@ export class EventIntake<E extends CoreEvent | KernelEvent> {
   readonly #onEvent: ((event: E) => void) | undefined;
   #publishedId = -1;
 
-  private constructor({ source, socketPath, event, store, hub, logger, onEvent, traces = null, filled = null }: EventIntakeOptions<E>, position: StreamPosition) {
+  private constructor({ source, socketPath, event, store, hub, logger, onEvent, onStored, traces = null, filled = null }: EventIntakeOptions<E>, position: StreamPosition) {
     this.source = source;
     this.#hub = hub;
     this.#onEvent = onEvent;
-    this.recorder = new EventRecorder({ source, sink: storeSink(store, traces, filled), keep: keepWith(traces), logger, position, resume: () => this.#follower.restart() });
+    this.recorder = new EventRecorder({ source, sink: storeSink(store, { traces, filled, ...(onStored && { onStored }) }), keep: keepWith(traces), logger, position, resume: () => this.#follower.restart() });
     this.#follower = new EventFollower<E>({
       name: source, socketPath, logger, event,
       after: () => this.recorder.position.lastId,

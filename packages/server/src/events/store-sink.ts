@@ -7,14 +7,22 @@ import type { StoredEventTraces } from './stored-event-traces.ts';
 
 export type StoreRecorder = EventRecorder<EventSource, CoreEvent | KernelEvent, KeptEvent>;
 
-/** `filled`: whether what a gap tells of came into the store by another way; it waits until that is known. */
-export function storeSink(store: Store, traces: StoredEventTraces | null = null, filled: (() => Promise<boolean>) | null = null): EventSink<EventSource, KeptEvent> {
+export interface StoreSinkOptions {
+  readonly traces?: StoredEventTraces | null;
+  /** Whether what a gap tells of came into the store by another way; it waits until that is known. */
+  readonly filled?: (() => Promise<boolean>) | null;
+  /** Events were added. */
+  readonly onStored?: () => void;
+}
+
+export function storeSink(store: Store, { traces = null, filled = null, onStored }: StoreSinkOptions = {}): EventSink<EventSource, KeptEvent> {
   return {
     async append({ source, after, position, kept }) {
       let events = kept.flatMap(({ event }) => event ?? []);
       const isGap = ({ series: { type } }: (typeof events)[number]): boolean => type === 'gap';
       if (filled && events.some(isGap) && await filled()) events = events.filter((event) => !isGap(event));
       const stored = await store.write('append', { source, after, position, events, tracks: kept.flatMap(({ track }) => track ?? []) });
+      if (stored > 0) onStored?.();
       for (const { trace } of kept) if (trace) traces?.stored(trace);
       return stored;
     },

@@ -7,6 +7,7 @@ import { identityOf, type Audit } from '../access/index.ts';
 import { asStoredEvent } from '../events/event-routes.ts';
 import type { FoundEvent, Store } from '../store/index.ts';
 import type { Upstream } from '../upstream.ts';
+import { CourierTurns } from './notify/courier-turns.ts';
 import { Courier } from './notify/courier.ts';
 import { emailTarget, ntfyTarget, webhookTarget, type Target } from './notify/targets.ts';
 
@@ -17,42 +18,44 @@ export interface NotificationsOptions {
   readonly logger: Logger;
   readonly timeZone: string | null;
   readonly readSecret: ReadSecret;
-  /** Waits between tries; for tests. */
+  /** Other servers write into the same store, and stand in for one that is away. */
+  readonly isOfSite?: boolean;
+  /** Waits between tries, and between looks whose turn it is; for tests. */
   readonly retriesMs?: readonly number[];
+  readonly waitMs?: number;
+  readonly lookEveryMs?: number;
+  readonly roundMs?: number;
 }
 
-/** Until what happened is in the store; a look now and then finds what is later. */
-const SETTLE_MS = 150;
-
 export class Notifications {
+  /** Of this node's events. */
   readonly couriers: readonly Courier[];
+  /** Null where this node is by itself. */
+  readonly turns: CourierTurns | null;
   readonly #targets: readonly Target[];
-  #isPoked = false;
 
   /** Throws `invalid_config` for an address that may not be reached. */
-  constructor({ config, store, kernel, logger, timeZone, retriesMs, readSecret }: NotificationsOptions) {
+  constructor({ config, store, kernel, logger, timeZone, isOfSite = false, retriesMs, waitMs, lookEveryMs, roundMs, readSecret }: NotificationsOptions) {
     const policy = AddressPolicy.forNotifications(config.allow_addresses);
     this.#targets = [
       ...(config.webhooks ?? []).map((webhook) => webhookTarget(webhook, policy, readSecret)), ...(config.ntfy ?? []).map((ntfy) => ntfyTarget(ntfy, policy, readSecret)), ...(config.email ?? []).map((email) => emailTarget(email, readSecret)),
     ];
-    this.couriers = this.#targets.map((target) => new Courier({
-      target, store, logger, timeZone, asStored: asStoredEvent, picture: (event) => pictureOf(kernel, event), ...(retriesMs === undefined ? {} : { retriesMs }),
-    }));
+    const common = { store, logger, asStored: asStoredEvent, picture: (event: FoundEvent) => pictureOf(kernel, event), ...(retriesMs === undefined ? {} : { retriesMs }), ...(waitMs === undefined ? {} : { waitMs }), ...(lookEveryMs === undefined ? {} : { lookEveryMs }) };
+    this.couriers = this.#targets.map((target) => new Courier({ ...common, target, hears: target.hears, timeZone, mayBring: () => this.turns === null || this.turns.mayBring(target.name, null) }));
+    this.turns = !isOfSite || this.#targets.length === 0 ? null : new CourierTurns({
+      store, logger, targets: this.#targets, couriers: this.couriers, timeZone, ...(roundMs === undefined ? {} : { roundMs }),
+      standIn: (target, { node, hears, timeZone: zone }) => new Courier({
+        ...common, target, node, hears: hears ?? target.hears, timeZone: zone, mayBring: () => this.turns!.mayBring(target.name, node), counts: this.couriers.find(({ name }) => name === target.name)!.counts,
+      }),
+    });
   }
 
-  /** Something happened, and will be in the store. */
-  poke(): void {
-    if (this.#isPoked) return;
-    this.#isPoked = true;
-    setTimeout(() => {
-      this.#isPoked = false;
-      for (const courier of this.couriers) courier.poke();
-    }, SETTLE_MS).unref();
-  }
+  /** Something was stored. */
+  poke(): void { for (const courier of [...this.couriers, ...this.turns?.others ?? []]) courier.poke(); }
 
   /** Ends when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.couriers.map((courier) => courier.run(signal)));
+    await Promise.all([...this.couriers.map((courier) => courier.run(signal)), this.turns?.run(signal)]);
     await Promise.all(this.#targets.map((target) => target[Symbol.asyncDispose]()));
   }
 }
@@ -71,6 +74,7 @@ export function addNotifications(app: FastifyInstance, store: Store, notificatio
   const answers = <S extends Type.TSchema>(schema: S) => ({ schema: { response: { 200: Type.Array(schema), default: ErrorBody } } });
   const params = Type.Object({ id: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }) });
   app.get('/api/v1/deliveries', answers(DeliveryStatus), (): DeliveryStatus[] => notifications.couriers.map(({ name, state }) => ({
+    ...(notifications.turns ? { stands_in_for: notifications.turns.nodesOf(name) } : {}),
     target: name, delivered: state.delivered, unheard: state.unheard, quiet: state.quiet, failed: state.failed, dead_letters: state.deadLetters, last_error: state.lastError,
   })));
   app.get('/api/v1/dead-letters', answers(DeadLetterInfo), async (): Promise<DeadLetterInfo[]> => (

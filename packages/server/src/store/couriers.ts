@@ -1,5 +1,6 @@
 // How far each target of notifications has come, and what could not be delivered to it. A target that is new begins with what comes now.
-import type { Insertable, Selectable } from 'kysely';
+import { RuthError } from '@ruth/protocol/base';
+import { sql, type Insertable, type Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import type { DeadLettersTable } from './tables.ts';
 
@@ -16,15 +17,21 @@ export async function courierPosition(database: Database, target: string): Promi
   return last_event_id;
 }
 
-export async function moveCourier(database: Database, target: string, eventId: number): Promise<void> {
-  await database.updateTable('couriers').set({ last_event_id: eventId }).where('target', '=', target).where('last_event_id', '<', eventId).execute();
+/** `holder`: the server whose turn it has to be (courier-turns.ts); null where there is one alone. Throws `conflict` where it is another one's; then nothing is moved. */
+export async function moveCourier(database: Database, target: string, eventId: number, holder: string | null): Promise<void> {
+  if (holder === null) {
+    await database.updateTable('couriers').set({ last_event_id: eventId }).where('target', '=', target).where('last_event_id', '<', eventId).execute();
+    return;
+  }
+  const { numAffectedRows } = await sql`update couriers set last_event_id = greatest(last_event_id, ${eventId}) where target = ${target} and holder = ${holder}`.execute(database);
+  if (numAffectedRows !== 1n) throw new RuthError('conflict', `another server brings events to ${target} by now`);
 }
 
-/** A dead letter; its target (as the table of couriers has it) goes on with the next event. */
-export async function buryEvent(database: Database, letter: Insertable<DeadLettersTable>, target: string): Promise<void> {
+/** A dead letter; its target (as the table of couriers has it) goes on with the next event. As `moveCourier`. */
+export async function buryEvent(database: Database, letter: Insertable<DeadLettersTable>, target: string, holder: string | null): Promise<void> {
   await database.transaction().execute(async (transaction) => {
+    await moveCourier(transaction, target, letter.event_id, holder);
     await transaction.insertInto('dead_letters').values(letter).execute();
-    await moveCourier(transaction, target, letter.event_id);
     const { oldest } = await transaction.selectFrom('dead_letters').select(({ fn }) => fn.max('id').as('oldest')).executeTakeFirstOrThrow();
     await transaction.deleteFrom('dead_letters').where('id', '<=', (oldest ?? 0) - MOST_DEAD_LETTERS).execute();
   });

@@ -66,6 +66,9 @@ export class EventReader {
     return (await this.#events([{ id, at_us: 0 }]))[0] ?? null;
   }
 
+  /** 0 where there is none. Writers take turns: all that has a lower id is there. */
+  async newestId(): Promise<number> { return (await this.#database.selectFrom('events').select(({ fn }) => fn.max('id').as('newest')).executeTakeFirstOrThrow()).newest ?? 0; }
+
   /** In the order of storing. */
   async after(id: number, limit: number, streams: readonly StreamName[] | null): Promise<FoundEvent[]> {
     await this.#series.refresh(this.#database);

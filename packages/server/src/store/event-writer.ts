@@ -4,6 +4,7 @@
 import { RuthError } from '@ruth/protocol/base';
 import type { StreamPosition } from '@ruth/transport/follow';
 import { sql, type Insertable } from 'kysely';
+import { noteNodes } from './courier-turns.ts';
 import type { Database } from './database.ts';
 import { SeriesIndex, type SeriesKey } from './event-series.ts';
 import { SITE_STREAM, streamOf, type EventSource, type StreamName, type TracksTable } from './tables.ts';
@@ -63,6 +64,8 @@ export class EventWriter {
   /** Null where nobody else writes. */
   readonly #node: string | null;
   #series = new SeriesIndex();
+  /** Nodes that the database knows of. */
+  readonly #nodes = new Set<string>();
 
   constructor(database: Database, node: string | null) {
     this.#database = database;
@@ -77,12 +80,15 @@ export class EventWriter {
 
   /** As `append`. */
   async appendOfSite({ events, ...batch }: SiteBatch): Promise<number> {
-    return this.#append(SITE_STREAM, batch, events.map(({ node, source, ...event }) => ({ ...event, stream: node === null ? SITE_STREAM : streamOf(node, source) })));
+    const nodes = [...new Set(events.flatMap(({ node }) => (node === null || this.#nodes.has(node) ? [] : [node])))];
+    const stored = await this.#append(SITE_STREAM, batch, events.map(({ node, source, ...event }) => ({ ...event, stream: node === null ? SITE_STREAM : streamOf(node, source) })), nodes);
+    for (const node of nodes) this.#nodes.add(node);
+    return stored;
   }
 
-  async #append(follows: StreamName, batch: Batch, events: readonly Streamed[]): Promise<number> {
+  async #append(follows: StreamName, batch: Batch, events: readonly Streamed[], newNodes: readonly string[] = []): Promise<number> {
     try {
-      return await this.#database.transaction().execute((transaction) => this.#write(transaction, follows, batch, events));
+      return await this.#database.transaction().execute((transaction) => this.#write(transaction, follows, batch, events, newNodes));
     } catch (error) {
       // Series that were added went with the transaction.
       this.#series = new SeriesIndex();
@@ -90,12 +96,13 @@ export class EventWriter {
     }
   }
 
-  async #write(database: Database, follows: StreamName, { after, position, tracks }: Batch, events: readonly Streamed[]): Promise<number> {
+  async #write(database: Database, follows: StreamName, { after, position, tracks }: Batch, events: readonly Streamed[], newNodes: readonly string[]): Promise<number> {
     // Writers of several nodes take turns: who reads goes by growing ids, and one that came to light late would never be seen.
     if (this.#node !== null) await sql`select pg_advisory_xact_lock(${WRITERS_LOCK})`.execute(database);
     const { numUpdatedRows } = await database.updateTable('followed').set({ epoch: position.epoch, last_id: position.lastId })
       .where('source', '=', follows).where('epoch', '=', after.epoch).where('last_id', '=', after.lastId).executeTakeFirst();
     if (numUpdatedRows !== 1n) throw new RuthError('conflict', `events of ${follows} were stored by another server, or before`);
+    if (newNodes.length > 0) await noteNodes(database, newNodes);
     const seriesIds = await this.#series.idsOf(database, events.map(({ series }) => series));
     const rows = events.map(({ stream, sourceId, atUs, score, body }, index) => ({ source: stream, source_id: sourceId, series_id: seriesIds[index]!, at_us: atUs, score, body }));
     const added: Counted[] = [];

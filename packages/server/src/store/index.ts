@@ -1,4 +1,5 @@
 // The store: what the server remembers, in SQLite or PostgreSQL.
+export type { CourierTarget, StandInTurn } from './courier-turns.ts';
 export { describeAddress, type StoreAddress } from './database.ts';
 export { cursorText, HOUR_US, parseCursor, type EventCursor, type EventSearch, type FoundEvent, type HourCount, type TimeRange } from './event-search.ts';
 export type { EventSeries, SeriesFilter, SeriesKey } from './event-series.ts';

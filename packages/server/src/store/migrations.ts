@@ -85,6 +85,14 @@ const STEPS: Readonly<Record<string, Step>> = {
     await sql`alter table followed alter column epoch type bigint`.execute(database);
     await sql`create table turns (name text primary key, holder text not null, until timestamptz not null)`.execute(database);
   },
+  // Events of a node whose server is away are brought by another one.
+  async '007-stand-ins'(database, kind) {
+    if (kind === 'sqlite') return;
+    await sql`alter table couriers add column since_event_id bigint not null default 0, add column address text, add column hears text, add column time_zone text, add column holder text not null default '',
+      add column until timestamptz not null default '-infinity', add column own_until timestamptz not null default '-infinity'`.execute(database);
+    await sql`update couriers set since_event_id = last_event_id, address = ''`.execute(database);
+    await sql`create table nodes (node text primary key, before_event_id bigint not null)`.execute(database);
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

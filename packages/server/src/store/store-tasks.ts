@@ -1,9 +1,10 @@
 // What the store can be asked, run where the database is: in a thread of its own (store-thread.ts).
+import { leaveCourierTurns, noteNodes, takeCourierTurns, type CourierTurnsAsked } from './courier-turns.ts';
 import { buryEvent, courierPosition, deadLetter, deadLetters, moveCourier, removeDeadLetter, type DeadLetter } from './couriers.ts';
 import type { Database, StoreAccess, StoreAddress } from './database.ts';
 import { openDatabase } from './database.ts';
 import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
-import { EventReader, type EventSearch, type TimeRange } from './event-search.ts';
+import { EventReader, type EventSearch, type FoundEvent, type TimeRange } from './event-search.ts';
 import type { SeriesFilter } from './event-series.ts';
 import { EventWriter, newestEvents, positionOf, type EventBatch, type SiteBatch } from './event-writer.ts';
 import { People, type AuditRow, type AuditSearch, type NewTokenRow, type NewUserRow, type UserUpdate } from './people.ts';
@@ -12,6 +13,8 @@ import { leaveSiteTurn, openSiteStream, takeSiteTurn } from './site-stream.ts';
 import { standingEvents } from './standing-events.ts';
 import { EVENT_SOURCES, SITE_STREAM, streamOf, type EventSource } from './tables.ts';
 import { searchTracks, type TrackSearch } from './track-search.ts';
+
+export interface EventsOfNode { readonly events: readonly FoundEvent[]; readonly seenTo: number }
 
 export class StoreTasks {
   readonly #database: Database;
@@ -34,6 +37,7 @@ export class StoreTasks {
     if (node !== null && access === 'writer') {
       await database.insertInto('followed').values(EVENT_SOURCES.map((source) => ({ source: streamOf(node, source), epoch: 0, last_id: -1 }))).onConflict((conflict) => conflict.doNothing()).execute();
       await openSiteStream(database);
+      await noteNodes(database, [node]);
     }
     return new StoreTasks(database, node);
   }
@@ -55,11 +59,19 @@ export class StoreTasks {
   markSeenBefore(userId: number, beforeUs: number) { return markSeenBefore(this.#database, userId, beforeUs); }
   unmarkSeen(userId: number, id: number) { return unmarkSeen(this.#database, userId, id); }
   eventsAfter(id: number, limit: number) { return this.#reader.after(id, limit, null); }
-  /** Those that this node is to bring to its targets. */
-  ownEventsAfter(id: number, limit: number) { return this.#reader.after(id, limit, this.#node === null ? null : EVENT_SOURCES.map((source) => streamOf(this.#node, source))); }
-  courierPosition(target: string) { return courierPosition(this.#database, this.#courier(target)); }
-  moveCourier(target: string, eventId: number) { return moveCourier(this.#database, this.#courier(target), eventId); }
-  buryEvent(letter: Omit<DeadLetter, 'id'>) { return buryEvent(this.#database, letter, this.#courier(letter.target)); }
+  /** Of a node, to be brought to its targets; `node` null: of this one. `seenTo`: there is none of it after the last of them up to here. */
+  async eventsOfNode(node: string | null, afterId: number, limit: number): Promise<EventsOfNode> {
+    const of = node ?? this.#node;
+    const newest = await this.#reader.newestId();
+    const events = await this.#reader.after(afterId, limit, of === null ? null : EVENT_SOURCES.map((source) => streamOf(of, source)));
+    return { events, seenTo: Math.max(afterId, events.length < limit ? newest : 0, events.at(-1)?.id ?? 0) };
+  }
+  courierPosition(target: string, node: string | null = null) { return courierPosition(this.#database, this.#courier(target, node)); }
+  moveCourier(target: string, eventId: number, node: string | null = null) { return moveCourier(this.#database, this.#courier(target, node), eventId, this.#node); }
+  buryEvent(letter: Omit<DeadLetter, 'id'>, node: string | null = null) { return buryEvent(this.#database, letter, this.#courier(letter.target, node), this.#node); }
+  /** Of this node's server, one of a site. */
+  takeCourierTurns(asked: CourierTurnsAsked) { return takeCourierTurns(this.#database, this.#node!, asked); }
+  leaveCourierTurns(couriers: readonly string[]) { return leaveCourierTurns(this.#database, this.#node!, couriers); }
   deadLetters(limit: number) { return deadLetters(this.#database, limit); }
   deadLetter(id: number) { return deadLetter(this.#database, id); }
   removeDeadLetter(id: number) { return removeDeadLetter(this.#database, id); }
@@ -90,5 +102,5 @@ export class StoreTasks {
   forgetAudit(beforeUs: number) { return this.#people.forgetAudit(beforeUs); }
   close() { return this.#database.destroy(); }
 
-  #courier(target: string): string { return this.#node === null ? target : `${this.#node}/${target}`; }
+  #courier(target: string, node: string | null): string { return this.#node === null ? target : `${node ?? this.#node}/${target}`; }
 }

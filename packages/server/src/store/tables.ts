@@ -123,7 +123,7 @@ export interface TurnsTable {
 
 /** How far a target of notifications has come. */
 export interface CouriersTable {
-  /** Behind `<node>/` where several nodes share the database: each brings its own events. */
+  /** Behind `<node>/` where several nodes share the database, which has more columns for them (courier-turns.ts). */
   target: string;
   last_event_id: number;
 }

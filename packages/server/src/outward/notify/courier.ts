@@ -1,7 +1,7 @@
-// Brings stored events to one target, in order. How far it came is in the store: what was stored while the target, or this server, was away is brought
-// later, and again where nobody knows whether it arrived (its `event_id` tells). What cannot be delivered after many tries becomes a dead letter.
+// Brings stored events of one node to one target, in order. How far it came is in the store: what was stored while the target, or the server, was away is brought
+// later, and again where nobody knows whether it arrived (its `event_id` tells). A target that takes nothing is waited for; an event that alone is not taken becomes a dead letter.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RuthError, type StoredEvent } from '@ruth/protocol';
+import { RuthError, type HearingConfig, type StoredEvent } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { FoundEvent, Store } from '../../store/index.ts';
 import { Cooldown, hearingOf, isQuiet } from './hearing.ts';
@@ -9,103 +9,186 @@ import type { Target } from './targets.ts';
 
 const BATCH = 64;
 const LOOK_EVERY_MS = 5000;
-/** Doubling: the last one comes after about half an hour. */
-const RETRIES_MS = [1000, 2000, 5000, 15_000, 60_000, 300_000, 900_000] as const;
+/** Then whether a later event is taken decides. */
+const RETRIES_MS = [1000, 2000, 5000, 15_000] as const;
+const WAIT_MS = 30_000;
+/** So far the store may be behind what was looked through and is of no concern. */
+const MOST_UNMOVED = 1000;
 
 export interface CourierOptions {
   readonly target: Target;
+  /** Whose events, where they are not this node's. */
+  readonly node?: string | null;
+  /** What is heard, and in which time zone it is quiet. */
+  readonly hears: readonly HearingConfig[];
+  readonly timeZone: string | null;
   readonly store: Store;
   readonly logger: Logger;
-  readonly timeZone: string | null;
   readonly asStored: (event: FoundEvent) => Omit<StoredEvent, 'seen' | 'recorded'>;
   readonly picture: (event: FoundEvent) => Promise<Buffer | null>;
-  /** Waits between tries, in milliseconds; then it is a dead letter. */
+  /** False while it is another server's turn. */
+  readonly mayBring?: () => boolean;
+  /** Counted together with another one's. */
+  readonly counts?: CourierCounts;
+  /** Waits between tries, in milliseconds, and after them. */
   readonly retriesMs?: readonly number[];
+  readonly waitMs?: number;
+  /** What it is not woken for it finds so much later. */
+  readonly lookEveryMs?: number;
 }
 
-export interface CourierState { readonly delivered: number; readonly unheard: number; readonly quiet: number; readonly failed: number; readonly deadLetters: number; readonly lastError: string | null }
+export interface CourierCounts { delivered: number; unheard: number; quiet: number; failed: number; deadLetters: number; lastError: string | null }
+export type CourierState = Readonly<CourierCounts>;
+
+interface Untaken { readonly attempts: number; readonly error: string }
 
 export class Courier {
+  readonly counts: CourierCounts;
+  readonly node: string | null;
   readonly #options: CourierOptions;
   readonly #cooldown = new Cooldown();
-  #state = { delivered: 0, unheard: 0, quiet: 0, failed: 0, deadLetters: 0, lastError: null as string | null };
   #wake = new AbortController();
+  /** Up to here there is nothing else of this node. */
+  #seenTo = 0;
+  #moved = 0;
+  /** Delivered before one that stood before it. */
+  #ahead: number | null = null;
 
-  constructor(options: CourierOptions) { this.#options = options; }
+  constructor(options: CourierOptions) {
+    this.#options = options;
+    this.node = options.node ?? null;
+    this.counts = options.counts ?? { delivered: 0, unheard: 0, quiet: 0, failed: 0, deadLetters: 0, lastError: null };
+  }
 
   get name(): string { return this.#options.target.name; }
-  get state(): CourierState { return this.#state; }
+  get state(): CourierState { return this.counts; }
 
   /** There may be something new. */
   poke(): void { this.#wake.abort(); }
 
-  /** Ends when `signal` aborts. */
+  /** Ends when `signal` aborts; what is being delivered then is waited for, and noted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, logger } = this.#options;
+    const { logger, mayBring = () => true, lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    let problem: string | null = null;
     while (!signal.aborted) {
-      try {
-        const after = await store.write('courierPosition', this.name);
-        const events = await store.read('ownEventsAfter', after, BATCH);
-        for (const event of events) {
-          if (signal.aborted) return;
-          await this.#bring(event, signal);
-        }
-        if (events.length === BATCH) continue;
-      } catch (error) {
-        if (!signal.aborted) logger.warn(`${this.name} waits for the store: ${RuthError.from(error).message}`);
-      }
+      // What comes from here on wakes it.
       this.#wake = new AbortController();
-      await sleep(LOOK_EVERY_MS, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+      try {
+        if (mayBring() && await this.#bringSome(signal)) continue;
+        problem = null;
+      } catch (error) {
+        const { code, message } = RuthError.from(error);
+        if (!signal.aborted && code !== 'conflict' && problem !== message) logger.warn(`${this.name} waits for the store: ${message}`);
+        problem = message;
+      }
+      await sleep(lookEveryMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
     }
   }
 
   /** Once, at somebody's wish. Throws what the target throws. */
   async again(event: FoundEvent): Promise<void> { await this.#deliver(event); }
 
-  async #bring(event: FoundEvent, signal: AbortSignal): Promise<void> {
-    const { target: { hears }, store, timeZone } = this.#options;
-    const hearing = hearingOf(hears, event);
-    if (hearing === null) this.#state.unheard++;
-    else if (isQuiet(hearing, event.atUs / 1000, timeZone) || this.#cooldown.holds(hearing, event)) this.#state.quiet++;
-    else {
-      const error = await this.#tries(event, signal);
-      if (signal.aborted) return;
-      if (error !== null) {
-        this.#state.deadLetters++;
-        this.#options.logger.error(`${this.name}: event ${event.id} could not be delivered and is a dead letter: ${error}`);
-        await store.write('buryEvent', { target: this.name, event_id: event.id, at_us: Date.now() * 1000, attempts: this.#retriesMs.length + 1, error: error.slice(0, 500) });
-        return;
+  /** True where there is more. */
+  async #bringSome(signal: AbortSignal): Promise<boolean> {
+    const { store, mayBring = () => true } = this.#options;
+    const position = await store.write('courierPosition', this.name, this.node);
+    // Another server, or none, brought it from there: the database may have been put back.
+    if (position !== this.#moved) [this.#moved, this.#seenTo] = [position, position];
+    const { events, seenTo } = await store.read('eventsOfNode', this.node, this.#seenTo, BATCH);
+    for (const [index, event] of events.entries()) {
+      if (signal.aborted || !mayBring()) return false;
+      if (event.id !== this.#ahead && this.#isHeard(event)) {
+        const untaken = await this.#tryUntilTaken(event, events.slice(index + 1), signal);
+        if (untaken === null) await this.#move(event.id);
+        else if (untaken === 'stopped') return false;
+        else await this.#bury(event, untaken);
       }
+      this.#seenTo = event.id;
     }
-    await store.write('moveCourier', this.name, event.id);
+    this.#seenTo = seenTo;
+    const last = events.at(-1)?.id ?? 0;
+    if (last > this.#moved) await this.#move(last);
+    else if (seenTo - this.#moved >= MOST_UNMOVED) await this.#move(seenTo);
+    return events.length === BATCH;
   }
 
-  get #retriesMs(): readonly number[] { return this.#options.retriesMs ?? RETRIES_MS; }
+  #isHeard(event: FoundEvent): boolean {
+    const { hears, timeZone } = this.#options;
+    const hearing = hearingOf(hears, event);
+    if (hearing === null) this.counts.unheard++;
+    else if (isQuiet(hearing, event.atUs / 1000, timeZone) || this.#cooldown.holds(hearing, event)) this.counts.quiet++;
+    else return true;
+    return false;
+  }
 
-  /** Null where it arrived, else why not. */
-  async #tries(event: FoundEvent, signal: AbortSignal): Promise<string | null> {
-    for (const [index, waitMs] of [...this.#retriesMs, null].entries()) {
+  /**
+   * Null where it arrived; 'stopped' where nothing more is to be tried. While nothing else arrives either, the target is away, and it is tried again; where a later
+   * event does, it is this one that the target does not take.
+   */
+  async #tryUntilTaken(event: FoundEvent, later: readonly FoundEvent[], signal: AbortSignal): Promise<Untaken | 'stopped' | null> {
+    const { name, logger, retriesMs = RETRIES_MS, waitMs = WAIT_MS, mayBring = () => true } = { name: this.name, ...this.#options };
+    let isLaterTaken = false;
+    for (let attempts = 1; ; attempts++) {
       try {
         await this.#deliver(event);
         return null;
       } catch (cause) {
-        const { message } = RuthError.from(cause);
-        this.#state.failed++;
-        this.#state.lastError = message;
-        if (index === 0) this.#options.logger.warn(`${this.name}: ${message}; it is tried again`);
-        if (waitMs === null) return message;
-        // With jitter, so that many servers do not come at once.
-        await sleep(waitMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-        if (signal.aborted) return message;
+        const error = this.#failed(cause);
+        if (isLaterTaken) return { attempts, error };
+        if (attempts === 1) logger.warn(`${name}: ${error}; it is tried again`);
       }
+      isLaterTaken = attempts > retriesMs.length && await this.#isLaterTaken(event, later);
+      // The target may have come back between the two.
+      if (isLaterTaken) continue;
+      // With jitter, so that many servers do not come at once.
+      await sleep((retriesMs[attempts - 1] ?? waitMs) * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || !mayBring()) return 'stopped';
     }
-    return null;
+  }
+
+  async #isLaterTaken({ id }: FoundEvent, later: readonly FoundEvent[]): Promise<boolean> {
+    const { store, hears, timeZone } = this.#options;
+    const isHeard = (event: FoundEvent): boolean => {
+      const hearing = hearingOf(hears, event);
+      return hearing !== null && !isQuiet(hearing, event.atUs / 1000, timeZone) && !this.#cooldown.holds(hearing, event);
+    };
+    const next = later.find(isHeard) ?? (await store.read('eventsOfNode', this.node, later.at(-1)?.id ?? id, BATCH)).events.find(isHeard);
+    if (!next) return false;
+    try {
+      await this.#deliver(next);
+      this.#ahead = next.id;
+      return true;
+    } catch (cause) {
+      this.#failed(cause);
+      return false;
+    }
+  }
+
+  #failed(cause: unknown): string {
+    const { message } = RuthError.from(cause);
+    this.counts.failed++;
+    this.counts.lastError = message;
+    return message;
+  }
+
+  async #move(eventId: number): Promise<void> {
+    await this.#options.store.write('moveCourier', this.name, eventId, this.node);
+    this.#moved = eventId;
+  }
+
+  async #bury(event: FoundEvent, { attempts, error }: Untaken): Promise<void> {
+    this.counts.deadLetters++;
+    this.#options.logger.error(`${this.name}: event ${event.id} is not taken, though a later one is, and is a dead letter: ${error}`);
+    await this.#options.store.write('buryEvent', { target: this.name, event_id: event.id, at_us: Date.now() * 1000, attempts, error: error.slice(0, 500) }, this.node);
+    this.#moved = event.id;
   }
 
   async #deliver(event: FoundEvent): Promise<void> {
-    const { target, asStored, picture } = this.#options;
+    const { target, hears, asStored, picture } = this.#options;
     await target.deliver({ event: asStored(event), picture: () => picture(event).catch(() => null) });
-    this.#state.delivered++;
-    this.#state.lastError = null;
+    const hearing = hearingOf(hears, event);
+    if (hearing) this.#cooldown.heard(hearing, event);
+    this.counts.delivered++;
+    this.counts.lastError = null;
   }
 }

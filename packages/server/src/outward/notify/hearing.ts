@@ -34,19 +34,26 @@ export function isQuiet({ quiet }: HearingConfig, atMs: number, timeZone: string
 export class Cooldown {
   readonly #heardUs = new Map<string, number>();
 
-  /** True where an event alike was heard too short a time before; else this one counts from now on. */
+  /** True where an event alike was heard too short a time before. */
   holds({ cooldown_s: seconds = 0 }: HearingConfig, event: FoundEvent): boolean {
-    if (seconds === 0) return false;
-    const { series } = event;
-    const { trackId } = factsOf(event);
-    const key = trackId === null ? `${series.camera} ${series.type} ${series.rule}` : `${series.camera} ${series.model} ${series.type} ${trackId}`;
-    const before = this.#heardUs.get(key);
-    if (before !== undefined && event.atUs - before < seconds * 1e6) return true;
+    const before = seconds === 0 ? undefined : this.#heardUs.get(likenessOf(event));
+    return before !== undefined && event.atUs - before < seconds * 1e6;
+  }
+
+  /** This one arrived, and counts from now on. */
+  heard({ cooldown_s: seconds = 0 }: HearingConfig, event: FoundEvent): void {
+    if (seconds === 0) return;
+    const key = likenessOf(event);
     this.#heardUs.delete(key);
     this.#heardUs.set(key, event.atUs);
     if (this.#heardUs.size > MOST_REMEMBERED) this.#heardUs.delete(this.#heardUs.keys().next().value!);
-    return false;
   }
+}
+
+function likenessOf(event: FoundEvent): string {
+  const { series } = event;
+  const { trackId } = factsOf(event);
+  return trackId === null ? `${series.camera} ${series.type} ${series.rule}` : `${series.camera} ${series.model} ${series.type} ${trackId}`;
 }
 
 export function factsOf({ body }: FoundEvent): EventFacts {

@@ -1,6 +1,6 @@
 // The ways out: a signed webhook, a topic of ntfy, e-mail. Each delivers one event or throws why it could not; whether it is tried again is
 // decided elsewhere (courier.ts).
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { RuthError, type EmailConfig, type HearingConfig, type NtfyConfig, type StoredEvent, type WebhookConfig } from '@ruth/protocol';
 import type { AddressPolicy, ReadSecret } from '@ruth/transport';
 import { createTransport } from 'nodemailer';
@@ -15,6 +15,8 @@ export interface Delivery {
 export interface Target extends AsyncDisposable {
   /** `webhook crm` */
   readonly name: string;
+  /** Where it leads to, as a hash, by which servers of a site know that they have the same one. */
+  readonly address: string;
   readonly hears: readonly HearingConfig[];
   deliver(delivery: Delivery): Promise<void>;
 }
@@ -31,7 +33,7 @@ export function webhookTarget({ id, url, secret, hears }: WebhookConfig, policy:
   policy.assertUrl(url);
   const agent = agentOf(policy);
   return {
-    name: `webhook ${id}`, hears,
+    name: `webhook ${id}`, address: addressOf(url), hears,
     async deliver({ event }) {
       const body = JSON.stringify(event);
       const signature = signatureOf(body, await readSecret(secret), Math.floor(Date.now() / 1000));
@@ -46,7 +48,7 @@ export function ntfyTarget({ id, url, token, snapshot = true, hears }: NtfyConfi
   policy.assertUrl(url);
   const agent = agentOf(policy);
   return {
-    name: `ntfy ${id}`, hears,
+    name: `ntfy ${id}`, address: addressOf(url), hears,
     async deliver({ event, picture }) {
       const { title, text, isUrgent } = wordsOf(event);
       const headers = { title: encoded(title), priority: isUrgent ? 'high' : 'default', tags: isUrgent ? 'rotating_light' : 'camera', ...(token === undefined ? {} : { authorization: `Bearer ${await readSecret(token)}` }) };
@@ -60,7 +62,7 @@ export function ntfyTarget({ id, url, token, snapshot = true, hears }: NtfyConfi
 
 export function emailTarget({ id, smtp, user, password, from, to, snapshot = true, hears }: EmailConfig, readSecret: ReadSecret): Target {
   return {
-    name: `email ${id}`, hears,
+    name: `email ${id}`, address: addressOf(...to.toSorted()), hears,
     async deliver({ event, picture }) {
       const { title, text } = wordsOf(event);
       const image = snapshot ? await picture() : null;
@@ -79,6 +81,9 @@ export function emailTarget({ id, smtp, user, password, from, to, snapshot = tru
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+/** An address may be a secret (that of a topic of ntfy is). */
+const addressOf = (...parts: readonly string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
 /** For a person. */
 export function wordsOf({ type, camera_id: camera, class_name: what, zones, event, at }: Delivery['event']): { title: string; text: string; isUrgent: boolean } {
