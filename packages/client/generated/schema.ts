@@ -1981,6 +1981,9 @@ export interface components {
             waiting_bytes: number;
             /** @description That are not what was recorded, and are not copied; "ruth verify" names them */
             damaged_files: number;
+            /** @description That the bucket does not take though it takes others; they wait, and are tried again ever less often */
+            refused_files: number;
+            refusal: string | null;
             last_copied_at: number | null;
             error: string | null;
         };

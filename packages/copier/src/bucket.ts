@@ -7,6 +7,8 @@ import type { ReadSecret } from '@ruth/transport';
 const CONNECT_TIMEOUT_MS = 5000;
 /** Without a byte. */
 const SILENCE_TIMEOUT_MS = 30_000;
+const NOT_THERE = ['NoSuchBucket', 'PermanentRedirect'];
+const NO_CONNECTION = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID'];
 const WRONG_KEY = ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'AuthorizationHeaderMalformed', 'RequestTimeTooSkewed'];
 
 export interface Content {
@@ -15,6 +17,9 @@ export interface Content {
   /** Hexadecimal. Storage that knows such checksums refuses what has another one. */
   readonly sha256: string;
 }
+
+/** The storage answered, and does not take this thing. Others it may take. */
+export class Refusal extends RuthError {}
 
 /** What goes wrong is thrown; the client would write it to the console besides. */
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -51,7 +56,7 @@ export class Bucket implements Disposable {
     }
   }
 
-  /** Resolves when the storage says that it lies there in its full length. What was there under that name is replaced. */
+  /** Resolves when the storage says that it lies there in its full length. What was there under that name is replaced. Throws `Refusal` where the answer may be about this thing alone. */
   async put(name: string, { body, bytes, sha256 }: Content, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     body.once('error', (error) => stop.abort(error));
@@ -60,10 +65,12 @@ export class Bucket implements Disposable {
     try {
       await this.#client.send(new PutObjectCommand({ ...place, Body: body, ContentLength: bytes, ContentType: 'video/mp4', ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'), Metadata: { sha256 } }), options);
       const { ContentLength } = await this.#client.send(new HeadObjectCommand(place), options);
-      if (ContentLength !== bytes) throw new RuthError('unreachable', `${this.where} holds ${ContentLength} bytes of ${name}, which has ${bytes}`);
+      if (ContentLength !== bytes) throw new Refusal('unreachable', `${this.where} holds ${ContentLength} bytes of what has ${bytes}`);
     } catch (cause) {
       if (body.errored !== null) throw body.errored;
-      throw this.#failure(cause);
+      const failure = this.#failure(cause);
+      // A storage, or what is in front of it, may also end the connection instead of saying that it does not want the rest.
+      throw signal.aborted || isOfAll(cause) ? failure : new Refusal(failure.code, failure.message, { cause });
     }
   }
 
@@ -74,9 +81,17 @@ export class Bucket implements Disposable {
     const { bucket, access_key_id: key } = this.#config;
     const name = cause instanceof S3ServiceException ? cause.name : '';
     const status = cause instanceof S3ServiceException ? cause.$metadata.httpStatusCode : undefined;
-    if (name === 'NoSuchBucket' || name === 'PermanentRedirect') return new RuthError('invalid_config', `${this.where} has no bucket ${bucket} in this region: make it, or correct copies.bucket or copies.region`, { cause });
+    if (NOT_THERE.includes(name)) return new RuthError('invalid_config', `${this.where} has no bucket ${bucket} in this region: make it, or correct copies.bucket or copies.region`, { cause });
     if (WRONG_KEY.includes(name)) return new RuthError('invalid_config', `${this.where} does not take the access key (${name}): correct copies.access_key_id or copies.secret_access_key, and look at the clock of this machine`, { cause });
     if (status === 403) return new RuthError('invalid_config', `${this.where} refuses ${key}: it needs s3:ListBucket, s3:GetObject and s3:PutObject for the bucket ${bucket}`, { cause });
+    if (status !== undefined) return new RuthError('unreachable', `${this.where} does not take it: ${status} ${name}, ${(cause as Error).message}`, { cause });
     return new RuthError('unreachable', `${this.where} cannot be reached: ${name === '' ? '' : `${name}, `}${(cause as Error).message || (cause as Error).name}`, { cause });
   }
+}
+
+/** Nothing else would be taken either. */
+function isOfAll(cause: unknown): boolean {
+  if (cause instanceof S3ServiceException) return [...NOT_THERE, ...WRONG_KEY].includes(cause.name);
+  // A secret that cannot be read.
+  return (cause instanceof RuthError && !(cause instanceof Refusal)) || NO_CONNECTION.includes((cause as NodeJS.ErrnoException).code ?? '');
 }

@@ -10,9 +10,10 @@ export const COPIER_METRICS: readonly Metric<Copier>[] = [
   valueMetric('gauge', 'files_waiting', 'Files that are kept and do not lie in the bucket yet', ({ status }) => status.waiting_files),
   valueMetric('gauge', 'waiting_bytes', 'Bytes of the files that wait', ({ status }) => status.waiting_bytes),
   valueMetric('gauge', 'files_damaged', 'Files that are kept and are not what was recorded; they are not copied', ({ status }) => status.damaged_files),
+  valueMetric('gauge', 'files_refused', 'Files that the bucket does not take though it takes others; each is tried again ever less often', ({ status }) => status.refused_files),
   valueMetric('gauge', 'failing', '1 while the bucket or the kernel cannot be reached, or refuses', ({ status }) => Number(status.state === 'failing')),
   valueMetric('counter', 'copied_bytes_total', 'Bytes that were copied', ({ counters }) => counters.copiedBytes),
-  valueMetric('counter', 'failures_total', 'Times that copying was ended by an error; it is tried again', ({ counters }) => counters.failures),
+  valueMetric('counter', 'failures_total', 'Times that copying failed: a file was refused, or all was ended by an error; it is tried again', ({ counters }) => counters.failures),
 ];
 
 export function copierServer(copier: Copier): Server {

@@ -10,13 +10,14 @@ import { createLogger, secretReader } from '@ruth/transport';
 import { checkedBytes, Pace } from '../src/checked-bytes.ts';
 import { copierServer } from '../src/copier-http.ts';
 import { Bucket, Copier, KeptRecordings } from '../src/index.ts';
-import { KEY, KernelStandIn, storage } from './storage.ts';
+import { Refusals } from '../src/refusals.ts';
+import { KEY, KernelStandIn, storage, StorageInFront } from './storage.ts';
 
 const NOON_MS = Date.UTC(2026, 0, 5, 12);
 const readSecret = secretReader({ SECRET: KEY });
 
 /** A copier that runs until the test ends, or is stopped. */
-function running(t: TestContext, kernel: KernelStandIn, config: CopiesConfig, options: { prefix?: string; maxMbps?: number } = {}): { copier: Copier; stop: () => Promise<void> } {
+function running(t: TestContext, kernel: KernelStandIn, config: CopiesConfig, options: { prefix?: string; maxMbps?: number; refusals?: Refusals } = {}): { copier: Copier; stop: () => Promise<void> } {
   const bucket = new Bucket(config, readSecret);
   const copier = new Copier({ kept: new KeptRecordings(kernel.socketPath), bucket, bucketName: config.bucket, prefix: '', maxMbps: Infinity, logger: createLogger('copier', 'error'), lookEveryMs: 20, ...options });
   const ended = new AbortController();
@@ -42,7 +43,7 @@ test('What is kept lies in the bucket byte by byte, what is kept later follows, 
   const first = running(t, kernel, buckets.config, { prefix: 'shop/north/' });
   await until('five copies', () => first.copier.status.copied_files === 5);
   for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await buckets.read(`shop/north/${file}`)), file);
-  assert.deepEqual({ ...first.copier.status, last_copied_at: null }, { bucket: 'evidence', state: 'ok', copied_files: 5, waiting_files: 0, waiting_bytes: 0, damaged_files: 0, last_copied_at: null, error: null });
+  assert.deepEqual({ ...first.copier.status, last_copied_at: null }, { bucket: 'evidence', state: 'ok', copied_files: 5, waiting_files: 0, waiting_bytes: 0, damaged_files: 0, refused_files: 0, refusal: null, last_copied_at: null, error: null });
   assert.ok(Math.abs(first.copier.status.last_copied_at! - Date.now() / 1000) < 60);
   const later = kernel.keep('yard', NOON_MS, 3_000_000);
   await until('the sixth', () => first.copier.status.copied_files === 6);
@@ -105,6 +106,48 @@ test('A file that is not what was recorded is not copied, said, and keeps nothin
   const again = running(t, kernel, buckets.config);
   await until('that it is copied, now that it is right', () => again.copier.status.copied_files === 2);
   assert.ok(bad.bytes.equals(await buckets.read(bad.kept.file)));
+});
+
+test('A file that the storage does not take waits behind the others, is told with why, and is copied once it is taken', async (t) => {
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  const files = [0, 1, 2, 3, 4, 5].map((index) => kernel.keep('door', NOON_MS + index * 10_000));
+  const refused = new Set([files[0]!.kept.file, files[3]!.kept.file]);
+  const inFront = await StorageInFront.start(t, buckets.config.endpoint!, (file) => refused.has(file));
+  const clock = { ms: 0 };
+  const { copier } = running(t, kernel, { ...buckets.config, endpoint: inFront.endpoint }, { refusals: new Refusals({ nowMs: () => clock.ms }) });
+  await until('four copies', () => copier.status.copied_files === 4 && copier.status.state === 'ok');
+  assert.deepEqual([copier.status.refused_files, copier.status.waiting_files, copier.status.error], [2, 2, null]);
+  assert.equal(copier.status.refusal, `${files[3]!.kept.file}: ${inFront.endpoint} does not take it: 400 EntityTooLarge, it is too large`);
+  // Others go on meanwhile, and it is not tried before its time.
+  const tries = inFront.refusals;
+  kernel.keep('yard', NOON_MS);
+  await until('the fifth', () => copier.status.copied_files === 5);
+  assert.equal(inFront.refusals, tries);
+  clock.ms += 60_001;
+  await until('that both are tried again', () => inFront.refusals === tries + 2);
+  // Now after two minutes.
+  clock.ms += 60_001;
+  kernel.keep('yard', NOON_MS + 10_000);
+  await until('the sixth', () => copier.status.copied_files === 6);
+  assert.equal(inFront.refusals, tries + 2);
+  refused.clear();
+  clock.ms += 60_001;
+  await until('all', () => copier.status.copied_files === 8 && copier.status.refused_files === 0);
+  for (const { kept: { file }, bytes } of files) assert.ok(bytes.equals(await buckets.read(file)));
+});
+
+test('A storage that takes nothing ends copying with one message, and the newest file finds out when it does again, although the oldest are never taken', async (t) => {
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  const files = Array.from({ length: 9 }, (_, index) => kernel.keep('door', NOON_MS + index * 10_000));
+  let takesNothing = true;
+  const never = new Set(files.slice(0, 4).map(({ kept: { file } }) => file));
+  const inFront = await StorageInFront.start(t, buckets.config.endpoint!, (file) => takesNothing || never.has(file));
+  const { copier } = running(t, kernel, { ...buckets.config, endpoint: inFront.endpoint });
+  await until('that it fails', () => copier.status.state === 'failing');
+  assert.deepEqual([inFront.refusals, copier.status.error], [3, `${inFront.endpoint} does not take it: 400 EntityTooLarge, it is too large`]);
+  takesNothing = false;
+  await until('five copies', () => copier.status.copied_files === 5 && copier.status.state === 'ok');
+  assert.deepEqual([copier.status.refused_files, copier.status.error], [4, null]);
 });
 
 test('What a person must change is named: a bucket that is not there, a key that is not known, a secret that is not set', async (t) => {

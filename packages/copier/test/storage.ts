@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, request as forward, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -53,6 +54,37 @@ export async function storage(t: TestContext): Promise<Storage> {
   const opened = await openStorage();
   t.after(() => opened[Symbol.asyncDispose]());
   return opened;
+}
+
+/** In front of a storage: hands on what it is asked, and refuses to put some files, when it has their bytes. */
+export class StorageInFront {
+  readonly endpoint: string;
+  refusals = 0;
+
+  private constructor(endpoint: string) { this.endpoint = endpoint; }
+
+  static async start(t: TestContext, behind: string, refuses: (file: string) => boolean): Promise<StorageInFront> {
+    const server = createServer((request, response) => {
+      // The path begins with the bucket.
+      if (request.method === 'PUT' && refuses(decodeURIComponent(new URL(request.url!, behind).pathname.split('/').slice(2).join('/')))) {
+        request.resume().on('end', () => {
+          front.refusals++;
+          response.writeHead(400, { 'content-type': 'application/xml' }).end('<?xml version="1.0"?><Error><Code>EntityTooLarge</Code><Message>it is too large</Message></Error>');
+        });
+        return;
+      }
+      const asked = forward(new URL(request.url!, behind), { method: request.method!, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+      asked.on('error', () => response.destroy());
+      request.pipe(asked);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const front = new StorageInFront(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    t.after(() => server.close().closeAllConnections());
+    return front;
+  }
 }
 
 /** Files by name; `bytes` may be changed under the index, as a bad disk does. */

@@ -21,6 +21,8 @@ export const CopiesStatus = Type.Object({
   state: Type.Enum(['looking', 'copying', 'ok', 'failing'], { description: 'looking: what is to be copied is not known yet. failing: the bucket or the kernel cannot be reached; it is tried again' }),
   copied_files: Type.Integer({ minimum: 0, description: 'That lie in the bucket' }), waiting_files: Count, waiting_bytes: Count,
   damaged_files: Type.Integer({ minimum: 0, description: 'That are not what was recorded, and are not copied; "ruth verify" names them' }),
+  refused_files: Type.Integer({ minimum: 0, description: 'That the bucket does not take though it takes others; they wait, and are tried again ever less often' }),
+  refusal: Type.Union([Type.String({ description: 'The file that was refused last, and why' }), Type.Null()]),
   last_copied_at: Type.Union([Type.Number({ description: 'UTC, seconds' }), Type.Null()]), error: Type.Union([Type.String(), Type.Null()]),
 });
 export type CopiesStatus = Static<typeof CopiesStatus>;

@@ -37,10 +37,10 @@ function processTable(running: readonly SupervisedProcessStatus[]): string {
   return table(['PROCESS', 'STATE', 'RESTARTS', 'CPU S', 'MB', 'WHY'], running.map(({ name, state, restarts, cpu_s: cpu, resident_bytes: bytes, reason }) => [name, state, String(restarts), number(cpu), number(bytes === null ? null : bytes / 1e6, 0), reason ?? '']));
 }
 
-export function copiesText({ bucket, state, copied_files: copied, waiting_files: waiting, waiting_bytes: bytes, damaged_files: damaged, error }: CopiesStatus): string {
+export function copiesText({ bucket, state, copied_files: copied, waiting_files: waiting, waiting_bytes: bytes, damaged_files: damaged, refused_files: refused, refusal, error }: CopiesStatus): string {
   if (state === 'looking') return `what bucket ${bucket} holds is not known yet`;
   const kept = `${copied} kept files lie in bucket ${bucket}${waiting === 0 ? '' : `, ${waiting} wait (${number(bytes / 1e6, 0)} MB)`}`;
-  return [kept, ...(damaged === 0 ? [] : [`${damaged} are not what was recorded and are not copied: see "ruth verify"`]), ...(error === null ? [] : [error])].join('; ');
+  return [kept, ...(damaged === 0 ? [] : [`${damaged} are not what was recorded and are not copied: see "ruth verify"`]), ...(refused === 0 ? [] : [`${refused} the bucket does not take (${refusal})`]), ...(error === null ? [] : [error])].join('; ');
 }
 
 export function capacityText({ message, resources }: Capacity): string {
