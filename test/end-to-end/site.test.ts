@@ -97,7 +97,9 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
     const last = await settings(nodes.south);
     assert.equal(last.config.name, 'Gate', 'what was refused was not done later');
     assert.equal((await ask(nodes.south, 'PATCH', '/api/v1/cameras/gate', { site: { prefer: null }, revision: last.site!.revision })).status, 200, 'also while a node is away');
-    assert.equal((await ask(nodes.south, 'DELETE', '/api/v1/cameras/gate')).status, 204);
+    const stale = await ask(nodes.south, 'DELETE', `/api/v1/cameras/gate?revision=${last.site!.revision}`);
+    assert.deepEqual([stale.status, stale.error.error_code], [409, 'conflict'], 'it was changed since');
+    assert.equal((await ask(nodes.south, 'DELETE', `/api/v1/cameras/gate?revision=${(await settings(nodes.south)).site!.revision}`)).status, 204);
     await until(async () => !await recordedBy(nodes.south), 'nobody records it any more');
     const noted = JSON.parse((await ask(nodes.south, 'GET', '/api/v1/audit?camera=gate')).text) as AuditEntry[];
     assert.deepEqual(noted.map(({ action }) => action).toReversed(), ['added a camera to the site', 'changed a camera', 'changed a camera', 'removed a camera']);

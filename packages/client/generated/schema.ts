@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Removes a camera; what it recorded stays
+         * Removes a camera; what it recorded stays; one of the site in the revision that its settings tell
          * @description Needs the permission administer, and that the camera may be seen.
          */
         delete: operations["deleteCamerasId"];
@@ -672,7 +672,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The nodes of the site: which live, which are away and since when, which this server can ask
+         * The nodes of the site: which live, which are away and since when, which this server can ask, what each gives and is used for
          * @description Needs the permission view.
          */
         get: operations["getSite"];
@@ -682,6 +682,26 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/site/nodes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Has other nodes take the cameras of a node, or gives it cameras again
+         * @description Needs the permission administer.
+         */
+        patch: operations["patchSiteNodesId"];
         trace?: never;
     };
     "/api/v1/latencies": {
@@ -1613,7 +1633,7 @@ export interface components {
             };
             /** @description What raises an alert at this camera; nothing unless told */
             rules?: components["schemas"]["CameraRule"][];
-            /** @description Of a camera of the site: the one that is changed, as its settings tell. Where somebody changed it meanwhile, nothing is changed */
+            /** @description Of a camera of the site: the one that is changed or removed, as its settings tell. Where somebody changed it meanwhile, nothing is done */
             revision?: number;
         };
         /** @description url or camera_id */
@@ -1836,7 +1856,7 @@ export interface components {
                 prefer?: components["schemas"]["SiteLabels"] | null;
                 cost_cores?: number | null;
             };
-            /** @description Of a camera of the site: the one that is changed, as its settings tell. Where somebody changed it meanwhile, nothing is changed */
+            /** @description Of a camera of the site: the one that is changed or removed, as its settings tell. Where somebody changed it meanwhile, nothing is done */
             revision?: number;
         };
         CameraVerification: {
@@ -2587,6 +2607,8 @@ export interface components {
                 revision: number;
                 node: string | null;
                 refused: string | null;
+                unplaced?: string | null;
+                measured_cores?: number | null;
                 /** @enum {unknown} */
                 credentials: "none" | "clear" | "sealed" | "older_key" | "unknown_key";
             };
@@ -2944,23 +2966,61 @@ export interface components {
                 url: string;
             } | null;
         };
+        SiteDraining: {
+            /** @description UTC, seconds */
+            since: number;
+            cameras: number | null;
+            /** @description That it has still */
+            left: number;
+            staying: string | null;
+        };
         SiteInfo: {
             node: string | null;
-            nodes: {
-                node_id: string;
-                /** @enum {unknown} */
-                state: "lives" | "draining" | "away" | "unknown";
-                since: number | null;
-                /** @description Its server answers this one: what it has can be seen here */
-                reachable: boolean;
-                error: string | null;
-                cameras: number;
-            }[];
+            nodes: components["schemas"]["SiteNodeStatus"][];
             problem: string | null;
         };
         /** @description Names and values, e.g. building: north */
         SiteLabels: {
             [key: string]: string;
+        };
+        /** @description A change of a node of a site */
+        SiteNodeChange: {
+            /** @description Its cameras of the site go to other nodes, as far as those have room, and it gets none */
+            draining: boolean;
+        };
+        SiteNodeStatus: {
+            node_id: string;
+            /** @enum {unknown} */
+            state: "lives" | "draining" | "away" | "unknown";
+            since: number | null;
+            /** @description Its server answers this one: what it has can be seen here */
+            reachable: boolean;
+            error: string | null;
+            /** @description Its own, and those of the site */
+            cameras: number;
+            /** @description Of its own ruth.yaml, which no other node takes */
+            own_cameras?: number;
+            details?: {
+                /** @description It places the cameras of the site at present */
+                leads: boolean;
+                labels: components["schemas"]["SiteLabels"];
+                /** @description What it gives to cameras of the site */
+                capacity_cores: number;
+                /** @description What those that it has cost: as was stated, else measured, else 0.05 each */
+                used_cores: number;
+                /** @description Of that, what was measured */
+                measured_cores: number;
+                draining: components["schemas"]["SiteDraining"] | null;
+                outbox: {
+                    /** @description Events */
+                    waiting: number;
+                    oldest_age_s: number;
+                    /** @description Events that were let go because too many waited for too long, since the outbox was made */
+                    dropped: number;
+                    /** @description UTC, seconds: as of then */
+                    told_at: number;
+                } | null;
+            } | null;
         };
         StorageEvent: {
             id: number;
@@ -3559,6 +3619,8 @@ export interface operations {
     deleteCamerasId: {
         parameters: {
             query?: {
+                /** @description Of a camera of the site: the one that is changed or removed, as its settings tell. Where somebody changed it meanwhile, nothing is done */
+                revision?: number;
                 /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
                 node?: string;
             };
@@ -3570,7 +3632,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Removes a camera; what it recorded stays */
+            /** @description Removes a camera; what it recorded stays; one of the site in the revision that its settings tell */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4261,7 +4323,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The nodes of the site: which live, which are away and since when, which this server can ask */
+            /** @description The nodes of the site: which live, which are away and since when, which this server can ask, what each gives and is used for */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4269,6 +4331,31 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SiteInfo"];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    patchSiteNodesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteNodeChange"];
+            };
+        };
+        responses: {
+            /** @description Has other nodes take the cameras of a node, or gives it cameras again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

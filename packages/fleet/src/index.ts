@@ -4,6 +4,7 @@ export * from './node-agent.ts';
 export * from './node-lease.ts';
 export * from './placement.ts';
 export * from './site-cameras.ts';
+export * from './site-drains.ts';
 export * from './site-keys.ts';
 export * from './site-store.ts';
 export * from './site-socket.ts';

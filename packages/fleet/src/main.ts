@@ -8,6 +8,7 @@ import { ask, nodeOfSite, runProcess } from '@ruth/transport';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
 import { SiteCameras } from './site-cameras.ts';
+import { SiteDrains } from './site-drains.ts';
 import { SiteKeyFile, siteKeyFileOf } from './site-keys.ts';
 import { serveSite } from './site-socket.ts';
 import { SiteStore, siteOptionsOf } from './site-store.ts';
@@ -42,7 +43,7 @@ await runProcess('fleet', async (context) => {
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
   });
   using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
-  await using _socket = await serveSite(socketDirectory, { watch, cameras: new SiteCameras(store, () => keys.keys), addresses: settings.cameraAddresses });
+  await using _socket = await serveSite(socketDirectory, { watch, cameras: new SiteCameras(store, () => keys.keys), drains: new SiteDrains(store), addresses: settings.cameraAddresses });
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });

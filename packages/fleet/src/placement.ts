@@ -3,6 +3,9 @@
 import type { SiteLabels } from '@ruth/protocol';
 import TinyQueue from 'tinyqueue';
 
+/** Of a camera of which nothing is known yet: 1080p that is recorded and not decoded takes about this. */
+export const DEFAULT_COST_CORES = 0.05;
+
 export interface PlaceableNode {
   readonly id: string;
   readonly labels: SiteLabels;
@@ -99,7 +102,7 @@ export function place(nodes: readonly PlaceableNode[], cameras: readonly Placeab
     const home = camera.node === null ? undefined : byId.get(camera.node);
     if (node !== null) put(camera, node);
     else if (home && mayHave(home, camera)) put(camera, home.id);
-    else unplaced.set(camera.id, reasonOf(camera, nodes));
+    else unplaced.set(camera.id, obstacleTo(camera, nodes, (id) => room.get(id)!)!);
   }
   const move = (camera: PlaceableCamera, from: string, to: string): void => {
     room.set(from, room.get(from)! + camera.costCores);
@@ -139,11 +142,20 @@ function withRoom(heap: TinyQueue<Room>, { costCores }: PlaceableCamera, roomOf:
   return found;
 }
 
-function reasonOf({ require, costCores }: PlaceableCamera, nodes: readonly PlaceableNode[]): string {
+/** Why none of the nodes, which live, can get it; null where one can. `roomOf`: cores that a node has to spare. */
+export function obstacleTo({ id, require, costCores }: Pick<PlaceableCamera, 'id' | 'require' | 'costCores'>, nodes: readonly PlaceableNode[], roomOf: (node: string) => number): string | null {
   if (nodes.length === 0) return 'no node lives';
   const fitting = nodes.filter((node) => has(node.labels, require));
   if (fitting.length === 0) return `no node that lives has the labels ${keyOf(require)}`;
-  return `${fitting.length === 1 ? 'the node' : `none of the ${fitting.length} nodes`} that may have it ${fitting.length === 1 ? 'has no' : 'has'} room for ${costCores} cores`;
+  const draining = fitting.filter((node) => node.draining);
+  const refusing = fitting.filter((node) => !node.draining && node.refused.has(id));
+  const full = fitting.filter((node) => !node.draining && !node.refused.has(id) && roomOf(node.id) < costCores);
+  if (draining.length + refusing.length + full.length < fitting.length) return null;
+  const told = ([[draining, 'is', 'are', 'being drained'], [refusing, 'cannot', 'cannot', 'take it'], [full, 'has', 'have', `no room for ${costCores} cores`]] as const).flatMap(([those, one, several, words]) => {
+    if (those.length === 0) return [];
+    return those.length === 1 ? `${those[0]!.id} ${one} ${words}` : `${those.length} nodes ${several} ${words}`;
+  });
+  return told.join('; ');
 }
 
 const mayHave = (node: PlaceableNode, camera: PlaceableCamera): boolean => has(node.labels, camera.require) && !node.refused.has(camera.id);

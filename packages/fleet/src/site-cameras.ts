@@ -6,8 +6,8 @@ import { allOf, type Present, type SiteStore } from './site-store.ts';
 
 const siteCamera = validator(SiteCamera);
 
-/** Where a camera is, and which nodes refused it, as far as that is known. */
-export interface Whereabouts { readonly node: string | null; readonly refused: string | null }
+/** Where a camera is, which nodes refused it, why no node that lives has it, and what it took where it ran last, as far as that is known. */
+export interface Whereabouts { readonly node: string | null; readonly refused: string | null; readonly unplaced: string | null; readonly measuredCores: number | null }
 
 export class SiteCameras {
   readonly #store: SiteStore;
@@ -53,7 +53,7 @@ export class SiteCameras {
   }
 
   /** As the API tells of it. */
-  describe({ value, revision }: Present<SiteCamera>, { node, refused }: Whereabouts): NodeCamera {
+  describe({ value, revision }: Present<SiteCamera>, { node, refused, unplaced, measuredCores }: Whereabouts): NodeCamera {
     const { camera: config, intent, require, prefer, cost_cores: cost } = value;
     return {
       config: {
@@ -61,7 +61,7 @@ export class SiteCameras {
         ...(config.onvif === undefined ? {} : { onvif: { url: config.onvif.url, ...(config.onvif.user === undefined ? {} : { user: config.onvif.user }) } }),
       },
       has_credentials: redactUrls(config.url) !== config.url, managed: true, subscriptions: intent?.subscriptions ?? [], scene: intent?.scene ?? {}, rules: intent?.rules ?? [], shared_rules: [],
-      site: { ...(require === undefined ? {} : { require }), ...(prefer === undefined ? {} : { prefer }), ...(cost === undefined ? {} : { cost_cores: cost }), revision, node, refused, credentials: this.#keys().credentialsOf(value) },
+      site: { ...(require === undefined ? {} : { require }), ...(prefer === undefined ? {} : { prefer }), ...(cost === undefined ? {} : { cost_cores: cost }), revision, node, refused, unplaced, measured_cores: measuredCores, credentials: this.#keys().credentialsOf(value) },
     };
   }
 

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { assertId, redactUrls, RuthError, SiteCamera, validator, type Settings, type SiteStatus } from '@ruth/protocol';
 import { createLogger, loadSettings } from '@ruth/transport';
 import { SiteCameras } from './site-cameras.ts';
+import { SiteDrains } from './site-drains.ts';
 import { siteKeyFileOf, SiteKeys } from './site-keys.ts';
 import { allOf, SiteStore, siteOptionsOf } from './site-store.ts';
 
@@ -30,8 +31,8 @@ async function inSite(site: NonNullable<Settings['site']>, keys: SiteKeys, comma
   if (command === 'status') console.log(JSON.stringify(await status(store, keys)));
   else if (command === 'put') await put(cameras, keys);
   else if (command === 'remove') await store.cameras.delete(assertId(id, 'camera'));
-  else if (command === 'drain') await store.drains.put(assertId(id, 'node'), { since: Date.now() / 1000 }, null);
-  else if (command === 'undrain') await store.drains.delete(assertId(id, 'node'));
+  else if (command === 'drain') await new SiteDrains(store).drain(assertId(id, 'node'));
+  else if (command === 'undrain') await new SiteDrains(store).undrain(assertId(id, 'node'));
   else if (command === 'key') await forgetKeys(store, keys);
   else if (command === 'seal') tellSealed(await cameras.sealAll({ accepted }));
   else throw new RuthError('bad_request', `there is no ${command}`);

@@ -1,21 +1,24 @@
-// The fleet process's own socket: what the server beside it asks about the site, and how it changes the site's cameras. NATS is spoken here alone.
+// The fleet process's own socket: what the server beside it asks about the site, and how it changes the site's cameras and drains its nodes. NATS is spoken here alone.
 import { setTimeout as delay } from 'node:timers/promises';
-import { assertId, fleetSocketPath, RuthError, SiteCamera, SiteCameraChange, validator, type CameraAddresses, type ErrorBody, type NodeCamera } from '@ruth/protocol';
+import { assertId, fleetSocketPath, RuthError, SiteCamera, SiteCameraChange, SiteNodeChange, validator, type CameraAddresses, type ErrorBody, type NodeCamera } from '@ruth/protocol';
 import { assertCameraUrls, listenOnSocket } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { SiteCameras } from './site-cameras.ts';
+import type { SiteDrains } from './site-drains.ts';
 import type { SiteWatch } from './site-watch.ts';
 
 export interface SiteSocketParts {
   readonly watch: SiteWatch;
   readonly cameras: SiteCameras;
+  readonly drains: SiteDrains;
   /** Where cameras may be. */
   readonly addresses: CameraAddresses;
 }
 
-interface OfCamera { Params: { id: string } }
+interface OfOne { Params: { id: string } }
 const siteCamera = validator(SiteCamera);
 const siteCameraChange = validator(SiteCameraChange);
+const siteNodeChange = validator(SiteNodeChange);
 /** A scene has many points. */
 const MOST_BYTES = 1 << 20;
 /** What was written is heard of by then; who reads after a change finds it. */
@@ -34,25 +37,48 @@ export async function serveSite(socketDirectory: string, parts: SiteSocketParts)
     const view = await parts.watch.view(known === undefined ? null : Number(known));
     return view ?? reply.code(204).send();
   });
+  addNodes(app, parts);
   addCameras(app, parts);
   await app.ready();
   await listenOnSocket(app.server, fleetSocketPath(socketDirectory));
   return app;
 }
 
-function addCameras(app: FastifyInstance, { watch, cameras, addresses }: SiteSocketParts): void {
-  const describe = (present: Parameters<SiteCameras['describe']>[0]): NodeCamera => cameras.describe(present, watch.whereabouts(present.value.camera.id));
-  const heard = async (id: string, of: (revision: number | undefined) => boolean): Promise<void> => {
-    for (const endsAt = performance.now() + HEARD_WITHIN_MS; performance.now() < endsAt && !of((await watch.cameras()).get(id)?.revision); await delay(LOOK_EVERY_MS));
-  };
-  /** Throws `unreachable`: what is asked of a connection that is lost would be done when it is back, and nobody would be told. */
-  const assertThere = async (): Promise<void> => {
-    if (watch.isConnected) await watch.cameras();
-    if (!watch.isConnected) throw new RuthError('unreachable', 'NATS is away: cameras of the site cannot be changed at the moment, and nothing was; what is recorded goes on');
-  };
+/** Throws `unreachable`: what is asked of a connection that is lost would be done when it is back, and nobody would be told. */
+async function assertThere(watch: SiteWatch, what: string): Promise<void> {
+  if (watch.isConnected) await watch.cameras();
+  if (!watch.isConnected) throw new RuthError('unreachable', `NATS is away: ${what} cannot be changed at the moment, and nothing was; what is recorded goes on`);
+}
 
-  app.get('/v1/site/cameras', async () => [...(await watch.cameras()).values()].map(describe));
-  app.get<OfCamera>('/v1/site/cameras/:id', async ({ params: { id } }) => {
+/** Who reads after a change finds it. */
+async function heardOf(isHeard: () => boolean | Promise<boolean>): Promise<void> {
+  for (const endsAt = performance.now() + HEARD_WITHIN_MS; performance.now() < endsAt && !await isHeard(); await delay(LOOK_EVERY_MS));
+}
+
+function addNodes(app: FastifyInstance, { watch, drains }: SiteSocketParts): void {
+  app.get('/v1/site/nodes', () => watch.details());
+  app.patch<OfOne>('/v1/site/nodes/:id', async ({ params, body }, reply) => {
+    const id = assertId(params.id, 'node');
+    const { draining } = siteNodeChange.parse(body);
+    await assertThere(watch, 'nodes of the site');
+    await (draining ? drains.drain(id) : drains.undrain(id));
+    await heardOf(() => watch.isDraining(id) === draining);
+    return reply.code(204).send();
+  });
+}
+
+function addCameras(app: FastifyInstance, { watch, cameras, addresses }: SiteSocketParts): void {
+  type OfCamera = Parameters<SiteCameras['describe']>[0];
+  const describe = (present: OfCamera): NodeCamera => cameras.describe(present, watch.whereabouts(present.value.camera.id));
+  const heard = (id: string, of: (revision: number | undefined) => boolean): Promise<void> => heardOf(async () => of((await watch.cameras()).get(id)?.revision));
+  const assertChangeable = (): Promise<void> => assertThere(watch, 'cameras of the site');
+
+  app.get('/v1/site/cameras', async () => {
+    const all = [...(await watch.cameras()).values()];
+    const reckoning = watch.reckon();
+    return all.map((present) => cameras.describe(present, watch.whereabouts(present.value.camera.id, reckoning)));
+  });
+  app.get<OfOne>('/v1/site/cameras/:id', async ({ params: { id } }) => {
     const present = (await watch.cameras()).get(id);
     if (!present) throw new RuthError('camera_not_found', `the site has no camera ${id}`);
     return describe(present);
@@ -61,25 +87,25 @@ function addCameras(app: FastifyInstance, { watch, cameras, addresses }: SiteSoc
     const camera = siteCamera.parse(body);
     const { id } = camera.camera;
     await assertCameraUrls(camera.camera, addresses);
-    await assertThere();
+    await assertChangeable();
     const owner = watch.ownerOf(id);
     if (owner !== null) throw new RuthError('conflict', `the node ${owner} has a camera ${id} of its own; choose another id`);
     const present = await cameras.add(camera);
     await heard(id, (revision) => revision !== undefined && revision >= present.revision);
     return reply.code(201).send(describe(present));
   });
-  app.patch<OfCamera>('/v1/site/cameras/:id', async ({ params, body }) => {
+  app.patch<OfOne>('/v1/site/cameras/:id', async ({ params, body }) => {
     const id = assertId(params.id, 'camera');
     const change = siteCameraChange.parse(body) as SiteCameraChange;
     await assertCameraUrls(change.camera ?? {}, addresses);
-    await assertThere();
+    await assertChangeable();
     const present = await cameras.change(id, change);
     await heard(id, (revision) => revision === undefined || revision >= present.revision);
     return describe(present);
   });
-  app.delete<OfCamera & { Querystring: { revision?: string } }>('/v1/site/cameras/:id', async ({ params, query: { revision } }, reply) => {
+  app.delete<OfOne & { Querystring: { revision?: string } }>('/v1/site/cameras/:id', async ({ params, query: { revision } }, reply) => {
     const id = assertId(params.id, 'camera');
-    await assertThere();
+    await assertChangeable();
     await cameras.remove(id, revision === undefined ? null : Number(revision));
     await heard(id, (known) => known === undefined);
     return reply.code(204).send();

@@ -37,7 +37,7 @@ test('labels that are required are required, those that are preferred are prefer
 test('what fits nowhere says so, and takes no place from what does', () => {
   const { placed, unplaced } = place([node('a'), node('b')], [camera('big', { costCores: 1.5 }), camera('small')]);
   assert.deepEqual([...placed], [['small', 'a']]);
-  assert.deepEqual([...unplaced], [['big', 'none of the 2 nodes that may have it has room for 1.5 cores']]);
+  assert.deepEqual([...unplaced], [['big', '2 nodes have no room for 1.5 cores']]);
   assert.deepEqual([...place([], [camera('one')]).unplaced], [['one', 'no node lives']]);
 });
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fleetSocketPath, NodeCamera, SiteView, validator, type RuthError } from '@ruth/protocol';
+import { fleetSocketPath, NodeCamera, SiteNodesDetails, SiteView, validator, type RuthError } from '@ruth/protocol';
 import { ask as askSocket } from '@ruth/transport';
 import Type from 'typebox';
-import { serveSite, SiteCameras, SiteKeys, SiteStore, SiteWatch } from '../src/index.ts';
+import { serveSite, SiteCameras, SiteDrains, SiteKeys, SiteStore, SiteWatch } from '../src/index.ts';
 import { Nats, natsMissing } from './nats.ts';
 import { logger, nowS, Onlooker, TestKernel, TestNode, TIMING, until } from './site-run.ts';
 
@@ -31,12 +31,14 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     return answer === null ? null : validator(SiteView).parse(answer);
   };
 
+  const details = async (): Promise<SiteNodesDetails> => validator(SiteNodesDetails).parse(await askSocket(fleetSocketPath(directory), 'GET', '/v1/site/nodes'));
+
   before(async () => {
     nats = await Nats.start();
     store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
     for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }, keys.path));
     onlooker = new Onlooker(nodes);
-    served.use(await serveSite(directory, { watch: served.use(new SiteWatch({ node: 'a', store, logger, nowS })), cameras: new SiteCameras(store, () => keys), addresses: {} }));
+    served.use(await serveSite(directory, { watch: served.use(new SiteWatch({ node: 'a', store, logger, nowS })), cameras: new SiteCameras(store, () => keys), drains: new SiteDrains(store), addresses: {} }));
     for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://joe:s3cret@127.0.0.1/${index}` } }, 0);
   });
   after(async () => {
@@ -199,9 +201,50 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     assert.deepEqual(onlooker.twice, []);
   });
 
-  it('empties a node that is drained', async () => {
-    await store.drains.put('c.3', { since: 0 }, null);
+  it('tells of each node what it gives, what its cameras cost, what it waits with, who leads, and of a camera why no node has it', async () => {
+    const told = await details();
+    const { value: leader } = (await store.leader.get('leader'))!;
+    assert.deepEqual(Object.entries(told).map(([id, { leads, labels, capacity_cores: cores, draining, outbox }]) => [id, leads, labels, cores, draining, outbox]), ['a', 'b', 'c.3'].map((id) => [id, id === leader!.node, { building: id === 'a' ? 'north' : 'south' }, 4, null, null]));
+    // Nothing is measured here: 0.05 each.
+    for (const [index, { used_cores: used, measured_cores: measured }] of Object.values(told).entries()) assert.deepEqual([used.toFixed(2), measured], [(counts()[index]! * 0.05).toFixed(2), 0]);
+    await store.outboxes.put('b', { waiting: 7, oldest_age_s: 90, dropped: 2 }, null);
+    await until(async () => (await details()).b!.outbox?.waiting === 7, 'what waits is told');
+    const { outbox } = (await details()).b!;
+    assert.deepEqual([outbox!.oldest_age_s, outbox!.dropped], [90, 2]);
+    assert.ok(Math.abs(outbox!.told_at - Date.now() / 1000) < 60);
+    const whyOf = async (id: string): Promise<string | undefined> => (await ask())!.cameras[id]?.unplaced;
+    await store.cameras.put('west', { camera: { id: 'west', url: 'rtsp://127.0.0.1/west' }, require: { building: 'west' } }, 0);
+    await store.cameras.put('huge', { camera: { id: 'huge', url: 'rtsp://127.0.0.1/huge' }, cost_cores: 9 }, 0);
+    await until(async () => await whyOf('west') === 'no node that lives has the labels building=west', 'why is told');
+    await until(async () => await whyOf('huge') === '3 nodes have no room for 9 cores', 'why is told');
+    assert.equal(await whyOf('cam.1'), undefined);
+    const described = validator(NodeCamera).parse(await askSocket(fleetSocketPath(directory), 'GET', '/v1/site/cameras/huge'));
+    assert.deepEqual([described.site!.node, described.site!.unplaced, described.site!.measured_cores], [null, '3 nodes have no room for 9 cores', null]);
+    for (const id of ['west', 'huge']) await store.cameras.delete(id);
+  });
+
+  it('empties a node that is drained, says how far that is, and why some stay', async () => {
+    const change = (id: string, draining: boolean): Promise<unknown> => askSocket(fleetSocketPath(directory), 'PATCH', `/v1/site/nodes/${id}`, { draining });
+    await assert.rejects(change('nobody', true), { code: 'not_found', message: 'the site has no node nobody' });
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'PATCH', '/v1/site/nodes/a', { draining: 'yes' }), { code: 'bad_request' });
+    const before = counts()[2]!;
+    assert.ok(before > 0);
+    await change('c.3', true);
+    assert.equal((await ask())!.nodes['c.3']!.state, 'draining', 'who reads after it finds it');
+    const begun = (await details())['c.3']!.draining!;
+    assert.deepEqual([begun.cameras, begun.left <= before], [before, true]);
     await until(() => counts()[2] === 0 && all(), 'the others record everything');
+    await until(async () => (await details())['c.3']!.draining!.left === 0, 'that all have moved is told');
+    await change('c.3', true);
+    assert.deepEqual((await details())['c.3']!.draining, { ...begun, left: 0, staying: null }, 'it goes on being drained');
+    // One is in the north, where no other node is.
+    await change('a', true);
+    await until(async () => (await details()).a!.draining!.left === 1 && counts()[0] === 1, 'all but that one have moved');
+    await until(async () => (await details()).a!.draining!.staying === 'no node that lives has the labels building=north', 'why it stays is told');
+    await change('a', false);
+    assert.equal((await ask())!.nodes.a!.state, 'lives');
+    assert.equal((await details()).a!.draining, null);
+    await until(all, 'everything is recorded');
   });
 
   it('goes on when NATS was away for less than a lease, and comes back when it was away for longer', async () => {
@@ -213,8 +256,10 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await nats.kill();
     await until(() => onlooker.recorded.size === 0, 'nobody may record without a lease');
     await assert.rejects(askSocket(fleetSocketPath(directory), 'POST', '/v1/site/cameras', { camera: { id: 'lost', url: 'rtsp://127.0.0.1/x' } }), { code: 'unreachable', message: /NATS is away: cameras of the site cannot be changed at the moment, and nothing was/ });
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'PATCH', '/v1/site/nodes/b', { draining: true }), { code: 'unreachable', message: /NATS is away: nodes of the site cannot be changed at the moment, and nothing was/ });
     await nats.run();
     await until(all, 'everything is recorded again');
+    assert.equal(await store.drains.get('b'), null);
     assert.equal(await store.cameras.get('lost'), null, 'what was refused is not done later');
   });
 

@@ -55,7 +55,9 @@ export const SiteLeader = Type.Object({
 export type SiteLeader = Static<typeof SiteLeader>;
 
 /** KV ruth_site, `drain.<node>`: there while the node is to have no cameras. */
-export const SiteDrain = Type.Object({ since: Type.Number({ description: 'UTC, seconds' }) }, strict);
+export const SiteDrain = Type.Object({
+  since: Type.Number({ description: 'UTC, seconds' }), cameras: Type.Optional(Type.Integer({ minimum: 0, description: 'Of the site, that it had then' })),
+}, strict);
 export type SiteDrain = Static<typeof SiteDrain>;
 
 /** KV ruth_cameras, `<camera>`: a camera that any node may have. */
@@ -178,19 +180,45 @@ export const SiteView = Type.Object({
     state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
     server_url: Nullable(ServerUrl), own: Type.Array(Id), recorded: Type.Array(Id),
   })),
-  cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }), refused: Type.Optional(Type.String({ description: 'Nodes that cannot take it, and why' })) }), { description: 'Those of the site, with the node that has each' }),
+  cameras: Type.Record(Id, Type.Object({ node: Nullable(Id), name: Type.String(), url: Type.String({ description: 'Without credentials' }), refused: Type.Optional(Type.String({ description: 'Nodes that cannot take it, and why' })), unplaced: Type.Optional(Type.String({ description: 'Why no node that lives has it' })) }), { description: 'Those of the site, with the node that has each' }),
 });
 export type SiteView = Static<typeof SiteView>;
 
-/** GET /api/v1/site: the nodes as this server has heard of them, and whether it can ask them. No nodes: this one is by itself; `problem` says why, where it should not be. */
-export const SiteInfo = Type.Object({
-  node: Nullable(Id),
-  nodes: Type.Array(Type.Object({
-    node_id: Id, state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
-    reachable: Type.Boolean({ description: 'Its server answers this one: what it has can be seen here' }), error: Nullable(Type.String()), cameras: Type.Integer({ minimum: 0 }),
-  })),
-  problem: Nullable(Type.String()),
+/** How far a node that is to have no cameras is with that. */
+export const SiteDraining = Type.Object({
+  since: Type.Number({ description: 'UTC, seconds' }), cameras: Nullable(Type.Integer({ minimum: 0, description: 'Of the site, that it had then; null where nobody counted' })),
+  left: Type.Integer({ minimum: 0, description: 'That it has still' }), staying: Nullable(Type.String({ description: 'Why those that no other node can take stay; null: none does' })),
 });
+export type SiteDraining = Static<typeof SiteDraining>;
+
+/** What a node of a site tells of itself, and what the site counts of it. */
+export const SiteNodeDetails = Type.Object({
+  leads: Type.Boolean({ description: 'It places the cameras of the site at present' }), labels: SiteLabels,
+  capacity_cores: { ...Cores, description: 'What it gives to cameras of the site' },
+  used_cores: Type.Number({ minimum: 0, description: 'What those that it has cost: as was stated, else measured, else 0.05 each' }), measured_cores: Type.Number({ minimum: 0, description: 'Of that, what was measured' }),
+  draining: Nullable(SiteDraining),
+  outbox: Nullable(Type.Object({ ...SiteOutbox.properties, told_at: Type.Number({ description: 'UTC, seconds: as of then' }) }, { description: 'Its events that the site does not have yet; null where it told nothing of them' })),
+});
+export type SiteNodeDetails = Static<typeof SiteNodeDetails>;
+
+/** GET /v1/site/nodes of the fleet process. */
+export const SiteNodesDetails = Type.Record(Id, SiteNodeDetails);
+export type SiteNodesDetails = Static<typeof SiteNodesDetails>;
+
+/** PATCH /api/v1/site/nodes/:id, and /v1/site/nodes/:id of the fleet process. */
+export const SiteNodeChange = Type.Object({ draining: Type.Boolean({ description: 'Its cameras of the site go to other nodes, as far as those have room, and it gets none' }) }, { ...strict, description: 'A change of a node of a site' });
+export type SiteNodeChange = Static<typeof SiteNodeChange>;
+
+export const SiteNodeStatus = Type.Object({
+  node_id: Id, state: Type.Enum([...SITE_NODE_STATES]), since: Nullable(Type.Number({ description: 'UTC, seconds: when it was heard last; null while it lives' })),
+  reachable: Type.Boolean({ description: 'Its server answers this one: what it has can be seen here' }), error: Nullable(Type.String()), cameras: Type.Integer({ minimum: 0, description: 'Its own, and those of the site' }),
+  own_cameras: Type.Optional(Type.Integer({ minimum: 0, description: 'Of its own ruth.yaml, which no other node takes' })),
+  details: Type.Optional(Nullable({ ...SiteNodeDetails, description: 'Null where nobody could be asked for it: problem says why' })),
+});
+export type SiteNodeStatus = Static<typeof SiteNodeStatus>;
+
+/** GET /api/v1/site: the nodes as this server has heard of them, and whether it can ask them. No nodes: this one is by itself; `problem` says why, where it should not be. */
+export const SiteInfo = Type.Object({ node: Nullable(Id), nodes: Type.Array(SiteNodeStatus), problem: Nullable(Type.String()) });
 export type SiteInfo = Static<typeof SiteInfo>;
 
 /** Header of a list that joins what all nodes have, where some of it could not be looked at: a `NotAsked` as JSON in ASCII. Without it nothing is missing. */

@@ -27,7 +27,7 @@ export const CameraIntentChange = Type.Partial(CameraIntent, { ...strict, minPro
 export type CameraIntentChange = Partial<CameraIntent>;
 
 const Cores = Type.Number({ minimum: 0, maximum: 4096, description: 'What it costs a node, in cores' });
-const Revision = Type.Integer({ minimum: 1, description: 'Of a camera of the site: the one that is changed, as its settings tell. Where somebody changed it meanwhile, nothing is changed' });
+const Revision = Type.Integer({ minimum: 1, description: 'Of a camera of the site: the one that is changed or removed, as its settings tell. Where somebody changed it meanwhile, nothing is done' });
 
 /** Which nodes of a site may have a camera, and what it costs one. */
 export const SitePlacing = Type.Object({
@@ -45,6 +45,10 @@ export type NewCamera = Static<typeof NewCamera>;
 /** PATCH /api/v1/cameras/:id. `site` and `revision` are of a camera of the site; that needs a revision. */
 export const CameraUpdate = Type.Object({ ...CameraChange.properties, site: Type.Optional(SitePlacingChange), revision: Type.Optional(Revision) }, { ...strict, minProperties: 1, description: 'A change of a camera' });
 export type CameraUpdate = CameraChange & { site?: SitePlacingChange; revision?: number };
+
+/** Query of DELETE /api/v1/cameras/:id. One of the site needs a revision. */
+export const CameraRemoval = Type.Object({ revision: Type.Optional(Revision) }, strict);
+export type CameraRemoval = Static<typeof CameraRemoval>;
 
 /** PATCH /api/v1/cameras/:id/intent */
 export const CameraIntentUpdate = Type.Object({ ...CameraIntentChange.properties, revision: Type.Optional(Revision) }, { ...strict, minProperties: 1, description: 'What shall be at a camera from now on' });
@@ -66,7 +70,10 @@ export const NodeCamera = Type.Object({
   shared_rules: Type.Array(CameraRule, { description: 'Of every camera that has what they name: they stand in ruth.yaml under "*", and are changed there' }),
   site: Type.Optional(Type.Object({
     ...SitePlacing.properties, revision: Type.Integer({ minimum: 1 }), node: Nullable(Type.String({ pattern: ID_PATTERN, description: 'That has it, or had it last' })),
-    refused: Nullable(Type.String({ description: 'Which nodes cannot take it, and why' })), credentials: Type.Enum([...SITE_CREDENTIALS]),
+    refused: Nullable(Type.String({ description: 'Which nodes cannot take it, and why' })),
+    unplaced: Type.Optional(Nullable(Type.String({ description: 'Why no node that lives has it; null where one has it' }))),
+    measured_cores: Type.Optional(Nullable(Type.Number({ minimum: 0, description: 'What it took where it ran last; null where nobody measured' }))),
+    credentials: Type.Enum([...SITE_CREDENTIALS]),
   }, { description: 'Of a camera of the site; absent: it is of a node\'s own ruth.yaml' })),
 });
 export type NodeCamera = Static<typeof NodeCamera>;

@@ -14,7 +14,8 @@ import { addNodeModels } from './node/model-routes.ts';
 import { addModelUploads } from './node/model-upload-routes.ts';
 import { addProcesses } from './node/process-routes.ts';
 import { addRuleTests } from './node/rule-test-routes.ts';
-import { addSiteInfo, addStatus } from './node/status-routes.ts';
+import { addSite } from './node/site-routes.ts';
+import { addStatus } from './node/status-routes.ts';
 import { addOpenApi } from './openapi/openapi.ts';
 import { addNotifications, type Notifications } from './outward/notifications.ts';
 import { servePage } from './page.ts';
@@ -62,7 +63,7 @@ export async function buildApp(options: ServerOptions, certificate: Certificate 
   if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
   addStatus(app, parts);
-  addSiteInfo(app, site?.lists ?? null, options.site ? SITE_NEEDS_DATABASE : null);
+  addSite(app, site?.nodes ?? null, options.site ? SITE_NEEDS_DATABASE : null, audit);
   addEvents(app, store, new RecordedMoments(kernel, site, options.store.kind === 'postgres' ? options.store.node ?? null : null));
   addNotifications(app, store, notifications, audit);
   const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));

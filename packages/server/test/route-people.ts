@@ -26,7 +26,7 @@ const LOOK_AT_THE_NODE = [
 /** Of the cameras that may be seen. */
 const OPERATE = ['GET /api/v1/verifications', 'POST /api/v1/verifications', 'GET /api/v1/verifications/:id', 'DELETE /api/v1/verifications/:id'];
 const METRICS = ['GET /metrics'];
-const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'GET /api/v1/copies', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover',
+const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/users/:name', 'DELETE /api/v1/users/:name', 'GET /api/v1/audit', 'GET /api/v1/copies', 'PATCH /api/v1/site/nodes/:id', 'POST /api/v1/cameras', 'POST /api/v1/cameras/probe', 'POST /api/v1/cameras/discover',
   'POST /api/v1/models/:id/enable', 'POST /api/v1/models/:id/disable', 'POST /api/v1/models/:id/rollback', 'DELETE /api/v1/models/:id',
   'GET /api/v1/model-jobs', 'POST /api/v1/model-jobs', 'GET /api/v1/model-jobs/:id', 'DELETE /api/v1/model-jobs/:id', 'GET /api/v1/model-jobs/:id/picture.jpg', 'POST /api/v1/model-uploads', 'DELETE /api/v1/model-uploads/:id',
   'GET /api/v1/deliveries', 'GET /api/v1/dead-letters', 'POST /api/v1/dead-letters/:id/retry', 'DELETE /api/v1/dead-letters/:id'];

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { fleetSocketPath, NOT_ASKED_HEADER, NotAsked, supervisorSocketPath, validator, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type NodeCamera, type SiteInfo, type SiteView } from '@ruth/protocol';
+import { fleetSocketPath, NOT_ASKED_HEADER, NotAsked, supervisorSocketPath, validator, type AuditEntry, type CameraStatus, type CoreEvent, type DetectionEvent, type ErrorBody, type Look, type NodeCamera, type SiteInfo, type SiteNodesDetails, type SiteView } from '@ruth/protocol';
 import type { StoreAddress } from '@ruth/server';
 import { fastify, type FastifyInstance } from 'fastify';
 import { admin, CAMERAS, startAccessPlace, type AccessPlace } from './access-place.ts';
@@ -16,6 +16,11 @@ const programs = postgresPrograms();
 
 /** What comes on the WebSocket of events, as far as it is looked at here. */
 interface Told { readonly type: string; readonly id?: number; readonly node?: string; readonly error?: string; readonly camera_id?: string; readonly look?: Look }
+
+const SOUTH: SiteNodesDetails[string] = {
+  leads: true, labels: { building: 'south' }, capacity_cores: 1.5, used_cores: 0.1, measured_cores: 0.08, draining: { since: 1_700_000_000, cameras: 12, left: 9, staying: null },
+  outbox: { waiting: 3, oldest_age_s: 60, dropped: 0, told_at: 1_700_000_000 },
+};
 
 describe('a server of a site', { skip: programs === null && 'PostgreSQL is missing: apt-get install postgresql' }, () => {
   const stack = new AsyncDisposableStack();
@@ -47,6 +52,12 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
       if (unasked !== '') return reply.code(503).send({ error: unasked, error_code: 'unreachable' } satisfies ErrorBody);
       if (method !== 'GET') changes.push({ method, path: url, body: body ?? null });
       return method === 'DELETE' ? reply.code(204).send() : reply.code(method === 'POST' ? 201 : 200).send(url.endsWith('/cameras') && method === 'GET' ? [camera] : camera);
+    });
+    fleet.get('/v1/site/nodes', (_request, reply): SiteNodesDetails => (unasked === '' ? { south: SOUTH } : reply.code(503).send({ error: unasked, error_code: 'unreachable' } satisfies ErrorBody) as never));
+    fleet.patch<{ Params: { id: string } }>('/v1/site/nodes/:id', ({ url, params: { id }, body }, reply) => {
+      if (unasked !== '' || !(id in nodes)) return reply.code(unasked === '' ? 404 : 503).send({ error: unasked, error_code: unasked === '' ? 'not_found' : 'unreachable' } satisfies ErrorBody);
+      changes.push({ method: 'PATCH', path: url, body });
+      return reply.code(204).send();
     });
     stack.defer(() => fleet.close());
     await fleet.listen({ path: fleetSocketPath(front.place.directory) });
@@ -140,8 +151,33 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     assert.equal((await front.ask('PATCH', '/api/v1/cameras/vault', admin, { name: 'Vault', revision: 3 })).status, 400, 'the node that has it has no revisions');
     assert.equal((await south.ask('POST', '/api/v1/cameras', admin, { id: 'porch', url: 'rtsp://h/1', site: {} })).status, 409, 'a server without a site says so');
     assert.equal(changes.length, before);
-    assert.equal((await front.ask('DELETE', '/api/v1/cameras/yard', admin)).status, 204);
-    assert.deepEqual(changes.at(-1), { method: 'DELETE', path: '/v1/site/cameras/yard', body: null });
+    assert.equal((await front.ask('DELETE', '/api/v1/cameras/yard', admin)).status, 400, 'in no revision');
+    assert.equal((await front.ask('DELETE', '/api/v1/cameras/yard?revision=seven', admin)).status, 400);
+    assert.equal((await front.ask('DELETE', '/api/v1/cameras/vault?revision=3', admin)).status, 400, 'the node that has it has no revisions');
+    assert.equal(changes.length, before);
+    assert.equal((await front.ask('DELETE', '/api/v1/cameras/yard?revision=7', admin)).status, 204);
+    assert.deepEqual(changes.at(-1), { method: 'DELETE', path: '/v1/site/cameras/yard?revision=7', body: null });
+  });
+
+  it('tells what each node gives and is used for, or why nobody can say, and drains one for administrators, noted', async () => {
+    const site = async (): Promise<SiteInfo> => JSON.parse((await front.ask('GET', '/api/v1/site', admin)).text) as SiteInfo;
+    const told = await site();
+    assert.deepEqual(told.nodes.map(({ node_id: id, own_cameras: own, details }) => [id, own, details]), [['north', 0, null], ['south', 1, SOUTH], ['west', 1, null]]);
+    assert.equal(told.problem, null);
+    const drain = (id: string, body: unknown, headers = admin) => front.ask('PATCH', `/api/v1/site/nodes/${id}`, headers, body);
+    assert.equal((await drain('south', { draining: true })).status, 204);
+    assert.deepEqual(changes.at(-1), { method: 'PATCH', path: '/v1/site/nodes/south', body: { draining: true } });
+    assert.equal((await drain('nowhere', { draining: true })).status, 404);
+    assert.equal((await drain('south', { draining: 1 })).status, 400);
+    assert.equal((await drain('..%2Fcameras', { draining: true })).status, 400);
+    const before = changes.length;
+    unasked = 'NATS is away';
+    assert.equal((await drain('south', { draining: false })).status, 503);
+    assert.deepEqual(await site().then(({ problem, nodes: all }) => [problem, all.map(({ details }) => details)]), [unasked, [null, null, null]]);
+    unasked = '';
+    assert.equal((await south.ask('PATCH', '/api/v1/site/nodes/south', admin, { draining: true })).status, 409, 'a server without a site says so');
+    assert.equal(changes.length, before);
+    await until(async () => (JSON.parse((await front.ask('GET', '/api/v1/audit?action=drained%20a%20node', admin)).text) as AuditEntry[]).filter(({ action, detail }) => action === 'drained a node' && detail === 'south').length === 1, 'it is noted, once');
   });
 
   it('lets through whom it may, for the cameras that they may see, and nobody else', async () => {

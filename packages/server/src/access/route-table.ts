@@ -38,7 +38,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/models': { needs: 'view' },
   'GET /api/v1/subscriptions': { needs: 'view', camera: 'each' },
   'GET /api/v1/storage': { needs: 'view' }, 'GET /api/v1/processes': { needs: 'view' }, 'GET /api/v1/latencies': { needs: 'view' }, 'GET /api/v1/system': { needs: 'view' },
-  'GET /api/v1/site': { needs: 'view' }, 'GET /api/v1/copies': ADMINISTER,
+  'GET /api/v1/site': { needs: 'view' }, 'PATCH /api/v1/site/nodes/:id': ADMINISTER, 'GET /api/v1/copies': ADMINISTER,
   'GET /metrics': { needs: 'metrics' },
   // What was and is seen.
   'GET /api/v1/cameras/:id/scene': { needs: 'view', camera: 'id' },

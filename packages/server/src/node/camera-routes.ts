@@ -1,7 +1,7 @@
 // The cameras of the node, changed through its supervisor, which keeps ruth.yaml and tells kernel and core; those of the site through its fleet process. What is wrong
 // with scene, rules and subscriptions is said here, all of it, each with its place. URLs that are told to anybody carry no credentials.
 import {
-  CameraIntentUpdate, CameraProbe, CameraSearch, CameraUpdate, DiscoveredDevice, ErrorBody, IntentStatus, isId, meaningProblems, NewCamera, NodeCamera, ProbeReport, redactUrls, RuthError, subscriptionProblem, validator,
+  CameraIntentUpdate, CameraProbe, CameraRemoval, CameraSearch, CameraUpdate, DiscoveredDevice, ErrorBody, IntentStatus, isId, meaningProblems, NewCamera, NodeCamera, ProbeReport, redactUrls, RuthError, subscriptionProblem, validator,
   type CameraIntentChange, type RequestProblem,
 } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -48,10 +48,13 @@ export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, 
     audit.note(identityOf(request), { action: 'changed a camera', camera: id, detail: Object.keys(body).filter((key) => key !== 'revision').join(', '), address: request.ip });
     return camera;
   });
-  app.delete<OfCamera>('/api/v1/cameras/:id', async (request, reply) => {
-    const { params: { id } } = request;
-    if (await isOfSite(id)) await site!.cameras.remove(id);
-    else await supervisor.send('DELETE', `/v1/cameras/${id}`, null, null, CHANGE_TIMEOUT_MS);
+  app.delete<OfCamera & { Querystring: CameraRemoval }>('/api/v1/cameras/:id', { schema: { querystring: CameraRemoval } }, async (request, reply) => {
+    const { params: { id }, query } = request;
+    if (await isOfSite(id)) await site!.cameras.remove(id, query.revision);
+    else {
+      ofNode(query);
+      await supervisor.send('DELETE', `/v1/cameras/${id}`, null, null, CHANGE_TIMEOUT_MS);
+    }
     audit.note(identityOf(request), { action: 'removed a camera', camera: id, address: request.ip });
     return reply.code(204).send();
   });
@@ -71,7 +74,7 @@ export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, 
 }
 
 /** Throws `bad_request` for what only a camera of the site has. */
-function ofNode<T extends CameraUpdate | CameraIntentUpdate>(change: T): T {
+function ofNode<T extends CameraUpdate | CameraIntentUpdate | CameraRemoval>(change: T): T {
   const key = (['site', 'revision'] as const).find((one) => one in change);
   if (key === undefined) return change;
   const message = 'is of cameras of a site: this one is of its node\'s own ruth.yaml';

@@ -1,13 +1,13 @@
 // How the node is and what is at it, as kernel and core tell it, of the cameras that whoever asks may see.
 import {
-  CameraStatus, ErrorBody, Look, LookLatencies, ModelStatus, redactUrls, SceneConfig, SiteInfo, SubscriptionStatus, SystemHealth, validator, type ProcessHealth,
+  CameraStatus, ErrorBody, Look, LookLatencies, ModelStatus, redactUrls, SceneConfig, SubscriptionStatus, SystemHealth, validator, type ProcessHealth,
 } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import packageJson from '../../package.json' with { type: 'json' };
 import { identityOf, maySee } from '../access/index.ts';
 import { LatestQuery } from '../openapi/operations.ts';
-import type { ListsOfSite, SiteParts } from '../site/index.ts';
+import type { SiteParts } from '../site/index.ts';
 import { lookAtSystem, withoutReasons } from '../system-health.ts';
 import type { Upstream } from '../upstream.ts';
 
@@ -49,9 +49,4 @@ export function addStatus(app: FastifyInstance, { kernel, core, site }: { readon
   app.get<{ Querystring: { camera: string } }>('/api/v1/detections/latest', { schema: { querystring: LatestQuery, ...answers(Looks) } }, (request) => (
     core.get(`/v1/detections/latest?camera=${encodeURIComponent(request.query.camera)}`, looks)
   ));
-}
-
-/** `problem`: why there is no more than this node. */
-export function addSiteInfo(app: FastifyInstance, lists: ListsOfSite | null, problem: string | null): void {
-  app.get('/api/v1/site', { schema: answers(SiteInfo) }, async (request): Promise<SiteInfo> => (lists ? lists.info(request) : { node: null, nodes: [], problem }));
 }

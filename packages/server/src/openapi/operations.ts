@@ -1,9 +1,9 @@
 // What each route of the API is, for who reads about it: in words, what it takes, and what it answers. The schemas are those that check requests, by
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
-  AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CopiesStatus, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
+  AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraRemoval, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CopiesStatus, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
   ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewCamera, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
-  SiteInfo, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
+  SiteInfo, SiteNodeChange, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
 
@@ -44,7 +44,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/cameras': { summary: 'How each camera is', answer: listOf(CameraStatus), joins: true },
   'POST /api/v1/cameras': { summary: 'Adds a camera: of this node, or, with site, one of which the site decides where it is', body: NewCamera, answer: NodeCamera, status: 201 },
   'PATCH /api/v1/cameras/:id': { summary: 'Changes a camera: what is given is set, null takes a key away; one of the site in the revision that its settings tell', body: CameraUpdate, answer: NodeCamera },
-  'DELETE /api/v1/cameras/:id': { summary: 'Removes a camera; what it recorded stays', answer: null },
+  'DELETE /api/v1/cameras/:id': { summary: 'Removes a camera; what it recorded stays; one of the site in the revision that its settings tell', query: CameraRemoval, answer: null },
   'GET /api/v1/camera-settings': { summary: 'Settings of each camera, and what shall be at it', answer: listOf(NodeCamera), joins: true },
   'GET /api/v1/cameras/:id/settings': { summary: 'Settings of a camera, and what shall be at it', answer: NodeCamera },
   'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentUpdate, answer: NodeCamera },
@@ -70,7 +70,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/subscriptions': { summary: 'Which model looks at which camera: desired and achieved rate, latency, drops by cause', answer: listOf(SubscriptionStatus), joins: true },
   'GET /api/v1/processes': { summary: 'Processes of the node: state, restarts, why they ended', answer: listOf(SupervisedProcessStatus) },
   'GET /api/v1/system': { summary: 'Versions, the machine, and how many more cameras it carries', answer: SystemStatus },
-  'GET /api/v1/site': { summary: 'The nodes of the site: which live, which are away and since when, which this server can ask', answer: SiteInfo },
+  'GET /api/v1/site': { summary: 'The nodes of the site: which live, which are away and since when, which this server can ask, what each gives and is used for', answer: SiteInfo },
+  'PATCH /api/v1/site/nodes/:id': { summary: 'Has other nodes take the cameras of a node, or gives it cameras again', body: SiteNodeChange, answer: null },
   'GET /api/v1/latencies': { summary: 'Where the time of looks goes: a histogram for each model and stage, since core started', answer: LookLatencies },
   'GET /api/v1/copies': { summary: 'How far the copies of kept recordings are, in the bucket that ruth.yaml names', answer: CopiesStatus },
   'GET /api/v1/storage': { summary: 'How the disk of the recordings is', answer: StorageStatus },

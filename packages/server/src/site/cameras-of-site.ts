@@ -43,7 +43,7 @@ export class CamerasOfSite {
 
   async changeIntent(id: string, { revision, ...intent }: CameraIntentUpdate): Promise<NodeCamera> { return this.#put(id, { revision: stated(revision), intent }); }
 
-  async remove(id: string): Promise<void> { await this.#changed(this.#fleet.send('DELETE', `/v1/site/cameras/${id}`, null, null, CHANGE_TIMEOUT_MS)); }
+  async remove(id: string, revision: number | undefined): Promise<void> { await this.#changed(this.#fleet.send('DELETE', `/v1/site/cameras/${id}?revision=${stated(revision)}`, null, null, CHANGE_TIMEOUT_MS)); }
 
   #put(id: string, change: SiteCameraChange): Promise<NodeCamera> { return this.#changed(this.#fleet.send('PATCH', `/v1/site/cameras/${id}`, change, nodeCamera, CHANGE_TIMEOUT_MS)); }
 
@@ -59,7 +59,7 @@ export class CamerasOfSite {
 
 /** Throws `bad_request`: who does not know what they change would take back what somebody else changed. */
 function stated(revision: number | undefined): number {
-  const message = 'is missing: a camera of the site is changed in the revision that its settings tell';
+  const message = 'is missing: a camera of the site is changed, or removed, in the revision that its settings tell';
   if (revision === undefined) throw new RuthError('bad_request', `revision ${message}`, { problems: [{ pointer: '/revision', message }] });
   return revision;
 }

@@ -5,6 +5,7 @@ import { Upstream } from '../upstream.ts';
 import { CamerasOfSite } from './cameras-of-site.ts';
 import { ListsOfSite } from './lists-of-site.ts';
 import { LiveOfSite } from './live-of-site.ts';
+import { NodesOfSite } from './nodes-of-site.ts';
 import { OtherNodes } from './other-nodes.ts';
 import { PassingOn } from './passing-on.ts';
 import { RecordingsOfSite } from './recordings-of-site.ts';
@@ -12,6 +13,7 @@ import { Site } from './site.ts';
 
 export type { CamerasOfSite } from './cameras-of-site.ts';
 export type { ListsOfSite } from './lists-of-site.ts';
+export type { NodesOfSite } from './nodes-of-site.ts';
 export type { LiveOfSite } from './live-of-site.ts';
 export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
 
@@ -20,6 +22,7 @@ export interface SiteParts extends AsyncDisposable {
   readonly others: OtherNodes;
   readonly lists: ListsOfSite;
   readonly cameras: CamerasOfSite;
+  readonly nodes: NodesOfSite;
   readonly passing: PassingOn;
   readonly live: LiveOfSite;
   /** The process that reads the site's stream of events. */
@@ -43,7 +46,7 @@ export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOption
   const cameras = new CamerasOfSite(site, fleet);
   const recordings = new RecordingsOfSite(kernel, others);
   return {
-    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, passing: new PassingOn({ site, others, recordings, kernel }),
+    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes: new NodesOfSite(site, others, fleet), passing: new PassingOn({ site, others, recordings, kernel }),
     async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
   };
 }

@@ -1,21 +1,19 @@
 // Lists of what all nodes have, each entry with its node, filtered by each node for who asks. What a node that is away has is told too: as that, or, where nobody
 // can say what that is, in a header beside the list: what could not be looked at is never left out without a word.
-import { CameraStatus, MOST_NOT_ASKED, NodeCamera, NOT_ASKED_HEADER, RuthError, SubscriptionStatus, validator, type NotAsked, type SiteInfo, type Validator } from '@ruth/protocol';
+import { CameraStatus, MOST_NOT_ASKED, NodeCamera, NOT_ASKED_HEADER, RuthError, SubscriptionStatus, validator, type NotAsked, type Validator } from '@ruth/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { identityOf, maySee } from '../access/index.ts';
 import type { CamerasOfSite } from './cameras-of-site.ts';
-import type { OtherNodes } from './other-nodes.ts';
+import type { NodeAnswer, OtherNodes } from './other-nodes.ts';
 import { awayError, PASSED_ON_BY, type Site, type SiteMap, type SiteNodeInfo } from './site.ts';
 
 const cameraStatuses = validator(Type.Array(CameraStatus));
 const nodeCameras = validator(Type.Array(NodeCamera));
 const subscriptionStatuses = validator(Type.Array(SubscriptionStatus));
-const AT_ONCE = 64;
 /** Characters of a reason in the header. */
 const MOST_TOLD = 160;
 
-interface Answer<T> { readonly node: SiteNodeInfo; readonly value: T | RuthError }
 type Missing = NotAsked['parts'][number];
 
 export class ListsOfSite {
@@ -64,22 +62,6 @@ export class ListsOfSite {
     return [...list, ...(ofSite instanceof RuthError ? [] : ofSite.filter(({ config }) => maySee(identityOf(request), config.id)))];
   }
 
-  /** What nodes there are, and whether each can be asked now. */
-  async info(request: FastifyRequest): Promise<SiteInfo> {
-    const map = await this.#site.map();
-    if (!map) return { node: null, nodes: [], problem: this.#site.problem };
-    const { node: self, nodes, cameras } = map.view;
-    const countOf = (id: string): number => nodes[id]!.own.length + Object.values(cameras).filter(({ node }) => node === id).length;
-    const asked = new Map((await this.#askAll(map, request, '/api/v1/session', validator(Type.Unknown()))).map(({ node, value }) => [node.id, value]));
-    return {
-      node: self, problem: this.#site.problem,
-      nodes: Object.entries(nodes).map(([id, { state, since }]) => {
-        const answer = asked.get(id);
-        return { node_id: id, state, since, reachable: !(answer instanceof RuthError), error: answer instanceof RuthError ? answer.message : null, cameras: countOf(id) };
-      }),
-    };
-  }
-
   /** Nothing is known of other nodes, or this one alone is asked for. */
   async #alone<T>(request: FastifyRequest, reply: FastifyReply, own: () => Promise<T>): Promise<T> {
     if (request.headers[PASSED_ON_BY] === undefined) this.#tell(reply, []);
@@ -105,33 +87,25 @@ export class ListsOfSite {
   }
 
   /** Where this node's own part is away the others are told all the same. Throws where nobody could be asked. */
-  async #askAllAndHere<T>(map: SiteMap, request: FastifyRequest, own: () => Promise<T>, path: string, schema: Validator<T>): Promise<{ here: T | RuthError; answers: Answer<T>[] }> {
-    const [here, answers] = await Promise.all([own().catch((cause: unknown) => RuthError.from(cause)), this.#askAll(map, request, path, schema)]);
+  async #askAllAndHere<T>(map: SiteMap, request: FastifyRequest, own: () => Promise<T>, path: string, schema: Validator<T>): Promise<{ here: T | RuthError; answers: NodeAnswer<T>[] }> {
+    const [here, answers] = await Promise.all([own().catch((cause: unknown) => RuthError.from(cause)), this.#others.all(map.others, request, path, schema)]);
     if (here instanceof RuthError && answers.every(({ value }) => value instanceof RuthError)) throw here;
     return { here, answers };
-  }
-
-  async #askAll<T>(map: SiteMap, request: FastifyRequest, path: string, schema: Validator<T>): Promise<Answer<T>[]> {
-    const rest = map.others.values();
-    const answers: Answer<T>[] = [];
-    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      for (const node of rest) answers.push({ node, value: await this.#others.get(node, request, path, schema).catch((cause: unknown) => RuthError.from(cause)) });
-    }));
-    return answers.toSorted((one, other) => (one.node.id < other.node.id ? -1 : 1));
   }
 }
 
 /** Nobody can look at it now: that is all that is known. `failure`: what its node said when it was asked; null where it answered, and does not have it yet. */
 function awayCamera(map: SiteMap, id: string, node: SiteNodeInfo, failure: RuthError | null): CameraStatus {
-  if (failure === null && map.view.cameras[id]?.refused !== undefined) return unplacedCamera(map, id);
+  const { refused, unplaced } = map.view.cameras[id] ?? {};
+  if (failure === null && (refused !== undefined || unplaced !== undefined)) return unplacedCamera(map, id);
   const { code, message } = failure ?? awayError(node, 'it does not have the camera yet');
-  return { ...unseenCamera(map, id), last_error: { code, message, at: node.sinceS ?? Date.now() / 1000 }, node: node.id };
+  return { ...unseenCamera(map, id), last_error: { code, message: unplaced === undefined ? message : `${message}; and no other node can take it: ${unplaced}`, at: node.sinceS ?? Date.now() / 1000 }, node: node.id };
 }
 
 /** No node has it. */
 function unplacedCamera(map: SiteMap, id: string): CameraStatus {
-  const { refused } = map.view.cameras[id]!;
-  const message = refused === undefined ? 'no node of the site has it yet: none has the labels that it requires and room for it, or it is new' : `no node of the site can take it: ${refused}`;
+  const { refused, unplaced } = map.view.cameras[id]!;
+  const message = refused !== undefined ? `no node of the site can take it: ${refused}` : unplaced !== undefined ? `no node of the site can take it: ${unplaced}` : 'no node of the site has it yet';
   return { ...unseenCamera(map, id), last_error: { code: 'invalid_state', message, at: Date.now() / 1000 } };
 }
 

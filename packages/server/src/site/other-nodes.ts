@@ -21,6 +21,10 @@ const PASSED_ON = ['accept', 'content-type', 'range', 'if-match', 'if-none-match
 const PASSED_BACK = ['content-type', 'content-length', 'content-range', 'content-disposition', 'accept-ranges', 'cache-control', 'etag', 'location', 'accept-post', 'accept-patch', 'allow', 'retry-after'] as const;
 const NO_URL = 'it does not tell where its server is reached: site.server_url of its ruth.yaml';
 const errorBody = validator(ErrorBody);
+/** Nodes that are asked the same. */
+const AT_ONCE = 64;
+
+export interface NodeAnswer<T> { readonly node: SiteNodeInfo; readonly value: T | RuthError }
 
 export class OtherNodes implements AsyncDisposable {
   readonly #agent: Agent;
@@ -87,6 +91,16 @@ export class OtherNodes implements AsyncDisposable {
 
   async get<T>(node: SiteNodeInfo, request: FastifyRequest, path: string, schema: Validator<T>): Promise<T> {
     return schema.parse(JSON.parse(await this.#ask(node, request, 'GET', path)), 'internal');
+  }
+
+  /** What each of them answers, or why it could not be asked. */
+  async all<T>(nodes: readonly SiteNodeInfo[], request: FastifyRequest, path: string, schema: Validator<T>): Promise<NodeAnswer<T>[]> {
+    const rest = nodes.values();
+    const answers: NodeAnswer<T>[] = [];
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (const node of rest) answers.push({ node, value: await this.get(node, request, path, schema).catch((cause: unknown) => RuthError.from(cause)) });
+    }));
+    return answers.toSorted((one, other) => (one.node.id < other.node.id ? -1 : 1));
   }
 
   /** Asks with a body of its own. */

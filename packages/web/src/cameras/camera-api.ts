@@ -16,7 +16,8 @@ export const cameraSettings = (id: string): Promise<Answer<NodeCamera>> => ask<N
 export const addCamera = (camera: NewCamera): Promise<Answer<NodeCamera>> => send<NodeCamera>('POST', 'cameras', camera, { timeoutMs: CHANGE_TIMEOUT_MS });
 /** As it was told last: where somebody changed it meanwhile, nothing is changed. */
 export const changeCamera = (camera: NodeCamera, change: CameraChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', of(camera.config.id), { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
-export const removeCamera = (id: string): Promise<Answer<null>> => send<null>('DELETE', of(id), undefined, { timeoutMs: CHANGE_TIMEOUT_MS });
+/** Likewise. */
+export const removeCamera = ({ config: { id }, site }: NodeCamera): Promise<Answer<null>> => send<null>('DELETE', site === undefined ? of(id) : `${of(id)}?revision=${site.revision}`, undefined, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const changeIntent = (camera: NodeCamera, change: CameraIntentChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', `${of(camera.config.id)}/intent`, { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const probeCamera = (probe: CameraProbe, signal: AbortSignal): Promise<Answer<ProbeReport>> => send<ProbeReport>('POST', 'cameras/probe', probe, { timeoutMs: FIND_TIMEOUT_MS, signal });
 export const searchCameras = (search: CameraSearch, signal: AbortSignal): Promise<Answer<DiscoveredDevice[]>> => send<DiscoveredDevice[]>('POST', 'cameras/discover', search, { timeoutMs: FIND_TIMEOUT_MS, signal });

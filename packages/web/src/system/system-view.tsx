@@ -1,4 +1,5 @@
 // The node: its processes as the tree that they are, why they ended, room for more cameras, the disk, whether what is on it is whole, what was dropped where and why, and where the time of looks goes.
+import { useEffect, useState } from 'react';
 import type { LookLatencies, SiteInfo, StorageStatus, SupervisedProcessStatus, SystemStatus } from '@ruth/protocol';
 import { useMay } from '../session.ts';
 import { Waiting } from '../shell/states.tsx';
@@ -24,7 +25,12 @@ export function SystemView({ system }: { system: System }) {
   const status = usePolled<SystemStatus>('system', STATUS_EVERY_MS);
   const latencies = usePolled<LookLatencies>('latencies', LATENCIES_EVERY_MS);
   const mayOperate = useMay('operate');
-  const site = usePolled<SiteInfo>('site', STATUS_EVERY_MS);
+  const mayAdminister = useMay('administer');
+  const [siteRound, setSiteRound] = useState(0);
+  const [siteEveryMs, setSiteEveryMs] = useState(STATUS_EVERY_MS);
+  const site = usePolled<SiteInfo>('site', siteEveryMs, siteRound);
+  const moves = site.value?.nodes.some(({ details }) => (details?.draining?.left ?? 0) > 0) ?? false;
+  useEffect(() => setSiteEveryMs(moves ? ASK_EVERY_MS : STATUS_EVERY_MS), [moves]);
   const cameras = system.cameras.value ?? [];
   const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
@@ -46,7 +52,7 @@ export function SystemView({ system }: { system: System }) {
           </table>
         </div>
       </section>
-      <NodesPanel known={site} />
+      <NodesPanel known={site} mayAdminister={mayAdminister} onChanged={() => setSiteRound((before) => before + 1)} />
       <CapacityPanel known={status} names={names} />
       <Ends tree={tree} isKnown={supervised !== null} />
       <DiskPanel storage={storage} cameras={cameras} />

@@ -3,8 +3,8 @@ import { useEffect, useState } from 'react';
 import { ask } from './api.ts';
 import type { Known } from './system-store.ts';
 
-/** `path` under /api/v1; null asks nothing. */
-export function usePolled<T>(path: string | null, everyMs: number): Known<T> {
+/** `path` under /api/v1; null asks nothing. With another `round` it is asked at once. */
+export function usePolled<T>(path: string | null, everyMs: number, round = 0): Known<T> {
   const [known, setKnown] = useState<Known<T>>({ value: null, failure: null });
   useEffect(() => {
     if (path === null) return;
@@ -21,6 +21,6 @@ export function usePolled<T>(path: string | null, everyMs: number): Known<T> {
       ended = true;
       clearTimeout(timer);
     };
-  }, [path, everyMs]);
+  }, [path, everyMs, round]);
   return known;
 }
