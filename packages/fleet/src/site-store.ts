@@ -46,7 +46,8 @@ export class Records<T> {
 
   /** With `revision`: null also where that is not its newest one any more; a server finds it at once, where the newest of a name is searched for. */
   async get(id: string, revision?: number): Promise<Entry<T> | null> {
-    const entry = await this.#kv.get(this.#prefix + encodeToken(id), revision === undefined ? undefined : { revision });
+    const key = this.#prefix + encodeToken(id);
+    const entry = await this.#kv.get(key, revision === undefined ? undefined : { revision }).catch((cause: unknown) => { throw new RuthError('unreachable', `JetStream does not tell ${key}: ${(cause as Error).message}`, { cause }); });
     return entry && this.#entry(entry);
   }
 
