@@ -27,11 +27,12 @@ export class ClipCamera implements AsyncDisposable {
     source.subscribe(({ nals }) => { this.#newest = this.#indexOf.get(tail(nals.at(-1)!))!; });
   }
 
-  static async start(path: string): Promise<ClipCamera> {
+  /** `host`: where it listens; 127.0.0.1 unless told. */
+  static async start(path: string, host?: string): Promise<ClipCamera> {
     const clip = await readClip(path);
     const source = new ClipSource(clip);
     const numbered = await NumberedSource.of(source);
-    const server = await RtspServer.listen({ source: (mount) => mount === MOUNT ? numbered : null });
+    const server = await RtspServer.listen({ ...(host !== undefined && { host }), source: (mount) => mount === MOUNT ? numbered : null });
     return new ClipCamera(server, source, numbered, clip);
   }
 

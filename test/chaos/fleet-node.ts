@@ -1,5 +1,5 @@
 // A node of a site as processes of their own: kernel, agent, outbox, server, and a core that only speaks, started again when they were killed, as a supervisor does.
-// Its way to NATS can be cut.
+// Its way to NATS can be cut, and that of its kernel to the cameras.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { descendants } from '../../bench/process-cpu.ts';
 import { Link } from '../../packages/fleet/test/nats.ts';
+import type { CameraLink } from './camera-network.ts';
 import type { SteppedClock } from './stepped-clock.ts';
 
 const PACKAGES = join(import.meta.dirname, '../../packages');
@@ -24,15 +25,18 @@ export class FleetNode implements AsyncDisposable {
   /** Null: it has no server, so its events come into the database out of the site's stream alone. */
   readonly #databaseUrl: string | null;
   readonly #clock: SteppedClock | null;
+  /** Null: its kernel is where all are. */
+  readonly #cameras: CameraLink | null;
   readonly #rings: string;
   readonly #children = new Map<Part, ChildProcess>();
   #ended = false;
 
-  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string | null, clock: SteppedClock | null) {
+  private constructor(id: string, folder: string, links: readonly Link[], urls: readonly string[], databaseUrl: string | null, clock: SteppedClock | null, cameras: CameraLink | null) {
     this.id = id;
     this.#folder = folder;
     this.#databaseUrl = databaseUrl;
     this.#clock = clock;
+    this.#cameras = cameras;
     this.links = links;
     this.recordings = join(folder, 'recordings');
     this.#rings = mkdtempSync('/dev/shm/ruth-chaos-');
@@ -43,10 +47,10 @@ export class FleetNode implements AsyncDisposable {
     });
   }
 
-  /** `parts`: all, unless told. `clock`: the wall clock that they go by; the machine's, unless told. */
-  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string | null, parts: readonly Part[] = PARTS, clock: SteppedClock | null = null): Promise<FleetNode> {
+  /** `parts`: all, unless told. `clock`: the wall clock that they go by; the machine's, unless told. `cameras`: its link to the cameras, where it has one of its own. */
+  static async start(id: string, folder: string, natsPorts: readonly number[], databaseUrl: string | null, parts: readonly Part[] = PARTS, clock: SteppedClock | null = null, cameras: CameraLink | null = null): Promise<FleetNode> {
     const links = natsPorts.map((port) => new Link(port));
-    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl, clock);
+    const node = new FleetNode(id, folder, links, await Promise.all(links.map((link) => link.listen())), databaseUrl, clock, cameras);
     for (const part of parts) node.begin(part);
     return node;
   }
@@ -54,7 +58,8 @@ export class FleetNode implements AsyncDisposable {
   begin(part: Part): void {
     if (this.#ended || this.#children.has(part) || (part === 'server' && this.#databaseUrl === null)) return;
     const args = part === 'core' ? [this.#folder, this.#rings, this.#journal] : ['-c', '-'];
-    const child = spawn(process.execPath, [ENTRIES[part], ...args], { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }), ...this.#clock?.environment } });
+    const [program, ...rest] = [...(part === 'kernel' ? this.#cameras?.enter ?? [] : []), process.execPath, ENTRIES[part], ...args];
+    const child = spawn(program!, rest, { stdio: ['pipe', process.env.RUTH_TEST_LOG ? 2 : 'ignore', part === 'server' && !process.env.RUTH_TEST_LOG ? 'ignore' : 'inherit'], env: { ...process.env, ...(this.#databaseUrl !== null && { DATABASE_URL: this.#databaseUrl }), ...this.#clock?.environment } });
     child.stdin!.on('error', () => undefined).end(this.#settings);
     this.#children.set(part, child);
   }
@@ -107,6 +112,12 @@ export class FleetNode implements AsyncDisposable {
     for (const link of this.links) link.cut();
     await delay(forMs);
     for (const link of this.links) link.mend();
+  }
+
+  /** Its kernel gets nothing from any camera, until `meanwhile` is done. */
+  async cutCameras(meanwhile: () => Promise<unknown>): Promise<void> {
+    this.#cameras!.cut();
+    await meanwhile().finally(() => this.#cameras!.mend());
   }
 
   /** What ended by itself is started again. */

@@ -1,6 +1,6 @@
-// Three nodes, twelve cameras, a NATS cluster of three, a PostgreSQL, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS,
+// Three nodes, twelve cameras, a NATS cluster of three, a PostgreSQL, and one fault after the other: processes killed and frozen, nodes dead, cut off from NATS or from the cameras,
 // servers of NATS dead and frozen, the database away. One node has no server: its events come out of the site's stream alone. What all indexes together say then is held against the promise: no camera without a node for longer than ten
-// seconds after a lease ended, no picture of a camera in two indexes; and what the cores emitted against what is in the database: each event once.
+// seconds after a lease ended, no picture of a camera in two indexes (one whose node is cut off from it: as long as the site waits for that, and the same ten seconds); and what the cores emitted against what is in the database: each event once.
 // RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import type { Bench } from '../../bench/runner.ts';
 import { LEASE_TIMING, SiteStore } from '../../packages/fleet/src/index.ts';
 import { Nats } from '../../packages/fleet/test/nats.ts';
 import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
+import { CameraNetwork } from './camera-network.ts';
 import { ClipCamera } from './clip-camera.ts';
 import { FleetNode, PARTS } from './fleet-node.ts';
 import { numbersIn } from './numbered-source.ts';
@@ -23,9 +24,14 @@ import { SteppedClock } from './stepped-clock.ts';
 const NODES = 3;
 const CAMERAS = 12;
 const ALLOWED_S = LEASE_TIMING.leaseS + 10;
+/** Of a camera that its node does not get: until that notices, and as long as it waits then; what follows is the same. */
+const STALL_S = 10;
+const ALLOWED_UNREACHED_S = STALL_S + LEASE_TIMING.unreachedS + ALLOWED_S;
 const PATIENCE_MS = 60_000;
 const TEND_EVERY_MS = 300;
 
+/** `after`: number of the last picture before it. */
+interface Gap { readonly after: number; readonly seconds: number }
 interface Recorded { readonly node: string; readonly camera: string; readonly file: string; readonly endS: number }
 
 export const bench: Bench = async (report) => {
@@ -37,11 +43,14 @@ export const bench: Bench = async (report) => {
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const nats = await Nats.cluster(NODES);
   for (const server of nats) stack.use(server);
-  const camera = stack.use(await ClipCamera.start(clip.path));
+  const network = CameraNetwork.make(NODES);
+  if (network === null) report('no link to cameras is cut: network namespaces may not be made here');
+  else stack.use(network);
+  const camera = stack.use(await ClipCamera.start(clip.path, network?.address));
   const store = stack.use(await openStore(nats));
   const postgres = stack.use(await startPostgres(postgresPrograms() ?? (() => { throw new Error('PostgreSQL is missing: apt-get install postgresql'); })()));
   const ports = nats.map(({ url }) => Number(new URL(url).port));
-  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports, index < NODES - 1 ? postgres.url : null, PARTS, SteppedClock.make(join(folder, `clock-${index}`)))));
+  const nodes = await Promise.all(Array.from({ length: NODES }, (_, index) => FleetNode.start(`node-${index}`, join(folder, `node-${index}`), ports, index < NODES - 1 ? postgres.url : null, PARTS, SteppedClock.make(join(folder, `clock-${index}`)), network?.links[index])));
   const serving = nodes.slice(0, -1);
   if (SteppedClock.make(join(folder, 'clock')) === null) report('no clock is stepped: apt-get install faketime');
   const tending = setInterval(() => { for (const node of nodes) node.tend(); }, TEND_EVERY_MS);
@@ -51,10 +60,11 @@ export const bench: Bench = async (report) => {
   });
 
   const recordedBy = (atS: number): number => new Set(nodes.flatMap((node) => readIndex(node)).filter(({ endS }) => endS > atS).map(({ camera: id }) => id)).size;
-  const allRecord = async (): Promise<number> => {
-    const sinceS = Date.now() / 1000;
-    await within(async () => recordedBy(sinceS) === CAMERAS, 'not every camera is recorded');
-    return Date.now() / 1000 - sinceS;
+  /** Something that came `inS` from now on, or later; returns how long that took, s. */
+  const allRecord = async (inS = 0, patienceMs = PATIENCE_MS): Promise<number> => {
+    const nowS = Date.now() / 1000;
+    await within(async () => recordedBy(nowS + inS) === CAMERAS, 'not every camera is recorded', patienceMs);
+    return Date.now() / 1000 - nowS;
   };
   await within(async () => (await Promise.all(nodes.map(({ id }) => store.nodes.get(id)))).every((entry) => entry?.value), 'not every node is there');
   for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam-${index}`, { camera: { id: `cam-${index}`, url: camera.url }, cost_cores: 0.1 }, 0);
@@ -67,6 +77,14 @@ export const bench: Bench = async (report) => {
     await store.drains.put(node.id, { since: Date.now() / 1000 }, null);
     await meanwhile();
     await store.drains.delete(node.id);
+  };
+  /** Pictures that were sent while a node was cut off from the cameras. */
+  const cuts: { readonly from: number; until: number }[] = [];
+  const unreached = async (meanwhile: () => Promise<unknown>): Promise<void> => {
+    const cut = { from: camera.sent, until: Infinity };
+    cuts.push(cut);
+    await pick(nodes).cutCameras(meanwhile);
+    cut.until = camera.sent;
   };
   const faults: Record<string, () => Promise<void>> = {
     'kernel killed': () => pick(nodes).kill(['kernel']),
@@ -90,6 +108,7 @@ export const bench: Bench = async (report) => {
     'agent frozen while a node is drained': () => drained(pick(nodes), async () => { await delay(random() * 3000); await pick(nodes).freeze(['fleet'], while_()); }),
     ...(SteppedClock.make(join(folder, 'clock')) && { 'clock of a node stepped': () => pick(nodes).step((random() < 0.5 ? -1 : 1) * (13.5 + random() * 3), while_()) }),
     'node cut off from NATS': () => pick(nodes).cut(while_()),
+    ...(network && { 'link to cameras cut': () => unreached(() => delay(while_())), 'link to cameras cut until others have them': () => unreached(() => allRecord(2 * STALL_S, 2 * ALLOWED_UNREACHED_S * 1000)) }),
     'server of NATS killed': async () => {
       const server = pick(nats);
       await server.kill();
@@ -122,23 +141,25 @@ export const bench: Bench = async (report) => {
   await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
 
   const byCamera = Map.groupBy(nodes.flatMap((node) => readIndex(node)), ({ camera: id }) => id);
-  const gaps: number[] = [];
+  const gaps: Gap[] = [];
   let doubleS = 0;
   for (const [id, rows] of byCamera) {
     const weighed = weigh(rows, from, until);
-    gaps.push(...weighed.gapsS);
+    gaps.push(...weighed.gaps);
     doubleS += weighed.doubleS;
     for (const text of weighed.doubles) report(`${id}: ${text}`);
   }
-  gaps.sort((a, b) => a - b);
+  const [unreachedS, others] = [true, false].map((isOfCut) => gaps.filter(({ after }) => cuts.some((cut) => after >= cut.from - CLIP_FPS && after <= cut.until) === isOfCut).map(({ seconds }) => seconds)) as [number[], number[]];
+  const [longest, longestUnreached] = [others, unreachedS].map((all) => Number(Math.max(0, ...all).toFixed(2)));
   return {
-    faults: blows, unowned_over_10s: gaps.filter((gapS) => gapS > ALLOWED_S).length + CAMERAS - byCamera.size, double_indexed_s: Number(doubleS.toFixed(3)), ...found,
-    longest_gap_s: Number((gaps.at(-1) ?? 0).toFixed(2)), gaps: gaps.length, recorded_share: Number((1 - gaps.reduce((sum, gapS) => sum + gapS, 0) / (untilS - fromS) / CAMERAS).toFixed(4)), minutes: Number(((untilS - fromS) / 60).toFixed(1)), seed,
+    faults: blows, unowned_over_10s: others.filter((seconds) => seconds > ALLOWED_S).length + unreachedS.filter((seconds) => seconds > ALLOWED_UNREACHED_S).length + CAMERAS - byCamera.size, double_indexed_s: Number(doubleS.toFixed(3)), ...found,
+    longest_gap_s: longest!, ...(cuts.length > 0 && { longest_gap_unreached_s: longestUnreached! }), gaps: gaps.length,
+    recorded_share: Number((1 - gaps.reduce((sum, { seconds }) => sum + seconds, 0) / (untilS - fromS) / CAMERAS).toFixed(4)), minutes: Number(((untilS - fromS) / 60).toFixed(1)), seed,
   };
 };
 
-async function within(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
-  for (const endsAt = Date.now() + PATIENCE_MS; !await condition(); await delay(200)) if (Date.now() > endsAt) throw new Error(otherwise);
+async function within(condition: () => Promise<boolean>, otherwise: string, patienceMs = PATIENCE_MS): Promise<void> {
+  for (const endsAt = Date.now() + patienceMs; !await condition(); await delay(200)) if (Date.now() > endsAt) throw new Error(otherwise);
 }
 
 /** Waits until nothing is missing, or nothing more comes. */
@@ -188,7 +209,7 @@ function readIndex(node: FleetNode): Recorded[] {
 }
 
 /** Which pictures the recordings of a camera have, of those from one number to another; seconds by how often it sends. */
-function weigh(recorded: readonly Recorded[], from: number, until: number): { gapsS: number[]; doubleS: number; doubles: string[] } {
+function weigh(recorded: readonly Recorded[], from: number, until: number): { gaps: Gap[]; doubleS: number; doubles: string[] } {
   const nodeOf = new Map<number, string>();
   const twice = new Map<string, number>();
   for (const { node, file } of recorded) {
@@ -198,13 +219,13 @@ function weigh(recorded: readonly Recorded[], from: number, until: number): { ga
       nodeOf.set(number, node);
     }
   }
-  const gapsS: number[] = [];
+  const gaps: Gap[] = [];
   let last = from;
   for (const number of [...nodeOf.keys()].filter((one) => one > from).sort((a, b) => a - b)) {
-    if (number > last + 1) gapsS.push((number - last - 1) / CLIP_FPS);
+    if (number > last + 1) gaps.push({ after: last, seconds: (number - last - 1) / CLIP_FPS });
     last = number;
   }
-  if ((until - last) / CLIP_FPS > 2) gapsS.push((until - last) / CLIP_FPS);
+  if ((until - last) / CLIP_FPS > 2) gaps.push({ after: last, seconds: (until - last) / CLIP_FPS });
   const doubles = [...twice].map(([nodes, pictures]) => `${pictures} pictures in the indexes of ${nodes}`);
-  return { gapsS, doubleS: [...twice.values()].reduce((sum, pictures) => sum + pictures, 0) / CLIP_FPS, doubles };
+  return { gaps, doubleS: [...twice.values()].reduce((sum, pictures) => sum + pictures, 0) / CLIP_FPS, doubles };
 }
