@@ -27,7 +27,8 @@ export interface Validator<T> {
 interface SchemaError { keyword: string; schemaPath: string; instancePath: string; message: string; params: Record<string, unknown> }
 
 /** Checks against a schema, which is compiled when it is first needed: a process knows more of them than it uses. Keys that the schema does not name are refused only where it says `additionalProperties: false`. */
-export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
+// NoInfer: else the compiler seeks S in what the result is used for, and holds schemas against each other for half of its time.
+export function validator<S extends TSchema>(schema: S): Validator<NoInfer<Static<S>>> {
   let compiled: ReturnType<typeof Compile<S>> | null = null;
   const compile = (): ReturnType<typeof Compile<S>> => compiled ??= Compile(schema);
   const violations = (value: unknown): Violation[] => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ProgressLine, RuthError, validator, type ModelJob, type ModelJobRequest, type ModelJobStep, type OfferedModel } from '@ruth/protocol';
+import { ProgressLine, RuthError, validator, type ModelJob, type ModelJobRequest, type ModelJobStep, type OfferedModel, type Validator } from '@ruth/protocol';
 import { readRecipe, recipeNames } from '../onboarding/model-recipe.ts';
 import type { ModelUploads } from './model-uploads.ts';
 
@@ -16,7 +16,7 @@ const MOST_REMEMBERED = 20;
 const MOST_ANSWER_CHARACTERS = 4 << 20;
 const MOST_STEPS = 64;
 const KILL_AFTER_MS = 5000;
-const progressLine = validator(ProgressLine);
+const progressLine: Validator<ProgressLine> = validator(ProgressLine);
 
 interface Running { readonly job: { -readonly [K in keyof ModelJob]: ModelJob[K] }; readonly child: ChildProcess; readonly ended: Promise<void>; picture: string | null }
 
