@@ -22,6 +22,7 @@ interface Service {
   readonly privileged?: boolean;
   readonly ports?: string[];
   readonly volumes: string[];
+  readonly profiles?: string[];
   readonly environment?: string[] | Record<string, string>;
 }
 interface Compose { readonly services: Record<string, Service>; readonly volumes: Record<string, unknown>; readonly configs: { readonly container: { readonly content: string } } }
@@ -34,6 +35,8 @@ const dockerfile = readFileSync(join(folder, 'Dockerfile'), 'utf8');
 /** Of Node, before the command that a service names. */
 const [, ...flags] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)![1]!) as string[];
 const services = Object.entries(compose.services);
+/** Those that run unless something is asked for besides. */
+const always = services.filter(([, { profiles }]) => profiles === undefined);
 const LIMIT_MS = 120_000;
 
 test('no service of the compose file has more than it needs', () => {
@@ -42,6 +45,8 @@ test('no service of the compose file has more than it needs', () => {
     for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:/, `${name} opens ${port} to every network`);
     const mounts = new Map(service.volumes.map((volume) => { const [, from, at, mode] = /^(\$\{[^}]+\}|[^:]+):([^:]+)(?::(ro))?$/.exec(volume)!; return [at!, { from: from!, mode }]; }));
     for (const { from } of mounts.values()) assert.ok(from.startsWith('${') || from in compose.volumes, `${name}: ${from} is no volume`);
+    assert.equal(mounts.has('/recordings'), name === 'kernel', name);
+    if (name === 'copier') assert.deepEqual([service.profiles, [...mounts.keys()], mounts.get('/etc/ruth/ruth.yaml')!.mode], [['copies'], ['/etc/ruth/ruth.yaml', '/run/ruth/sockets'], 'ro']);
     if (!service.command[0]!.startsWith('packages/container/')) continue;
     assert.deepEqual([service.network_mode, [...mounts.keys()], mounts.get('/run/ruth/rings')!.mode], ['none', ['/run/ruth/sockets', '/run/ruth/rings'], 'ro'], name);
   }
@@ -79,7 +84,7 @@ test('the processes that the compose file starts make a node, and leave nothing 
   writeFileSync(join(place, 'ruth.yaml'), here(settingsText).replace('host: 0.0.0.0, port: 8080', 'host: 127.0.0.1, port: 0'));
   writeFileSync(join(place, 'container.yaml'), here(compose.configs.container.content));
   const token = 'a token for this test, and no other use';
-  const running = services.map(([name, { command }]) => new Running(name, command.map((part) => part.replace('/etc/ruth', place)), name === 'server' ? { RUTH_ADMIN_TOKEN: token } : {}));
+  const running = always.map(([name, { command }]) => new Running(name, command.map((part) => part.replace('/etc/ruth', place)), name === 'server' ? { RUTH_ADMIN_TOKEN: token } : {}));
   try {
     const ready = await Promise.all(running.map((process) => process.ready()));
     const { url } = ready.at(-1) as { url: string };

@@ -11,14 +11,14 @@ import { partOf, problemsOf, Renderer, ROOT, type Resource, type Values } from '
 interface Mount { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }
 interface Container {
   readonly name: string; readonly args: readonly string[]; readonly securityContext: unknown; readonly volumeMounts: readonly Mount[];
-  readonly env: readonly { readonly name: string }[]; readonly livenessProbe?: { readonly exec?: { readonly command: readonly string[] } };
+  readonly env: readonly { readonly name: string }[]; readonly readinessProbe?: unknown; readonly livenessProbe?: { readonly exec?: { readonly command: readonly string[] } };
 }
 
 const ALONE = { node: { kind: 'StatefulSet' } };
 const SITE = { site: { nats: ['tls://nats:4222'], secret: 'nats', credentialsKey: 'node.creds', caKey: 'ca.crt', sealKey: 'site.key', labels: { building: 'north' } }, database: { secret: 'postgres' } };
 /** All that can be switched on. */
 const FULL = {
-  ...SITE, adminToken: { secret: 'token' }, tls: { secret: 'certificate' }, image: { pullSecrets: ['registry'], repository: 'registry.example.com/ruth' },
+  ...SITE, settings: { recording: {}, copies: { bucket: 'evidence', endpoint: 'https://minio.example:9000/', access_key_id: 'ruth' } }, copies: { secret: 'bucket', networks: ['198.51.100.0/24'] }, adminToken: { secret: 'token' }, tls: { secret: 'certificate' }, image: { pullSecrets: ['registry'], repository: 'registry.example.com/ruth' },
   node: { serverUrl: 'https://$(POD_IP).nodes.example.com:8080', nodeSelector: { video: 'yes' }, tolerations: [{ key: 'video', operator: 'Exists' }] },
   models: [{ id: 'centernet-coco' }, { id: 'Plates_v2.1', folder: '/models/plates' }], extraVolumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }], extraVolumeMounts: [{ name: 'models', mountPath: '/models' }],
   ingress: { enabled: true, className: 'nginx', tlsSecret: 'page' }, networkPolicy: { clients: ['10.1.0.0/16'], services: ['192.0.2.0/24'] },
@@ -59,6 +59,8 @@ test('nothing has more than it needs', () => {
       for (const mount of mounts.keys()) assert.ok(pod.volumes.some((volume) => volume.name === mount), `${name}: ${mount} is no volume`);
       assert.equal(env.some((variable) => variable.name === 'DATABASE_URL'), name === 'server');
       assert.equal(mounts.has('recordings'), name === 'kernel');
+      assert.equal(env.some((variable) => variable.name === 'S3_SECRET_ACCESS_KEY'), name === 'copier');
+      if (name === 'copier') assert.deepEqual([...mounts.keys()], ['settings', 'sockets', 'tmp']);
       if (!name.startsWith('model-')) continue;
       assert.deepEqual([...mounts.keys()].filter((mount) => mount !== 'models'), ['container', 'sockets', 'rings', 'tmp']);
       for (const path of ['container', 'rings', 'models']) assert.notEqual(mounts.get(path)?.readOnly, mounts.has(path) ? undefined : true, `${name} can write ${path}`);
@@ -67,7 +69,7 @@ test('nothing has more than it needs', () => {
 });
 
 test('its pods run what compose.yaml runs, and ask each process at the socket that it has', () => {
-  const { containers } = podOf(renderer.render(SITE).resources);
+  const { containers } = podOf(renderer.render({ ...SITE, settings: FULL.settings, copies: FULL.copies }).resources);
   const { services } = parse(readFileSync(join(ROOT, 'deploy/docker/compose.yaml'), 'utf8'), { merge: true }) as { services: Record<string, { command: string[] }> };
   assert.deepEqual(Object.fromEntries(containers.filter(({ name }) => !['fleet', 'outbox'].includes(name)).map(({ name, args }) => [name.replace('model-', ''), args])), Object.fromEntries(Object.entries(services).map(([name, { command }]) => [name, command])));
   for (const [process, entry] of [['fleet', 'packages/fleet/src/main.ts'], ['outbox', 'packages/fleet/src/outbox-main.ts']] as const) {
@@ -78,8 +80,11 @@ test('its pods run what compose.yaml runs, and ask each process at the socket th
   const probes = containers.flatMap(({ name, livenessProbe }) => (livenessProbe?.exec ? [[name, livenessProbe.exec.command] as const] : []));
   assert.deepEqual(probes.map(([name, [, file, , socket]]) => [name, file, socket]), [
     ['kernel', 'vas_kernel.sock'], ['core', 'vas_core.sock'], ['model-centernet-coco', 'vas_model_centernet-coco.sock'], ['model-movenet-lightning', 'vas_model_movenet-lightning.sock'],
+    ['copier', 'vas_copier.sock'], ['outbox', 'vas_outbox.sock'],
   ].map(([name, socket]) => [name, 'packages/transport/src/process/health-main.ts', `/run/ruth/sockets/${socket}`]));
   assert.ok(existsSync(join(ROOT, 'packages/transport/src/process/health-main.ts')));
+  // A bucket, or a site, that is away keeps nobody from this node.
+  assert.deepEqual(containers.filter(({ readinessProbe }) => readinessProbe === undefined).map(({ name }) => name), ['copier', 'fleet', 'outbox']);
 });
 
 test('Ruth takes the settings that come out, and what the chart decides stands', () => {
@@ -88,6 +93,7 @@ test('Ruth takes the settings that come out, and what the chart decides stands',
   assert.deepEqual([alone.site, alone.http.port, alone.recording?.directory, alone.models.map(({ id }) => id)], [null, 8080, '/recordings', ['centernet-coco', 'movenet-lightning']]);
   const full = of(FULL);
   assert.deepEqual([full.site?.nats, full.site?.credentials_file, full.site?.ca_file, full.site?.key_file, full.site?.labels, full.http.tls !== null], [SITE.site.nats, '/etc/ruth-site/node.creds', '/etc/ruth-site/ca.crt', '/etc/ruth-site/site.key', { building: 'north' }, true]);
+  assert.deepEqual(full.copies, { bucket: 'evidence', endpoint: 'https://minio.example:9000/', access_key_id: 'ruth', secret_access_key: { env: 'S3_SECRET_ACCESS_KEY' } });
   assert.deepEqual(full.models.map(({ id, folder }) => [id, folder])[1], ['Plates_v2.1', '/models/plates']);
   assert.equal(of({ ...SITE, settings: { recording: null } }).recording, null);
   const [before, changed] = [SITE, { ...SITE, settings: { log_level: 'debug' } }].map((values) => partOf<string>(the(renderer.render(values).resources, 'DaemonSet', 'site-node'), 'spec.template.metadata.annotations.checksum/settings'));
@@ -100,6 +106,9 @@ test('what cannot work is refused with what would be right', () => {
     [{ site: SITE.site }, /one database for all: set database\.secret/],
     [{ ...SITE, site: { ...SITE.site, secret: '' } }, /keys of site\.secret, which names no Secret/],
     [{ ...SITE, tls: { secret: 'certificate' } }, /node\.serverUrl must say by which name/],
+    [{ ...SITE, settings: FULL.settings }, /settings\.copies needs copies\.secret/],
+    [{ ...SITE, copies: { secret: 'bucket' } }, /a bucket that settings\.copies does not name/],
+    [{ ...SITE, node: { hostNetwork: false } }, /another name after each start.+StatefulSet/],
     [{ ...SITE, inference: { enabled: true } }, /inference\.image names no image/],
     [{ ...SITE, inference: { ...FULL.inference, autoscaling: { enabled: true } } }, /names no model whose queue is measured/],
   ] as const) assert.throws(() => renderer.render(values), reason);
@@ -120,6 +129,12 @@ test('replicas grow by how long looks queue for each second of computing', () =>
   for (const [, name] of query.matchAll(/(ruth_\w+)_sum\{/g)) assert.match(documented, new RegExp(`^\\| \`${name}\` \\| histogram \\| model, stage`, 'm'));
   assert.match(query, /stage="queued",model=~"yolo\\\\\.v8\|plates".+\/ .+stage="inferred"/s);
   assert.deepEqual(partOf(the(renderer.render(CLAIMS).resources, 'HorizontalPodAutoscaler', 'site-inference'), 'spec.scaleTargetRef'), { apiVersion: 'apps/v1', kind: 'Deployment', name: 'site-inference' });
+});
+
+test('the bucket of copies is reached at its port, and nothing else of its networks', () => {
+  const reached = (copies: Values): unknown => (partOf<{ to?: { ipBlock?: { cidr: string } }[]; ports?: { port: number }[] }[]>(the(renderer.render({ ...FULL, settings: { copies: { ...FULL.settings.copies, ...copies } } }).resources, 'NetworkPolicy', 'site-node'), 'spec.egress'))
+    .filter(({ to }) => to?.some(({ ipBlock }) => ipBlock?.cidr === '198.51.100.0/24')).map(({ ports }) => ports);
+  for (const [endpoint, port] of [['https://minio.example:9000/', 9000], ['https://s3.example', 443], ['http://[2001:db8::9]', 80]] as const) assert.deepEqual(reached({ endpoint }), [[{ port, protocol: 'TCP' }]], endpoint);
 });
 
 test('each node tells the others where its server is', () => {

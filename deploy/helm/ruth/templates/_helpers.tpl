@@ -45,6 +45,7 @@ app.kubernetes.io/component: node
 {{- end }}
 {{- end }}
 {{- $settings := mergeOverwrite (deepCopy .Values.settings) $own }}
+{{- if $settings.copies }}{{ $_ := set $settings.copies "secret_access_key" (dict "env" "S3_SECRET_ACCESS_KEY") }}{{ end }}
 {{- if hasKey $settings "recording" }}{{ $_ := set $settings.recording "directory" "/recordings" }}{{ end }}
 {{- toYaml $settings }}
 {{- end }}
