@@ -36,6 +36,8 @@ await runProcess('fleet', async (context) => {
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
   await using store = await SiteStore.open(siteOptionsOf(site, id), logger);
+  const drains = new SiteDrains(store);
+  await drains.started(id);
   const keys = new SiteKeyFile(siteKeyFileOf(settings), logger);
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, keys, logger, nowS: uptime,
@@ -43,7 +45,7 @@ await runProcess('fleet', async (context) => {
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
   });
   using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
-  await using _socket = await serveSite(socketDirectory, { watch, cameras: new SiteCameras(store, () => keys.keys), drains: new SiteDrains(store), addresses: settings.cameraAddresses });
+  await using _socket = await serveSite(socketDirectory, { watch, cameras: new SiteCameras(store, () => keys.keys), drains, addresses: settings.cameraAddresses });
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });

@@ -1,23 +1,24 @@
 // Asks and changes what a site knows. `ruth site` runs it.
 //
-//   node site-main.ts -c ruth.yaml status | put | remove CAMERA | drain NODE | undrain NODE | seal [--accept-missing] | key make|rotate|forget|show
+//   node site-main.ts -c ruth.yaml status | put | remove CAMERA | drain [NODE] [--wait SECONDS] [--until-start] | undrain NODE | seal [--accept-missing] | key make|rotate|forget|show
 //
 // `status` prints JSON; `put` reads a camera of the site as JSON from standard input: its URL may hold a password. Ends with 1 where that could not be done.
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { assertId, redactUrls, RuthError, SiteCamera, validator, type Settings, type SiteStatus } from '@ruth/protocol';
-import { createLogger, loadSettings } from '@ruth/transport';
+import { createLogger, loadSettings, nodeOfSite } from '@ruth/transport';
 import { SiteCameras } from './site-cameras.ts';
 import { SiteDrains } from './site-drains.ts';
 import { siteKeyFileOf, SiteKeys } from './site-keys.ts';
 import { allOf, SiteStore, siteOptionsOf } from './site-store.ts';
 
 try {
-  const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'accept-missing': { type: 'boolean', default: false } } });
+  const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'accept-missing': { type: 'boolean', default: false }, wait: { type: 'string' }, 'until-start': { type: 'boolean', default: false } } });
   const settings = loadSettings(values.config);
   if (settings.site === null) throw new RuthError('invalid_config', 'ruth.yaml has no site: this node is by itself');
   const keys = SiteKeys.read(siteKeyFileOf(settings));
   if (command === 'key' && id !== 'forget') changeKey(keys, id);
+  else if (command === 'drain') await drain(settings.site, id ?? nodeOfSite(settings.site), values.wait, values['until-start']);
   else await inSite(settings.site, keys, command, id, values['accept-missing']);
 } catch (cause) {
   const error = RuthError.from(cause);
@@ -31,11 +32,21 @@ async function inSite(site: NonNullable<Settings['site']>, keys: SiteKeys, comma
   if (command === 'status') console.log(JSON.stringify(await status(store, keys)));
   else if (command === 'put') await put(cameras, keys);
   else if (command === 'remove') await store.cameras.delete(assertId(id, 'camera'));
-  else if (command === 'drain') await new SiteDrains(store).drain(assertId(id, 'node'));
   else if (command === 'undrain') await new SiteDrains(store).undrain(assertId(id, 'node'));
   else if (command === 'key') await forgetKeys(store, keys);
   else if (command === 'seal') tellSealed(await cameras.sealAll({ accepted }));
   else throw new RuthError('bad_request', `there is no ${command}`);
+}
+
+async function drain(site: NonNullable<Settings['site']>, id: string, wait: string | undefined, untilStart: boolean): Promise<void> {
+  const [node, seconds] = [assertId(id, 'node'), Number(wait ?? 0)];
+  if (!(seconds >= 0)) throw new RuthError('bad_request', `--wait ${wait} is no number of seconds`);
+  await using store = await SiteStore.open(siteOptionsOf(site, 'ruth site'), createLogger('site', 'warn'));
+  const drains = new SiteDrains(store);
+  await drains.drain(node, { untilStart });
+  if (wait === undefined) return;
+  const left = await drains.emptied(node, seconds);
+  if (left.length > 0) throw new RuthError('invalid_state', `${node} still has ${left.length === 1 ? 'a camera that no other node took' : `${left.length} cameras that no other node took`}: ${left.slice(0, 8).join(', ')}`);
 }
 
 /** Needs no NATS: the key never goes there. */

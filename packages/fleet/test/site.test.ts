@@ -237,11 +237,22 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     await until(async () => (await details())['c.3']!.draining!.left === 0, 'that all have moved is told');
     await change('c.3', true);
     assert.deepEqual((await details())['c.3']!.draining, { ...begun, left: 0, staying: null }, 'it goes on being drained');
+    // Who waits for it hears of that; and a node takes back at its start what was asked for its end, and nothing else.
+    const drains = new SiteDrains(store);
+    assert.deepEqual(await drains.emptied('c.3', 60), []);
+    await drains.started('c.3');
+    assert.notEqual((await store.drains.get('c.3'))!.value, null);
     // One is in the north, where no other node is.
     await change('a', true);
     await until(async () => (await details()).a!.draining!.left === 1 && counts()[0] === 1, 'all but that one have moved');
     await until(async () => (await details()).a!.draining!.staying === 'no node that lives has the labels building=north', 'why it stays is told');
+    assert.equal((await drains.emptied('a', 0)).length, 1);
     await change('a', false);
+    await drains.drain('a', { untilStart: true });
+    assert.equal((await store.drains.get('a'))!.value!.until_start, true);
+    await drains.started('a');
+    assert.equal((await store.drains.get('a'))!.value, null);
+    await until(async () => (await ask())!.nodes.a!.state === 'lives', 'it may have cameras again');
     assert.equal((await ask())!.nodes.a!.state, 'lives');
     assert.equal((await details()).a!.draining, null);
     await until(all, 'everything is recorded');

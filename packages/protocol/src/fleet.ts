@@ -57,6 +57,7 @@ export type SiteLeader = Static<typeof SiteLeader>;
 /** KV ruth_site, `drain.<node>`: there while the node is to have no cameras. */
 export const SiteDrain = Type.Object({
   since: Type.Number({ description: 'UTC, seconds' }), cameras: Type.Optional(Type.Integer({ minimum: 0, description: 'Of the site, that it had then' })),
+  until_start: Type.Optional(Type.Boolean({ description: 'The node takes it back when its processes start: it was drained to be ended' })),
 }, strict);
 export type SiteDrain = Static<typeof SiteDrain>;
 

@@ -11,6 +11,7 @@ import { partOf, problemsOf, Renderer, ROOT, type Resource, type Values } from '
 interface Mount { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }
 interface Container {
   readonly name: string; readonly args: readonly string[]; readonly securityContext: unknown; readonly volumeMounts: readonly Mount[];
+  readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
   readonly env: readonly { readonly name: string }[]; readonly readinessProbe?: unknown; readonly livenessProbe?: { readonly exec?: { readonly command: readonly string[] } };
 }
 
@@ -85,6 +86,23 @@ test('its pods run what compose.yaml runs, and ask each process at the socket th
   assert.ok(existsSync(join(ROOT, 'packages/transport/src/process/health-main.ts')));
   // A bucket, or a site, that is away keeps nobody from this node.
   assert.deepEqual(containers.filter(({ readinessProbe }) => readinessProbe === undefined).map(({ name }) => name), ['copier', 'fleet', 'outbox']);
+});
+
+test('a node of a site gives its cameras away before it ends, and its processes end one after another, within the time that Kubernetes gives', () => {
+  const pod = podOf(renderer.render({ ...FULL, node: { ...FULL.node, drainSeconds: 40 } }).resources);
+  const hooks = new Map(pod.containers.flatMap(({ name, lifecycle }) => (lifecycle ? [[name, lifecycle.preStop.exec.command.slice(1)] as const] : [])));
+  const waits = (socket: string, seconds: string) => ['packages/transport/src/process/ended-main.ts', `/run/ruth/sockets/${socket}`, seconds];
+  assert.deepEqual(Object.fromEntries(hooks), {
+    fleet: ['packages/fleet/src/site-main.ts', '-c', '/etc/ruth/ruth.yaml', 'drain', '--until-start', '--wait', '40'],
+    kernel: waits('vas_fleet.sock', '45'), core: waits('vas_fleet.sock', '45'), server: waits('vas_kernel.sock', '55'), outbox: waits('vas_core.sock', '55'),
+    'model-centernet-coco': waits('vas_core.sock', '55'), 'model-plates-v2-1': waits('vas_core.sock', '55'),
+  });
+  for (const [name, [file]] of hooks) assert.ok(existsSync(join(ROOT, file!)), name);
+  assert.equal(pod.terminationGracePeriodSeconds, 85);
+  // A container that hangs is killed by itself, without waiting for what will not end.
+  for (const { name, livenessProbe } of pod.containers) if (name !== 'fleet') assert.equal((livenessProbe as unknown as Values).terminationGracePeriodSeconds, 10, name);
+  const alone = podOf(renderer.render(ALONE).resources, 'StatefulSet');
+  assert.deepEqual([alone.terminationGracePeriodSeconds, alone.containers.flatMap(({ lifecycle }) => lifecycle ?? [])], [30, []]);
 });
 
 test('Ruth takes the settings that come out, and what the chart decides stands', () => {

@@ -73,6 +73,10 @@ exec:
 periodSeconds: {{ .period | default 15 }}
 timeoutSeconds: 6
 failureThreshold: {{ .times }}
+{{- if .alive }}
+# One that hangs drains nothing.
+terminationGracePeriodSeconds: 10
+{{- end }}
 {{- end }}
 
 {{/* Starting, ready, alive: of the process at a socket. */}}
@@ -83,6 +87,15 @@ readinessProbe:
   {{- include "ruth.probe" (dict "socket" . "alive" false "times" 2) | nindent 2 }}
 livenessProbe:
   {{- include "ruth.probe" (dict "socket" . "alive" true "times" 3) | nindent 2 }}
+{{- end }}
+
+{{/* In a site: who ends only after the process at a socket, which takes `more` seconds than draining at most. */}}
+{{- define "ruth.endsAfter" -}}
+{{- if .root.Values.site.nats }}
+lifecycle:
+  preStop:
+    exec: {command: [/opt/ruth/node_modules/.bin/node, packages/transport/src/process/ended-main.ts, /run/ruth/sockets/{{ .socket }}, {{ add (int .root.Values.node.drainSeconds) .more | quote }}]}
+{{- end }}
 {{- end }}
 
 {{/* What Node compiles is kept for the next start and for probes. */}}
@@ -117,9 +130,9 @@ livenessProbe:
 
 {{- define "ruth.serverProbes" -}}
 {{- $get := dict "path" "/api/v1/health" "port" "http" "scheme" (ternary "HTTPS" "HTTP" (ne .Values.tls.secret "")) }}
-startupProbe: {httpGet: {{ toJson $get }}, periodSeconds: 3, timeoutSeconds: 6, failureThreshold: 40}
+startupProbe: {httpGet: {{ toJson $get }}, periodSeconds: 3, timeoutSeconds: 6, failureThreshold: 40, terminationGracePeriodSeconds: 10}
 readinessProbe: {httpGet: {{ toJson $get }}, periodSeconds: 15, timeoutSeconds: 6, failureThreshold: 2}
-livenessProbe: {httpGet: {{ toJson $get }}, periodSeconds: 15, timeoutSeconds: 6, failureThreshold: 4}
+livenessProbe: {httpGet: {{ toJson $get }}, periodSeconds: 15, timeoutSeconds: 6, failureThreshold: 4, terminationGracePeriodSeconds: 10}
 {{- end }}
 
 {{- define "ruth.inferenceSelector" -}}

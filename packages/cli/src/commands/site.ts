@@ -59,9 +59,13 @@ export function addSiteCommand(program: Command): void {
     ['show', 'which file it is, and the names of its keys'],
   ] as const) config(key.command(name).description(description)).action(({ config: file }: { config: string }) => becomeEntry(ENTRY, ['-c', file, 'key', name], 1));
 
+  config(site.command('drain <node>').description('have other nodes take the cameras of a node, as far as they have room, and give it none'))
+    .option('--wait <seconds>', 'until it has none, so long at most; ends with 1 where it has some still')
+    .option('--until-start', 'the node takes it back when it starts anew: before it is ended', false)
+    .action((id: string, { config: file, wait, untilStart }: { config: string; wait?: string; untilStart: boolean }) => becomeEntry(ENTRY, ['-c', file, 'drain', id, ...(wait === undefined ? [] : ['--wait', wait]), ...(untilStart ? ['--until-start'] : [])], 1));
+
   for (const [name, argument, description] of [
     ['remove', 'camera', 'take a camera from the site; what was recorded stays where it is'],
-    ['drain', 'node', 'have other nodes take the cameras of a node, as far as they have room, and give it none'],
     ['undrain', 'node', 'let a node have cameras again'],
   ] as const) {
     config(site.command(`${name} <${argument}>`).description(description)).action((id: string, { config: file }: { config: string }) => becomeEntry(ENTRY, ['-c', file, name, id], 1));
