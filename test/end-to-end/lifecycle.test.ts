@@ -32,38 +32,37 @@ test('the demo detects people and poses, and Ctrl-C leaves no socket, no shared 
   assert.equal(ruth.child.exitCode, 0);
 });
 
-test('a kill -9 of the supervisor ends everything within 5 s and leaves nothing', async () => {
+test('a node of which one process after another is killed', async (t) => {
   await using ruth = await RunningRuth.start(['demo']);
   await ruth.until('a person', looked(ruth, 'centernet-coco'));
-  const pids = ruth.descendants();
-  await ruth.stop('SIGKILL');
-  for (let waitedMs = 0; waitedMs < 5000 && ruth.leftovers(pids).length > 0; waitedMs += 50) await delay(50);
-  assert.deepEqual(ruth.leftovers(pids), []);
-});
 
-test('the death of a container, of core or of the server costs the kernel nothing, and each comes back', async () => {
-  await using ruth = await RunningRuth.start(['demo']);
-  await ruth.until('a person', looked(ruth, 'centernet-coco'));
-  const before = await published(ruth);
-  for (const part of ['container/src/container-main.ts', 'core/src/main.ts', 'server/src/main.ts']) {
-    const pid = processOf(ruth, part);
-    process.kill(pid, 'SIGKILL');
-    await ruth.until(`another ${part}`, async () => ruth.descendants().some((id) => id !== pid && commandLine(id).includes(part)));
+  await t.test('the death of a container, of core or of the server costs the kernel nothing, and each comes back', async () => {
+    const before = await published(ruth);
+    for (const part of ['container/src/container-main.ts', 'core/src/main.ts', 'server/src/main.ts']) {
+      const pid = processOf(ruth, part);
+      process.kill(pid, 'SIGKILL');
+      await ruth.until(`another ${part}`, async () => ruth.descendants().some((id) => id !== pid && commandLine(id).includes(part)));
+      const sinceSeconds = Date.now() / 1000;
+      await ruth.until(`detections after the death of ${part}`, async () => { const look = await looked(ruth, 'centernet-coco')(); return look && look.captured_at > sinceSeconds; });
+    }
+    const after = await published(ruth);
+    assert.equal(after.pid, before.pid, 'the ingest process was touched');
+    assert.equal(after.counters.reconnects, before.counters.reconnects);
+    assert.ok(after.counters.packets > before.counters.packets);
+  });
+
+  await t.test('the kernel comes back after a kill -9, and detections with it', async () => {
+    const ingest = (await published(ruth)).pid!;
+    process.kill(processOf(ruth, 'kernel/src/main.ts'), 'SIGKILL');
     const sinceSeconds = Date.now() / 1000;
-    await ruth.until(`detections after the death of ${part}`, async () => { const look = await looked(ruth, 'centernet-coco')(); return look && look.captured_at > sinceSeconds; });
-  }
-  const after = await published(ruth);
-  assert.equal(after.pid, before.pid, 'the ingest process was touched');
-  assert.equal(after.counters.reconnects, before.counters.reconnects);
-  assert.ok(after.counters.packets > before.counters.packets);
-});
+    await ruth.until('detections again', async () => { const look = await looked(ruth, 'centernet-coco')(); return look && look.captured_at > sinceSeconds; });
+    assert.notEqual((await published(ruth)).pid, ingest);
+  });
 
-test('the kernel comes back after a kill -9, and detections with it', async () => {
-  await using ruth = await RunningRuth.start(['demo']);
-  await ruth.until('a person', looked(ruth, 'centernet-coco'));
-  const ingest = (await published(ruth)).pid!;
-  process.kill(processOf(ruth, 'kernel/src/main.ts'), 'SIGKILL');
-  const sinceSeconds = Date.now() / 1000;
-  await ruth.until('detections again', async () => { const look = await looked(ruth, 'centernet-coco')(); return look && look.captured_at > sinceSeconds; });
-  assert.notEqual((await published(ruth)).pid, ingest);
+  await t.test('a kill -9 of the supervisor ends everything within 5 s and leaves nothing', async () => {
+    const pids = ruth.descendants();
+    await ruth.stop('SIGKILL');
+    for (let waitedMs = 0; waitedMs < 5000 && ruth.leftovers(pids).length > 0; waitedMs += 50) await delay(50);
+    assert.deepEqual(ruth.leftovers(pids), []);
+  });
 });

@@ -78,22 +78,24 @@ test('a wrong camera URL is named without its password', () => {
   assert.equal(stderr.includes(PASSWORD), false);
 });
 
-test('a second Ruth on the same sockets is refused and says who has them', async () => {
-  await using ruth = await RunningRuth.start(['demo']);
-  const paths = JSON.stringify({ socket_directory: ruth.socketDirectory, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
-  const { status, stderr } = up(`paths: ${paths}\n`);
-  assert.equal(status, 1);
-  assert.match(stderr, /vas_supervisor\.sock/);
-  assert.match(stderr, new RegExp(`\\b${ruth.child.pid}\\b`), 'the owner\'s process id');
-});
+test('beside a Ruth that runs', async (t) => {
+  await using ruth = await RunningRuth.start(['up'], { cameras: [], models: [] });
 
-test('a taken port ends Ruth with a sentence that helps, and nothing is left running', async () => {
-  await using ruth = await RunningRuth.start(['demo']);
-  const folder = mkdtempSync(join(tmpdir(), 'ruth-port-'));
-  const sockets = JSON.stringify({ socket_directory: folder, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
-  const { status, stderr } = up(`paths: ${sockets}\n`, { RUTH_HTTP_PORT: new URL(ruth.url).port });
-  assert.equal(status, 1);
-  assert.match(stderr, /server cannot start: .*port/i);
-  assert.deepEqual(readdirSync(folder), []);
-  rmSync(folder, { recursive: true });
+  await t.test('a second one on the same sockets is refused and says who has them', () => {
+    const paths = JSON.stringify({ socket_directory: ruth.socketDirectory, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
+    const { status, stderr } = up(`paths: ${paths}\n`);
+    assert.equal(status, 1);
+    assert.match(stderr, /vas_supervisor\.sock/);
+    assert.match(stderr, new RegExp(`\\b${ruth.child.pid}\\b`), 'the owner\'s process id');
+  });
+
+  await t.test('one on the same port ends with a sentence that helps, and nothing is left running', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ruth-port-'));
+    const sockets = JSON.stringify({ socket_directory: folder, ring_directory: ruth.ringDirectory, models_directory: join(root, 'models') });
+    const { status, stderr } = up(`paths: ${sockets}\n`, { RUTH_HTTP_PORT: new URL(ruth.url).port });
+    assert.equal(status, 1);
+    assert.match(stderr, /server cannot start: .*port/i);
+    assert.deepEqual(readdirSync(folder), []);
+    rmSync(folder, { recursive: true });
+  });
 });
