@@ -3046,6 +3046,14 @@ export interface components {
             repaired: {
                 [key: string]: number;
             } | null;
+            /** @description Recorded aside, in no index; counts for the size that recordings may have. Absent where there is none */
+            unclaimed?: {
+                cameras: number;
+                files: number;
+                bytes: number;
+                /** @description UTC, seconds */
+                since: number;
+            };
         };
         StoredEvent: {
             /** @description Given when it was stored */

@@ -124,7 +124,7 @@ export class NodeAgent {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
       cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, status.cameras[camera]), cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
-      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told,
+      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told, ...(status.unclaimed_files && { unclaimed: status.unclaimed_files }),
     };
     const sentS = nowS();
     try {

@@ -21,6 +21,8 @@ import { Playback } from './record/playback/index.ts';
 export interface KernelOptions {
   readonly settings: Pick<Settings, 'cameras' | 'socketDirectory' | 'ringDirectory' | 'recording' | 'live' | 'decoding' | 'cameraAddresses'>;
   readonly logger: Logger;
+  /** False where its ruth.yaml has no `site`. */
+  readonly isInSite?: boolean;
   /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
   readonly mediasoupWorker?: string;
 }
@@ -51,7 +53,7 @@ export class Kernel implements AsyncDisposable {
     this.#cameras = new CameraRoster((camera) => this.#newCamera(camera));
     this.placed = new PlacedCameras({
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
-      ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {},
+      ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {}, unclaimedFiles: () => this.#archive?.unclaimedFiles ?? null,
       claim: async (id, untilUs) => await this.#archive?.claim(id, untilUs) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
       status: (id) => this.#cameras.get(id).status, costCores: (id) => this.#costs.of(id, this.#cameras.find(id)?.process.status.pid ?? null),
       turn: (id) => this.#cameras.get(id),
@@ -81,9 +83,9 @@ export class Kernel implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { settings: { ringDirectory, cameras, recording, live: { rtsp } }, logger } = this.#options;
+    const { settings: { ringDirectory, cameras, recording, live: { rtsp } }, logger, isInSite } = this.#options;
     // Nothing may be recorded before it is put right what a crash left.
-    this.#archive = recording && await Archive.open({ settings: recording, logger, onEvent: (event) => this.events.append(event) });
+    this.#archive = recording && await Archive.open({ settings: recording, logger, ...(isInSite !== undefined && { isInSite }), onEvent: (event) => this.events.append(event) });
     this.#playback = await Playback.open({ archive: this.#archive, settings: recording, logger });
     await this.#server.ready();
     await listenOnSocket(this.#server.server, this.socketPath);

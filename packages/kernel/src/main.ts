@@ -5,7 +5,7 @@ import { Kernel } from './kernel.ts';
 
 await runProcess('kernel', async (context) => {
   const { settings, logger, signal } = context;
-  await using kernel = await Kernel.start({ settings, logger });
+  await using kernel = await Kernel.start({ settings, logger, isInSite: settings.site !== null });
   context.ready({ socket: kernel.socketPath, cameras: settings.cameras.length });
   if (!signal.aborted) await once(signal, 'abort');
 });

@@ -87,6 +87,9 @@ test('by age and by size the oldest go first, never what is kept or in use', () 
   assert.deepEqual(filesOf(deletable(index, { ...want, limits: { ...UNLIMITED, cameras: { b: { maxAgeDays: null, maxBytes: 2500 } } } })), [5, 15]);
   const passedOver = [segment('b', 5, 10).file];
   assert.deepEqual(filesOf(deletable(index, { ...want, passedOver, limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 6500 } } })), [10, 15]);
+  const aside = { b: { bytes: 1000 } };
+  assert.deepEqual(filesOf(deletable(index, { ...want, aside, passedOver, limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 7500 } } })), [10, 15], 'what lies aside counts for the size of all');
+  assert.deepEqual(filesOf(deletable(index, { ...want, aside, limits: { ...UNLIMITED, cameras: { b: { maxAgeDays: null, maxBytes: 3500 } } } })), [5, 15], 'and for that of its camera');
   assert.deepEqual(filesOf(deletable(index, { ...want, bytes: 1500, limits: UNLIMITED })), [5, 10], 'as the disk needs room');
   assert.deepEqual(filesOf(deletable(index, { ...want, nowUs: 80 * SECOND_US, bytes: 1e9, limits: UNLIMITED })), [5], 'the last minute stays');
 });

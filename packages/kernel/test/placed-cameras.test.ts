@@ -1,11 +1,14 @@
 // Cameras that a site gave to this node: recorded until the lease ends and no longer, whoever is frozen or gone meanwhile.
 import assert from 'node:assert/strict';
+import { cp, rm, stat } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClaimResult, PlacementStatus, validator, type PlacementLease, type Timeline } from '@ruth/protocol';
+import { ClaimResult, PlacementStatus, validator, type PlacementLease, type RecordingSettings, type Timeline } from '@ruth/protocol';
+import { createLogger } from '@ruth/transport';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
+import { Archive } from '../src/record/archive/index.ts';
 import { Recorder } from '../src/record/recorder/recorder.ts';
 import { readSegment } from '../src/record/archive/recorded-segment.ts';
 import { segmentFiles } from '../src/record/archive/segment-path.ts';
@@ -24,7 +27,7 @@ after(() => resources.disposeAsync());
 const clips = noCamera ? null : resources.use(await Clips.open());
 
 /** A second begins with a keyframe. Each file that was told of, as [from, to] in seconds. */
-async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds: number): Promise<{ told: number[][]; aside: number[][]; states: string[] }> {
+async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds: number, look: (directory: string) => Promise<void> = async () => undefined): Promise<{ told: number[][]; aside: number[][]; states: string[] }> {
   await using folder = await RecordingFolder.make();
   const closed: Segment[] = [];
   const states: string[] = [];
@@ -48,6 +51,7 @@ async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds:
     const read = await readSegment(join(folder.directory, UNCLAIMED), file, false);
     return read.state === 'whole' ? since(read.segment) : [];
   }));
+  await look(folder.directory);
   return { told: closed.map(since), aside, states };
 }
 
@@ -56,6 +60,32 @@ test('a recorder whose lease nobody renews goes on aside, without a second missi
   assert.deepEqual(told, [[0, 4], [12, 18]]);
   assert.deepEqual(aside, [[4, 12]]);
   assert.equal(states.map((state) => state[0]).join(''), 'rrrrrrrppppprrrrrr');
+});
+
+test('a node that has left its site says how much lies aside, counts it, and takes it in where it was moved up', async () => {
+  const settings = (directory: string): RecordingSettings => ({ directory, segmentS: 60, minFreeBytes: 0, maxAgeDays: null, maxBytes: null });
+  await recordedWhile((atS) => (atS < 12 ? 7 : 60), 18, async (directory) => {
+    const lines: string[] = [];
+    const open = (): Promise<Archive> => Archive.open({ settings: settings(directory), isInSite: false, logger: createLogger('kernel', 'warn', { write: (line: string) => void lines.push(line) }), onEvent: () => undefined });
+    const aside = [...segmentFiles(join(directory, UNCLAIMED), 'door')];
+    const bytes = (await Promise.all(aside.map((file) => stat(join(directory, UNCLAIMED, file))))).reduce((sum, { size }) => sum + size, 0);
+    const since = START_US / 1e6 + 4;
+    {
+      await using archive = await open();
+      const [line] = lines.map((one) => JSON.parse(one) as Record<string, unknown>).filter(({ folder }) => folder !== undefined);
+      assert.match(String(line!.msg), /has left its site.*Remove the folder, or/);
+      assert.deepEqual([line!.cameras, line!.files, line!.bytes, line!.since], [1, 1, bytes, since]);
+      await archive.sweep();
+      assert.deepEqual((await archive.storage()).unclaimed, { cameras: 1, files: 1, bytes, since });
+    }
+    await cp(join(directory, UNCLAIMED), directory, { recursive: true });
+    await rm(join(directory, UNCLAIMED), { recursive: true });
+    await using archive = await open();
+    await archive.sweep();
+    assert.equal((await archive.storage()).unclaimed, undefined);
+    const { spans } = await archive.timeline('door', START_US, START_US + 60e6);
+    assert.equal(Math.round(spans.reduce((sum, { start, end }) => sum + end - start, 0)), 18);
+  });
 });
 
 test('no picture that came after the end of the lease is among the recordings, however far its keyframes are from one another', async () => {

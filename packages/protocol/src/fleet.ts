@@ -4,6 +4,7 @@ import { CameraConfig } from './config.ts';
 import { CoreEvent, KernelEvent } from './events.ts';
 import { CameraIntent } from './intent.ts';
 import { ID_PATTERN } from './ids.ts';
+import { UnclaimedFiles } from './recording.ts';
 import { ServerUrl, SiteLabels } from './site-config.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -45,6 +46,7 @@ export const SiteNode = Type.Object({
   key_ids: Type.Optional(Type.Array(KeyId, { maxItems: 16, description: 'Keys of the site that it has, the one first that seals' })),
   held: Type.Optional(Type.Record(Id, Type.Integer({ minimum: 1 }), { description: 'Cameras of which it is the next node: their pictures come and are held back; and in which terms' })),
   left: Type.Optional(Type.Record(Id, Type.Object({ term: Type.Integer({ minimum: 1 }), seam: Nullable(RecordingSeam) }, strict), { description: 'Cameras that it records no more under that term, nor ever will; null where nobody can say at which picture it ended' })),
+  unclaimed: Type.Optional(UnclaimedFiles),
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
@@ -142,6 +144,7 @@ export const PlacementStatus = Type.Object({
   own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),
   recorded: Type.Optional(Type.Array(Id, { description: 'Cameras of which there are recordings here, or were' })),
   unclaimed: Type.Optional(Type.Record(Id, Type.Object({ from: Type.Number({ description: 'UTC, seconds' }) }), { description: 'What was recorded aside, when the lease had ended' })),
+  unclaimed_files: Type.Optional({ ...UnclaimedFiles, description: 'All of that, as it was half a minute ago' }),
 });
 export type PlacementStatus = Static<typeof PlacementStatus>;
 
@@ -164,7 +167,7 @@ export type SiteCredentials = (typeof SITE_CREDENTIALS)[number];
 /** What `ruth site status` tells. */
 export const SiteStatus = Type.Object({
   leader: Nullable(Id),
-  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox), key_ids: Type.Array(KeyId) })),
+  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox), unclaimed: Nullable(UnclaimedFiles), key_ids: Type.Array(KeyId) })),
   cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()), credentials: Type.Enum([...SITE_CREDENTIALS]) })),
   key_ids: Type.Array(KeyId, { description: 'Keys that are here, the one first that seals' }),
 });

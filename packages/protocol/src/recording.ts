@@ -103,11 +103,16 @@ export type KeptFile = Static<typeof KeptFile>;
 export const KeptFiles = Type.Array(KeptFile);
 
 /** GET /v1/storage */
+/** What a node of a site recorded while it had no lease, and nobody has decided about: it is in no index. */
+export const UnclaimedFiles = Type.Object({ cameras: Count, files: Count, bytes: Count, since: Time });
+export type UnclaimedFiles = Static<typeof UnclaimedFiles>;
+
 export const StorageStatus = Type.Object({
   directory: Nullable(Type.String()), bytes: Count, segments: Count, free_bytes: Nullable(Count), total_bytes: Nullable(Count),
   state: Type.Enum(['off', 'ok', 'nearly_full', 'full', 'failing']), message: Nullable(Type.String()),
   /** What the kernel found and did when it started. */
   repaired: Nullable(Type.Record(Type.String(), Count)),
+  unclaimed: Type.Optional({ ...UnclaimedFiles, description: 'Recorded aside, in no index; counts for the size that recordings may have. Absent where there is none' }),
 });
 export type StorageStatus = Static<typeof StorageStatus>;
 

@@ -8,6 +8,7 @@ import { entryOf } from '../supervisor/definitions.ts';
 import { oneShot } from './camera/one-shot.ts';
 import { secretInput } from './camera/secret-input.ts';
 import { table } from './camera/table.ts';
+import { unclaimedText } from './status.ts';
 import { becomeEntry } from './entry-process.ts';
 
 interface AddOptions { config: string; name?: string; detectUrl?: string; require?: SiteLabels; prefer?: SiteLabels; cores?: number }
@@ -75,7 +76,12 @@ export function addSiteCommand(program: Command): void {
 function statusText({ leader, nodes, cameras, key_ids: keyIds }: SiteStatus): string {
   const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
   const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
-  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
+  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...unclaimedNotes(nodes), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
+}
+
+/** What nodes recorded without a lease and nobody has decided about; nothing on a good day. */
+function unclaimedNotes(nodes: SiteStatus['nodes']): string[] {
+  return Object.entries(nodes).flatMap(([id, { state, unclaimed }]) => (unclaimed === null ? [] : [`${id} has recorded aside: ${unclaimedText(unclaimed)}; ${state === 'gone' ? 'what of it no other node recorded is claimed when it is back' : 'what of it no other node recorded is claimed within seconds, else its log says why not'}`]));
 }
 
 /** What is to be done about credentials; nothing on a good day. */

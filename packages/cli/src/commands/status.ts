@@ -1,5 +1,5 @@
 // `ruth status`: the node that runs here: its processes, its cameras, and how many more the machine carries.
-import { Capacity, copierSocketPath, CopiesStatus, RuthError, SupervisedProcessStatus, supervisorSocketPath, validator } from '@ruth/protocol';
+import { Capacity, copierSocketPath, CopiesStatus, kernelSocketPath, RuthError, StorageStatus, SupervisedProcessStatus, supervisorSocketPath, validator, type UnclaimedFiles } from '@ruth/protocol';
 import { ask } from '@ruth/transport';
 import type { Command } from 'commander';
 import { SettingsFile } from '../settings/settings-file.ts';
@@ -11,6 +11,7 @@ import { number, table } from './camera/table.ts';
 const processStatus = validator(SupervisedProcessStatus);
 const capacities = validator(Capacity);
 const copiesStatus = validator(CopiesStatus);
+const storageStatus = validator(StorageStatus);
 
 export function addStatusCommand(program: Command): void {
   program.command('status')
@@ -24,11 +25,13 @@ export function addStatusCommand(program: Command): void {
       const orWhy = <T>(asked: Promise<T>): Promise<T | RuthError> => asked.catch((cause: unknown) => RuthError.from(cause));
       const [cameras, capacity] = await Promise.all([orWhy(new RunningNode(settings).cameras()), orWhy(ask(supervisor, 'GET', '/v1/capacity').then((answer) => capacities.parse(answer, 'internal')))]);
       const copies = settings.copies === null ? null : await orWhy(ask(copierSocketPath(settings.socketDirectory), 'GET', '/v1/copies').then((answer) => copiesStatus.parse(answer, 'internal')));
+      const storage = await orWhy(ask(kernelSocketPath(settings.socketDirectory), 'GET', '/v1/storage').then((answer) => storageStatus.parse(answer, 'internal')));
       const orNull = <T>(answer: T | RuthError): T | null => (answer instanceof RuthError ? null : answer);
-      if (options.json) return console.log(JSON.stringify({ processes: running, cameras: orNull(cameras), capacity: orNull(capacity), copies: orNull(copies) }));
+      if (options.json) return console.log(JSON.stringify({ processes: running, cameras: orNull(cameras), capacity: orNull(capacity), copies: orNull(copies), storage: orNull(storage) }));
       console.log(processTable(running));
       console.log(`\n${cameras instanceof RuthError ? `cameras: ${cameras.message}` : cameraTable(cameras)}`);
       if (copies !== null) console.log(`\ncopies: ${copies instanceof RuthError ? copies.message : copiesText(copies)}`);
+      if (!(storage instanceof RuthError) && storage.unclaimed) console.log(`\nrecorded aside, in ${storage.directory}/.unclaimed: ${unclaimedText(storage.unclaimed)}${settings.site === null ? `. ${LEFT_SITE}` : ''}`);
       console.log(`\n${capacity instanceof RuthError ? `capacity cannot be told: ${capacity.message}` : capacityText(capacity)}`);
     }));
 }
@@ -42,6 +45,11 @@ export function copiesText({ bucket, state, copied_files: copied, waiting_files:
   const kept = `${copied} kept files lie in bucket ${bucket}${waiting === 0 ? '' : `, ${waiting} wait (${number(bytes / 1e6, 0)} MB)`}`;
   return [kept, ...(damaged === 0 ? [] : [`${damaged} are not what was recorded and are not copied: see "ruth verify"`]), ...(refused === 0 ? [] : [`${refused} the bucket does not take (${refusal})`]), ...(error === null ? [] : [error])].join('; ');
 }
+
+/** Of a node that is in no site. */
+const LEFT_SITE = 'This node has left its site, so nobody can say what of it other nodes recorded: remove the folder, or stop the node and move its content up into the folder of recordings; the next start takes it in';
+
+export const unclaimedText = ({ cameras, files, bytes, since }: UnclaimedFiles): string => `${files} ${files === 1 ? 'file' : 'files'} of ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}, ${number(bytes / 1e6, 0)} MB, since ${new Date(since * 1000).toISOString().slice(0, 19)}Z`;
 
 export function capacityText({ message, resources }: Capacity): string {
   const rows = resources.map(({ kind, name, more_cameras: more, message: why }) => [name === null ? kind : `${kind} ${name}`, more === null ? '-' : String(more), why]);

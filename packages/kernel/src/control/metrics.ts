@@ -89,6 +89,8 @@ export const KERNEL_METRICS: readonly Metric<KernelSnapshot>[] = [
   { name: 'storage_state', type: 'gauge', help: '1 for the state the disk of the recordings is in, 0 for the others', labels: ['state'], values: (snapshot) => Object.entries(oneOf(STORAGE_STATES, snapshot.storage.state)).map(([state, value]) => [{ state }, value]) },
   storage('recorded_bytes', 'All recordings there are', ({ bytes }) => bytes),
   storage('segments', 'Files of all recordings there are', ({ segments }) => segments),
+  storage('unclaimed_bytes', 'Recorded aside by a node of a site, in no index, until somebody decides', ({ unclaimed }) => unclaimed?.bytes ?? 0),
+  storage('unclaimed_files', 'Files of that', ({ unclaimed }) => unclaimed?.files ?? 0),
   storage('free_bytes', 'Free on the disk of the recordings', ({ free_bytes }) => free_bytes),
   storage('total_bytes', 'Size of the disk of the recordings', ({ total_bytes }) => total_bytes),
 ];

@@ -1,7 +1,7 @@
 // Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
 // process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends. After that they are recorded
 // aside, in no index, until it is known whether another node recorded them: so a site that lost NATS loses no video.
-import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam } from '@ruth/protocol';
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam, type UnclaimedFiles } from '@ruth/protocol';
 import { uptime } from 'node:os';
 
 /** A lease that lasts longer than any that is given was counted by another clock. */
@@ -18,6 +18,8 @@ export interface PlacedRoster {
   recordedIds(): string[];
   /** Those of which something was recorded aside, and since when, ms UTC. */
   unclaimed(): Readonly<Record<string, number>>;
+  /** All of that. */
+  unclaimedFiles(): UnclaimedFiles | null;
   claim(id: string, untilUs: number): Promise<{ readonly spans: readonly { readonly startUs: number; readonly endUs: number }[]; readonly deletedFiles: number; readonly leftFiles: number }>;
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
@@ -55,11 +57,12 @@ export class PlacedCameras {
       const status = this.#roster.status(id);
       return [id, { state: status.recording.state, cost_cores: this.#roster.costCores(id), ...(isUnreachable(status) && { unreachable: true }) }];
     }));
+    const unclaimedFiles = this.#roster.unclaimedFiles();
     const turns = present.map((id) => [id, this.#roster.turn(id)] as const);
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
       held: turns.flatMap(([id, { held }]) => (held && this.turnOf(id).step === 'hold' ? [id] : [])), left: Object.fromEntries(turns.flatMap(([id, { left }]) => (left && this.turnOf(id).step === 'leave' ? [[id, left.seam]] : []))),
-      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, startMs]) => [id, { from: startMs / 1000 }])),
+      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, startMs]) => [id, { from: startMs / 1000 }])), ...(unclaimedFiles && { unclaimed_files: unclaimedFiles }),
     };
   }
 

@@ -4,7 +4,7 @@ import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeptFile, RecordedSpan } from '@ruth/protocol';
-import { claimAside, unclaimedCameras, type Claimed } from './claim.ts';
+import { claimAside, unclaimedCameras, unclaimedFiles, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { lockFolder, openIndex } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
@@ -70,6 +70,7 @@ export class ArchiveStore implements Disposable {
   /** Of what was recorded aside: what lies before `untilUs` becomes part of the recordings. */
   claim(cameraId: string, untilUs: number): Promise<Claimed> { return claimAside(this, cameraId, untilUs); }
   unclaimed(): Record<string, number> { return unclaimedCameras(this.directory); }
+  unclaimedFiles(): ReturnType<typeof unclaimedFiles> { return unclaimedFiles(this.directory); }
 
   /** The file and its folder are on the disk. False where another file of the camera has part of its time. */
   put(segment: WholeSegment): boolean {

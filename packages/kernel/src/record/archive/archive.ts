@@ -1,9 +1,9 @@
 // The archive of a kernel: every camera's recordings and gaps, asked for by playback and the API; how much disk they take, and what
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
 import { join } from 'node:path';
-import { RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSettings, type StorageStatus, type Timeline } from '@ruth/protocol';
+import { RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
-import { SYNC_DELAY_US, type Segment } from '../segment.ts';
+import { SYNC_DELAY_US, UNCLAIMED, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
 import type { Claimed } from './claim.ts';
@@ -11,13 +11,15 @@ import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
 import { appendSpan, unpack } from './segment-index.ts';
-import { StorageKeeper } from './storage-keeper.ts';
+import { StorageKeeper, sumOf } from './storage-keeper.ts';
 import { StoreThread } from './store-thread.ts';
 
 export interface ArchiveOptions {
   readonly settings: RecordingSettings;
   readonly logger: Logger;
   readonly onEvent: (event: EventContent<KernelEvent>) => void;
+  /** False where the node is by itself, so that nobody decides about what lies aside. */
+  readonly isInSite?: boolean;
   readonly clock?: Clock;
   /** How much room the disk has; asked of the file system unless given. */
   readonly space?: () => DiskSpace;
@@ -67,6 +69,8 @@ export class Archive implements ArchiveView, AsyncDisposable {
       const { counts, inUse } = await withRoom(store, nowUs, () => store.call('repair', nowUs));
       const found = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
       if (Object.keys(found).some((kind) => kind !== 'files')) logger.warn({ ...found, in_use: inUse }, 'the recordings were not ended in order; they are put right');
+      const aside = sumOf(await store.call('unclaimedFiles').catch(() => ({})));
+      if (aside && options.isInSite === false) logger.warn({ ...aside, folder: join(directory, UNCLAIMED) }, 'this node has left its site, and what it recorded aside, without a lease, is in no index and takes room: nobody can say what of it other nodes recorded. Remove the folder, or stop the node and move its content up into the folder of recordings: the next start takes it in');
       const extents = await store.call('extents');
       const tell = async (cameraId: string, gap: Gap): Promise<void> => {
         await withRoom(store, nowUs, () => store.call('putGap', cameraId, gap));
@@ -116,6 +120,9 @@ export class Archive implements ArchiveView, AsyncDisposable {
     }
     return this.#unclaimed;
   }
+
+  /** All that lies aside, half a minute ago; null where nothing did. */
+  get unclaimedFiles(): UnclaimedFiles | null { return this.#keeper.unclaimed; }
 
   /** What was recorded aside of a camera becomes part of its recordings up to `untilUs`, and the rest is deleted; but for a file that is being written. */
   async claim(cameraId: string, untilUs: number): Promise<Claimed> {

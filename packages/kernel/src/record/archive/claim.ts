@@ -1,7 +1,8 @@
 // What was recorded aside while nobody knew whether another node records, too (`UNCLAIMED`): once that is known it becomes part of the recordings,
 // up to where another node began, and the rest is deleted. Whatever dies meanwhile, a file is aside, or a recording that repair finds.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { UnclaimedFiles } from '@ruth/protocol';
 import { UNCLAIMED } from '../segment.ts';
 import type { Gap } from './gap-table.ts';
 import { adopt, type RepairableStore } from './repair.ts';
@@ -27,6 +28,16 @@ export function unclaimedCameras(directory: string): Record<string, number> {
   return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
     for (const first of segmentFiles(aside, id)) return [[id, parseSegmentPath(first)!.startMs]];
     return [];
+  }));
+}
+
+/** All that lies aside, of each camera; empty where nothing does. Looks at each file. */
+export function unclaimedFiles(directory: string): Record<string, Omit<UnclaimedFiles, 'cameras'>> {
+  const aside = join(directory, UNCLAIMED);
+  return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
+    const files = [...segmentFiles(aside, id)];
+    const bytes = files.reduce((sum, file) => sum + (lstatSync(join(aside, file), { throwIfNoEntry: false })?.size ?? 0), 0);
+    return files.length === 0 ? [] : [[id, { files: files.length, bytes, since: parseSegmentPath(files[0]!)!.startMs / 1000 }]];
   }));
 }
 

@@ -14,6 +14,8 @@ export interface Want {
   readonly nowUs: number;
   /** Bytes that the disk needs, whatever the limits say. */
   readonly bytes: number;
+  /** What lies aside of cameras, in no index: their recordings, and all, are to be so much smaller. */
+  readonly aside?: Readonly<Record<string, { readonly bytes: number }>>;
   /** In use. */
   readonly passedOver: readonly string[];
   /** Most files to name at once. */
@@ -27,7 +29,7 @@ const DAY_US = 86_400e6;
 const YOUNGEST_US = 60e6;
 
 export function deletable(index: SegmentIndex, want: Want): Deletable[] {
-  const { limits, nowUs, atMost } = want;
+  const { limits, nowUs, atMost, aside = {} } = want;
   const passedOver = new Set(want.passedOver);
   const usage = index.usage();
   const chosen: Deletable[] = [];
@@ -41,14 +43,14 @@ export function deletable(index: SegmentIndex, want: Want): Deletable[] {
     const own = limits.cameras[cameraId];
     const maxAgeDays = own?.maxAgeDays ?? limits.all.maxAgeDays;
     const endsBeforeUs = maxAgeDays === null ? -Infinity : nowUs - maxAgeDays * DAY_US;
-    let excess = bytes - (own?.maxBytes ?? Infinity);
+    let excess = bytes + (aside[cameraId]?.bytes ?? 0) - (own?.maxBytes ?? Infinity);
     for (const segment of index.deletable(cameraId, passedOver)) {
       if (chosen.length >= atMost || (segment.endUs > endsBeforeUs && excess <= 0)) break;
       excess -= segment.bytes;
       choose(segment);
     }
   }
-  const total = [...usage.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = [...usage.values(), ...Object.values(aside)].reduce((sum, { bytes }) => sum + bytes, 0);
   const forSize = total - (limits.all.maxBytes ?? Infinity);
   for (const segment of oldestOfAll(index, [...usage.keys()], passedOver)) {
     const forRoom = want.bytes > chosenBytes && segment.endUs < nowUs - YOUNGEST_US;

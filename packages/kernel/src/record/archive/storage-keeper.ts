@@ -1,11 +1,13 @@
 // Keeps the recordings within their limits and the disk from filling up, and says how the disk is. Deletes in small batches, so that
 // the store answers others between them; never what is kept or held.
-import type { GapCause, RecordingSettings, StorageStatus } from '@ruth/protocol';
+import type { GapCause, RecordingSettings, StorageStatus, UnclaimedFiles } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { DiskSpace } from './archive-store.ts';
 import type { Clock } from './gap-watch.ts';
 import type { RetentionLimits } from './retention.ts';
 import type { StoreThread } from './store-thread.ts';
+
+type Aside = Readonly<Record<string, Omit<UnclaimedFiles, 'cameras'>>>;
 
 export interface StorageKeeperOptions {
   readonly settings: RecordingSettings;
@@ -44,6 +46,8 @@ export class StorageKeeper {
   #lastMs = -Infinity;
   #soon = true;
   #sweeping: Promise<void> | null = null;
+  /** By camera, as the last sweep found it. */
+  #aside: Aside = {};
 
   constructor(options: StorageKeeperOptions) { this.#options = options; }
 
@@ -68,15 +72,19 @@ export class StorageKeeper {
     return this.#sweeping;
   }
 
+  /** All of what lies aside; null where nothing does. */
+  get unclaimed(): UnclaimedFiles | null { return sumOf(this.#aside); }
+
   async settled(): Promise<void> { await this.#sweeping; }
 
   async status(): Promise<StorageStatus> {
     const { settings, store, repaired } = this.#options;
+    const { unclaimed } = this;
     const usage = [...(await store.call('usage')).values()];
     const space = await this.#space().catch(() => null);
     return {
       directory: settings.directory, bytes: usage.reduce((sum, { bytes }) => sum + bytes, 0), segments: usage.reduce((sum, { segments }) => sum + segments, 0),
-      free_bytes: space?.freeBytes ?? null, total_bytes: space?.totalBytes ?? null, state: this.#state, message: this.#message, repaired,
+      free_bytes: space?.freeBytes ?? null, total_bytes: space?.totalBytes ?? null, state: this.#state, message: this.#message, repaired, ...(unclaimed && { unclaimed }),
     };
   }
 
@@ -88,11 +96,13 @@ export class StorageKeeper {
     if (freeBytes < minFreeBytes) this.#nearlyFull = true;
     else if (freeBytes >= minFreeBytes * EASED_SHARE) this.#nearlyFull = false;
     const wanted = Math.max(freeBytes < minFreeBytes ? minFreeBytes * EARLY_SHARE - freeBytes : 0, this.#options.paused().includes('disk_full') ? ROOM_TO_GO_ON_BYTES : 0);
+    // A folder that cannot be read holds what it held.
+    const aside = this.#aside = await store.call('unclaimedFiles').catch(() => this.#aside);
     let deleted = 0;
     let files = 0;
     this.#failure = null;
     for (;;) {
-      const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, passedOver: [...held.keys()], atMost: BATCH });
+      const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, aside, passedOver: [...held.keys()], atMost: BATCH });
       // Who began to read meanwhile keeps its files.
       const batch = chosen.map(({ file }) => file).filter((file) => !held.has(file));
       if (batch.length === 0) break;
@@ -125,4 +135,11 @@ export class StorageKeeper {
     this.#state = state;
     onEvent({ state, message });
   }
+}
+
+/** Null for none. */
+export function sumOf(aside: Aside): UnclaimedFiles | null {
+  const cameras = Object.values(aside);
+  if (cameras.length === 0) return null;
+  return { cameras: cameras.length, files: cameras.reduce((sum, { files }) => sum + files, 0), bytes: cameras.reduce((sum, { bytes }) => sum + bytes, 0), since: Math.min(...cameras.map(({ since }) => since)) };
 }
