@@ -1,13 +1,20 @@
 // `npm test` after set-up: type check, lint, then every test; the last line says how many ran.
-//   node scripts/test.ts [file or folder ...]   only those tests
+//   node scripts/test.ts [--times] [file or folder ...]   only those tests; --times: what each file took, and used of a processor
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { spec } from 'node:test/reporters';
-import { run } from 'node:test';
+import { parseArgs } from 'node:util';
+import { readUsage, runFile, type FileRun } from './test/file-run.ts';
+import { runInTurns } from './test/schedule.ts';
 
-const wanted = process.argv.slice(2);
+const { values: { times: timed }, positionals: wanted } = parseArgs({ allowPositionals: true, options: { times: { type: 'boolean', default: false } } });
+// What Node compiled of a file it need not compile again for each of two hundred processes of tests, and for those that they start.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
 if (wanted.length === 0) {
   const checked = await Promise.all(([['type check', 'tsc', '--noEmit'], ['lint', 'eslint', '.', '--max-warnings', '0']] as const).map(async ([what, program, ...parameters]) => {
     const startedMs = performance.now();
@@ -19,28 +26,32 @@ if (wanted.length === 0) {
 }
 
 const patterns = wanted.length === 0 ? ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'] : wanted.map((path) => (path.endsWith('.ts') ? path : `${path}/**/*.test.ts`));
-const files = globSync(patterns).toSorted((a, b) => Number(a.startsWith('test/')) - Number(b.startsWith('test/')) || a.localeCompare(b));
-// End-to-end tests start whole nodes and need the machine for themselves; the others run two at a time (three take a fifth less, and make browsers late).
-const groups = [
-  { files: files.filter((file) => !file.startsWith('test/')), concurrency: 2 },
-  { files: files.filter((file) => file.startsWith('test/')), concurrency: 1 },
-];
-// What Node compiled of a file it need not compile again for each of two hundred processes of tests, and for those that they start.
-process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
+const folder = mkdtempSync(join(tmpdir(), 'ruth-tests-'));
+process.env.RUTH_TEST_USAGE = join(folder, 'usage');
+writeFileSync(process.env.RUTH_TEST_USAGE, '');
+const report = new PassThrough({ objectMode: true });
+const printed = report.pipe(new spec());
+printed.pipe(process.stdout, { end: false });
 const count = { passed: 0, failed: 0, skipped: 0 };
-for (const group of groups) {
-  if (group.files.length === 0) continue;
-  await new Promise<void>((resolve) => {
-    const stream = run({ files: group.files, concurrency: group.concurrency, timeout: 300_000 });
-    stream.on('test:pass', (event) => {
-      if (event.details.type === 'suite') return;
-      if (event.skip !== undefined) count.skipped++;
-      else count.passed++;
-    });
-    stream.on('test:fail', (event) => { if (event.details.type !== 'suite') count.failed++; });
-    stream.on('end', () => resolve());
-    stream.pipe(new spec()).pipe(process.stdout, { end: false });
-  });
+const runs: FileRun[] = [];
+await runInTurns(globSync(patterns), async (file) => {
+  const ran = await runFile(file, timed);
+  runs.push(ran);
+  for (const event of ran.events) {
+    report.write(event);
+    if ((event.type !== 'test:pass' && event.type !== 'test:fail') || event.data.details.type === 'suite') continue;
+    if (event.type === 'test:fail') count.failed++;
+    else if (event.data.skip !== undefined) count.skipped++;
+    else count.passed++;
+  }
+});
+report.end();
+await finished(printed);
+if (timed) {
+  const used = readUsage(process.env.RUTH_TEST_USAGE);
+  console.log('began s\twall s\tCPU s\tfile');
+  for (const { file, startedS, wallS } of runs.toSorted((a, b) => b.wallS - a.wallS)) console.log(`${startedS.toFixed(1)}\t${wallS.toFixed(1)}\t${used.get(resolve(file))?.toFixed(1) ?? '-'}\t${file}`);
 }
+rmSync(folder, { recursive: true });
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);
