@@ -3,15 +3,17 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, ServerUrl, validator } from '@ruth/protocol';
-import { ask, nodeOfSite, runProcess } from '@ruth/transport';
+import { ask, nodeOfSite, runProcess, type Logger } from '@ruth/transport';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { CoreOfNode } from './camera-intents.ts';
 import { NodeAgent } from './node-agent.ts';
 import { SiteCameras } from './site-cameras.ts';
 import { SiteDrains } from './site-drains.ts';
 import { SiteKeyFile, siteKeyFileOf } from './site-keys.ts';
 import { serveSite } from './site-socket.ts';
-import { SiteStore, siteOptionsOf } from './site-store.ts';
+import { SiteStore, siteOptionsOf, type SiteOptions } from './site-store.ts';
 import { SiteWatch } from './site-watch.ts';
 
 /** Shorter than a lease: a kernel that hangs must not keep others from what this node cannot do. */
@@ -20,6 +22,7 @@ const LEFT_FOR_MODELS_CORES = 0.5;
 const CORE_ANSWER_MS = 5000;
 /** It reads what it claims. */
 const CLAIM_ANSWER_MS = 120_000;
+const backOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 5000 });
 const claimResult = validator(ClaimResult);
 const placementStatus = validator(PlacementStatus);
 const processHealth = validator(ProcessHealth);
@@ -35,7 +38,8 @@ await runProcess('fleet', async (context) => {
   const id = nodeOfSite(site);
   const kernel = kernelSocketPath(socketDirectory);
   const call = async (method: string, body?: unknown): Promise<PlacementStatus> => placementStatus.parse(await ask(kernel, method, '/v1/placement', body, { timeoutMs: KERNEL_ANSWER_MS }), 'internal');
-  await using store = await SiteStore.open(siteOptionsOf(site, id), logger);
+  await using store = await answering(siteOptionsOf(site, id), logger, signal);
+  if (store === null) return;
   const drains = new SiteDrains(store);
   await drains.started(id);
   const keys = new SiteKeyFile(siteKeyFileOf(settings), logger);
@@ -49,6 +53,24 @@ await runProcess('fleet', async (context) => {
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });
+
+/**
+ * For as long as it takes until a server of the site is there; null where this node ends before. Who ended instead would be started anew ever later by an orchestrator, and come back to the site
+ * minutes after NATS did.
+ */
+async function answering(options: SiteOptions, logger: Logger, signal: AbortSignal): Promise<SiteStore | null> {
+  for (let wait: IBackoff<unknown> | null = null; !signal.aborted;) {
+    try {
+      return await SiteStore.open(options, logger);
+    } catch (cause) {
+      const { code, message } = RuthError.from(cause);
+      if (wait === null) logger.warn({ code }, `this node has no cameras of the site until that is there: ${message}`);
+      wait = wait ? wait.next(undefined) : backOff.next();
+      await delay(wait.duration, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return null;
+}
 
 function coreOf(socketDirectory: string): CoreOfNode {
   const path = coreSocketPath(socketDirectory);
