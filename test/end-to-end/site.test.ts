@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { join } from 'node:path';
-import type { AuditEntry, CameraStatus, ErrorBody, NodeCamera, Timeline } from '@ruth/protocol';
+import type { AuditEntry, CameraStatus, ErrorBody, NodeCamera, ProbeReport, Timeline } from '@ruth/protocol';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { Nats, natsMissing } from '../../packages/fleet/test/nats.ts';
 import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
@@ -64,6 +64,10 @@ test('a camera of a site is recorded by one of its nodes, and by another when th
     assert.doesNotMatch(JSON.stringify(cameras), /s3cret/);
     assert.equal(await recordedBy(nodes.south), false);
 
+    const looked = await ask(nodes.south, 'POST', '/api/v1/cameras/probe', { camera_id: 'gate', seconds: 1 });
+    const { node: lookedFrom, codec, url: lookedAt } = JSON.parse(looked.text) as ProbeReport;
+    // Nobody told the south where the server of the north is reached: the next one that may have the camera looks, with what it opens.
+    assert.deepEqual([looked.status, lookedFrom, codec, lookedAt.includes('s3cret')], [200, 'south', 'h264', false], looked.text);
     const revision = (await settings(nodes.north)).site!.revision;
     assert.equal((await ask(nodes.north, 'PATCH', '/api/v1/cameras/gate', { name: 'Gate', revision })).status, 200);
     const late = await ask(nodes.south, 'PATCH', '/api/v1/cameras/gate', { name: 'Something else', revision });

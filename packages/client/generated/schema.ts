@@ -286,7 +286,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reads a camera for some seconds and says what it sends, with advice
+         * Reads a camera for some seconds and says what it sends, with advice; of a site, from the node that has it, or may have it
          * @description Needs the permission administer.
          */
         post: operations["postCamerasProbe"];
@@ -1644,6 +1644,19 @@ export interface components {
             transport?: "tcp" | "udp";
             /** @description 5 unless told; longer where keyframes are rare */
             seconds?: number;
+            /** @description Of a url: it is looked at from a node of the site that may have such a camera */
+            site?: {
+                /** @description Labels of nodes: it is at no other */
+                require?: {
+                    [key: string]: string;
+                };
+                /** @description Labels of nodes: rather there */
+                prefer?: {
+                    [key: string]: string;
+                };
+                /** @description What it costs a node, in cores */
+                cost_cores?: number;
+            };
         };
         /** @description Raises an alert when all of its conditions hold */
         CameraRule: {
@@ -2717,6 +2730,8 @@ export interface components {
             before: ("standing" | "sitting" | "crouching" | "lying") | null;
         };
         ProbeReport: {
+            /** @description Of a site: the node that looked */
+            node?: string;
             url: string;
             /** @enum {unknown} */
             transport: "tcp" | "udp";
@@ -3807,7 +3822,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Reads a camera for some seconds and says what it sends, with advice */
+            /** @description Reads a camera for some seconds and says what it sends, with advice; of a site, from the node that has it, or may have it */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProcessHealth, RuthError, ServerUrl, validator } from '@ruth/protocol';
+import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProbeReport, ProcessHealth, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
 import { ask, nodeOfSite, runProcess, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { CoreOfNode } from './camera-intents.ts';
@@ -23,7 +23,10 @@ const CORE_ANSWER_MS = 5000;
 /** It reads what it claims. */
 const CLAIM_ANSWER_MS = 120_000;
 const backOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 5000 });
+/** A stream whose keyframes are rare is watched for long. */
+const PROBE_ANSWER_MS = 150_000;
 const claimResult = validator(ClaimResult);
+const probeReport = validator(ProbeReport);
 const placementStatus = validator(PlacementStatus);
 const processHealth = validator(ProcessHealth);
 
@@ -49,7 +52,10 @@ await runProcess('fleet', async (context) => {
     kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
   });
   using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
-  await using _socket = await serveSite(socketDirectory, { watch, cameras: new SiteCameras(store, () => keys.keys), drains, addresses: settings.cameraAddresses });
+  await using _socket = await serveSite(socketDirectory, {
+    watch, cameras: new SiteCameras(store, () => keys.keys), drains, addresses: settings.cameraAddresses,
+    probe: async (probe) => probeReport.parse(await ask(supervisorSocketPath(socketDirectory), 'POST', '/v1/probe', probe, { timeoutMs: PROBE_ANSWER_MS }), 'internal'),
+  });
   context.ready({ node: id, nats: store.connection.getServer() });
   await agent.run(signal);
 });

@@ -1,6 +1,6 @@
 // The cameras of the site as whoever administers it reads and changes them: checked, sealed, and written against the revision that was seen, so that of two who
 // change one at once the second is told. What is told of them has no credentials.
-import { cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type CameraChange, type NodeCamera, type SiteCameraChange, type SitePlacingChange } from '@ruth/protocol';
+import { cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type CameraChange, type CameraProbe, type NodeCamera, type SiteCameraProbe, type SiteCameraChange, type SitePlacingChange } from '@ruth/protocol';
 import type { SiteKeys } from './site-keys.ts';
 import { allOf, type Present, type SiteStore } from './site-store.ts';
 
@@ -63,6 +63,13 @@ export class SiteCameras {
       has_credentials: redactUrls(config.url) !== config.url, managed: true, subscriptions: intent?.subscriptions ?? [], scene: intent?.scene ?? {}, rules: intent?.rules ?? [], shared_rules: [],
       site: { ...(require === undefined ? {} : { require }), ...(prefer === undefined ? {} : { prefer }), ...(cost === undefined ? {} : { cost_cores: cost }), revision, node, refused, unplaced, measured_cores: measuredCores, credentials: this.#keys().credentialsOf(value) },
     };
+  }
+
+  /** What a process of this node that probes it is to be told, with its credentials. Throws `invalid_config` where they do not open here. */
+  probeOf(camera: SiteCamera, { transport, seconds }: SiteCameraProbe): CameraProbe {
+    const { url, transport: own } = this.#keys().open(camera).camera;
+    const way = transport ?? own;
+    return { url, ...(way === undefined ? {} : { transport: way }), ...(seconds === undefined ? {} : { seconds }) };
   }
 
   /** Nodes that live and could not open what is sealed here. */

@@ -1,6 +1,6 @@
 // The fleet process's own socket: what the server beside it asks about the site, and how it changes the site's cameras and drains its nodes. NATS is spoken here alone.
 import { setTimeout as delay } from 'node:timers/promises';
-import { assertId, fleetSocketPath, RuthError, SiteCamera, SiteCameraChange, SiteNodeChange, validator, type CameraAddresses, type ErrorBody, type NodeCamera } from '@ruth/protocol';
+import { assertId, fleetSocketPath, RuthError, SiteCamera, SiteCameraChange, SiteCameraProbe, SiteNodeChange, validator, type CameraAddresses, type CameraProbe, type ErrorBody, type NodeCamera, type ProbeReport } from '@ruth/protocol';
 import { assertCameraUrls, listenOnSocket } from '@ruth/transport';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { SiteCameras } from './site-cameras.ts';
@@ -13,11 +13,14 @@ export interface SiteSocketParts {
   readonly drains: SiteDrains;
   /** Where cameras may be. */
   readonly addresses: CameraAddresses;
+  /** Looks at a camera from this node. What it is told has the password of the camera, and goes to this node's supervisor alone. */
+  probe(probe: CameraProbe): Promise<ProbeReport>;
 }
 
 interface OfOne { Params: { id: string } }
 const siteCamera = validator(SiteCamera);
 const siteCameraChange = validator(SiteCameraChange);
+const siteCameraProbe = validator(SiteCameraProbe);
 const siteNodeChange = validator(SiteNodeChange);
 /** A scene has many points. */
 const MOST_BYTES = 1 << 20;
@@ -67,7 +70,7 @@ function addNodes(app: FastifyInstance, { watch, drains }: SiteSocketParts): voi
   });
 }
 
-function addCameras(app: FastifyInstance, { watch, cameras, addresses }: SiteSocketParts): void {
+function addCameras(app: FastifyInstance, { watch, cameras, addresses, probe }: SiteSocketParts): void {
   type OfCamera = Parameters<SiteCameras['describe']>[0];
   const describe = (present: OfCamera): NodeCamera => cameras.describe(present, watch.whereabouts(present.value.camera.id));
   const heard = (id: string, of: (revision: number | undefined) => boolean): Promise<void> => heardOf(async () => of((await watch.cameras()).get(id)?.revision));
@@ -78,11 +81,13 @@ function addCameras(app: FastifyInstance, { watch, cameras, addresses }: SiteSoc
     const reckoning = watch.reckon();
     return all.map((present) => cameras.describe(present, watch.whereabouts(present.value.camera.id, reckoning)));
   });
-  app.get<OfOne>('/v1/site/cameras/:id', async ({ params: { id } }) => {
-    const present = (await watch.cameras()).get(id);
-    if (!present) throw new RuthError('camera_not_found', `the site has no camera ${id}`);
-    return describe(present);
-  });
+  const present = async (id: string): Promise<OfCamera> => {
+    const found = (await watch.cameras()).get(id);
+    if (!found) throw new RuthError('camera_not_found', `the site has no camera ${id}`);
+    return found;
+  };
+  app.get<OfOne>('/v1/site/cameras/:id', async ({ params: { id } }) => describe(await present(id)));
+  app.post<OfOne>('/v1/site/cameras/:id/probe', async ({ params: { id }, body }) => probe(cameras.probeOf((await present(id)).value, siteCameraProbe.parse(body))));
   app.post('/v1/site/cameras', async ({ body }, reply) => {
     const camera = siteCamera.parse(body);
     const { id } = camera.camera;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fleetSocketPath, NodeCamera, SiteNodesDetails, SiteView, validator, type RuthError } from '@ruth/protocol';
+import { fleetSocketPath, NodeCamera, SiteNodesDetails, SiteView, validator, RuthError, type CameraProbe } from '@ruth/protocol';
 import { ask as askSocket } from '@ruth/transport';
 import Type from 'typebox';
 import { serveSite, SiteCameras, SiteDrains, SiteKeys, SiteStore, SiteWatch } from '../src/index.ts';
@@ -22,6 +22,7 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-site-'));
   const keys = SiteKeys.read(join(directory, 'site.key')).make();
   const served = new AsyncDisposableStack();
+  const probed: CameraProbe[] = [];
   const port = (): number => Number(new URL(nats.url).port);
   const all = (): boolean => onlooker.recorded.size === CAMERAS;
   const counts = (): number[] => nodes.map(({ kernel }) => kernel.recording.length);
@@ -38,7 +39,7 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
     for (const id of ['a', 'b', 'c.3']) nodes.push(await TestNode.start(id, port(), { building: id === 'a' ? 'north' : 'south' }, keys.path));
     onlooker = new Onlooker(nodes);
-    served.use(await serveSite(directory, { watch: served.use(new SiteWatch({ node: 'a', store, logger, nowS })), cameras: new SiteCameras(store, () => keys), drains: new SiteDrains(store), addresses: {} }));
+    served.use(await serveSite(directory, { watch: served.use(new SiteWatch({ node: 'a', store, logger, nowS })), cameras: new SiteCameras(store, () => keys), drains: new SiteDrains(store), addresses: {}, probe: async (asked) => { probed.push(asked); throw new RuthError('camera_unreachable', 'nobody is there'); } }));
     for (let index = 0; index < CAMERAS; index++) await store.cameras.put(`cam.${index}`, { camera: { id: `cam.${index}`, url: `rtsp://joe:s3cret@127.0.0.1/${index}` } }, 0);
   });
   after(async () => {
@@ -92,6 +93,9 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
     const told = validator(Type.Array(NodeCamera)).parse(await askSocket(fleetSocketPath(directory), 'GET', '/v1/site/cameras'));
     assert.equal(told.length, CAMERAS + 1);
     assert.doesNotMatch(JSON.stringify(told), /s3cret|joe/);
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'POST', '/v1/site/cameras/porch/probe', { seconds: 2 }), { code: 'camera_unreachable' });
+    assert.deepEqual(probed, [{ url: 'rtsp://joe:s3cret@127.0.0.1/porch', seconds: 2 }], 'this node looks, with what it opens');
+    await assert.rejects(askSocket(fleetSocketPath(directory), 'POST', '/v1/site/cameras/nowhere/probe', {}), { code: 'camera_not_found' });
     await assert.rejects(askSocket(fleetSocketPath(directory), 'DELETE', `/v1/site/cameras/porch?revision=${revision}`), { code: 'conflict' });
     await askSocket(fleetSocketPath(directory), 'DELETE', '/v1/site/cameras/porch');
     await assert.rejects(send('GET', '/porch'), { code: 'camera_not_found' });

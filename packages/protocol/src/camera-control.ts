@@ -42,6 +42,7 @@ export const ProbeRequest = Type.Object({
 export type ProbeRequest = Static<typeof ProbeRequest>;
 
 export const ProbeReport = Type.Object({
+  node: Type.Optional(Type.String({ description: 'Of a site: the node that looked' })),
   /** Without credentials. */
   url: Type.String(),
   transport: Type.Enum(['tcp', 'udp']),

@@ -82,8 +82,13 @@ export type NodeCamera = Static<typeof NodeCamera>;
 export const CameraProbe = Type.Object({
   url: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })), camera_id: Type.Optional(Type.String({ pattern: ID_PATTERN })),
   transport: Type.Optional(Type.Enum(['tcp', 'udp'])), seconds: Type.Optional(Type.Number({ minimum: 1, maximum: 30, description: '5 unless told; longer where keyframes are rare' })),
+  site: Type.Optional({ ...SitePlacing, description: 'Of a url: it is looked at from a node of the site that may have such a camera' }),
 }, { ...strict, description: 'url or camera_id' });
 export type CameraProbe = Static<typeof CameraProbe>;
+
+/** POST /v1/site/cameras/:id/probe of the fleet process: through this node, with the credentials that it opens. */
+export const SiteCameraProbe = Type.Pick(CameraProbe, ['transport', 'seconds'], { ...strict, description: 'How a camera of the site is looked at' });
+export type SiteCameraProbe = Static<typeof SiteCameraProbe>;
 
 /** Looks for ONVIF cameras; with user and password each is asked for its streams. */
 export const CameraSearch = Type.Object({

@@ -180,6 +180,32 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     await until(async () => (JSON.parse((await front.ask('GET', '/api/v1/audit?action=drained%20a%20node', admin)).text) as AuditEntry[]).filter(({ action, detail }) => action === 'drained a node' && detail === 'south').length === 1, 'it is noted, once');
   });
 
+  it('looks at a camera from the node that has it, or from one that may have such a camera; passwords go from server to server alone', async () => {
+    const asked: unknown[] = [];
+    const report = { url: 'rtsp://***@127.0.0.1', transport: 'tcp', refused_transports: {}, measured_s: 5, connect_ms: 40, first_picture_ms: 700, codec: 'h264', profile: null, width: 640, height: 360, stated_fps: 25, fps: 25, fps_jitter: null, keyframe_interval_s: 1, pictures_per_keyframe: 25, b_frames: null, bitrate_bps: 1e6, packets_lost: 0, parameter_sets: 'both', audio_codec: null, clock_drift_ppm: null, sender_reports: true, clock_offset_s: null, advice: [] };
+    for (const [name, { place }] of Object.entries({ north: front, south })) {
+      const supervisor = fastify({ forceCloseConnections: true });
+      supervisor.post('/v1/probe', ({ body }) => { asked.push([name, body]); return report; });
+      stack.defer(() => supervisor.close());
+      await supervisor.listen({ path: supervisorSocketPath(place.directory) });
+    }
+    const probe = async (body: unknown): Promise<[number, string | undefined, string | undefined]> => {
+      const { status, text } = await front.ask('POST', '/api/v1/cameras/probe', admin, body);
+      const { node, error_code: code } = JSON.parse(text) as { node?: string; error_code?: string };
+      return [status, node, code];
+    };
+    const url = 'rtsp://joe:s3cret@127.0.0.1/1';
+    assert.deepEqual(await probe({ url }), [200, 'north', undefined]);
+    assert.deepEqual(await probe({ url, site: {} }), [200, 'north', undefined]);
+    assert.deepEqual(await probe({ url, seconds: 2, site: { prefer: { building: 'south' } } }), [200, 'south', undefined]);
+    assert.deepEqual(await probe({ url, site: { require: { building: 'south' } } }), [200, 'south', undefined]);
+    assert.deepEqual(await probe({ url, site: { require: { building: 'moon' } } }), [409, undefined, 'invalid_state']);
+    assert.deepEqual(await probe({ camera_id: 'vault' }), [200, 'south', undefined], 'a camera of the other node\'s own');
+    assert.deepEqual(await probe({ camera_id: 'shed' }), [503, undefined, 'node_away']);
+    assert.deepEqual(asked, [['north', { url }], ['north', { url }], ['south', { url, seconds: 2 }], ['south', { url }], ['south', { camera_id: 'vault' }]]);
+    assert.equal(changes.some(({ body }) => JSON.stringify(body).includes('s3cret')), false, 'nothing of it is told to the fleet process');
+  });
+
   it('lets through whom it may, for the cameras that they may see, and nobody else', async () => {
     people = await addPeople(front);
     const yard = people.get('viewer of the yard')!.headers;

@@ -8,10 +8,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { identityOf, maySee, type Audit } from '../access/index.ts';
 import { checksBody, problemsError } from '../request-body.ts';
-import type { CamerasOfSite, ListsOfSite } from '../site/index.ts';
+import type { SiteParts } from '../site/index.ts';
 import type { Upstream } from '../upstream.ts';
 
-export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit; /** Null where this node is by itself. */ readonly site: { readonly lists: ListsOfSite; readonly cameras: CamerasOfSite } | null }
+export interface NodeParts { readonly supervisor: Upstream; readonly core: Upstream; readonly audit: Audit; /** Null where this node is by itself. */ readonly site: Pick<SiteParts, 'lists' | 'cameras' | 'probes'> | null }
 
 const NodeCameras = Type.Array(NodeCamera);
 const DiscoveredDevices = Type.Array(DiscoveredDevice);
@@ -69,7 +69,8 @@ export function addNodeCameras(app: FastifyInstance, { supervisor, core, audit, 
     audit.note(identityOf(request), { action: 'changed what is looked for', camera: id, detail: Object.keys(body).filter((key) => key !== 'revision').join(', '), address: request.ip });
     return camera;
   });
-  app.post<{ Body: CameraProbe }>('/api/v1/cameras/probe', checksBody(CameraProbe, { response: answers(ProbeReport) }), ({ body }) => supervisor.send('POST', '/v1/probe', body, probeReport, FIND_TIMEOUT_MS));
+  const probeHere = ({ site: _, ...probe }: CameraProbe): Promise<ProbeReport> => supervisor.send('POST', '/v1/probe', probe, probeReport, FIND_TIMEOUT_MS);
+  app.post<{ Body: CameraProbe }>('/api/v1/cameras/probe', checksBody(CameraProbe, { response: answers(ProbeReport) }), (request) => (site ? site.probes.probe(request, request.body, probeHere) : probeHere(request.body)));
   app.post<{ Body: CameraSearch }>('/api/v1/cameras/discover', checksBody(CameraSearch, { response: answers(DiscoveredDevices) }), ({ body }) => supervisor.send('POST', '/v1/discover', body, devices, FIND_TIMEOUT_MS));
 }
 

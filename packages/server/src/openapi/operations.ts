@@ -49,7 +49,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /api/v1/cameras/:id/settings': { summary: 'Settings of a camera, and what shall be at it', answer: NodeCamera },
   'PATCH /api/v1/cameras/:id/intent': { summary: 'Sets scene, rules or subscriptions of a camera, each whole', body: CameraIntentUpdate, answer: NodeCamera },
   'POST /api/v1/cameras/:id/rules/test': { summary: 'What rules would have said of the last hour; nothing is stored or told', body: RuleTestRequest, answer: RuleTest },
-  'POST /api/v1/cameras/probe': { summary: 'Reads a camera for some seconds and says what it sends, with advice', body: CameraProbe, answer: ProbeReport },
+  'POST /api/v1/cameras/probe': { summary: 'Reads a camera for some seconds and says what it sends, with advice; of a site, from the node that has it, or may have it', body: CameraProbe, answer: ProbeReport },
   'POST /api/v1/cameras/discover': { summary: 'Finds ONVIF cameras in the network', body: CameraSearch, answer: listOf(DiscoveredDevice) },
   'GET /api/v1/cameras/:id/scene': { summary: 'Zones, lines and masks of a camera, as core has them', answer: SceneConfig },
   'GET /api/v1/models': { summary: 'Models that core knows: tasks, classes, state', answer: listOf(ModelStatus) },

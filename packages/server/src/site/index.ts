@@ -8,11 +8,13 @@ import { LiveOfSite } from './live-of-site.ts';
 import { NodesOfSite } from './nodes-of-site.ts';
 import { OtherNodes } from './other-nodes.ts';
 import { PassingOn } from './passing-on.ts';
+import { ProbesOfSite } from './probes-of-site.ts';
 import { RecordingsOfSite } from './recordings-of-site.ts';
 import { Site } from './site.ts';
 
 export type { CamerasOfSite } from './cameras-of-site.ts';
 export type { ListsOfSite } from './lists-of-site.ts';
+export type { ProbesOfSite } from './probes-of-site.ts';
 export type { NodesOfSite } from './nodes-of-site.ts';
 export type { LiveOfSite } from './live-of-site.ts';
 export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
@@ -23,6 +25,7 @@ export interface SiteParts extends AsyncDisposable {
   readonly lists: ListsOfSite;
   readonly cameras: CamerasOfSite;
   readonly nodes: NodesOfSite;
+  readonly probes: ProbesOfSite;
   readonly passing: PassingOn;
   readonly live: LiveOfSite;
   /** The process that reads the site's stream of events. */
@@ -44,9 +47,10 @@ export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOption
   const site = new Site(fleet, logger);
   const others = new OtherNodes(caFile);
   const cameras = new CamerasOfSite(site, fleet);
+  const nodes = new NodesOfSite(site, others, fleet);
   const recordings = new RecordingsOfSite(kernel, others);
   return {
-    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes: new NodesOfSite(site, others, fleet), passing: new PassingOn({ site, others, recordings, kernel }),
+    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes, probes: new ProbesOfSite({ site, others, nodes, cameras, fleet }), passing: new PassingOn({ site, others, recordings, kernel }),
     async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
   };
 }

@@ -1,5 +1,5 @@
 // What the views of cameras ask the server, and where in a form its objections belong.
-import type { CameraChange, CameraIntentChange, CameraProbe, CameraSearch, DiscoveredDevice, NewCamera, NodeCamera, ProbeReport, RuleTest, RuleTestRequest } from '@ruth/protocol';
+import type { CameraIntentChange, CameraProbe, CameraSearch, CameraUpdate, DiscoveredDevice, NewCamera, NodeCamera, ProbeReport, RuleTest, RuleTestRequest } from '@ruth/protocol';
 import { ask, send, type Answer, type Failure } from '../system/api.ts';
 
 /** A camera that hangs is let go after some seconds. */
@@ -15,7 +15,7 @@ const of = (id: string): string => `cameras/${encodeURIComponent(id)}`;
 export const cameraSettings = (id: string): Promise<Answer<NodeCamera>> => ask<NodeCamera>(`${of(id)}/settings`);
 export const addCamera = (camera: NewCamera): Promise<Answer<NodeCamera>> => send<NodeCamera>('POST', 'cameras', camera, { timeoutMs: CHANGE_TIMEOUT_MS });
 /** As it was told last: where somebody changed it meanwhile, nothing is changed. */
-export const changeCamera = (camera: NodeCamera, change: CameraChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', of(camera.config.id), { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
+export const changeCamera = (camera: NodeCamera, change: CameraUpdate): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', of(camera.config.id), { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });
 /** Likewise. */
 export const removeCamera = ({ config: { id }, site }: NodeCamera): Promise<Answer<null>> => send<null>('DELETE', site === undefined ? of(id) : `${of(id)}?revision=${site.revision}`, undefined, { timeoutMs: CHANGE_TIMEOUT_MS });
 export const changeIntent = (camera: NodeCamera, change: CameraIntentChange): Promise<Answer<NodeCamera>> => send<NodeCamera>('PATCH', `${of(camera.config.id)}/intent`, { ...change, ...revisionOf(camera) }, { timeoutMs: CHANGE_TIMEOUT_MS });

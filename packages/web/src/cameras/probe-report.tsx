@@ -5,7 +5,7 @@ import { codecName } from '../camera/tile-condition.ts';
 const TONES: Record<ProbeReport['advice'][number]['level'], string> = { good: 'good', note: 'unknown', problem: 'warn' };
 
 export function ProbeResult({ report }: { report: ProbeReport }) {
-  const { codec, width, height, fps, bitrate_bps: bitrate, keyframe_interval_s: keyframes, audio_codec: audio, transport, first_picture_ms: first, packets_lost: lost } = report;
+  const { codec, width, height, fps, bitrate_bps: bitrate, keyframe_interval_s: keyframes, audio_codec: audio, transport, first_picture_ms: first, packets_lost: lost, node } = report;
   const facts: [string, string][] = [
     ['Picture', `${width ?? '?'}\u00d7${height ?? '?'}, ${codecName(codec)}`],
     ['Pictures a second', fps === null ? 'not measured' : fps.toFixed(1)],
@@ -13,6 +13,7 @@ export function ProbeResult({ report }: { report: ProbeReport }) {
     ['Bit rate', `${(bitrate / 1e6).toFixed(2)} Mbit/s`],
     ['Sound', audio ?? 'none'],
     ['Way', `RTP over ${transport.toUpperCase()}${lost ? `, ${lost} packets lost` : ''}`],
+    ...(node === undefined ? [] : [['Looked from', node] satisfies [string, string]]),
     ['First picture', first === null ? 'none came' : `after ${(first / 1000).toFixed(1)} s`],
   ];
   return (
