@@ -14,7 +14,7 @@ export interface SiteSocketParts {
   /** Where cameras may be. */
   readonly addresses: CameraAddresses;
   /** Looks at a camera from this node. What it is told has the password of the camera, and goes to this node's supervisor alone. */
-  probe(probe: CameraProbe): Promise<ProbeReport>;
+  readonly probe: (probe: CameraProbe) => Promise<ProbeReport>;
 }
 
 interface OfOne { Params: { id: string } }
