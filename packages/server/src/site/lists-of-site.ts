@@ -105,7 +105,7 @@ function awayCamera(map: SiteMap, id: string, node: SiteNodeInfo, failure: RuthE
 /** No node has it. */
 function unplacedCamera(map: SiteMap, id: string): CameraStatus {
   const { refused, unplaced } = map.view.cameras[id]!;
-  const message = refused !== undefined ? `no node of the site can take it: ${refused}` : unplaced !== undefined ? `no node of the site can take it: ${unplaced}` : 'no node of the site has it yet';
+  const message = refused !== undefined ? `no node of the site can take it: ${refused}` : unplaced !== undefined ? `it is recorded nowhere: ${unplaced}` : 'no node of the site has it yet';
   return { ...unseenCamera(map, id), last_error: { code: 'invalid_state', message, at: Date.now() / 1000 } };
 }
 

@@ -41,8 +41,9 @@ export function tileCondition(camera: CameraStatus, failure: Failure | null, pha
 }
 
 /** What to do about a camera's trouble. An address that may not be reached says itself which setting allows it: permission of a person's is none of it. */
+/** Of some codes the general advice tells nothing that is of use at a camera. */
 export function adviceFor(reason: CameraStatus['last_error']): string | null {
-  return reason && reason.code in ERRORS && reason.code !== 'forbidden' ? ERRORS[reason.code as keyof typeof ERRORS].advice : null;
+  return reason && reason.code in ERRORS && reason.code !== 'forbidden' && reason.code !== 'invalid_state' ? ERRORS[reason.code as keyof typeof ERRORS].advice : null;
 }
 
 export function codecName(codec: string | null): string {

@@ -55,8 +55,8 @@ export function CameraSettingsForm({ camera, mayChange, onChanged, onRemoved }: 
     <div className="settings-body">
       <form className="panel" aria-label="Settings" onSubmit={(event) => { event.preventDefault(); void save(); }}>
         {!managed && <p className="hint">This camera was brought along by the command that started the node, and is as that says. Its scene and rules can be changed.</p>}
-        {site && <p className="hint">A camera of the site, {site.node === null ? 'which has no node for it at the moment' : site.unplaced ? `last at the node ${site.node}` : `at the node ${site.node} now`}. It stands in no ruth.yaml.</p>}
-        {site?.unplaced && <p className="problem">No node that lives has it: {site.unplaced}</p>}
+        {site && <p className="hint">A camera of the site, {site.node === null ? 'at no node at the moment' : site.unplaced ? `last at the node ${site.node}` : `at the node ${site.node} now`}. It stands in no ruth.yaml.</p>}
+        {site?.unplaced && <p className="problem">It is recorded nowhere: {site.unplaced}</p>}
         {site?.refused && <p className="problem">Nodes that cannot take it: {site.refused}</p>}
         {site?.credentials === 'clear' && <p className="problem">Its password lies in NATS in the clear: ruth site seal</p>}
         <fieldset className="plain" disabled={!mayChange}>

@@ -31,14 +31,17 @@ export function SystemView({ system }: { system: System }) {
   const site = usePolled<SiteInfo>('site', siteEveryMs, siteRound);
   const moves = site.value?.nodes.some(({ details }) => (details?.draining?.left ?? 0) > 0) ?? false;
   useEffect(() => setSiteEveryMs(moves ? ASK_EVERY_MS : STATUS_EVERY_MS), [moves]);
-  const cameras = system.cameras.value ?? [];
+  const all = system.cameras.value ?? [];
+  // This view is of one node: what others have, or nobody, is no process of its kernel, and fills no disk here.
+  const self = site.value?.node ?? null;
+  const cameras = self === null ? all.filter(({ node }) => node === undefined) : all.filter(({ node }) => node === self);
   const names = new Map((system.models.value ?? []).map(({ model_id, model_name }) => [model_id, model_name ?? model_id]));
   if (processes.value === null && processes.failure === null) return <Waiting words="Loading" />;
   // While the server itself does not answer, what it said last stays.
   const isOffline = processes.failure?.code === SERVER_UNREACHABLE;
   const supervised = processes.failure && !isOffline ? null : processes.value;
   const tree = processTree(supervised, cameras, system.health);
-  const drops = dropSums(cameras, system.subscriptions.value ?? []);
+  const drops = dropSums(all, system.subscriptions.value ?? []);
   return (
     <main className="page-view">
       <h2 className="view-title">System</h2>
