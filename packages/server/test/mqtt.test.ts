@@ -37,13 +37,26 @@ async function kernelOf(cameras: () => ReturnType<typeof camera>[]) {
   return { kernel, async [Symbol.asyncDispose]() { await kernel[Symbol.asyncDispose](); await app.close(); rmSync(directory, { recursive: true }); } };
 }
 
-function startBridge(kernel: Upstream, config: MqttConfig, { coreBegan, standing }: { coreBegan?: () => Promise<number>; standing?: Standing } = {}) {
-  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200, foundWithinMs: 500, ...(coreBegan && { coreBegan }) });
+function startBridge(kernel: Upstream, config: MqttConfig, { coreBegan, standing, ownsPrefix = true }: { coreBegan?: () => Promise<number>; standing?: Standing; ownsPrefix?: boolean } = {}) {
+  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200, foundWithinMs: 500, ownsPrefix, ...(coreBegan && { coreBegan }) });
   if (standing) bridge.begin(standing);
   const stop = new AbortController();
   const running = bridge.run(stop.signal);
   return { bridge, end: async () => { stop.abort(); await running; }, async [Symbol.asyncDispose]() { stop.abort(); await running; } };
 }
+
+test('of servers of a site that speak under one prefix, one that ends takes nobody offline, and the last one does', { skip: noBroker }, async () => {
+  await using broker = await Broker.start();
+  await using place = await kernelOf(() => []);
+  const [first, last] = [0, 1].map(() => startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false })) as [ReturnType<typeof startBridge>, ReturnType<typeof startBridge>];
+  await until(() => first.bridge.connected && last.bridge.connected, 'both are there');
+  await using listener = await broker.listen('ruth/status');
+  await until(() => listener.newest.get('ruth/status') === 'online', 'online');
+  await first.end();
+  await until(() => listener.heard.filter(({ text }) => text === 'offline').length === 1 && listener.newest.get('ruth/status') === 'online', 'it is said anew');
+  await last.end();
+  await until(() => listener.newest.get('ruth/status') === 'offline', 'nobody is there');
+});
 
 test('a camera stands in retained topics, appears in Home Assistant by itself, and is taken back when it is gone', { skip: noBroker }, async () => {
   await using broker = await Broker.start();

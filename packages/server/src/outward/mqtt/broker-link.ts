@@ -16,6 +16,8 @@ export interface BrokerLinkOptions {
   readonly config: MqttConfig;
   /** Says `online` or `offline`, retained. */
   readonly statusTopic: string;
+  /** Whether other servers say it too: then none of them is gone while one is there. False unless told. */
+  readonly isStatusShared?: boolean;
   /** The topic on which another is heard; null: none. */
   readonly listenTo: string | null;
   readonly logger: Logger;
@@ -37,6 +39,7 @@ export class BrokerLink {
   readonly #late = new Map<string, MqttMessage>();
   #client: MqttClient | null = null;
   #inFlight = 0;
+  #isEnding = false;
 
   constructor(options: BrokerLinkOptions) { this.#options = options; }
 
@@ -61,6 +64,7 @@ export class BrokerLink {
   /** Says that this server is gone. */
   async end(): Promise<void> {
     const client = this.#client;
+    this.#isEnding = true;
     if (client?.connected) await client.publishAsync(this.#options.statusTopic, 'offline', { qos: 1, retain: true }).catch(() => undefined);
     await client?.endAsync(true).catch(() => undefined);
   }
@@ -110,15 +114,19 @@ export class BrokerLink {
       this.#late.clear();
     });
     client.on('connect', () => this.#connected());
-    client.on('message', (topic, payload) => { if (topic === listenTo) onHeard(payload.toString()); });
+    client.on('message', (topic, payload) => {
+      if (topic === listenTo) onHeard(payload.toString());
+      else if (topic === statusTopic && payload.toString() === 'offline' && !this.#isEnding) this.send({ topic: statusTopic, payload: 'online', retain: true });
+    });
     this.#connected();
   }
 
   #connected(): void {
-    const { config, statusTopic, listenTo, logger, onConnected } = this.#options;
+    const { config, statusTopic, isStatusShared = false, listenTo, logger, onConnected } = this.#options;
     this.counters.connections++;
     logger.info(`connected to the MQTT broker ${config.url}`);
     if (listenTo !== null) this.#client!.subscribe(listenTo, { qos: 0 }, () => undefined);
+    if (isStatusShared) this.#client!.subscribe(statusTopic, { qos: 1 }, () => undefined);
     this.send({ topic: statusTopic, payload: 'online', retain: true });
     onConnected();
     this.#drain();

@@ -57,7 +57,7 @@ export class MqttBridge {
     this.#onvif = options.config.onvif_metadata ? new OnvifEvents(prefix) : null;
     this.#discovery = home === false ? null : { discoveryPrefix: home === true ? 'homeassistant' : home, prefix, version: options.version, snapshots };
     this.#broker = new BrokerLink({
-      ...options, statusTopic: `${prefix}/status`, onConnected: () => this.#sayAll(),
+      ...options, statusTopic: `${prefix}/status`, isStatusShared: options.ownsPrefix === false, onConnected: () => this.#sayAll(),
       // Home Assistant that starts anew asks for what it forgot.
       listenTo: this.#discovery && `${this.#discovery.discoveryPrefix}/status`, onHeard: (payload) => { if (payload === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true); },
     });
