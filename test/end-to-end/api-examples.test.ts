@@ -13,8 +13,8 @@ import { RunningRuth } from './running-ruth.ts';
 const skip = noCamera || (spawnSync('curl', ['--version']).status === 0 ? false : 'curl is missing: apt-get install curl');
 /** Seconds after the beginning of the recording that the instants of the examples stand for; null: before it. */
 const INSTANTS: Readonly<Record<string, number | null>> = { '1767600000': 1, '1767600060': 4, '1767610000': 60, '1767603600.5': null, '<recording_at>': 2 };
-/** What they answer here: nobody knows the password; nothing is fetched yet, or cannot be; one job at a time. All others do what they say. */
-const OTHERWISE: readonly [part: string, status: RegExp][] = [['"password":"..."', /^401$/], ['-b cookies', /^401$/], ['yolox_tiny/rollback', /^40[49]$/], ['"source":"upload:', /^(202|409)$/]];
+/** What they answer here: nobody knows the password; nothing is fetched yet, or cannot be; one job at a time; no site. All others do what they say. */
+const OTHERWISE: readonly [part: string, status: RegExp][] = [['"password":"..."', /^401$/], ['-b cookies', /^401$/], ['yolox_tiny/rollback', /^40[49]$/], ['"source":"upload:', /^(202|409)$/], ['/site/nodes/', /^409$/]];
 /** Shown by tests of their own, in their time: five seconds of a camera, a search of the network. */
 const ELSEWHERE = ['cameras/probe', 'cameras/discover'];
 
