@@ -44,7 +44,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const onEvent = (event: CoreEvent | KernelEvent): void => mqtt?.take(event);
   const onStored = (): void => notifications.poke();
   const traces = telemetry && new StoredEventTraces(telemetry);
-  const site = options.site && options.store.kind === 'postgres' ? openSite({ socketDirectory: options.socketDirectory, caFile: options.site.caFile, kernel, logger }) : null;
+  const site = options.site && options.store.kind === 'postgres' ? await openSite({ socketDirectory: options.socketDirectory, ...options.site, kernel, logger }) : null;
   if (options.site && !site) logger.warn(SITE_NEEDS_DATABASE);
   const siteIntake = site && isOfSite(options.store) ? new SiteIntake({ store, outbox: site.outbox, logger, onStored }) : null;
   const filled = siteIntake && (() => siteIntake.filled());
@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent, onStored, filled }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
-  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, mqtt, couriers: notifications.couriers, courierTurns: notifications.turns, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, sitePipes: site?.pipes ?? null, mqtt, couriers: notifications.couriers, courierTurns: notifications.turns, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();

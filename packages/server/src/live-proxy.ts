@@ -11,10 +11,17 @@ const PAUSE_LIMIT_MS = 15_000;
 export interface LiveProxyCounters { opened: number; pauses: number; disconnectedSlow: number }
 
 /** Where what is shown comes from: the kernel at a `ws+unix:` address, or the server of another node. */
-export interface LiveSource { readonly address: string; readonly name: string; readonly headers?: Record<string, string>; readonly ca?: string | undefined }
+export interface LiveSource {
+  readonly address: string;
+  readonly name: string;
+  readonly headers?: Record<string, string>;
+  readonly ca?: string | undefined;
+  /** Told with which reason it closed. */
+  readonly onClosed?: (reason: string) => void;
+}
 
 /** A failure closes `page` with 4000 + HTTP status and `code: message` as the reason. */
-export function proxyLive(page: WebSocket, { address, name, headers = {}, ca }: LiveSource, counters: LiveProxyCounters): void {
+export function proxyLive(page: WebSocket, { address, name, headers = {}, ca, onClosed }: LiveSource, counters: LiveProxyCounters): void {
   // Until the kernel's side is open, what the page says stays in its socket.
   page.pause();
   const kernel = new WebSocket(address, { headers, ...(ca === undefined ? {} : { ca }), perMessageDeflate: false, handshakeTimeout: 3000, maxPayload: 16 * 1024 * 1024 });
@@ -33,6 +40,7 @@ export function proxyLive(page: WebSocket, { address, name, headers = {}, ca }: 
   });
   kernel.on('error', (cause) => { failure ??= new RuthError('unreachable', `${name} cannot be reached`, { cause }); });
   kernel.on('close', (code, reason) => {
+    onClosed?.(reason.toString());
     if (page.readyState !== WebSocket.OPEN) return;
     // A paused socket would never see the page's answer to the close.
     page.resume();

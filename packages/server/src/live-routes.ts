@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import { identityOf, maySee } from './access/index.ts';
 import type { LiveHub } from './events/live-hub.ts';
 import { proxyLive, type LiveSource } from './live-proxy.ts';
+import { addPipes } from './site/pipe-routes.ts';
 import type { SiteParts } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -22,10 +23,15 @@ export function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts 
     if (client) site?.live.follow(socket, client, request, mayHave);
   });
   for (const way of ['live', 'webrtc']) {
-    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, (socket, request) => {
+    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, async (socket, request) => {
       keep(request, socket, request.params.id);
       const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, name: 'the kernel' };
-      proxyLive(socket, site && request.elsewhere ? site.others.live(request.elsewhere, request) : own, counters);
+      if (!site || !request.elsewhere) return proxyLive(socket, own, counters);
+      // What the page says meanwhile waits in its socket.
+      socket.pause();
+      const source = way === 'live' ? site.others.live(request.elsewhere, request) : await site.pipes.sourceFor(socket, request.params.id, request.elsewhere, request);
+      proxyLive(socket, source, counters);
     });
   }
+  addPipes(app, kernel, site, keep);
 }

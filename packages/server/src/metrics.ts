@@ -11,7 +11,7 @@ import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import type { CourierTurns } from './outward/notify/courier-turns.ts';
 import type { Courier } from './outward/notify/courier.ts';
-import type { LiveOfSite } from './site/index.ts';
+import type { LiveOfSite, LivePipes } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
@@ -80,6 +80,8 @@ export interface ServerCounters {
   readonly siteIntake: SiteIntake | null;
   /** Likewise. */
   readonly siteLive: LiveOfSite | null;
+  /** Likewise. */
+  readonly sitePipes: LivePipes | null;
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
@@ -93,6 +95,8 @@ const ofCouriers = (name: string, help: string, of: (state: Courier['state']) =>
 const ofSite = (type: 'gauge' | 'counter', name: string, help: string, of: (intake: SiteIntake) => number | null): Metric<ServerCounters> => ({ name: `site_${name}`, type, help, values: ({ siteIntake }) => (siteIntake ? [[{}, of(siteIntake)]] : []) });
 
 const ofSiteLive = (type: 'gauge' | 'counter', name: string, help: string, of: (counters: LiveOfSite['counters']) => number): Metric<ServerCounters> => ({ name: `site_live_${name}`, type, help, values: ({ siteLive }) => (siteLive ? [[{}, of(siteLive.counters)]] : []) });
+
+const ofSitePipes = (name: string, help: string, of: (counters: LivePipes['counters']) => number): Metric<ServerCounters> => ({ name: `site_${name}`, type: 'counter', help, values: ({ sitePipes }) => (sitePipes ? [[{}, of(sitePipes.counters)]] : []) });
 
 export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
@@ -122,6 +126,8 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofSiteLive('gauge', 'connections', 'Connections to other nodes, for who follows events live here', ({ connections }) => connections),
   ofSiteLive('counter', 'events_total', 'Looks and events that came over them', ({ events }) => events),
   ofSiteLive('counter', 'invalid_total', 'Of what came, what this version does not know, and does not pass on', ({ invalid }) => invalid),
+  ofSitePipes('pipes_opened_total', 'Pipes by which cameras of other nodes came here', ({ opened }) => opened),
+  ofSitePipes('pipe_failures_total', 'Pipes that were not to be had, or did not last a minute', ({ failed }) => failed),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 

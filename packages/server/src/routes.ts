@@ -56,6 +56,7 @@ export async function buildApp(options: ServerOptions, certificate: Certificate 
   guardRequests(app, { host: options.host, isEncrypted: certificate !== null, isBehindProxy: (options.trustedProxies ?? []).length > 0 });
   guardRoutes(app, { identify, audit, exportOf: (id, request) => (site ? site.passing.exportOf(id, request) : kernel.get(`/v1/exports/${id}`, exportStatus)) });
   app.decorateRequest('elsewhere', null);
+  app.decorateRequest('isPiped', false);
   site?.passing.add(app);
   addOpenApi(app);
   addSessions(app, access, audit, options.oidc ?? null);
@@ -79,7 +80,7 @@ export async function buildApp(options: ServerOptions, certificate: Certificate 
   addLive(app, kernel, site, counters.hub, (request, socket, camera) => keepAllowed(connections, identify, request, socket, camera));
   addRecordings(app, kernel);
   addVerifications(app, kernel, audit);
-  await app.register(async (routes) => addWhep(routes, kernel, (request, session) => keepAllowed(connections, identify, request, session, (request.params as { id: string }).id)));
+  await app.register(async (routes) => addWhep(routes, kernel, site?.pipes.sessions ?? null, (request, session) => keepAllowed(connections, identify, request, session, (request.params as { id: string }).id)));
   await servePage(app, options.pageDirectory);
   return app;
 }

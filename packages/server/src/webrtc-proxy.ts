@@ -33,13 +33,18 @@ class WhepSession extends EventEmitter<{ close: [] }> implements OpenConnection 
   ended(): void { this.emit('close'); }
 }
 
-/** `routes` is a context of its own: it takes bodies of every type as text, and leaves it to the kernel what it thinks of them. */
-export function addWhep(routes: FastifyInstance, kernel: Upstream, keep: (request: FastifyRequest, session: OpenConnection) => void): void {
+/** `routes` is a context of its own: it takes bodies of every type as text, and leaves it to the kernel what it thinks of them. `piped`: filled with the sessions of cameras that come over a pipe. */
+export function addWhep(routes: FastifyInstance, kernel: Upstream, piped: Set<string> | null, keep: (request: FastifyRequest, session: OpenConnection) => void): void {
   const sessions = new Map<string, WhepSession>();
   const begun = (request: FastifyRequest, path: string): void => {
     const session = new WhepSession(() => kernel.ask('DELETE', path));
-    session.on('close', () => sessions.delete(path));
+    const id = path.slice(path.lastIndexOf('/') + 1);
+    session.on('close', () => {
+      sessions.delete(path);
+      piped?.delete(id);
+    });
     sessions.set(path, session);
+    if (request.isPiped) piped?.add(id);
     if (sessions.size > MOST_SESSIONS) sessions.values().next().value!.ended();
     keep(request, session);
   };
@@ -53,20 +58,25 @@ export function addWhep(routes: FastifyInstance, kernel: Upstream, keep: (reques
   } });
   routes.route({ method: ['PATCH', 'DELETE'], url: `${resource}/:session`, handler: async (request, reply) => {
     const answer = await pass(kernel, request, reply);
-    if (request.method === 'DELETE' || answer.statusCode === 404) sessions.get(request.url.slice('/api'.length))?.ended();
+    if (request.method === 'DELETE' || answer.statusCode === 404) sessions.get(pathOf(request))?.ended();
     return reply;
   } });
 }
 
+/** At the kernel. */
+function pathOf({ params, isPiped }: FastifyRequest): string {
+  const { id, session } = params as { id: string; session?: string };
+  return `/v1/${isPiped ? 'piped' : 'cameras'}/${id}/whep${session === undefined ? '' : `/${session}`}`;
+}
+
 async function pass(kernel: Upstream, request: FastifyRequest, reply: FastifyReply): Promise<UpstreamAnswer> {
-  const { id, session } = request.params as { id: string; session?: string };
+  const { session } = request.params as { session?: string };
   if (session !== undefined && !SESSION.test(session)) throw new RuthError('not_found', 'there is no such WHEP session');
-  const path = `/v1/cameras/${id}/whep${session === undefined ? '' : `/${session}`}`;
   const headers = Object.fromEntries(PASSED_ON.flatMap((name) => { const value = request.headers[name]; return typeof value === 'string' ? [[name, value]] : []; }));
-  const answer = await kernel.ask(request.method as 'POST', path, { headers, body: typeof request.body === 'string' ? request.body : null, timeoutMs: ANSWER_TIMEOUT_MS });
+  const answer = await kernel.ask(request.method as 'POST', pathOf(request), { headers, body: typeof request.body === 'string' ? request.body : null, timeoutMs: ANSWER_TIMEOUT_MS });
   for (const name of PASSED_BACK) if (answer.headers[name] !== undefined) void reply.header(name, answer.headers[name]);
   const { location } = answer.headers;
-  if (typeof location === 'string') void reply.header('location', `/api${location}`);
+  if (typeof location === 'string') void reply.header('location', `/api${location.replace(/^\/v1\/piped\//, '/v1/cameras/')}`);
   // As bytes: what is text already gets no charset added.
   void reply.code(answer.statusCode).send(answer.text === '' ? undefined : Buffer.from(answer.text));
   return answer;

@@ -9,7 +9,7 @@ const SESSION = '00000000-0000-4000-8000-000000000000';
 export const OPEN = ['GET /', 'GET /sign-in', 'GET /favicon.svg', 'GET /assets/*', 'GET /api/v1/health', 'POST /api/v1/session', 'GET /api/v1/session/ways', 'GET /api/v1/session/oidc', 'GET /api/v1/session/oidc/callback'];
 const ANYBODY_KNOWN = ['GET /api/v1/openapi.json', 'GET /api/v1/session', 'PUT /api/v1/session/password', 'DELETE /api/v1/session'];
 const LOOK_AT_A_CAMERA = [
-  'GET /api/v1/cameras/:id/scene', 'GET /api/v1/detections/latest', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'POST /api/v1/cameras/:id/whep', 'OPTIONS /api/v1/cameras/:id/whep',
+  'GET /api/v1/cameras/:id/scene', 'GET /api/v1/detections/latest', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'GET /api/v1/cameras/:id/pipe', 'POST /api/v1/cameras/:id/whep', 'OPTIONS /api/v1/cameras/:id/whep',
   'PATCH /api/v1/cameras/:id/whep/:session', 'DELETE /api/v1/cameras/:id/whep/:session', 'GET /api/v1/cameras/:id/timeline', 'GET /api/v1/cameras/:id/keyframes', 'GET /api/v1/cameras/:id/snapshot.jpg',
   'GET /api/v1/cameras/:id/hls/index.m3u8', 'GET /api/v1/cameras/:id/hls/:file/:name', 'GET /api/v1/cameras/:id/segments/:name', 'GET /api/v1/cameras/:id/settings',
 ];
@@ -20,7 +20,7 @@ const CHANGE_OF_A_CAMERA = [
 /** Of a camera, and for administrators. */
 const ADMINISTER_A_CAMERA = ['PATCH /api/v1/cameras/:id', 'DELETE /api/v1/cameras/:id'];
 const LOOK_AT_THE_NODE = [
-  'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/models/installed', 'GET /api/v1/models/offered', 'GET /api/v1/models/:id/preview.jpg', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/latencies', 'GET /api/v1/system', 'GET /api/v1/site', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'PUT /api/v1/events/:id/seen', 'DELETE /api/v1/events/:id/seen', 'POST /api/v1/events/seen', 'POST /api/v1/recorded', 'GET /api/v1/tracks',
+  'GET /api/v1/cameras', 'GET /api/v1/camera-settings', 'GET /api/v1/models', 'GET /api/v1/models/installed', 'GET /api/v1/models/offered', 'GET /api/v1/models/:id/preview.jpg', 'GET /api/v1/subscriptions', 'GET /api/v1/storage', 'GET /api/v1/processes', 'GET /api/v1/latencies', 'GET /api/v1/system', 'GET /api/v1/site', 'GET /api/v1/pipes/:id', 'GET /api/v1/live', 'GET /api/v1/events', 'GET /api/v1/events/counts', 'GET /api/v1/events/:id', 'PUT /api/v1/events/:id/seen', 'DELETE /api/v1/events/:id/seen', 'POST /api/v1/events/seen', 'POST /api/v1/recorded', 'GET /api/v1/tracks',
   'GET /api/v1/tokens', 'POST /api/v1/tokens', 'DELETE /api/v1/tokens/:id',
 ];
 /** Of the cameras that may be seen. */
@@ -30,7 +30,7 @@ const ADMINISTER = ['GET /api/v1/users', 'POST /api/v1/users', 'PATCH /api/v1/us
   'POST /api/v1/models/:id/enable', 'POST /api/v1/models/:id/disable', 'POST /api/v1/models/:id/rollback', 'DELETE /api/v1/models/:id',
   'GET /api/v1/model-jobs', 'POST /api/v1/model-jobs', 'GET /api/v1/model-jobs/:id', 'DELETE /api/v1/model-jobs/:id', 'GET /api/v1/model-jobs/:id/picture.jpg', 'POST /api/v1/model-uploads', 'DELETE /api/v1/model-uploads/:id',
   'GET /api/v1/deliveries', 'GET /api/v1/dead-letters', 'POST /api/v1/dead-letters/:id/retry', 'DELETE /api/v1/dead-letters/:id'];
-const WEBSOCKETS = ['GET /api/v1/live', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc'];
+const WEBSOCKETS = ['GET /api/v1/live', 'GET /api/v1/cameras/:id/live', 'GET /api/v1/cameras/:id/webrtc', 'GET /api/v1/cameras/:id/pipe'];
 
 export type Outcome = 'passed' | 'who?' | 'no';
 export interface Person { readonly headers: Headers; readonly may: readonly (readonly string[])[]; readonly cameras: readonly string[] }
@@ -84,7 +84,7 @@ export async function walk(at: AccessPlace, people: ReadonlyMap<string, Person>,
 async function attempt(at: AccessPlace, route: string, id: string, headers: Headers): Promise<Outcome> {
   const [method, pattern] = route.split(' ') as [string, string];
   const path = pattern.replace(':session', SESSION).replace('/users/:name', '/users/nobody-like-this').replace('/events/:id', '/events/999').replace('/tokens/:id', '/tokens/999').replace('/dead-letters/:id', '/dead-letters/999').replace('/models/:id', '/models/none').replace('/model-jobs/:id', '/model-jobs/none').replace(':id', id)
-    .replace(':file/:name', `${'a'.repeat(8)}.mp4/init.mp4`).replace(':name', '1.mp4').replace('*', 'a.js') + (pattern.endsWith('latest') ? `?camera=${id}` : '') + (pattern.endsWith('counts') ? '?start=0&end=1' : '');
+    .replace(':file/:name', `${'a'.repeat(8)}.mp4/init.mp4`).replace(':name', '1.mp4').replace('*', 'a.js') + (pattern.endsWith('latest') ? `?camera=${id}` : '') + (pattern.endsWith('counts') ? '?start=0&end=1' : '') + (pattern.endsWith('/pipe') ? `?receiver=south&pipe=${SESSION}` : '');
   if (WEBSOCKETS.includes(route)) {
     const { answer, socket } = await at.upgrade(path, headers);
     socket.terminate();

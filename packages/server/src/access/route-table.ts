@@ -49,6 +49,7 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/recorded': { needs: 'view', camera: 'each' },
   'GET /api/v1/tracks': { needs: 'view', camera: 'each' },
   'GET /api/v1/cameras/:id/live': { needs: 'view', camera: 'id', saw: 'live video' }, 'GET /api/v1/cameras/:id/webrtc': { needs: 'view', camera: 'id', saw: 'live video' },
+  'GET /api/v1/cameras/:id/pipe': { needs: 'view', camera: 'id' }, 'GET /api/v1/pipes/:id': { needs: 'view', camera: 'each' },
   'POST /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id', saw: 'live video' }, 'OPTIONS /api/v1/cameras/:id/whep': { needs: 'view', camera: 'id' },
   'PATCH /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' }, 'DELETE /api/v1/cameras/:id/whep/:session': { needs: 'view', camera: 'id' },
   'GET /api/v1/cameras/:id/timeline': { needs: 'view', camera: 'id', recorded: 'joined' }, 'GET /api/v1/cameras/:id/keyframes': { needs: 'view', camera: 'id', recorded: 'joined' },

@@ -5,6 +5,7 @@ import { Upstream } from '../upstream.ts';
 import { CamerasOfSite } from './cameras-of-site.ts';
 import { ListsOfSite } from './lists-of-site.ts';
 import { LiveOfSite } from './live-of-site.ts';
+import type { LivePipes } from './live-pipes.ts';
 import { NodesOfSite } from './nodes-of-site.ts';
 import { OtherNodes } from './other-nodes.ts';
 import { PassingOn } from './passing-on.ts';
@@ -17,6 +18,7 @@ export type { ListsOfSite } from './lists-of-site.ts';
 export type { ProbesOfSite } from './probes-of-site.ts';
 export type { NodesOfSite } from './nodes-of-site.ts';
 export type { LiveOfSite } from './live-of-site.ts';
+export type { LivePipes } from './live-pipes.ts';
 export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
 
 export interface SiteParts extends AsyncDisposable {
@@ -28,6 +30,7 @@ export interface SiteParts extends AsyncDisposable {
   readonly probes: ProbesOfSite;
   readonly passing: PassingOn;
   readonly live: LiveOfSite;
+  readonly pipes: LivePipes;
   /** The process that reads the site's stream of events. */
   readonly outbox: Upstream;
 }
@@ -36,12 +39,14 @@ export interface SiteOptions {
   readonly socketDirectory: string;
   /** PEM of who vouches for the servers of other nodes; null for whom this machine trusts. */
   readonly caFile: string | null;
+  /** Of one camera of another node; 0, no pipes, unless told. */
+  readonly pipesFromViewers?: number;
   readonly kernel: Upstream;
   readonly logger: Logger;
 }
 
 /** Throws `invalid_config`. */
-export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOptions): SiteParts {
+export async function openSite({ socketDirectory, caFile, pipesFromViewers: fromViewers = 0, kernel, logger }: SiteOptions): Promise<SiteParts> {
   const fleet = new Upstream('fleet', fleetSocketPath(socketDirectory));
   const outbox = new Upstream('outbox', outboxSocketPath(socketDirectory));
   const site = new Site(fleet, logger);
@@ -49,8 +54,13 @@ export function openSite({ socketDirectory, caFile, kernel, logger }: SiteOption
   const cameras = new CamerasOfSite(site, fleet);
   const nodes = new NodesOfSite(site, others, fleet);
   const recordings = new RecordingsOfSite(kernel, others);
+  const { LivePipes } = await import('./live-pipes.ts');
+  const pipes = new LivePipes({ kernel, site, others, fromViewers, logger });
   return {
-    site, others, outbox, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes, probes: new ProbesOfSite({ site, others, nodes, cameras, fleet }), passing: new PassingOn({ site, others, recordings, kernel }),
-    async [Symbol.asyncDispose]() { await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]); },
+    site, others, outbox, pipes, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes, probes: new ProbesOfSite({ site, others, nodes, cameras, fleet }), passing: new PassingOn({ site, others, recordings, kernel, pipes }),
+    async [Symbol.asyncDispose]() {
+      pipes[Symbol.dispose]();
+      await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]);
+    },
   };
 }

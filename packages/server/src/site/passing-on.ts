@@ -5,6 +5,7 @@ import { ExportStatus, RuthError, validator, type ErrorBody } from '@ruth/protoc
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ruleOf, type RouteRule } from '../access/index.ts';
 import type { Upstream } from '../upstream.ts';
+import type { LivePipes } from './live-pipes.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { RecordingsOfSite } from './recordings-of-site.ts';
 import { PASSED_ON_BY, type Site, type SiteMap, type SiteNodeInfo } from './site.ts';
@@ -13,10 +14,12 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Of a WebSocket: the node that has what is asked for; null for this one. HTTP has been passed on before a route sees it. */
     elsewhere: SiteNodeInfo | null;
+    /** Of WHEP: another node has the camera, and it comes over a pipe. */
+    isPiped: boolean;
   }
 }
 
-export interface PassingParts { readonly site: Site; readonly others: OtherNodes; readonly recordings: RecordingsOfSite; readonly kernel: Upstream }
+export interface PassingParts { readonly site: Site; readonly others: OtherNodes; readonly recordings: RecordingsOfSite; readonly kernel: Upstream; readonly pipes: LivePipes }
 
 const exportStatus = validator(ExportStatus);
 /** Exports whose node is remembered. */
@@ -40,6 +43,7 @@ export class PassingOn {
       const node = await this.#nodeFor(rule, map, request);
       if (node === null) return;
       if (request.ws) request.elsewhere = node;
+      else if (await this.#parts.pipes.takesWhep(node, request)) request.isPiped = true;
       else return this.#parts.others.passOn(node, request, reply);
     });
     app.addHook('onSend', async (request, reply, payload: unknown) => (reply.statusCode === 404 && !request.is404 ? this.#notKnown(request, reply, payload) : payload));

@@ -74,8 +74,12 @@ export class PipedCamera {
     try {
       await transport.connect({ ip: address, port, srtpParameters: srtpParameters as types.SrtpParameters });
       const producer = await transport.produce({ kind: 'video', rtpParameters: rtpParameters as unknown as types.RtpParameters });
-      // mediasoup's score of a stream begins with its first packet.
-      producer.once('score', () => this.#begin());
+      // Told of packets up to the first one.
+      await producer.enableTraceEvent(['rtp']);
+      producer.once('trace', () => {
+        producer.enableTraceEvent([]).catch(() => undefined);
+        this.#begin();
+      });
       const source = CameraSource.ofPipe(place, router, producer);
       this.#webrtc = new WebRtcCamera({
         cameraId: this.#options.cameraId, pool: this.#options.pool, open: async () => source,
