@@ -988,6 +988,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{id}/pipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Between servers of a site: a camera over one pipe, for all who watch at another node
+         * @description Needs the permission view, and that the camera may be seen.
+         */
+        get: operations["getCamerasIdPipe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Between servers of a site: where a pipe of this node listens
+         * @description Needs the permission view; leaves out cameras that may not be seen.
+         */
+        get: operations["getPipesId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{id}/whep": {
         parameters: {
             query?: never;
@@ -2701,6 +2741,12 @@ export interface components {
             current?: string;
             /** @description At least 10 characters */
             next: string;
+        };
+        PipeListener: {
+            camera_id: string;
+            /** @description IPv4 or IPv6 */
+            address: string;
+            port: number;
         };
         /** @description x, y: 0..1 of the picture, origin top left */
         Point: [
@@ -4789,6 +4835,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamerasIdPipe: {
+        parameters: {
+            query: {
+                receiver: string;
+                pipe: string;
+                /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
+                node?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Between servers of a site: a camera over one pipe, for all who watch at another node */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getPipesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Between servers of a site: where a pipe of this node listens */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipeListener"];
+                };
             };
             default: components["responses"]["Error"];
         };

@@ -127,7 +127,7 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofSiteLive('counter', 'events_total', 'Looks and events that came over them', ({ events }) => events),
   ofSiteLive('counter', 'invalid_total', 'Of what came, what this version does not know, and does not pass on', ({ invalid }) => invalid),
   ofSitePipes('pipes_opened_total', 'Pipes by which cameras of other nodes came here', ({ opened }) => opened),
-  ofSitePipes('pipe_failures_total', 'Pipes that were not to be had, or did not last a minute', ({ failed }) => failed),
+  ofSitePipes('pipe_failures_total', 'Pipes that were not to be had', ({ failed }) => failed),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 

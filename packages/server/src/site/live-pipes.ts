@@ -11,8 +11,10 @@ import type { Upstream } from '../upstream.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { Site, SiteNodeInfo } from './site.ts';
 
-/** After a pipe that failed, or lived no longer than that. */
-const REST_MS = 60_000;
+/** Until a pipe is tried again: where pictures do not come through, or the other node knows of no pipes; where it, or its camera, is just away. */
+const REST_MS = { lasting: 60_000, passing: 3000 } as const;
+/** What the kernels and the other server close with that another try would meet again: wrong settings, no pictures. */
+const LASTING_CODES = [4400, 4409, 4504];
 const READY_LIMIT_MS = 12_000;
 const HANDSHAKE_MS = 3000;
 /** Twelve seconds without a sign of life end a pipe. */
@@ -129,12 +131,12 @@ export class LivePipes implements Disposable {
       watched.isFull = false;
       logger.info({ camera, node: node.id }, 'the camera of another node comes over a pipe');
     });
-    void pipe.ended.then(({ why, isFailure }) => {
+    void pipe.ended.then(({ why, failure }) => {
       if (watched.pipe === pipe) watched.pipe = null;
-      if (isFailure) {
+      if (failure !== null) {
         this.counters.failed++;
-        watched.restUntilMs = performance.now() + REST_MS;
-        logger.warn({ camera, node: node.id }, `a pipe from the other node failed, so viewers get the camera straight from there: ${why}`);
+        watched.restUntilMs = performance.now() + REST_MS[failure];
+        logger.warn({ camera, node: node.id }, `a camera of another node does not come over a pipe, but straight from there to each viewer for the next ${REST_MS[failure] / 1000} s: ${why}`);
       }
       this.#forget(camera);
     });
@@ -161,22 +163,25 @@ interface PipeOptions extends Pick<LivePipesOptions, 'kernel' | 'others'> {
   readonly request: FastifyRequest;
 }
 
+type Failure = keyof typeof REST_MS;
+interface PipeEnd { readonly why: string; /** Null where it had been there, or nobody wants it. */ readonly failure: Failure | null }
+
 /** This node's kernel and that of the camera, joined by their WebSockets. */
 class Pipe {
   readonly id = randomUUID();
   readonly nodeId: string;
   readonly ready: Promise<boolean>;
-  readonly ended: Promise<{ readonly why: string; readonly isFailure: boolean }>;
+  readonly ended: Promise<PipeEnd>;
   listener: PipeListener | null = null;
   readonly #options: PipeOptions;
   readonly #ready = Promise.withResolvers<boolean>();
-  readonly #ended = Promise.withResolvers<{ readonly why: string; readonly isFailure: boolean }>();
-  readonly #limit = setTimeout(() => this.end(`it is not ready after ${READY_LIMIT_MS / 1000} s`, true), READY_LIMIT_MS);
+  readonly #ended = Promise.withResolvers<PipeEnd>();
+  readonly #limit = setTimeout(() => this.end(`it is not ready after ${READY_LIMIT_MS / 1000} s`, 'lasting'), READY_LIMIT_MS);
   readonly #receiver: WebSocket;
   #sender: WebSocket | null = null;
   /** For the other node's server to be there. */
   readonly #waiting: string[] = [];
-  #readyMs: number | null = null;
+  #wasReady = false;
 
   constructor(options: PipeOptions) {
     const { kernel, camera, node } = this.#options = options;
@@ -187,11 +192,11 @@ class Pipe {
     this.#receiver.on('message', (data: Buffer) => this.#take(data.toString()));
   }
 
-  end(why: string, isFailure = false): void {
+  end(why: string, failure: Failure | null = null): void {
     clearTimeout(this.#limit);
     this.#ready.resolve(false);
-    // One that hardly lived would be made again and again.
-    this.#ended.resolve({ why, isFailure: isFailure && (this.#readyMs === null || performance.now() - this.#readyMs < REST_MS) });
+    // Who had it comes back, and all at once: they shall not all go to the camera's node.
+    this.#ended.resolve({ why, failure: this.#wasReady ? null : failure });
     this.#receiver.terminate();
     this.#sender?.terminate();
   }
@@ -201,11 +206,11 @@ class Pipe {
     try {
       message = fromReceiver.parse(JSON.parse(text), 'internal');
     } catch (cause) {
-      return this.end((cause as Error).message, true);
+      return this.end((cause as Error).message, 'lasting');
     }
     if (message.type === 'ready') {
       clearTimeout(this.#limit);
-      this.#readyMs = performance.now();
+      this.#wasReady = true;
       this.#ready.resolve(true);
     } else if (message.type === 'listen') {
       const { camera, node, others, request, own } = this.#options;
@@ -217,20 +222,18 @@ class Pipe {
       });
       sender.on('message', (data: Buffer) => { if (this.#receiver.readyState === WebSocket.OPEN) this.#receiver.send(data.toString()); });
     } else if (this.#sender?.readyState === WebSocket.OPEN) this.#sender.send(text);
-    else if (this.#waiting.push(text) > MOST_WAITING) this.end('the kernel says more than it may before the other node is there', true);
+    else if (this.#waiting.push(text) > MOST_WAITING) this.end('the kernel says more than it may before the other node is there', 'lasting');
   }
 
   #connect({ address, name, headers = {}, ca }: LiveSource): WebSocket {
     const socket = new WebSocket(address, { headers, ...(ca === undefined ? {} : { ca }), perMessageDeflate: false, handshakeTimeout: HANDSHAKE_MS, maxPayload: MOST_MESSAGE_BYTES });
     socket.on('unexpected-response', (_request, response) => {
       response.resume();
-      this.end(`${name} refused with status ${response.statusCode}`, true);
+      this.end(`${name} refused with status ${response.statusCode}`, response.statusCode === 404 ? 'lasting' : 'passing');
     });
-    socket.on('error', (cause) => this.end(`${name} cannot be reached (${(cause as NodeJS.ErrnoException).code ?? cause.message})`, true));
+    socket.on('error', (cause) => this.end(`${name} cannot be reached (${(cause as NodeJS.ErrnoException).code ?? cause.message})`, 'passing'));
     socket.on('close', (code, reason) => {
-      // Whoever began it may not see the camera any more, or all have gone: the next one begins another.
-      const isFailure = code !== 1000 && code !== 4401 && code !== 4403;
-      this.end(reason.length > 0 ? `${name}: ${reason.toString()}` : `${name} ended it (${code})`, isFailure);
+      this.end(reason.length > 0 ? `${name}: ${reason.toString()}` : `${name} ended it (${code})`, LASTING_CODES.includes(code) ? 'lasting' : 'passing');
     });
     return socket;
   }
