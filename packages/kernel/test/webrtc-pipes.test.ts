@@ -4,58 +4,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { PipeFromSender, validator } from '@ruth/protocol';
+import { observer, type types } from 'mediasoup';
 import { WebSocket } from 'ws';
 import type { Kernel } from '../src/index.ts';
+import { Joined, SITE } from './joined-kernels.ts';
 import { Clips, launch, noCamera, RealCamera } from './real-camera.ts';
 import { ask, TestKernel, until } from './test-kernel.ts';
 import { noWebRtc, WebRtcBrowser } from './webrtc-browser.ts';
-
-const SITE = { site: { nats: ['nats://127.0.0.1:4222'] } };
-
-/** What the servers of both nodes do: they hand messages on, and tell the sender's kernel where the receiver listens. */
-class Joined implements Disposable {
-  readonly said: string[] = [];
-  readonly receiver: WebSocket;
-  sender: WebSocket | null = null;
-  closed: { code: number; reason: string } | null = null;
-
-  constructor(from: Kernel, to: Kernel, id: string, change: (message: Record<string, unknown>) => Record<string, unknown> = (message) => message) {
-    this.receiver = new WebSocket(`ws+unix:${to.socketPath}:/v1/piped/${id}?toward=127.0.0.1`);
-    this.receiver.on('error', () => undefined);
-    this.receiver.on('message', (data: Buffer) => {
-      const message = change(JSON.parse(data.toString()) as Record<string, unknown>);
-      this.said.push(String(message.type));
-      if (message.type === 'ready') return;
-      if (message.type !== 'listen') return void this.#opened.then((sender) => sender.send(JSON.stringify(message)));
-      const sender = this.sender = new WebSocket(`ws+unix:${from.socketPath}:/v1/cameras/${id}/pipe?address=${String(message.address)}&port=${String(message.port)}`);
-      sender.on('open', () => this.#open.resolve(sender));
-      sender.on('error', () => undefined);
-      sender.on('message', (answer: Buffer) => this.receiver.send(answer.toString()));
-      sender.on('close', (code, reason) => {
-        this.closed ??= { code, reason: reason.toString() };
-        this.receiver.terminate();
-      });
-    });
-    this.receiver.on('close', (code, reason) => {
-      this.closed ??= { code, reason: reason.toString() };
-      this.sender?.terminate();
-    });
-  }
-
-  readonly #open = Promise.withResolvers<WebSocket>();
-  get #opened(): Promise<WebSocket> { return this.#open.promise; }
-
-  async ready(): Promise<this> {
-    await until(() => this.said.includes('ready') || this.closed !== null, Boolean, 'pictures come over the pipe');
-    assert.equal(this.closed, null);
-    return this;
-  }
-
-  [Symbol.dispose](): void {
-    this.receiver.terminate();
-    this.sender?.terminate();
-  }
-}
 
 const nothing = { sent: { pipes: 0 }, received: { pipes: 0, viewers: 0 } };
 const left = async ({ pipes }: Kernel): Promise<typeof nothing> => {
@@ -63,13 +18,24 @@ const left = async ({ pipes }: Kernel): Promise<typeof nothing> => {
   return { sent: { pipes: sent.pipes }, received: { pipes: received.pipes, viewers: received.viewers } };
 };
 
-describe('a camera between two nodes', { skip: noCamera || noWebRtc() }, () => {
+/** Whatever kernel of this process sends it from now on. */
+function sentOverPipes(): types.Consumer[] {
+  const sent: types.Consumer[] = [];
+  const look = (transport: types.Transport): void => {
+    if ((transport as Partial<types.PipeTransport>).srtpParameters) transport.observer.on('newconsumer', (consumer) => sent.push(consumer));
+  };
+  observer.on('newworker', (worker) => worker.observer.on('newrouter', (router) => router.observer.on('newtransport', look)));
+  return sent;
+}
+
+describe('a camera between two nodes', { skip: noCamera || noWebRtc(), concurrency: 2 }, () => {
   test('goes over one pipe, however many watch, and nothing stays of it when they have gone', async () => {
     await using clips = await Clips.open();
     await using camera = await RealCamera.start({ front: launch.h264(await clips.make('long.mp4', { gop: 1500, source: 'testsrc=', size: '320x240' })) });
     await using a = await TestKernel.start([{ id: 'front', url: camera.url('front') }], undefined, SITE);
     await using b = await TestKernel.start([], undefined, SITE);
     await a.until('front', ({ counters }) => counters.packets > 25, 'is in the midst of its first group');
+    const sent = sentOverPipes();
     using joined = await new Joined(a.kernel, b.kernel, 'front').ready();
     await using browser = await WebRtcBrowser.start(b.kernel.socketPath);
     const page = await browser.page();
@@ -80,6 +46,7 @@ describe('a camera between two nodes', { skip: noCamera || noWebRtc() }, () => {
     for (let more = 0; more < 4; more++) viewers.push((await page.whep('front', {}, '/v1/piped')).index);
     for (const viewer of viewers) assert.deepEqual({ ...await page.sees(viewer), frames: 0, protocol: null }, { width: 320, height: 240, frames: 0, protocol: null });
     assert.ok(joined.said.includes('repeat'));
+    await until(async () => (await Promise.all(sent.map(async (consumer) => consumer.getStats().catch(() => [])))).flat().some((stats) => 'pliCount' in stats && stats.pliCount > 0), Boolean, 'a request for a keyframe comes through');
     assert.equal(a.kernel.camera('front').counters.keyframes, 1, 'the camera has sent one keyframe in all this time');
     assert.deepEqual([await left(a.kernel), await left(b.kernel)], [{ ...nothing, sent: { pipes: 1 } }, { sent: { pipes: 0 }, received: { pipes: 1, viewers: 5 } }]);
     assert.equal(a.kernel.camera('front').live.webrtc_viewers, 0);
