@@ -13,6 +13,8 @@ import { pipeSocket, type PipeSocket } from './pipe-socket.ts';
 
 /** From `listen` to the first packet. */
 const BEGIN_LIMIT_MS = 8000;
+/** Where others watch already, a pipe begins with a keyframe: some cameras send one in ten seconds. */
+const ASK_AGAIN_MS = 1000;
 const LINGER_MS = 10_000;
 const LOOK_EVERY_MS = 3000;
 const fromSender = validator(PipeFromSender);
@@ -31,11 +33,13 @@ export class PipedCamera {
   readonly #conversation: PipeSocket<PipeFromReceiver>;
   readonly #limit: NodeJS.Timeout;
   #looks: NodeJS.Timeout | undefined;
+  #asks: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
   #router: types.Router | null = null;
   #transport: types.PipeTransport | null = null;
   #stream: WebRtcStream = { width: null, height: null, epoch: 0, rtp_offset: null };
   #webrtc: WebRtcCamera | null = null;
+  #hasBegun = false;
   #place: CameraSource['place'] | null = null;
 
   constructor(socket: WebSocket, options: PipedCameraOptions) {
@@ -90,10 +94,13 @@ export class PipedCamera {
     }
     this.#take(stream);
     this.#conversation.say({ type: 'produced' });
+    if (!this.#hasBegun) this.#asks = setInterval(() => this.#conversation.say({ type: 'repeat' }), ASK_AGAIN_MS);
   }
 
   #begin(): void {
+    this.#hasBegun = true;
     clearTimeout(this.#limit);
+    clearInterval(this.#asks);
     this.#conversation.say({ type: 'ready' });
     this.#idle();
   }
@@ -113,6 +120,7 @@ export class PipedCamera {
     clearTimeout(this.#limit);
     clearTimeout(this.#linger);
     clearInterval(this.#looks);
+    clearInterval(this.#asks);
     if (this.#transport) this.#options.bytes.remove(this.#transport);
     // With it go the viewers, who are told to connect anew.
     this.#router?.close();
