@@ -3081,6 +3081,14 @@ export interface components {
                     /** @description UTC, seconds: as of then */
                     told_at: number;
                 } | null;
+                /** @description What it recorded aside, without a lease, and is not among its recordings; absent: nothing */
+                unclaimed?: {
+                    cameras: number;
+                    files: number;
+                    bytes: number;
+                    /** @description UTC, seconds */
+                    since: number;
+                };
             } | null;
         };
         StorageEvent: {

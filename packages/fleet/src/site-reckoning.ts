@@ -53,10 +53,10 @@ export class SiteReckoning {
 
   detailsOf(id: string): SiteNodeDetails {
     const { nodes, outboxes, leader } = this.#known;
-    const { labels, capacity_cores: capacity } = nodes.get(id)!.node;
+    const { labels, capacity_cores: capacity, unclaimed } = nodes.get(id)!.node;
     const { used, measured } = this.#sums.get(id)!;
     const told = outboxes.get(id);
-    return { leads: leader === id, labels, capacity_cores: capacity, used_cores: used, measured_cores: measured, draining: this.#drainingOf(id), outbox: told ? { ...told.outbox, told_at: told.toldMs / 1000 } : null };
+    return { leads: leader === id, labels, capacity_cores: capacity, used_cores: used, measured_cores: measured, draining: this.#drainingOf(id), outbox: told ? { ...told.outbox, told_at: told.toldMs / 1000 } : null, ...(unclaimed && { unclaimed }) };
   }
 
   #drainingOf(id: string): SiteDraining | null {

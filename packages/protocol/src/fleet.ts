@@ -202,6 +202,7 @@ export const SiteNodeDetails = Type.Object({
   used_cores: Type.Number({ minimum: 0, description: 'What those that it has cost: as was stated, else measured, else 0.05 each' }), measured_cores: Type.Number({ minimum: 0, description: 'Of that, what was measured' }),
   draining: Nullable(SiteDraining),
   outbox: Nullable(Type.Object({ ...SiteOutbox.properties, told_at: Type.Number({ description: 'UTC, seconds: as of then' }) }, { description: 'Its events that the site does not have yet; null where it told nothing of them' })),
+  unclaimed: Type.Optional({ ...UnclaimedFiles, description: 'What it recorded aside, without a lease, and is not among its recordings; absent: nothing' }),
 });
 export type SiteNodeDetails = Static<typeof SiteNodeDetails>;
 

@@ -175,6 +175,13 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     assert.equal((await drain('south', { draining: false })).status, 503);
     assert.deepEqual(await site().then(({ problem, nodes: all }) => [problem, all.map(({ details }) => details)]), [unasked, [null, null, null]]);
     unasked = '';
+    const heard = nodes;
+    nodes = Object.fromEntries(Object.entries(nodes).map(([id, node]) => [id, { ...node, state: 'unknown' as const }]));
+    revision++;
+    await until(async () => (await site()).problem?.startsWith('this node hears nothing of NATS') === true, 'that NATS is away is told');
+    nodes = heard;
+    revision++;
+    await until(async () => (await site()).problem === null, 'all is well');
     assert.equal((await south.ask('PATCH', '/api/v1/site/nodes/south', admin, { draining: true })).status, 409, 'a server without a site says so');
     assert.equal(changes.length, before);
     await until(async () => (JSON.parse((await front.ask('GET', '/api/v1/audit?action=drained%20a%20node', admin)).text) as AuditEntry[]).filter(({ action, detail }) => action === 'drained a node' && detail === 'south').length === 1, 'it is noted, once');

@@ -7,6 +7,7 @@ import type { OtherNodes } from './other-nodes.ts';
 import type { Site } from './site.ts';
 
 const nodesDetails = validator(SiteNodesDetails);
+const NOT_HEARD = 'this node hears nothing of NATS: which nodes live, and who has which camera, is as it was heard last';
 const anything = validator(Type.Unknown());
 /** The fleet process waits for JetStream, and until it has heard of the change itself. */
 const CHANGE_TIMEOUT_MS = 15_000;
@@ -35,7 +36,7 @@ export class NodesOfSite {
     const placed = new Map<string, number>();
     for (const [id, { node }] of Object.entries(cameras)) if (node !== null && map.isOfSite(id)) placed.set(node, (placed.get(node) ?? 0) + 1);
     return {
-      node: self, problem: this.#site.problem ?? (details instanceof RuthError ? details.message : null),
+      node: self, problem: this.#site.problem ?? (details instanceof RuthError ? details.message : Object.values(nodes).every(({ state }) => state === 'unknown') ? NOT_HEARD : null),
       nodes: Object.entries(nodes).map(([id, { state, since, own }]) => {
         const answer = asked.get(id);
         const error = answer instanceof RuthError ? answer.message : null;
