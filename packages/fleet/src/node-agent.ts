@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteLabels, type SiteNode } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
@@ -37,11 +37,12 @@ export interface NodeAgentOptions {
 
 /** Of the cameras whose recordings a node tells of. */
 const MOST_RECORDED = 4096;
-/** Characters of a reason. */
-const MOST_TOLD = 500;
 /** One that begins anew is told so much sooner than it is told otherwise. */
 const KERNEL_AGAIN = 0.2;
 const MOVES_LOOK_MS = 150;
+
+/** What may fail in each round. */
+type Task = 'renew' | 'learn' | 'kernel';
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
@@ -59,6 +60,7 @@ export class NodeAgent {
   readonly #refusals: Refusals;
   readonly #unreached: Unreached;
   readonly #pause = new Pause();
+  readonly #warnings: Readonly<Record<Task, RepeatedWarning>>;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
@@ -68,6 +70,8 @@ export class NodeAgent {
     this.#unclaimed = new Unclaimed(options);
     this.#refusals = new Refusals(options.nowS);
     this.#unreached = new Unreached(options.nowS, this.#timing.unreachedS);
+    const { logger } = options;
+    this.#warnings = { renew: new RepeatedWarning(logger), learn: new RepeatedWarning(logger), kernel: new RepeatedWarning(logger) };
     this.#lease = this.#newLease();
   }
 
@@ -91,11 +95,8 @@ export class NodeAgent {
     signal.addEventListener('abort', () => this.#pause.end(), { once: true });
     while (!signal.aborted) {
       if (failure) throw failure as Error;
-      await this.#renew().catch((cause: unknown) => {
-        const error = RuthError.from(cause);
-        logger.warn({ code: error.code, lease_left_s: this.#leftS() }, `the lease of this node could not be renewed: ${error.message}`);
-      });
-      await this.#learn().catch((cause: unknown) => logger.warn({ code: RuthError.from(cause).code }, `what is placed here could not be looked up: ${(cause as Error).message}`));
+      await this.#tried('renew', this.#renew(), 'the lease of this node could not be renewed');
+      await this.#tried('learn', this.#learn(), 'what is placed here could not be looked up');
       const told = await this.#tellKernel();
       const { cameras } = this.#own;
       // Recording waits for nobody.
@@ -108,9 +109,19 @@ export class NodeAgent {
     }
   }
 
-  #newLease(): NodeLease { return new NodeLease(randomUUID(), this.#options.nowS, this.#timing); }
+  async #tried(what: Task, done: Promise<unknown>, failure: string): Promise<boolean> {
+    try {
+      await done;
+      this.#warnings[what].over();
+      return true;
+    } catch (cause) {
+      const { code, message } = RuthError.from(cause);
+      this.#warnings[what].warn({ code, lease_left_s: Math.max(0, (this.#lease.untilS ?? 0) - this.#options.nowS()) }, `${failure}: ${message}`);
+      return false;
+    }
+  }
 
-  #leftS(): number { return Math.max(0, (this.#lease.untilS ?? 0) - this.#options.nowS()); }
+  #newLease(): NodeLease { return new NodeLease(randomUUID(), this.#options.nowS, this.#timing); }
 
   async #renew(): Promise<void> {
     const { store, id, labels, capacityCores: capacity, serverUrl = null, nowS, machine } = this.#options;
@@ -119,12 +130,10 @@ export class NodeAgent {
     await this.#assertKernel();
     const lease = this.#lease;
     const status = this.#kernel!.status;
-    const refused = this.#refusals.present;
     const node: SiteNode = {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
       cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, status.cameras[camera]), cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
-      refused: Object.fromEntries([...refused].map(([camera, { why }]) => [camera, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...refused].map(([camera, { settings }]) => [camera, settings])),
-      ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told, ...(status.unclaimed_files && { unclaimed: status.unclaimed_files }),
+      ...this.#refusals.told, ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told, ...(status.unclaimed_files && { unclaimed: status.unclaimed_files }),
     };
     const sentS = nowS();
     try {
@@ -217,23 +226,21 @@ export class NodeAgent {
 
   /** True where nothing else is recorded now, but aside, than what is this node's. */
   async #tellKernel(): Promise<boolean> {
-    const { kernel, logger, nowS } = this.#options;
-    const { incarnation, untilS, endS, ended } = this.#lease;
     // A lease that has not begun ends none that an agent before this one had: that ends by itself.
-    if (untilS === null && !ended) return false;
-    try {
-      // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
-      const { cameras: own, moves, read, unopened } = this.#own;
-      const told = untilS === null ? new Map([...this.#unclaimed.known, ...own]) : own;
-      const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...moves.forKernel(told, untilS !== null) });
-      this.#kernel = { status, atS: nowS() };
-      moves.saw(status);
-      this.#unreached.saw(status.cameras);
-      if (untilS !== null) this.#refusals.saw(read, { ...status.refused, ...Object.fromEntries(unopened) });
-      return true;
-    } catch (cause) {
-      logger.warn({ code: RuthError.from(cause).code }, `the kernel could not be told what is placed here: ${(cause as Error).message}`);
-      return false;
-    }
+    if (this.#lease.untilS === null && !this.#lease.ended) return false;
+    return this.#tried('kernel', this.#place(), 'the kernel could not be told what is placed here');
+  }
+
+  async #place(): Promise<void> {
+    const { kernel, nowS } = this.#options;
+    const { incarnation, untilS, endS } = this.#lease;
+    const { cameras: own, moves, read, unopened } = this.#own;
+    // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
+    const told = untilS === null ? new Map([...this.#unclaimed.known, ...own]) : own;
+    const status = await kernel.place({ incarnation, until_s: endS ?? nowS(), cameras: [...told.values()].map(({ camera }) => camera), aside: this.#unclaimed.idsBut(told), ...moves.forKernel(told, untilS !== null) });
+    this.#kernel = { status, atS: nowS() };
+    moves.saw(status);
+    this.#unreached.saw(status.cameras);
+    if (untilS !== null) this.#refusals.saw(read, { ...status.refused, ...Object.fromEntries(unopened) });
   }
 }

@@ -26,6 +26,8 @@ export class Office {
   readonly #options: OfficeOptions;
   readonly #leadership: Leadership;
   #watch: Watch | null = null;
+  /** Where it ended by itself. */
+  #notBeforeS = -Infinity;
 
   constructor(options: OfficeOptions) {
     this.#options = options;
@@ -55,6 +57,7 @@ export class Office {
   #settle(): void {
     const { leads, isDeputy } = this.#leadership;
     if (!leads && !isDeputy) return this.#leave();
+    if (this.#options.nowS() < this.#notBeforeS) return;
     const watch = this.#watch ??= this.#observe();
     if (!leads) watch.leading?.abort();
     if (!leads || (watch.leading && !watch.leading.signal.aborted)) return;
@@ -68,6 +71,7 @@ export class Office {
     const watch: Watch = { placer: new Placer(store, logger, nowS, timing), end: new AbortController(), leading: null };
     watch.placer.observe(watch.end.signal).catch((cause: unknown) => {
       logger.warn(`the site is not looked at any more: ${(cause as Error).message}`);
+      this.#notBeforeS = nowS() + timing.renewEveryS;
       if (this.#watch === watch) this.#leave();
     });
     return watch;

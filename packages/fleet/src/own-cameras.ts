@@ -77,7 +77,7 @@ export class OwnCameras {
     } catch (cause) {
       const { message } = RuthError.from(cause);
       unopened.set(id, message);
-      logger.warn({ camera: id }, `this node cannot take a camera: ${message}`);
+      if (this.#unopened.get(id) !== message) logger.warn({ camera: id }, `this node cannot take a camera: ${message}`);
       return null;
     }
   }

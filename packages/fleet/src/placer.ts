@@ -1,7 +1,7 @@
 // What the leader does: ends the lease of a node that is silent, and sees to it that each camera of the site has a node that lives. Whatever
 // it does is written against what it has seen, so that one who leads no longer changes nothing.
 import { RuthError, type CameraPlacement, type SiteNode } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { inParallel } from './bounded.ts';
@@ -32,6 +32,7 @@ export class Placer {
   readonly #view: LeaderView;
   readonly #overload: Overload;
   readonly #tries: Tries;
+  readonly #warning: RepeatedWarning;
   /** Cameras without a node, and why, as the log was told. */
   #unplaced: ReadonlyMap<string, string> = new Map();
   /** Nodes whose rows were read, after a camera's row of that term was seen. */
@@ -47,6 +48,7 @@ export class Placer {
     this.#timing = timing;
     this.#view = new LeaderView(store, nowS, timing);
     this.#overload = new Overload(nowS);
+    this.#warning = new RepeatedWarning(logger);
     this.#tries = new Tries(nowS, timing.prepareS / 2);
   }
 
@@ -83,11 +85,12 @@ export class Placer {
           view.stale = false;
           lookedOverAtS = this.#nowS();
           await this.#converge();
+          this.#warning.over();
         }
       } catch (cause) {
         view.stale = true;
         const { code, message } = RuthError.from(cause);
-        this.#logger.warn({ code }, `cameras of the site are not placed at the moment: ${message}`);
+        this.#warning.warn({ code }, `cameras of the site are not placed at the moment: ${message}`);
       }
       await pause.lasting(CHECK_EVERY_MS);
       if (!signal.aborted) await delay(SETTLE_MS);

@@ -1,5 +1,6 @@
 // Cameras that this node's kernel could not take: told to the site for a while, longer each time, so that one whose only node refuses it is not
 // placed there again and again.
+import type { SiteNode } from '@ruth/protocol';
 
 /** `settings`: revision of the camera that was refused; another one may do. */
 export interface Refusal { readonly why: string; readonly settings: number }
@@ -9,6 +10,8 @@ const FIRST_S = 15;
 const LONGEST_S = 600;
 /** More than a kernel has cameras. */
 const MOST = 2048;
+/** Characters of a reason. */
+const MOST_TOLD = 500;
 
 export class Refusals {
   readonly #nowS: () => number;
@@ -29,6 +32,12 @@ export class Refusals {
 
   /** Those that are not to be tried now. */
   get present(): Map<string, Refusal> { return new Map([...this.#known].filter(([, { untilS }]) => this.#nowS() < untilS)); }
+
+  /** What stands in the node's row of them. */
+  get told(): Pick<SiteNode, 'refused' | 'refused_settings'> {
+    const { present } = this;
+    return { refused: Object.fromEntries([...present].map(([id, { why }]) => [id, why.slice(0, MOST_TOLD)])), refused_settings: Object.fromEntries([...present].map(([id, { settings }]) => [id, settings])) };
+  }
 
   clear(): void { this.#known.clear(); }
 

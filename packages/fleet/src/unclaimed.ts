@@ -1,6 +1,6 @@
 // What a node goes on recording aside after its lease ended: until it is known who has those cameras now, and then what of it is this node's.
 import { ASIDE_BEFORE_END_S, RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type SiteCamera } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
+import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { KEPT_TERMS, type SiteStore } from './site-store.ts';
 
 export interface UnclaimedOptions {
@@ -21,11 +21,15 @@ export class Unclaimed {
   readonly #options: UnclaimedOptions;
   /** Null where it is not known how it is set. */
   readonly #cameras = new Map<string, SiteCamera | null>();
+  readonly #warning: RepeatedWarning;
   #busy = false;
   #lookedAtS = -Infinity;
   #claimedAtS = -Infinity;
 
-  constructor(options: UnclaimedOptions) { this.#options = options; }
+  constructor(options: UnclaimedOptions) {
+    this.#options = options;
+    this.#warning = new RepeatedWarning(options.logger);
+  }
 
   /** Those of which the settings are known. */
   get known(): ReadonlyMap<string, SiteCamera> { return new Map([...this.#cameras].flatMap(([id, camera]) => (camera ? [[id, camera] as const] : []))); }
@@ -38,7 +42,7 @@ export class Unclaimed {
 
   /** To be called while this node holds a lease: what another node has is let go, and what was recorded aside is claimed, up to where another one began. */
   async settle(own: ReadonlyMap<string, SiteCamera>, { unclaimed = {} }: PlacementStatus): Promise<void> {
-    const { nowS, logger } = this.#options;
+    const { nowS } = this.#options;
     for (const id of own.keys()) this.#cameras.delete(id);
     if (this.#busy) return;
     this.#busy = true;
@@ -51,8 +55,9 @@ export class Unclaimed {
       if (claims.length === 0 || nowS() - this.#claimedAtS < CLAIM_EVERY_S) return;
       this.#claimedAtS = nowS();
       for (const [id, { from }] of claims) await this.#claim(id, from);
+      this.#warning.over();
     } catch (cause) {
-      logger.warn({ code: RuthError.from(cause).code }, `what was recorded aside could not be settled, and stays aside: ${(cause as Error).message}`);
+      this.#warning.warn({ code: RuthError.from(cause).code }, `what was recorded aside could not be settled, and stays aside: ${(cause as Error).message}`);
     } finally {
       this.#busy = false;
     }

@@ -2,7 +2,7 @@
 // with back-off when that ends. `run` is the loop; `#runOnce` is one connection and ends by throwing why.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError, type CameraStatus } from '@ruth/protocol';
-import type { AddressPolicy, Logger } from '@ruth/transport';
+import { RepeatedWarning, type AddressPolicy, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { probeFormat } from '../media/format-probe.ts';
 import { MediaPacket, ticksToUs, type PacketConsumer, type StreamFormat } from '../media/media-packet.ts';
@@ -83,16 +83,20 @@ export class StreamIngest {
   /** Returns when the signal is aborted and the connection is closed. */
   async run(signal: AbortSignal): Promise<void> {
     let wait: IBackoff<unknown> | null = null;
+    const warning = new RepeatedWarning(this.#options.logger);
     this.state = 'connecting';
     while (!signal.aborted) {
       const startedMs = performance.now();
       const error = await this.#runOnce(signal).then(() => null, (cause: unknown) => RuthError.from(cause));
       if (signal.aborted || error === null) break;
-      if (performance.now() - startedMs > HEALTHY_AFTER_MS) wait = null;
+      if (performance.now() - startedMs > HEALTHY_AFTER_MS) {
+        wait = null;
+        warning.over();
+      }
       wait = wait ? wait.next(undefined) : reconnectBackOff.next();
       const waitMs = error.code === 'camera_unauthorized' ? UNAUTHORIZED_DELAY_MS : wait.duration;
       this.#fail(error, error.code === 'camera_stalled' ? 'stalled' : 'down');
-      this.#options.logger.warn({ code: error.code, retry_in_ms: Math.round(waitMs) }, error.message);
+      warning.warn({ code: error.code, retry_in_ms: Math.round(waitMs) }, error.message);
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
       this.counters.reconnects++;
     }
