@@ -53,8 +53,10 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await add.getByLabel('Model', { exact: true }).selectOption('yolox-nano');
     await add.getByText('About .26 mAP50-95 on COCO.').waitFor(WAIT);
     await add.getByRole('button', { name: 'Fetch and try it' }).click();
+    const accept = page.getByRole('button', { name: 'I have read the licence and accept it' });
+    await accept.waitFor(WAIT);
     const asked = suite.system.node.asked.at(-1);
-    await page.getByRole('button', { name: 'I have read the licence and accept it' }).click(WAIT);
+    await accept.click();
     await page.locator('[data-job-state="running"]').getByText('half of 3.6 MB').waitFor(WAIT);
     assert.deepEqual(suite.system.node.asked.at(-1), { ...asked as object, accept_license: true });
     assert.deepEqual(await accessibilityProblems(page), []);
