@@ -36,7 +36,12 @@ for (const way of ['http', 'grpc'] as const) {
     const bench = await serveProbe(t, { manifest: manifestOf(server[way], ', timeout_ms: 300'), canaryIntervalMs: 100 });
     for (const [mood, why] of [['hangs', /no answer within 300 ms/], ['fails', /fallen off the bus/], ['lies', /gives 23 numbers for rows, whose shape \[1, 4, 6\] has 24/]] as const) {
       server.mood[mood] = true;
-      const answer = await look(bench, 10);
+      let answer = await look(bench, 10);
+      // On a busy machine a look may come too late, or meet the canary that hangs: then it fails for that, and sees nothing either.
+      for (let tries = 0; tries < 20 && !why.test(answer.error ?? ''); tries++) {
+        assert.deepEqual([answer.detections, ['inference_failed', 'overloaded', 'deadline_exceeded'].includes(answer.error_code ?? '')], [[], true], answer.error);
+        answer = await look(bench, 10);
+      }
       assert.equal(answer.error_code, 'inference_failed');
       assert.match(answer.error!, why);
       assert.deepEqual(answer.detections, []);

@@ -4,10 +4,9 @@ import { RuthError, UNREACHABLE, type CameraPlacement, type NodePlacement, type 
 import { isDeepStrictEqual } from 'node:util';
 import type { Seen } from './moves.ts';
 import type { LeaseTiming } from './node-lease.ts';
+import { DEFAULT_COST_CORES } from './placement.ts';
 import type { Entry, Records, SiteStore } from './site-store.ts';
 
-/** Of a camera of which nothing is known yet: 1080p that is recorded and not decoded takes about this. */
-const DEFAULT_COST_CORES = 0.05;
 /** Renewals that nobody was heard to make, this node included: then it is NATS that is away, and no node is silent. */
 const DEAF_RENEWALS = 3;
 

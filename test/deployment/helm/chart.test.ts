@@ -155,6 +155,13 @@ test('the bucket of copies is reached at its port, and nothing else of its netwo
   for (const [endpoint, port] of [['https://minio.example:9000/', 9000], ['https://s3.example', 443], ['http://[2001:db8::9]', 80]] as const) assert.deepEqual(reached({ endpoint }), [[{ port, protocol: 'TCP' }]], endpoint);
 });
 
+test('pictures between nodes come in where the settings say so', () => {
+  const { resources } = renderer.render({ ...FULL, site: { ...SITE.site, pipes: { from_viewers: 5, first_port: 40_100, last_port: 40_199 } } });
+  const [{ ports }] = partOf<{ ports: unknown[] }[]>(the(resources, 'NetworkPolicy', 'site-node'), 'spec.ingress') as [{ ports: unknown[] }];
+  assert.deepEqual(ports.at(-1), { port: 40_100, endPort: 40_199, protocol: 'UDP' });
+  assert.deepEqual(parse(settingsOf(resources)).site.pipes, { from_viewers: 5, first_port: 40_100, last_port: 40_199 });
+});
+
 test('each node tells the others where its server is', () => {
   const told = (values: Values, kind = 'DaemonSet'): unknown => podOf(renderer.render(values).resources, kind).containers.find(({ name }) => name === 'fleet')!.env.find(({ name }) => name === 'RUTH_SERVER_URL');
   assert.deepEqual(told(SITE), { name: 'RUTH_SERVER_URL', value: 'http://$(POD_IP):8080' });

@@ -41,6 +41,7 @@ app.kubernetes.io/component: node
 {{- with .credentialsKey }}{{ $_ := set $site "credentials_file" (printf "/etc/ruth-site/%s" .) }}{{ end }}
 {{- with .caKey }}{{ $_ := set $site "ca_file" (printf "/etc/ruth-site/%s" .) }}{{ end }}
 {{- with .sealKey }}{{ $_ := set $site "key_file" (printf "/etc/ruth-site/%s" .) }}{{ end }}
+{{- with .pipes }}{{ $_ := set $site "pipes" . }}{{ end }}
 {{- $_ := set $own "site" $site }}
 {{- end }}
 {{- end }}
