@@ -5,6 +5,8 @@ import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 
 const TIMEOUT_MS = 300_000;
+/** A file whose tests have ended and that goes on is ended, and has failed: something was not let go. */
+const FILE_LIMIT_MS = 900_000;
 const USAGE = join(import.meta.dirname, 'usage.ts');
 
 export interface FileRun {
@@ -18,7 +20,7 @@ export interface FileRun {
 export async function runFile(file: string, timed: boolean): Promise<FileRun> {
   const startedS = performance.now() / 1000;
   const events: TestEvent[] = [];
-  for await (const event of run({ files: [file], concurrency: 1, timeout: TIMEOUT_MS, ...timed && { execArgv: ['--import', USAGE] } }) as AsyncIterable<TestEvent>) {
+  for await (const event of run({ files: [file], concurrency: 1, timeout: TIMEOUT_MS, signal: AbortSignal.timeout(FILE_LIMIT_MS), ...timed && { execArgv: ['--import', USAGE] } }) as AsyncIterable<TestEvent>) {
     // The totals of this file alone say nothing where there are many.
     if (event.type === 'test:summary' || event.type === 'test:plan' || (event.type === 'test:diagnostic' && event.data.file === undefined)) continue;
     events.push(event);

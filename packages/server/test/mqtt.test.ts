@@ -48,12 +48,14 @@ function startBridge(kernel: Upstream, config: MqttConfig, { coreBegan, standing
 test('of servers of a site that speak under one prefix, one that ends takes nobody offline, and the last one does', { skip: noBroker }, async () => {
   await using broker = await Broker.start();
   await using place = await kernelOf(() => []);
-  const [first, last] = [0, 1].map(() => startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false })) as [ReturnType<typeof startBridge>, ReturnType<typeof startBridge>];
+  await using first = startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false });
+  await using last = startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false });
   await until(() => first.bridge.connected && last.bridge.connected, 'both are there');
   await using listener = await broker.listen('ruth/status');
   await until(() => listener.newest.get('ruth/status') === 'online', 'online');
   await first.end();
-  await until(() => listener.heard.filter(({ text }) => text === 'offline').length === 1 && listener.newest.get('ruth/status') === 'online', 'it is said anew');
+  // By what it says itself, or by its last will, or both.
+  await until(() => listener.heard.some(({ text }) => text === 'offline') && listener.newest.get('ruth/status') === 'online', 'it is said anew');
   await last.end();
   await until(() => listener.newest.get('ruth/status') === 'offline', 'nobody is there');
 });

@@ -87,7 +87,9 @@ export class EventReader {
       .where('hour', '>=', Math.floor(filter.startUs / HOUR_US)).where('hour', '<', Math.ceil(filter.endUs / HOUR_US)).orderBy('hour');
     if (ids && ids.length <= MOST_NAMED) query = query.where('series_id', 'in', ids);
     const counts = (await query.execute()).filter(({ seriesId }) => !among || among.has(seriesId));
-    return { counts, series: [...new Set(counts.map(({ seriesId }) => seriesId))].map((id) => this.#series.get(id)) };
+    const found = [...new Set(counts.map(({ seriesId }) => seriesId))];
+    await this.#series.makeKnown(this.#database, found);
+    return { counts, series: found.map((id) => this.#series.get(id)) };
   }
 
   /** Of whatever series. */
@@ -157,6 +159,7 @@ export class EventReader {
   async #events(places: readonly Place[]): Promise<FoundEvent[]> {
     if (places.length === 0) return [];
     const rows = await this.#database.selectFrom('events').selectAll().where('id', 'in', places.map(({ id }) => id)).execute();
+    await this.#series.makeKnown(this.#database, rows.map(({ series_id }) => series_id));
     const byId = new Map(rows.map((row) => [row.id, row]));
     return places.flatMap(({ id }) => {
       const row = byId.get(id);

@@ -25,6 +25,7 @@ export class SeriesIndex {
   #newestId = 0;
 
   get size(): number { return this.#byId.size; }
+  /** Of one that is known. */
   get(id: number): EventSeries { return this.#byId.get(id)!; }
 
   /** Takes in what others, or this process, have added. */
@@ -35,6 +36,9 @@ export class SeriesIndex {
       this.#newestId = series.id;
     }
   }
+
+  /** So that `get` has each of them: one may have been added since the index was looked at. */
+  async makeKnown(database: Database, ids: readonly number[]): Promise<void> { if (ids.some((id) => !this.#byId.has(id))) await this.refresh(database); }
 
   /** Numbers of these series, in their order; new ones are added to the database first. */
   async idsOf(database: Database, keys: readonly SeriesKey[]): Promise<number[]> {
