@@ -159,7 +159,7 @@ test('pictures between nodes come in where the settings say so', () => {
   const { resources } = renderer.render({ ...FULL, site: { ...SITE.site, pipes: { from_viewers: 5, first_port: 40_100, last_port: 40_199 } } });
   const [{ ports }] = partOf<{ ports: unknown[] }[]>(the(resources, 'NetworkPolicy', 'site-node'), 'spec.ingress') as [{ ports: unknown[] }];
   assert.deepEqual(ports.at(-1), { port: 40_100, endPort: 40_199, protocol: 'UDP' });
-  assert.deepEqual(parse(settingsOf(resources)).site.pipes, { from_viewers: 5, first_port: 40_100, last_port: 40_199 });
+  assert.deepEqual((parse(settingsOf(resources)) as { site: { pipes: unknown } }).site.pipes, { from_viewers: 5, first_port: 40_100, last_port: 40_199 });
 });
 
 test('each node tells the others where its server is', () => {
