@@ -2,12 +2,12 @@
 // are free: what waits for a camera in real time runs beside what computes.
 import { availableParallelism } from 'node:os';
 
-/** Three and a half to a core. */
-const PARTS = Math.max(7, Math.round(3.5 * availableParallelism()));
+/** Two to a core: with more, pages and answers come later than people, and tests, are used to. */
+const PARTS = Math.max(4, 2 * availableParallelism());
 
-/** Most of their time kernel, core and fleet wait for cameras and clocks; end-to-end tests run whole nodes with models and browsers, one at a time on two cores. */
+/** Most of their time kernel, core and fleet wait for cameras and clocks; end-to-end tests run whole nodes with models and browsers: on two cores one at a time, beside one that waits. */
 function partsOf(file: string): number {
-  if (file.startsWith('test/end-to-end/')) return 4;
+  if (file.startsWith('test/end-to-end/')) return 3;
   return /^packages\/(core|fleet|kernel)\//.test(file) ? 1 : 2;
 }
 

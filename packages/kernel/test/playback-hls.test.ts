@@ -160,7 +160,8 @@ test('a player fetches any range of a file, moved in time or as it is', options,
     const head = await fetch(`${served.url}/${path}`, { method: 'HEAD' });
     assert.deepEqual([head.status, head.headers.get('content-length')], [200, String(raw.length)]);
   }
-  assert.deepEqual(folder.held, []);
+  // A file is let go when the last of an answer has left: the player may have had it before.
+  while (folder.held.length > 0) await delay(10);
 });
 
 test('a reader that goes away in the middle lets go of the file', options, async () => {
