@@ -1,6 +1,7 @@
 // The `ruth` command.
 import { join } from 'node:path';
 import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
 import { addCameraCommand } from './commands/camera.ts';
 import { addConformanceCommand } from './commands/conformance.ts';
 import { addContainerCommand } from './commands/container.ts';
@@ -20,7 +21,7 @@ process.env.NODE_COMPILE_CACHE ??= join(cacheDirectory(process.env), 'compiled')
 
 const program = new Command('ruth')
   .description('Ruth: IP cameras become recordings, live video and AI events')
-  .version('0.1.0')
+  .version(packageJson.version)
   .showHelpAfterError();
 addUpCommand(program);
 addDemoCommand(program);
