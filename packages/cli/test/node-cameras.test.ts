@@ -131,3 +131,17 @@ test('while kernel and core are away the file is changed all the same', async (t
   assert.equal((await cameras({ file }).add({ id: 'yard', url: 'rtsp://h/2' })).config.id, 'yard');
   assert.match(readFileSync(file, 'utf8'), /id: yard/);
 });
+
+test('core is told anew who looks at each camera once a model is switched on: it may have begun without it', async (t) => {
+  const { directory, told, cameras } = await place(t);
+  const file = join(directory, 'ruth.yaml');
+  writeFileSync(file, 'cameras: [{id: door, url: rtsp://h/1}, {id: yard, url: rtsp://h/2}]\nmodels: [{id: finder, active: false}]\nsubscriptions: [{camera: "*", model: finder, desired_fps: 5}]\n');
+  let isOn = false;
+  const node = cameras({ file, models: () => [{ id: 'finder', isOn }] });
+  const looks = (): unknown[] => told.splice(0).map(({ path, body }) => [path, (body!.subscriptions as { model: string }[]).map(({ model }) => model)]);
+  await node.tellOfModels();
+  assert.deepEqual(looks(), [['/v1/cameras/door', []], ['/v1/cameras/yard', []]]);
+  isOn = true;
+  await node.tellOfModels();
+  assert.deepEqual(looks(), [['/v1/cameras/door', ['finder']], ['/v1/cameras/yard', ['finder']]]);
+});

@@ -23,17 +23,17 @@ interface Bench {
 const RUTH_YAML = '# mine\nmodels:\n  - id: probe   # the first\nsubscriptions: []\n';
 
 /** A supervisor with containers alone: what a node does with models, without cameras. */
-async function node(t: TestContext): Promise<Bench> {
+async function node(t: TestContext, settings = RUTH_YAML): Promise<Bench> {
   const root = mkdtempSync(join(tmpdir(), 'ruth-node-'));
   const [modelsDirectory, socketDirectory, settingsFile] = [join(root, 'models'), join(root, 's'), join(root, 'ruth.yaml')];
   mkdirSync(modelsDirectory);
   mkdirSync(socketDirectory);
-  writeFileSync(settingsFile, RUTH_YAML);
+  writeFileSync(settingsFile, settings);
   cpSync(modelFolder(t), join(modelsDirectory, 'probe'), { recursive: true });
   const logger = createLogger('test', 'silent');
   const supervisor = new Supervisor({ logger, forward: () => undefined });
   const told: string[] = [];
-  const models = new NodeModels({ supervisor, node: { expectModel: async (id, isExpected) => { told.push(`${id} ${isExpected ? 'on' : 'off'} (${supervisor.statuses().some(({ name }) => name === `container ${id}`) ? 'runs' : 'does not run'})`); } }, stdin: JSON.stringify({ paths: { socket_directory: socketDirectory }, log_level: 'error' }), modelsDirectory, settingsFile, logger }, []);
+  const models = new NodeModels({ supervisor, node: { expectModel: async (id, isExpected) => { told.push(`${id} ${isExpected ? 'on' : 'off'} (${supervisor.statuses().some(({ name }) => name === `container ${id}`) ? 'runs' : 'does not run'})`); } }, cameras: { tellOfModels: async () => { told.push('who looks'); } }, stdin: JSON.stringify({ paths: { socket_directory: socketDirectory }, log_level: 'error' }), modelsDirectory, settingsFile, logger }, []);
   const control = createControl(supervisor, models, new NodeCameras({ source: { file: settingsFile }, socketDirectory, logger }));
   await listenForControl(control, socketDirectory);
   await models.add('probe');
@@ -167,7 +167,7 @@ test('A model is switched off, on again, and taken out, and ruth.yaml says so', 
   assert.equal((await call('POST', '/v1/models/probe/disable', {})).status, 204);
   assert.equal((await models())[0]!.state, 'disabled');
   // Core is told before: it would miss what ends.
-  assert.deepEqual(told, ['probe on (does not run)', 'probe off (runs)']);
+  assert.deepEqual(told, ['probe on (does not run)', 'who looks', 'probe off (runs)']);
   assert.match(readFileSync(settingsFile, 'utf8'), /active: false/);
   assert.equal((await call('POST', '/v1/models/probe/replace', { folder: '/tmp' })).body.error_code, 'invalid_state');
   assert.equal((await call('POST', '/v1/models', { model_id: 'probe' })).status, 204);
@@ -177,6 +177,16 @@ test('A model is switched off, on again, and taken out, and ruth.yaml says so', 
   assert.equal((await models())[0]!.state, 'available');
   assert.doesNotMatch(readFileSync(settingsFile, 'utf8'), /probe/);
   assert.equal((await call('DELETE', '/v1/models/none')).body.error_code, 'not_found');
+});
+
+test('A model that the file did not name is removed from what runs from then on, too', async (t) => {
+  const { settingsFile, call, until } = await node(t, '# mine\n');
+  await until('probe', 'running');
+  // What adding it wrote is taken back: the file names no models, as one does that was never changed.
+  writeFileSync(settingsFile, '# mine\n');
+  assert.equal((await call('DELETE', '/v1/models/probe')).status, 204);
+  await until('probe', 'available');
+  assert.match(readFileSync(settingsFile, 'utf8'), /^# mine\n\nmodels: *\[\]\n/);
 });
 
 test('Of many versions the one that serves, the one before and the newest of the rest stay', (t) => {

@@ -119,3 +119,23 @@ test('a process that starts again knows the cameras that are in the file by then
   writeFileSync(path, 'cameras: 7\n');
   assert.deepEqual(parseSettings(text(), 'x').cameras.map(({ id }) => id), ['a']);
 });
+
+test('a process that starts again takes the models as they run, whatever the file says of them: it cannot always be written', () => {
+  const switches = [{ id: 'centernet-coco', isOn: true }, { id: 'movenet-lightning', isOn: false }, { id: 'mine', isOn: true }, { id: 'lies-there', isOn: false }];
+  for (const file of ['cameras: [{id: a, url: rtsp://h/1}]\n', 'cameras: [{id: a, url: rtsp://h/1}]\nmodels: [{id: centernet-coco, active: false}, {id: movenet-lightning}]   # mine\n']) {
+    let models: typeof switches = [];
+    const path = fileOf(file);
+    const source = { file: path, models: () => models };
+    const text = followingFile(resolveSettings(source), source, createLogger('test', 'silent'));
+    models = switches;
+    const now = parseSettings(text(), 'x');
+    assert.deepEqual(now.models.map(({ id }) => id), ['centernet-coco', 'mine']);
+    assert.deepEqual(now.subscriptions.map(({ model }) => model), ['centernet-coco']);
+    models = [{ id: 'centernet-coco', isOn: true }, { id: 'movenet-lightning', isOn: true }];
+    assert.deepEqual(parseSettings(text(), 'x').subscriptions.map(({ model }) => model), ['centernet-coco', 'movenet-lightning']);
+    assert.equal(readFileSync(path, 'utf8'), file);
+  }
+  // Nor need there be a file.
+  const source = { stateDirectory: fileOf(''), models: () => switches };
+  assert.deepEqual(resolveSettings(source).models.map(({ id }) => id), ['centernet-coco', 'mine']);
+});

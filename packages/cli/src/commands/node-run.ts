@@ -46,9 +46,13 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
   sealCredentials(run);
   await refuseTakenSockets(settings);
   try {
-    const stdin = followingFile(settings, run.source, logger);
+    let models: NodeModels | null = null;
+    const source = { ...run.source, models: () => models?.switches() ?? [] };
+    const stdin = followingFile(settings, source, logger);
     const processes = new Map(nodeProcesses(settings, stdin).map((definition: ProcessDefinition) => [definition.name, supervisor.start(definition)]));
-    await using _control = await serveControl(run, settings, supervisor, stdin);
+    const cameras = new NodeCameras({ source, socketDirectory: settings.socketDirectory, logger });
+    models = new NodeModels({ supervisor, node: new RunningNode(settings), cameras, stdin, modelsDirectory: settings.modelsDirectory, settingsFile: settingsFileOf(source), logger }, settings.models);
+    await using _control = await serveControl(run, settings, { supervisor, models, cameras });
     const stopped = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
     const server = processes.get('server')!;
     const serving = server.firstReady.then(async ({ url }) => {
@@ -64,16 +68,15 @@ export async function runNode(run: NodeRun, supervisor: Supervisor = new Supervi
 }
 
 /** The control API and the folders of models, until it is disposed of. */
-async function serveControl({ logger, source }: NodeRun, settings: Settings, supervisor: Supervisor, stdin: ProcessDefinition['stdin']): Promise<AsyncDisposable> {
+async function serveControl({ logger, source }: NodeRun, settings: Settings, { supervisor, models, cameras }: { supervisor: Supervisor; models: NodeModels; cameras: NodeCameras }): Promise<AsyncDisposable> {
   const { modelsDirectory, socketDirectory } = settings;
   const settingsFile = settingsFileOf(source);
-  const models = new NodeModels({ supervisor, node: new RunningNode(settings), stdin, modelsDirectory, settingsFile, logger }, settings.models);
   const uploads = settingsFile === undefined ? null : new ModelUploads({ directory: join(settings.dataDirectory, 'model-uploads'), modelsDirectory });
   const jobs = settingsFile === undefined ? null : new ModelJobs(settingsFile, uploads);
   const capacity = new CapacityWatch({
     sample: () => sampleNode(socketDirectory, supervisor.statuses()), limits: () => ({ maxAgeDays: settings.recording?.maxAgeDays ?? null, minFreeBytes: settings.recording?.minFreeBytes ?? 0 }),
   });
-  const control = createControl(supervisor, models, new NodeCameras({ source, socketDirectory, logger }), { jobs, uploads, capacity });
+  const control = createControl(supervisor, models, cameras, { jobs, uploads, capacity });
   await listenForControl(control, socketDirectory);
   const stop = new AbortController();
   const watching = Promise.all([new ModelFolders({ directory: modelsDirectory, models, logger }).run(stop.signal), capacity.run(stop.signal)]);

@@ -1,5 +1,5 @@
 // `ruth.yaml` may change while a node runs (`ruth camera add`): a process that is started again must know what those beside it
-// were told meanwhile. Cameras, their scenes, models, subscriptions and rules follow the file; all else stays as the node began.
+// were told meanwhile. Cameras, their scenes, subscriptions and rules follow the file, models what runs; all else stays as the node began.
 import { parseSettings, type Settings } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import { resolveSettings, settingsFileOf, type SettingsSource } from './resolve-settings.ts';

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
 import { loadSettings } from '@ruth/transport';
 import { settingsText } from './settings-text.ts';
+import { type ModelSwitch, withModelsSwitched } from './switched-models.ts';
 
 /** The models that come with Ruth. */
 export const BUILT_IN_MODELS_DIRECTORY = fileURLToPath(new URL('../../../../models', import.meta.url));
@@ -20,6 +21,8 @@ export interface SettingsSource {
   readonly httpPort?: string | undefined;
   /** Where a node without a file remembers things. */
   readonly stateDirectory?: string | undefined;
+  /** Which models of the node that runs shall run: newer than what the file says of them, which cannot always be written. */
+  readonly models?: (() => readonly ModelSwitch[]) | undefined;
 }
 
 /** The file that holds what is changed while the node runs: the one it was started with, else one of Ruth's own; undefined where neither can be. */
@@ -34,8 +37,7 @@ export function extraCameras({ cameraUrls = [], extraCamera }: SettingsSource): 
 
 /** Throws `invalid_config` with what is wrong, where, and what would be right. */
 export function resolveSettings(source: SettingsSource): Settings {
-  const kept = settingsFileOf(source);
-  const base = source.file !== undefined || (kept !== undefined && existsSync(kept)) ? loadSettings(kept) : parseSettings('', '(defaults)');
+  const base = baseOf(source);
   const extra = extraCameras(source);
   const isExtra = ({ id }: CameraSettings): boolean => extra.some((camera) => camera.id === id);
   const settings: Settings = {
@@ -52,6 +54,15 @@ export function resolveSettings(source: SettingsSource): Settings {
   const added = parseSettings(JSON.stringify(config), source.file ?? '(command line)').subscriptions
     .filter((subscription) => extra.some((camera) => camera.id === subscription.camera) && !base.cameras.some(({ id }) => id === subscription.camera));
   return { ...settings, subscriptions: [...base.subscriptions, ...added] };
+}
+
+/** What the file says, or the defaults, with the models switched as they are. */
+function baseOf({ models, ...source }: SettingsSource): Settings {
+  const kept = settingsFileOf(source);
+  const read = (amend?: (text: string) => string): Settings => (source.file !== undefined || (kept !== undefined && existsSync(kept)) ? loadSettings(kept, amend) : parseSettings(amend?.('') ?? '', '(defaults)'));
+  const base = read();
+  const switched = models?.().filter(({ id, isOn }) => isOn !== base.models.some((model) => model.id === id)) ?? [];
+  return switched.length === 0 ? base : read((text) => withModelsSwitched(text, switched));
 }
 
 /** Models whose folder the file does not name lie among the built-in ones. */

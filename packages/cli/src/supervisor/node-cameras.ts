@@ -82,6 +82,14 @@ export class NodeCameras {
     });
   }
 
+  /** The model was switched on, or is gone: core, which may have begun without it, is told anew who looks at the cameras. */
+  tellOfModels(): Promise<void> {
+    return this.#change(async () => {
+      const settings = this.#settings();
+      for (const { id } of settings.cameras) await this.#ifThere(() => this.#node.putIntent(id, cameraForNode(settings, id)[1]));
+    });
+  }
+
   /** What a process that probes is to be told. Throws `bad_request`, `camera_not_found`. */
   async probeTask({ url, camera_id: id, transport, seconds = PROBE_S }: CameraProbe): Promise<ProbeRequest> {
     if ((url === undefined) === (id === undefined)) throw new RuthError('bad_request', 'give either url or camera_id');

@@ -6,7 +6,9 @@ import { parseManifest, RuthError, type Manifest, type SupervisedModel } from '@
 import type { Logger } from '@ruth/transport';
 import { versionBefore } from '../onboarding/model-versions.ts';
 import { SettingsFile } from '../settings/settings-file.ts';
+import type { ModelSwitch } from '../settings/switched-models.ts';
 import { containerProcess } from './definitions.ts';
+import type { NodeCameras } from './node-cameras.ts';
 import type { RunningNode } from './running-node.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -14,6 +16,7 @@ import type { Supervisor } from './supervisor.ts';
 export interface NodeModelsOptions {
   readonly supervisor: Supervisor;
   readonly node: Pick<RunningNode, 'expectModel'>;
+  readonly cameras: Pick<NodeCameras, 'tellOfModels'>;
   readonly stdin: ProcessDefinition['stdin'];
   readonly modelsDirectory: string;
   /** Path of ruth.yaml; undefined where the node runs without one, which then forgets changes at its end. */
@@ -52,6 +55,9 @@ export class NodeModels {
     });
   }
 
+  /** Which of them shall run. */
+  switches(): ModelSwitch[] { return [...this.#models.values()].map(({ id, state }) => ({ id, isOn: state === 'on' })); }
+
   known(id: string): boolean { return this.#models.has(id); }
 
   /** A folder that lies there and is not to run, or cannot. */
@@ -83,7 +89,8 @@ export class NodeModels {
       const ready = this.#start(id, folder);
       const register = (): Promise<void> => this.#write((file) => file.putModel({ id, folder: this.#folderKey(id, folder), active: undefined } as never, this.#unlessNamed(id)));
       if (tried) await register();
-      else ready.then(() => this.#change(async () => { if (this.#models.get(id)?.state === 'on') await register(); }), () => undefined);
+      await this.#tellOfModels();
+      if (!tried) ready.then(() => this.#change(async () => { if (this.#models.get(id)?.state === 'on') await register(); }), () => undefined);
       this.#options.logger.info({ model: id, folder }, `${id} is a model of this node now`);
     });
   }
@@ -135,12 +142,12 @@ export class NodeModels {
     return this.#change(async () => {
       const present = this.#models.get(id);
       if (!present) throw new RuthError('not_found', `there is no model ${id}`);
+      const ifNoneNamed = this.#unlessNamed();
       if (present.state === 'on') await this.#end(id);
       // Its folder lies there still; that it was removed is the last word on it until somebody adds it again.
       this.#models.set(id, { ...present, state: 'available', reason: `it was removed; ruth model enable ${id} takes it back` });
-      await this.#write((file) => file.removeModel(id, this.#unlessNamed())).catch((cause: unknown) => {
-        if (RuthError.from(cause).code !== 'not_found') throw cause;
-      });
+      await this.#write((file) => (file.modelIds ?? ifNoneNamed).includes(id) && file.removeModel(id, ifNoneNamed));
+      await this.#tellOfModels();
     });
   }
 
@@ -162,6 +169,10 @@ export class NodeModels {
 
   async #expect(id: string, isExpected: boolean): Promise<void> {
     await this.#options.node.expectModel(id, isExpected).catch((cause: unknown) => this.#options.logger.warn({ model: id, err: cause }, `core is not told that ${id} is switched ${isExpected ? 'on' : 'off'}: ${RuthError.from(cause).message}`));
+  }
+
+  async #tellOfModels(): Promise<void> {
+    await this.#options.cameras.tellOfModels().catch((cause: unknown) => this.#options.logger.warn({ err: cause }, `core is not told which models look now: ${RuthError.from(cause).message}`));
   }
 
   #start(id: string, folder: string): Promise<unknown> {

@@ -4,8 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { parseSettings, RuthError, type Settings } from '@ruth/protocol';
 import { keyFileOf, openSettings } from './sealed.ts';
 
-/** Settings, with sealed credentials opened, from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder. */
-export function loadSettings(file: string | undefined): Settings {
+/**
+ * Settings, with sealed credentials opened, from a file, from standard input (`-`), or the defaults where no file is named. Relative paths are from the file's folder.
+ * `amend` changes the text of a file before it is read.
+ */
+export function loadSettings(file: string | undefined, amend: (text: string) => string = (text) => text): Settings {
   if (file === undefined) return parseSettings('', '(defaults)');
   if (file === '-') return parseSettings(readFileSync(0, 'utf8'), '(standard input)');
   let text: string;
@@ -15,7 +18,7 @@ export function loadSettings(file: string | undefined): Settings {
     throw new RuthError('invalid_config', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
   const base = dirname(resolve(file));
-  const written = parseSettings(text, file);
+  const written = parseSettings(amend(text), file);
   const settings = openSettings(written, resolve(base, keyFileOf(written)));
   return {
     ...settings, keyFile: settings.keyFile && resolve(base, settings.keyFile), modelsDirectory: resolve(base, settings.modelsDirectory), dataDirectory: resolve(base, settings.dataDirectory),
