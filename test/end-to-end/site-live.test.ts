@@ -8,9 +8,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fleetSocketPath, kernelSocketPath, type SiteView } from '@ruth/protocol';
+import { fleetSocketPath, kernelSocketPath, type LiveInit, type SiteView } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
-import { createLogger } from '@ruth/transport';
+import { beginsWithKeyframe, createLogger } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
@@ -86,6 +86,7 @@ class Node implements AsyncDisposable {
 
 const SENT = 'ruth_kernel_pipes{direction="sent"}';
 const RECEIVED = 'ruth_kernel_pipes{direction="received"}';
+const MSE = 'ruth_kernel_camera_viewers{camera="front",kind="mse"}';
 const WATCH = 'ruth_kernel_camera_viewers{camera="front",kind="webrtc"}';
 
 test('a camera that many watch at another server comes there once, over a pipe', { skip: noCamera || browserMissing() || noWebRtc() || (programs === null && 'PostgreSQL is missing: apt-get install postgresql'), timeout: 300_000 }, async () => {
@@ -137,6 +138,19 @@ test('a camera that many watch at another server comes there once, over a pipe',
   await has(south, 'ruth_kernel_pipe_viewers', 1, 'the second one gets it over a pipe');
   assert.deepEqual([await north.metric(SENT), await south.metric(RECEIVED), await north.metric(WATCH)], [1, 1, 1]);
   if (process.env.RUTH_TEST_PICTURES) await bert.page.screenshot({ path: join(process.env.RUTH_TEST_PICTURES, 'piped.png') });
+
+  // MSE, which is all that H.265 has, goes from node to node once, too.
+  const viewers = Array.from({ length: 5 }, () => new WebSocket(`${south.server.url.replace('http', 'ws')}/api/v1/cameras/front/live`, { headers: admin }));
+  const firsts = await Promise.all(viewers.map(async (viewer): Promise<[mime: string, begins: boolean]> => {
+    const got: (string | Buffer)[] = [];
+    viewer.on('message', (data: Buffer, isBinary) => got.push(isBinary ? data : data.toString()));
+    await until(() => got.length, (count) => count > 30, 'pictures come');
+    return [(JSON.parse(got[0] as string) as LiveInit).mime.slice(0, 23), beginsWithKeyframe(got[2] as Buffer)];
+  }));
+  assert.deepEqual(firsts, viewers.map(() => ['video/mp4; codecs="avc1', true]));
+  assert.deepEqual([await north.metric(MSE), await south.metric('ruth_server_site_mse_viewers')], [1, 5]);
+  for (const viewer of viewers) viewer.close();
+  await has(north, MSE, 0, 'and goes with the last viewer');
 
   const whep = await south.ask('POST', '/api/v1/cameras/front/whep', admin, OFFER);
   const session = whep.headers.get('location')!;

@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     EventIntake.begin({ source: 'kernel', socketPath: kernel.socketPath, event: validator(KernelEvent), store, hub, logger, onEvent, onStored, filled }),
   ]);
   const keeper = new EventKeeper({ store, kernel, logger, maxAgeDays: options.eventMaxAgeDays ?? null, byAgeAlone: options.eventsOutliveRecordings === true || isOfSite(options.store), utcMs: Date.now });
-  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, sitePipes: site?.pipes ?? null, mqtt, couriers: notifications.couriers, courierTurns: notifications.turns, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
+  const counters = { hub, keeper, siteIntake, siteLive: site?.live ?? null, sitePipes: site?.pipes ?? null, siteMse: site?.mse ?? null, mqtt, couriers: notifications.couriers, courierTurns: notifications.turns, recorders: intakes.map(({ source, recorder }) => ({ source, recorder })) };
   const access = new Access(store, options.adminToken ?? null);
   const audit = new Audit(store, logger);
   const connections = new OpenConnections();

@@ -1,10 +1,11 @@
 // The WebSockets: what happens, as it happens, and live video of a camera.
-import { LiveQuery } from '@ruth/protocol';
+import { LiveQuery, RuthError } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { identityOf, maySee } from './access/index.ts';
 import type { LiveHub } from './events/live-hub.ts';
-import { proxyLive, type LiveSource } from './live-proxy.ts';
+import { proxyLive } from './live-proxy.ts';
+import { closingFor, type LiveSource } from './live-source.ts';
 import { addPipes } from './site/pipe-routes.ts';
 import type { SiteParts } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
@@ -27,10 +28,15 @@ export function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts 
       keep(request, socket, request.params.id);
       const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, name: 'the kernel' };
       if (!site || !request.elsewhere) return proxyLive(socket, own, counters);
-      // What the page says meanwhile waits in its socket.
-      socket.pause();
-      const source = way === 'live' ? site.others.live(request.elsewhere, request) : await site.pipes.sourceFor(socket, request.params.id, request.elsewhere, request);
-      proxyLive(socket, source, counters);
+      try {
+        if (way === 'live') return site.mse.add(socket, request.params.id, request.elsewhere, request);
+        // What the page says meanwhile waits in its socket.
+        socket.pause();
+        proxyLive(socket, await site.pipes.sourceFor(socket, request.params.id, request.elsewhere, request), counters);
+      } catch (cause) {
+        socket.resume();
+        socket.close(...closingFor(RuthError.from(cause)));
+      }
     });
   }
   addPipes(app, kernel, site, keep);

@@ -11,7 +11,7 @@ import type { LiveHub } from './events/live-hub.ts';
 import type { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import type { CourierTurns } from './outward/notify/courier-turns.ts';
 import type { Courier } from './outward/notify/courier.ts';
-import type { LiveOfSite, LivePipes } from './site/index.ts';
+import type { LiveOfSite, LivePipes, MseRelays } from './site/index.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MetricsOptions {
@@ -82,6 +82,8 @@ export interface ServerCounters {
   readonly siteLive: LiveOfSite | null;
   /** Likewise. */
   readonly sitePipes: LivePipes | null;
+  /** Likewise. */
+  readonly siteMse: MseRelays | null;
 }
 
 const ofPages = (type: 'gauge' | 'counter', name: string, help: string, of: (hub: LiveHub) => number): Metric<ServerCounters> => ({ name, type, help, values: ({ hub }) => [[{}, of(hub)]] });
@@ -97,6 +99,8 @@ const ofSite = (type: 'gauge' | 'counter', name: string, help: string, of: (inta
 const ofSiteLive = (type: 'gauge' | 'counter', name: string, help: string, of: (counters: LiveOfSite['counters']) => number): Metric<ServerCounters> => ({ name: `site_live_${name}`, type, help, values: ({ siteLive }) => (siteLive ? [[{}, of(siteLive.counters)]] : []) });
 
 const ofSitePipes = (name: string, help: string, of: (counters: LivePipes['counters']) => number): Metric<ServerCounters> => ({ name: `site_${name}`, type: 'counter', help, values: ({ sitePipes }) => (sitePipes ? [[{}, of(sitePipes.counters)]] : []) });
+
+const ofSiteMse = (type: 'gauge' | 'counter', name: string, help: string, of: (relays: MseRelays) => number): Metric<ServerCounters> => ({ name: `site_mse_${name}`, type, help, values: ({ siteMse }) => (siteMse ? [[{}, of(siteMse)]] : []) });
 
 export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofPages('gauge', 'pages', 'Pages that follow events', (hub) => hub.clientCount),
@@ -128,6 +132,11 @@ export const SERVER_METRICS: readonly Metric<ServerCounters>[] = [
   ofSiteLive('counter', 'invalid_total', 'Of what came, what this version does not know, and does not pass on', ({ invalid }) => invalid),
   ofSitePipes('pipes_opened_total', 'Pipes by which cameras of other nodes came here', ({ opened }) => opened),
   ofSitePipes('pipe_failures_total', 'Pipes that were not to be had', ({ failed }) => failed),
+  ofSiteMse('gauge', 'cameras', 'Cameras of other nodes whose MSE comes here, once each', ({ size }) => size),
+  ofSiteMse('gauge', 'viewers', 'Who watches those over MSE', ({ viewers }) => viewers),
+  ofSiteMse('counter', 'pictures_dropped_total', 'Pictures that they did not get because they took them too slowly', ({ dropped }) => dropped.droppedFragments),
+  ofSiteMse('counter', 'viewers_closed_total', 'Those of them that stayed too slow and were closed', ({ dropped }) => dropped.closedViewers),
+  ofSiteMse('counter', 'failures_total', 'Times that a camera did not come, or came no more, while somebody watched', ({ counters }) => counters.failed),
   { name: 'events_forgotten_total', type: 'counter', help: 'Events deleted because of their age, or with their recordings', values: ({ keeper }) => [[{}, keeper.counters.forgotten]] },
 ];
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fastifyWebsocket from '@fastify/websocket';
-import { kernelSocketPath, type ErrorBody, type ExportStatus, type RecordedAnswer, type RecordedQuery, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
+import { kernelSocketPath, type ErrorBody, type ExportStatus, type LiveInit, type RecordedAnswer, type RecordedQuery, type NewUser, type UserInfo, type Verification, type VerificationRequest } from '@ruth/protocol';
 import type { StoreAddress } from '@ruth/server';
 import { fastify } from 'fastify';
 import { WebSocket } from 'ws';
@@ -22,6 +22,8 @@ export interface AccessPlace extends AsyncDisposable {
   readonly core: StandInWithEvents<CoreEvent>;
   /** What the kernel was asked: method and address. */
   readonly askedOfKernel: readonly string[];
+  /** Each WebSocket for MSE that the kernel ever had, in their order; a camera's init is the first that each is sent. */
+  readonly mse: readonly WebSocket[];
   ask(method: string, path: string, headers?: Headers, body?: unknown): Promise<Asked>;
   /** 'open', or the status that refused. */
   upgrade(path: string, headers?: Headers): Promise<{ answer: number | 'open'; socket: WebSocket }>;
@@ -39,7 +41,8 @@ export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS
   const stack = new AsyncDisposableStack();
   const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { caFile: null } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
   const askedOfKernel: string[] = [];
-  const kernel = await startEverythingKernel(place.directory, cameras, askedOfKernel);
+  const mse: WebSocket[] = [];
+  const kernel = await startEverythingKernel(place.directory, cameras, askedOfKernel, mse);
   stack.defer(() => kernel.close());
   const core = stack.use(await startCore(place.directory, {
     models: () => [], subscriptions: () => cameras.map((id) => subscription(id, 'detector')), latest: (id) => [look(id, 'detector', 1)],
@@ -55,7 +58,7 @@ export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS
   };
   const signIn: AccessPlace['signIn'] = (name, password) => ask('POST', '/api/v1/session', {}, { name, password });
   return {
-    place, url, core, askedOfKernel, ask, signIn,
+    place, url, core, askedOfKernel, mse, ask, signIn,
     async upgrade(path, headers = {}) {
       const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers });
       socket.on('error', () => undefined);
@@ -76,7 +79,7 @@ export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS
   };
 }
 
-async function startEverythingKernel(directory: string, cameras: readonly string[], asked: string[]) {
+async function startEverythingKernel(directory: string, cameras: readonly string[], asked: string[], mse: WebSocket[]) {
   const app = fastify({ forceCloseConnections: true });
   app.addHook('onRequest', async ({ method, url }) => { asked.push(`${method} ${url}`); });
   await app.register(fastifyWebsocket);
@@ -89,7 +92,12 @@ async function startEverythingKernel(directory: string, cameras: readonly string
   app.get('/v1/verifications', () => [...cameras.map((id) => verification(id, [id])), verification('all', null)]);
   app.get<{ Params: { id: string } }>('/v1/verifications/:id', ({ params: { id } }) => verification(id, id === 'all' ? null : [id]));
   app.post<{ Body: VerificationRequest }>('/v1/verifications', ({ body }, reply) => reply.code(202).send(verification('new', body.cameras ?? null)));
-  for (const way of ['live', 'webrtc']) app.get(`/v1/cameras/:id/${way}`, { websocket: true }, (socket) => socket.send(`video at ${cameras.join(' and ') || 'nobody'}`));
+  app.get<{ Params: { id: string } }>('/v1/cameras/:id/live', { websocket: true }, (socket, { params: { id } }) => {
+    mse.push(socket);
+    socket.send(JSON.stringify({ type: 'init', camera_id: id, mime: `video/mp4; codecs="of ${cameras.join(' and ') || 'nobody'}"`, width: 320, height: 240, pts_origin_us: 0, epoch: mse.length } satisfies LiveInit));
+    socket.send(Buffer.from('an init segment'));
+  });
+  app.get('/v1/cameras/:id/webrtc', { websocket: true }, (socket) => socket.send(`video at ${cameras.join(' and ') || 'nobody'}`));
   // What is even is recorded.
   app.post<{ Body: RecordedQuery }>('/v1/recorded', ({ body }): RecordedAnswer => (
     { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => cameras.includes(id) && at % 2 === 0)])) }

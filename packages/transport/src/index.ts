@@ -4,6 +4,7 @@ export * from './addresses/address-policy.ts';
 export * from './addresses/camera-urls.ts';
 export * from './confine/index.ts';
 export * from './events/index.ts';
+export * from './fmp4/index.ts';
 export * from './ipc/index.ts';
 export * from './process/ask.ts';
 export * from './process/index.ts';

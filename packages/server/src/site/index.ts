@@ -5,6 +5,7 @@ import { Upstream } from '../upstream.ts';
 import { CamerasOfSite } from './cameras-of-site.ts';
 import { ListsOfSite } from './lists-of-site.ts';
 import { LiveOfSite } from './live-of-site.ts';
+import { MseRelays } from './mse-relays.ts';
 import type { LivePipes } from './live-pipes.ts';
 import { NodesOfSite } from './nodes-of-site.ts';
 import { OtherNodes } from './other-nodes.ts';
@@ -19,6 +20,7 @@ export type { ProbesOfSite } from './probes-of-site.ts';
 export type { NodesOfSite } from './nodes-of-site.ts';
 export type { LiveOfSite } from './live-of-site.ts';
 export type { LivePipes } from './live-pipes.ts';
+export type { MseRelays } from './mse-relays.ts';
 export { PASSED_ON_BY, type SiteMap, type SiteNodeInfo } from './site.ts';
 
 export interface SiteParts extends AsyncDisposable {
@@ -31,6 +33,7 @@ export interface SiteParts extends AsyncDisposable {
   readonly passing: PassingOn;
   readonly live: LiveOfSite;
   readonly pipes: LivePipes;
+  readonly mse: MseRelays;
   /** The process that reads the site's stream of events. */
   readonly outbox: Upstream;
 }
@@ -55,11 +58,13 @@ export async function openSite({ socketDirectory, caFile, pipesFromViewers: from
   const nodes = new NodesOfSite(site, others, fleet);
   const recordings = new RecordingsOfSite(kernel, others);
   const { LivePipes } = await import('./live-pipes.ts');
+  const mse = new MseRelays(others);
   const pipes = new LivePipes({ kernel, site, others, fromViewers, logger });
   return {
-    site, others, outbox, pipes, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes, probes: new ProbesOfSite({ site, others, nodes, cameras, fleet }), passing: new PassingOn({ site, others, recordings, kernel, pipes }),
+    site, others, outbox, pipes, mse, live: new LiveOfSite(site, others), lists: new ListsOfSite(site, others, cameras), cameras, nodes, probes: new ProbesOfSite({ site, others, nodes, cameras, fleet }), passing: new PassingOn({ site, others, recordings, kernel, pipes }),
     async [Symbol.asyncDispose]() {
       pipes[Symbol.dispose]();
+      mse[Symbol.dispose]();
       await Promise.all([fleet[Symbol.asyncDispose](), outbox[Symbol.asyncDispose](), others[Symbol.asyncDispose]()]);
     },
   };

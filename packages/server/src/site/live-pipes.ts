@@ -6,7 +6,7 @@ import type { Logger } from '@ruth/transport';
 import type { FastifyRequest } from 'fastify';
 import { WebSocket } from 'ws';
 import { keepAlive } from '../keep-alive.ts';
-import type { LiveSource } from '../live-proxy.ts';
+import type { LiveSource } from '../live-source.ts';
 import type { Upstream } from '../upstream.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { Site, SiteNodeInfo } from './site.ts';

@@ -6,7 +6,7 @@ import { ERRORS, ErrorBody, RuthError, validator, type ErrorCode, type Validator
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, errors, type Dispatcher } from 'undici';
 import { SESSION_COOKIE } from '../access/access.ts';
-import type { LiveSource } from '../live-proxy.ts';
+import type { LiveSource } from '../live-source.ts';
 import { awayError, PASSED_ON_BY, type SiteNodeInfo } from './site.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;

@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import { identityOf, maySee } from '../access/index.ts';
 import { keepAlive } from '../keep-alive.ts';
 import { proxyLive, type LiveProxyCounters } from '../live-proxy.ts';
+import { closingFor } from '../live-source.ts';
 import type { Upstream } from '../upstream.ts';
 import type { SiteParts } from './index.ts';
 
@@ -30,9 +31,8 @@ export function addPipes(app: FastifyInstance, kernel: Upstream, site: SiteParts
       const { address, port } = await site.pipes.askedBy(id, query, request);
       proxyLive(socket, { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${id}/pipe?address=${encodeURIComponent(address)}&port=${port}`, name: 'the kernel' }, counters);
     } catch (cause) {
-      const { httpStatus, code, message } = RuthError.from(cause);
       socket.resume();
-      socket.close(4000 + httpStatus, `${code}: ${message}`.slice(0, 120));
+      socket.close(...closingFor(RuthError.from(cause)));
     }
   });
 }

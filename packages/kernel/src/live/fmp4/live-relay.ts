@@ -1,23 +1,14 @@
-// Hands the live fMP4 of one camera to its viewers. A new viewer gets the picture group that runs, so that it sees at once.
-// A viewer that is slow loses pictures up to the next keyframe, one that stays slow is closed: nobody else notices.
+// The live fMP4 of one camera: made while somebody watches, or looks at a single picture, and a while after. How it is handed to viewers is said in @ruth/transport (fmp4).
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type LiveInit } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol';
+import { Fmp4Viewers, MAX_FMP4_VIEWERS, type Fmp4Counters } from '@ruth/transport';
 import type { WebSocket } from 'ws';
 import type { Fmp4Message } from '../../ingest/messages.ts';
 
-const MAX_BUFFERED_BYTES = 4 << 20;
-const SLOW_LIMIT_MS = 15_000;
-const MAX_GROUP_BYTES = 16 << 20;
 /** The stream goes on for a while after the last viewer, who may only be reloading the page. */
 const LINGER_MS = 3000;
-const MAX_VIEWERS = 256;
 const FIRST_PICTURE_LIMIT_MS = 5000;
 const LOOK_EVERY_MS = 10;
-
-interface Viewer {
-  /** Since when it loses pictures; null while it keeps up. */
-  slowSinceMs: number | null;
-}
 
 export interface LiveRelayOptions {
   /** Whether the camera's process shall make the stream. */
@@ -26,30 +17,19 @@ export interface LiveRelayOptions {
 
 export class LiveRelay {
   readonly #options: LiveRelayOptions;
-  readonly #viewers = new Map<WebSocket, Viewer>();
-  /** Fragments since the last keyframe; null while there are too many to keep. */
-  #group: Buffer[] | null = null;
-  #groupBytes = 0;
-  #beginning: { readonly init: LiveInit; readonly segment: Buffer } | null = null;
+  readonly #viewers = new Fmp4Viewers<WebSocket>(() => this.#rest());
   #linger: NodeJS.Timeout | undefined;
   /** Who waits for a picture and no more. */
   #looks = 0;
 
-  /** Fragments that viewers lost because they were slow, and viewers closed for it. */
-  readonly counters = { droppedFragments: 0, closedViewers: 0 };
-
   constructor(options: LiveRelayOptions) { this.#options = options; }
 
   get viewers(): number { return this.#viewers.size; }
+  get counters(): Fmp4Counters { return this.#viewers.counters; }
 
   add(socket: WebSocket): void {
-    if (this.#viewers.size >= MAX_VIEWERS) return socket.close(1013, 'too many viewers');
-    const viewer: Viewer = { slowSinceMs: null };
-    this.#viewers.set(socket, viewer);
-    socket.on('close', () => this.#remove(socket));
-    socket.on('error', () => socket.terminate());
+    if (!this.#viewers.add(socket)) return;
     clearTimeout(this.#linger);
-    if (this.#beginning) this.#begin(socket, viewer);
     this.#options.onWanted(true);
   }
 
@@ -58,20 +38,20 @@ export class LiveRelay {
    * watches. Throws `camera_unreachable` where no picture comes in time, `cancelled`.
    */
   async group(signal: AbortSignal): Promise<readonly Buffer[]> {
-    if (this.#looks >= MAX_VIEWERS) throw new RuthError('overloaded', 'too many look at this camera at once');
+    if (this.#looks >= MAX_FMP4_VIEWERS) throw new RuthError('overloaded', 'too many look at this camera at once');
     this.#looks++;
     clearTimeout(this.#linger);
     this.#options.onWanted(true);
     const endMs = performance.now() + FIRST_PICTURE_LIMIT_MS;
     try {
       for (let quietMs = 0; ; quietMs += LOOK_EVERY_MS) {
-        const seen = this.#group?.length ?? 0;
+        const seen = this.#viewers.group?.length ?? 0;
         await delay(LOOK_EVERY_MS);
         if (signal.aborted) throw new RuthError('cancelled', 'nobody waits for the picture any more');
-        const group = this.#group;
+        const { group, beginning } = this.#viewers;
         if (group?.length !== seen) quietMs = 0;
         // A stream that begins tells the pictures since the last keyframe all at once; the last one of them is now.
-        if (this.#beginning && group && group.length > 0 && (quietMs > 0 || performance.now() > endMs)) return [this.#beginning.segment, ...group];
+        if (beginning && group && group.length > 0 && (quietMs > 0 || performance.now() > endMs)) return [beginning.segment, ...group];
         if (performance.now() > endMs) throw new RuthError('camera_unreachable', 'the camera shows no picture at present');
       }
     } finally {
@@ -81,63 +61,16 @@ export class LiveRelay {
   }
 
   relay(message: Fmp4Message): void {
-    if (message.type === 'live-init') {
-      this.#beginning = message;
-      this.#group = null;
-      this.#groupBytes = 0;
-      for (const [socket, viewer] of this.#viewers) this.#begin(socket, viewer);
-      return;
-    }
-    const { data, keyframe } = message;
-    if (keyframe) {
-      this.#group = [];
-      this.#groupBytes = 0;
-    }
-    this.#group?.push(data);
-    this.#groupBytes += data.length;
-    if (this.#groupBytes > MAX_GROUP_BYTES) this.#group = null;
-    for (const [socket, viewer] of this.#viewers) this.#send(socket, viewer, data, keyframe);
+    if (message.type === 'live-init') this.#viewers.begin({ init: JSON.stringify(message.init), segment: message.segment });
+    else this.#viewers.send(message.data, message.keyframe);
   }
 
   /** The camera's process ended: what was kept belongs to a stream that is over. */
-  forget(): void {
-    this.#beginning = null;
-    this.#group = null;
-  }
+  forget(): void { this.#viewers.forget(); }
 
   close(): void {
+    this.#viewers.close(1001, 'shutting down');
     clearTimeout(this.#linger);
-    for (const socket of this.#viewers.keys()) socket.close(1001, 'shutting down');
-    this.#viewers.clear();
-  }
-
-  #begin(socket: WebSocket, viewer: Viewer): void {
-    const { init, segment } = this.#beginning!;
-    socket.send(JSON.stringify(init));
-    socket.send(segment);
-    for (const fragment of this.#group ?? []) socket.send(fragment);
-    // Without a group to begin with, the next keyframe is where it begins.
-    viewer.slowSinceMs = this.#group === null ? performance.now() : null;
-  }
-
-  #send(socket: WebSocket, viewer: Viewer, data: Buffer, keyframe: boolean): void {
-    const full = socket.bufferedAmount > MAX_BUFFERED_BYTES;
-    if (viewer.slowSinceMs === null && full) viewer.slowSinceMs = performance.now();
-    if (viewer.slowSinceMs !== null && (full || !keyframe)) {
-      this.counters.droppedFragments++;
-      if (full && performance.now() - viewer.slowSinceMs > SLOW_LIMIT_MS) {
-        this.counters.closedViewers++;
-        socket.close(1013, 'the connection is too slow for this camera');
-        this.#remove(socket);
-      }
-      return;
-    }
-    viewer.slowSinceMs = null;
-    socket.send(data);
-  }
-
-  #remove(socket: WebSocket): void {
-    if (this.#viewers.delete(socket)) this.#rest();
   }
 
   #rest(): void {
