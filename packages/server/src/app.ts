@@ -37,10 +37,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = await openStore(options.store);
   logger.info(`the store is ${describeAddress(options.store)}`);
   const readSecret = secretReader(options.environment ?? {});
-  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, coreBegan: () => startOf(core), ownsPrefix: !options.site, logger, version: packageJson.version, readSecret }) : null;
+  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, coreBegan: () => startOf(core), ownsPrefix: !options.site, logger, version: packageJson.version, readSecret, onConnected: () => notifications.poke() }) : null;
   // Before anything that comes: it may end what stands.
   mqtt?.begin(await standingNow(store, kernel, core, logger));
-  const notifications = new Notifications({ config: options.notifications ?? {}, store, kernel, logger, timeZone: options.timeZone ?? null, isOfSite: isOfSite(options.store), readSecret });
+  const notifications = new Notifications({ config: options.notifications ?? {}, broker: mqtt?.target ?? null, store, kernel, logger, timeZone: options.timeZone ?? null, isOfSite: isOfSite(options.store), readSecret });
   const onEvent = (event: CoreEvent | KernelEvent): void => mqtt?.take(event);
   const onStored = (): void => notifications.poke();
   const traces = telemetry && new StoredEventTraces(telemetry);

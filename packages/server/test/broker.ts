@@ -16,19 +16,20 @@ export class Broker implements AsyncDisposable {
   readonly #directory: string;
   #child: ChildProcess | null = null;
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, settings: string) {
     this.#directory = directory;
     this.#config = join(directory, 'mosquitto.conf');
     this.url = `mqtt://127.0.0.1:${port}`;
-    writeFileSync(this.#config, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
+    writeFileSync(this.#config, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n${settings}`);
   }
 
-  static async start(): Promise<Broker> {
+  /** `settings`: more lines of its configuration. */
+  static async start(settings = ''): Promise<Broker> {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
     await new Promise((resolve) => { holder.close(resolve); });
-    const broker = new Broker(mkdtempSync(join(tmpdir(), 'ruth-broker-')), port);
+    const broker = new Broker(mkdtempSync(join(tmpdir(), 'ruth-broker-')), port, settings);
     await broker.up();
     return broker;
   }

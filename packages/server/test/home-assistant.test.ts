@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CoreEvent, KernelEvent } from '@ruth/protocol';
-import { CameraTopics, discoveryOf, EVENT_TYPES } from '@ruth/server/parts';
+import { CameraTopics, discoveryOf, eventMessageOf, EVENT_TYPES } from '@ruth/server/parts';
 import { discoveryViolations, stateViolations, type Discovery } from './home-assistant-rules.ts';
 
 const context = { discoveryPrefix: 'homeassistant', prefix: 'home/ruth', version: '1.2.3', snapshots: true };
@@ -24,7 +24,7 @@ test('a camera of Home Assistant has only keys that it takes, and each topic say
     seen('alert.raised', { ...alert, lasting: true, conditions: [] }), seen('alert.cleared', { ...alert, raised_at: 1, lasted_s: 1, reason: 'no_longer' }), seen('track.ended', track(2, 'cell phone/+#')),
     seen('alert.raised', { ...alert, lasting: true, conditions: [] }), seen('alert.cleared', { ...alert, raised_at: 1, lasted_s: 1, reason: 'could_not_look' }), seen('occupancy', { zone: 'yard', count: null, by_class: {} }), seen('camera.down', { reason: 'off' }),
   ];
-  const said = happened.flatMap((event) => camera.take(event));
+  const said = happened.flatMap((event) => [...camera.take(event), ...(EVENT_TYPES.includes(event.type) ? [eventMessageOf('home/ruth', { event_id: event.id, camera_id: 'front.1', type: event.type, event })] : [])]);
   const message = discoveryOf(camera, 'Front door', context);
   assert.deepEqual(discoveryViolations(message), []);
   const { components } = JSON.parse(String(message.payload)) as Discovery;

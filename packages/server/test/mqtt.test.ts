@@ -79,7 +79,7 @@ test('a camera stands in retained topics, appears in Home Assistant by itself, a
     const before = published;
     await delay(100);
     published = bridge.counters.published;
-    return published > 12 && published === before;
+    return published > 6 && published === before;
   }, 'all is said');
   await using listener = await broker.listen('#');
   const { newest, heard } = listener;
@@ -95,7 +95,6 @@ test('a camera stands in retained topics, appears in Home Assistant by itself, a
 
   for (const [trackId, model] of [[1, 'detector'], [2, 'detector'], [7, 'other'], [8, 'other'], [9, 'other']] as const) bridge.take(track('track.ended', trackId, {}, model));
   await until(() => newest.get('home/ruth/cameras/front/objects/person') === '0' && newest.get('home/ruth/cameras/front/motion') === 'OFF', 'nobody is there');
-  await until(() => heard.some(({ topic, text, retained }) => topic.endsWith('/events') && !retained && (JSON.parse(text) as { event_type: string }).event_type === 'track.ended'), 'events are told, and not kept');
   bridge.take({ ...envelope, id: ++id, type: 'camera.down', camera_id: 'front', reason: 'it is off' });
   await until(() => newest.get('home/ruth/cameras/front/objects/person') === 'None', 'what nobody can see is not zero');
 
@@ -105,7 +104,7 @@ test('a camera stands in retained topics, appears in Home Assistant by itself, a
   await until(() => newest.get('home/ruth/status') === 'offline', 'it says that it goes');
 });
 
-test('a broker that is away costs events beyond a bound, which are counted, and no state', { skip: noBroker }, async () => {
+test('a broker that is away, and forgets all, is told every state when it is back', { skip: noBroker }, async () => {
   await using broker = await Broker.start();
   await using place = await kernelOf(() => [camera('front')]);
   await using running = startBridge(place.kernel, { url: broker.url, home_assistant: false, snapshots: false });
@@ -114,11 +113,10 @@ test('a broker that is away costs events beyond a bound, which are counted, and 
   await broker.down();
   await until(() => !bridge.connected, 'the broker is missed');
   for (let one = 1; one <= 600; one++) bridge.take(track('track.started', one));
-  assert.deepEqual([bridge.waiting, bridge.counters.dropped], [512, 88]);
+  assert.equal(bridge.waiting, 0, 'states are said anew');
   await broker.up();
   await using listener = await broker.listen('ruth/#');
-  await until(() => bridge.connected && bridge.waiting === 0, 'the broker is found again');
-  await until(() => listener.newest.get('ruth/cameras/front/objects/person') === '600' && listener.newest.get('ruth/status') === 'online', 'the state is there though the broker forgot all');
+  await until(() => listener.newest.get('ruth/cameras/front/objects/person') === '600' && listener.newest.get('ruth/status') === 'online', 'the state is there though the broker forgot all', 30_000);
   assert.equal(bridge.counters.connections, 2);
 });
 

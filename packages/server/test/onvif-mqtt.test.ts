@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CoreEvent } from '@ruth/protocol';
-import { frameOf, OnvifEvents } from '@ruth/server/parts';
+import { frameOf, OnvifEvents, onvifMomentOf } from '@ruth/server/parts';
 import { OBJECT_TYPES, VEHICLE_TYPES, violations, type Published } from './onvif-rules.ts';
 import { look } from './stand-ins.ts';
 
@@ -56,7 +56,7 @@ test('what happens is events of ONVIF: what stands is retained, with all whom it
   const events = new OnvifEvents('home');
   const all: Published[] = [];
   const take = (event: CoreEvent): Published[] => {
-    const messages = events.take(event);
+    const messages: Published[] = [...events.take(event), onvifMomentOf('home', event) ?? []].flat();
     all.push(...messages);
     return messages;
   };

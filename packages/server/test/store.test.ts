@@ -204,6 +204,10 @@ for (const database of databases) {
       assert.deepEqual([letter!.event_id, letter!.at_us, letter!.error, more], [newest + 1, T0_US, 'it answered 500', []]);
       assert.deepEqual(await store.read('deadLetter', letter!.id), letter);
       assert.deepEqual([await store.write('removeDeadLetter', letter!.id), await store.write('removeDeadLetter', letter!.id)], [true, false]);
+      await store.write('keepCouriers', ['webhook crm']);
+      assert.equal(await store.write('courierPosition', 'webhook crm'), newest + 1);
+      await store.write('keepCouriers', ['another']);
+      assert.equal(await store.write('courierPosition', 'webhook crm'), newest, 'one that was not named for a while begins anew');
     });
 
     // One process alone writes a file.
@@ -211,7 +215,7 @@ for (const database of databases) {
       const of = (node: string): Promise<Store> => openStore({ ...address as StoreAddress & { kind: 'postgres' }, node });
       await using north = await of('north');
       await using south = await of('south');
-      const turns = (node: Store, address: string, forS = 60, leaving: string[] = []) => node.write('takeCourierTurns', { targets: [{ name: 'mail', address, hears: '[{}]' }], timeZone: 'UTC', forS, leaving });
+      const turns = (node: Store, address: string, forS = 60, leaving: string[] = []) => node.write('takeCourierTurns', { targets: [{ name: 'mail', address, hears: '[{}]', topics: '{"topic_prefix":"x"}' }], timeZone: 'UTC', forS, leaving });
       for (const node of [north, south]) assert.deepEqual(await turns(node, 'a'), { own: ['mail'], others: [], unbrought: [] });
       const positions = [await north.read('courierPosition', 'mail'), await south.write('courierPosition', 'mail')];
       // The same ids at the same time, as two cores give them.
@@ -229,11 +233,14 @@ for (const database of databases) {
       assert.equal(await south.write('courierPosition', 'mail'), positions[1], 'what one has brought is not brought for the other');
       assert.equal((await north.read('eventsAfter', positions[0]!, 50)).length, 10, 'all are read by all');
 
+      await north.write('keepCouriers', ['mail']);
+      assert.deepEqual([await north.write('courierPosition', 'mail'), await south.write('courierPosition', 'mail')], [positions[0]! + 100, positions[1]], 'what a node does not name any more is of no other one');
+
       // South's server is away: north stands in where it has the same target, and nobody else moves how far it came.
       await turns(south, 'a', 0);
       await assert.rejects(north.write('moveCourier', 'mail', 1, 'south'), { code: 'conflict' });
       assert.deepEqual((await turns(north, 'another')).others, [], 'a target of the same name that leads elsewhere is another one');
-      assert.deepEqual((await turns(north, 'a')).others, [{ node: 'south', name: 'mail', hears: '[{}]', timeZone: 'UTC' }]);
+      assert.deepEqual((await turns(north, 'a')).others, [{ node: 'south', name: 'mail', hears: '[{}]', timeZone: 'UTC', topics: '{"topic_prefix":"x"}' }]);
       await north.write('moveCourier', 'mail', positions[1]! + 50, 'south');
       await assert.rejects(south.write('moveCourier', 'mail', positions[1]! + 60), { code: 'conflict' });
       // It is back: north keeps the turn until what it was delivering is noted.

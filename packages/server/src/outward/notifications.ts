@@ -1,4 +1,4 @@
-// Who is told of what: a courier for each target, woken by what happens; how they are doing, and their dead letters, over HTTP.
+// Who is told of what: a courier for each target, the MQTT broker among them, woken by what happens; how they are doing, and their dead letters, over HTTP.
 import { DeadLetterInfo, DeliveryStatus, ErrorBody, RuthError, type NotificationsConfig } from '@ruth/protocol';
 import { AddressPolicy, type Logger, type ReadSecret } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
@@ -13,6 +13,8 @@ import { emailTarget, ntfyTarget, webhookTarget, type Target } from './notify/ta
 
 export interface NotificationsOptions {
   readonly config: NotificationsConfig;
+  /** A target beside those that it names. */
+  readonly broker?: Target | null;
   readonly store: Store;
   readonly kernel: Upstream;
   readonly logger: Logger;
@@ -33,29 +35,33 @@ export class Notifications {
   /** Null where this node is by itself. */
   readonly turns: CourierTurns | null;
   readonly #targets: readonly Target[];
+  readonly #store: Store;
 
   /** Throws `invalid_config` for an address that may not be reached. */
-  constructor({ config, store, kernel, logger, timeZone, isOfSite = false, retriesMs, waitMs, lookEveryMs, roundMs, readSecret }: NotificationsOptions) {
+  constructor({ config, broker = null, store, kernel, logger, timeZone, isOfSite = false, retriesMs, waitMs, lookEveryMs, roundMs, readSecret }: NotificationsOptions) {
+    this.#store = store;
     const policy = AddressPolicy.forNotifications(config.allow_addresses);
     this.#targets = [
       ...(config.webhooks ?? []).map((webhook) => webhookTarget(webhook, policy, readSecret)), ...(config.ntfy ?? []).map((ntfy) => ntfyTarget(ntfy, policy, readSecret)), ...(config.email ?? []).map((email) => emailTarget(email, readSecret)),
+      ...(broker ? [broker] : []),
     ];
     const common = { store, logger, asStored: asStoredEvent, picture: (event: FoundEvent) => pictureOf(kernel, event), ...(retriesMs === undefined ? {} : { retriesMs }), ...(waitMs === undefined ? {} : { waitMs }), ...(lookEveryMs === undefined ? {} : { lookEveryMs }) };
     this.couriers = this.#targets.map((target) => new Courier({ ...common, target, hears: target.hears, timeZone, mayBring: () => this.turns === null || this.turns.mayBring(target.name, null) }));
     this.turns = !isOfSite || this.#targets.length === 0 ? null : new CourierTurns({
       store, logger, targets: this.#targets, couriers: this.couriers, timeZone, ...(roundMs === undefined ? {} : { roundMs }),
-      standIn: (target, { node, hears, timeZone: zone }) => new Courier({
-        ...common, target, node, hears: hears ?? target.hears, timeZone: zone, mayBring: () => this.turns!.mayBring(target.name, node), counts: this.couriers.find(({ name }) => name === target.name)!.counts,
+      standIn: (target, { node, hears, timeZone: zone, topics }) => new Courier({
+        ...common, target: topics === null ? target : target.under?.(topics) ?? target, node, hears: hears ?? target.hears, timeZone: zone, mayBring: () => this.turns!.mayBring(target.name, node), counts: this.couriers.find(({ name }) => name === target.name)!.counts,
       }),
     });
   }
 
-  /** Something was stored. */
+  /** Something was stored, or a target is there again. */
   poke(): void { for (const courier of [...this.couriers, ...this.turns?.others ?? []]) courier.poke(); }
 
   /** Ends when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.couriers.map((courier) => courier.run(signal)), this.turns?.run(signal)]);
+    const forgotten = this.#store.write('keepCouriers', this.#targets.map(({ name }) => name)).catch(() => undefined);
+    await Promise.all([forgotten, ...this.couriers.map((courier) => courier.run(signal)), this.turns?.run(signal)]);
     await Promise.all(this.#targets.map((target) => target[Symbol.asyncDispose]()));
   }
 }

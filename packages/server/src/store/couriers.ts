@@ -17,6 +17,15 @@ export async function courierPosition(database: Database, target: string): Promi
   return last_event_id;
 }
 
+/** Of this node (null: there is one alone) nothing is known of other targets any more: one that is named again begins anew. */
+export async function keepCouriers(database: Database, node: string | null, names: readonly string[]): Promise<void> {
+  const targets = names.map((name) => (node === null ? name : `${node}/${name}`));
+  let others = database.deleteFrom('couriers');
+  if (targets.length > 0) others = others.where('target', 'not in', targets);
+  if (node !== null) others = others.where('target', 'like', `${node.replaceAll(/[\\%_]/g, '\\$&')}/%`);
+  await others.execute();
+}
+
 /** `holder`: the server whose turn it has to be (courier-turns.ts); null where there is one alone. Throws `conflict` where it is another one's; then nothing is moved. */
 export async function moveCourier(database: Database, target: string, eventId: number, holder: string | null): Promise<void> {
   if (holder === null) {

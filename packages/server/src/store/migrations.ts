@@ -93,6 +93,11 @@ const STEPS: Readonly<Record<string, Step>> = {
     await sql`update couriers set since_event_id = last_event_id, address = ''`.execute(database);
     await sql`create table nodes (node text primary key, before_event_id bigint not null)`.execute(database);
   },
+  // A broker is told of a node's events under that node's topics.
+  async '008-topics'(database, kind) {
+    if (kind === 'sqlite') return;
+    await sql`alter table couriers add column topics text`.execute(database);
+  },
 };
 
 /** Throws `store_unavailable` for a database of a newer Ruth. Two that start at once wait for one another. */

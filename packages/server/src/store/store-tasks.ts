@@ -1,6 +1,6 @@
 // What the store can be asked, run where the database is: in a thread of its own (store-thread.ts).
 import { leaveCourierTurns, noteNodes, takeCourierTurns, type CourierTurnsAsked } from './courier-turns.ts';
-import { buryEvent, courierPosition, deadLetter, deadLetters, moveCourier, removeDeadLetter, type DeadLetter } from './couriers.ts';
+import { buryEvent, courierPosition, deadLetter, deadLetters, keepCouriers, moveCourier, removeDeadLetter, type DeadLetter } from './couriers.ts';
 import type { Database, StoreAccess, StoreAddress } from './database.ts';
 import { openDatabase } from './database.ts';
 import { forgetHour, hoursOf, oldestHours } from './event-retention.ts';
@@ -67,6 +67,8 @@ export class StoreTasks {
     return { events, seenTo: Math.max(afterId, events.length < limit ? newest : 0, events.at(-1)?.id ?? 0) };
   }
   courierPosition(target: string, node: string | null = null) { return courierPosition(this.#database, this.#courier(target, node)); }
+  /** Of this node's targets; those of others stay. */
+  keepCouriers(targets: readonly string[]) { return keepCouriers(this.#database, this.#node, targets); }
   moveCourier(target: string, eventId: number, node: string | null = null) { return moveCourier(this.#database, this.#courier(target, node), eventId, this.#node); }
   buryEvent(letter: Omit<DeadLetter, 'id'>, node: string | null = null) { return buryEvent(this.#database, letter, this.#courier(letter.target, node), this.#node); }
   /** Of this node's server, one of a site. */

@@ -1,16 +1,19 @@
-// The connection to an MQTT broker, made again whenever it breaks. While the broker is away the newest events wait, and older ones are let go and
-// counted; while it is slow the newest of each state waits. A broker that loses this server tells the others so (last will).
-import type { MqttConfig } from '@ruth/protocol';
+// The connection to an MQTT broker, made anew whenever it breaks. States that cannot go out are not kept, for they are said anew when it is back; of those that a slow broker
+// holds up the newest of each topic waits. Events are kept elsewhere: who tells one hears whether the broker has it. A broker that loses this server tells the others so (last will).
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RuthError, type MqttConfig } from '@ruth/protocol';
 import type { Logger, ReadSecret } from '@ruth/transport';
 import { connectAsync, type MqttClient } from 'mqtt';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MqttMessage } from './topics.ts';
 
-const MOST_WAITING = 512;
 /** On their way to the broker, and not acknowledged. */
 const MOST_IN_FLIGHT = 256;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 2000;
+/** After half as long again without an answer the broker counts as gone. */
+const KEEP_ALIVE_S = 15;
+/** What is on its way when the server ends is waited for so long at most. */
+const END_LIMIT_MS = 5000;
 
 export interface BrokerLinkOptions {
   readonly config: MqttConfig;
@@ -30,114 +33,124 @@ export interface BrokerLinkOptions {
   readonly onHeard: (payload: string) => void;
 }
 
+interface Told { readonly message: MqttMessage; readonly done: (error: Error | null) => void }
+
 export class BrokerLink {
-  readonly counters = { published: 0, dropped: 0, failed: 0, connections: 0 };
+  readonly counters = { published: 0, failed: 0, connections: 0 };
   readonly #options: BrokerLinkOptions;
-  /** Events that wait for the broker; states do not, for they are said anew. */
-  readonly #waiting: MqttMessage[] = [];
-  /** The newest of each topic that waits for others to arrive. */
+  /** The newest state of each topic that waits for others to arrive. */
   readonly #late = new Map<string, MqttMessage>();
+  /** Events that do; as many as couriers bring at once. */
+  #told: Told[] = [];
   #client: MqttClient | null = null;
   #inFlight = 0;
   #isEnding = false;
+  #onIdle: (() => void) | null = null;
 
   constructor(options: BrokerLinkOptions) { this.#options = options; }
 
-  get waiting(): number { return this.#waiting.length; }
+  /** Messages that the broker has not acknowledged. */
+  get waiting(): number { return this.#inFlight + this.#late.size + this.#told.length; }
   get connected(): boolean { return this.#client?.connected === true; }
   /** Whether a message would go out at once. */
   get ready(): boolean { return this.connected && this.#inFlight < MOST_IN_FLIGHT; }
 
-  /** Tries until the broker is there or `signal` aborts. */
-  async connect(signal: AbortSignal): Promise<void> {
+  /** Is connected, as far as that can be had, until `signal` aborts; says then that this server is gone. */
+  async run(signal: AbortSignal): Promise<void> {
     const { config, logger, reconnectMs = RECONNECT_MS } = this.#options;
+    const aborted = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
     let complained = false;
-    while (!signal.aborted && this.#client === null) {
-      await this.#connect(reconnectMs).catch((error: unknown) => {
+    while (!signal.aborted) {
+      try {
+        const client = await this.#connect();
+        complained = false;
+        const closed = new Promise<void>((resolve) => { client.once('close', () => resolve()); });
+        await Promise.race([closed, aborted]);
+        if (signal.aborted) await this.#end(client, closed);
+        this.#letGo(client);
+      } catch (error) {
         if (!complained) logger.warn(`the MQTT broker ${config.url} is not there: ${(error as Error).message}; trying until it is`);
         complained = true;
-        return sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
-      });
+      }
+      await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
     }
-  }
-
-  /** Says that this server is gone. */
-  async end(): Promise<void> {
-    const client = this.#client;
-    this.#isEnding = true;
-    if (client?.connected) await client.publishAsync(this.#options.statusTopic, 'offline', { qos: 1, retain: true }).catch(() => undefined);
-    await client?.endAsync(true).catch(() => undefined);
   }
 
   sendAll(messages: readonly MqttMessage[]): void { for (const message of messages) this.send(message); }
 
+  /** A state, or what is of no use later. */
   send(message: MqttMessage): void {
-    if (this.ready) return this.#publish(message);
-    if (message.retain) {
-      // Where the broker is away, all that stands is said anew when it is back.
-      if (this.connected) this.#late.set(message.topic, message);
-      return;
-    }
-    this.#waiting.push(message);
-    if (this.#waiting.length > MOST_WAITING) {
-      this.#waiting.shift();
-      this.counters.dropped++;
-    }
+    if (this.#isEnding) return;
+    if (this.ready) this.#publish(message);
+    else if (this.connected && message.retain) this.#late.set(message.topic, message);
+  }
+
+  /** Resolves once the broker has it. Throws `unreachable` where it is away, or goes meanwhile: then nobody knows. In the order of the calls. */
+  tell(message: MqttMessage): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const done: Told['done'] = (error) => (error ? reject(new RuthError('unreachable', `the MQTT broker did not take it: ${error.message}`, { cause: error })) : resolve());
+    if (this.#isEnding || !this.connected) done(new Error('it is not there'));
+    else if (this.ready && this.#told.length === 0) this.#publish(message, done);
+    else this.#told.push({ message, done });
+    return promise;
   }
 
   /** Tells of each topic under `filters` for which the broker holds a message. Throws where the connection ends meanwhile. */
   async lookInto(filters: string[], withinMs: number, signal: AbortSignal, found: (topic: string) => void): Promise<void> {
-    const client = this.#client!;
+    const client = this.#client;
+    // One that is not connected would keep what it is asked, and never answer.
+    const assertThere = (): void => { if (!client?.connected) throw new RuthError('unreachable', 'the MQTT broker is not there'); };
+    assertThere();
     const onMessage = (topic: string, payload: Buffer, { retain }: { readonly retain: boolean }): void => { if (retain && payload.length > 0) found(topic); };
-    client.on('message', onMessage);
+    client!.on('message', onMessage);
     try {
-      await client.subscribeAsync(filters, { qos: 0 });
+      await client!.subscribeAsync(filters, { qos: 0 });
       await sleep(withinMs, undefined, { signal });
       // What is said from now on need not come back.
-      await client.unsubscribeAsync(filters);
+      assertThere();
+      await client!.unsubscribeAsync(filters);
     } finally {
-      client.off('message', onMessage);
+      client!.off('message', onMessage);
     }
   }
 
-  async #connect(reconnectMs: number): Promise<void> {
-    const { config: { url, user, password }, statusTopic, listenTo, readSecret, onHeard } = this.#options;
+  /** Each connection is a client of its own: what one that broke had not brought is brought again by who told it, and by nobody else. */
+  async #connect(): Promise<MqttClient> {
+    const { config: { url, user, password }, statusTopic, isStatusShared = false, listenTo, logger, readSecret, onConnected, onHeard } = this.#options;
     const client = await connectAsync(url, {
       ...(user === undefined ? {} : { username: user }), ...(password === undefined ? {} : { password: await readSecret(password) }),
       will: { topic: statusTopic, payload: Buffer.from('offline'), qos: 1, retain: true },
-      connectTimeout: CONNECT_TIMEOUT_MS, reconnectPeriod: reconnectMs, queueQoSZero: false, resubscribe: false, clientId: `ruth-${crypto.randomUUID().slice(0, 8)}`,
+      connectTimeout: CONNECT_TIMEOUT_MS, reconnectPeriod: 0, keepalive: KEEP_ALIVE_S, queueQoSZero: false, clientId: `ruth-${crypto.randomUUID().slice(0, 8)}`,
     }, false);
-    this.#client = client;
     client.on('error', () => undefined);
-    client.on('close', () => {
-      this.#inFlight = 0;
-      this.#late.clear();
-    });
-    client.on('connect', () => this.#connected());
     client.on('message', (topic, payload) => {
       if (topic === listenTo) onHeard(payload.toString());
-      else if (topic === statusTopic && payload.toString() === 'offline' && !this.#isEnding) this.send({ topic: statusTopic, payload: 'online', retain: true });
+      else if (topic === statusTopic && payload.toString() === 'offline') this.send({ topic: statusTopic, payload: 'online', retain: true });
     });
-    this.#connected();
-  }
-
-  #connected(): void {
-    const { config, statusTopic, isStatusShared = false, listenTo, logger, onConnected } = this.#options;
+    this.#client = client;
     this.counters.connections++;
-    logger.info(`connected to the MQTT broker ${config.url}`);
-    if (listenTo !== null) this.#client!.subscribe(listenTo, { qos: 0 }, () => undefined);
-    if (isStatusShared) this.#client!.subscribe(statusTopic, { qos: 1 }, () => undefined);
+    logger.info(`connected to the MQTT broker ${url}`);
+    if (listenTo !== null) client.subscribe(listenTo, { qos: 0 }, () => undefined);
+    if (isStatusShared) client.subscribe(statusTopic, { qos: 1 }, () => undefined);
     this.send({ topic: statusTopic, payload: 'online', retain: true });
     onConnected();
-    this.#drain();
+    return client;
   }
 
-  #publish({ topic, payload, retain }: MqttMessage): void {
+  async #end(client: MqttClient, closed: Promise<void>): Promise<void> {
+    this.#isEnding = true;
+    const limit = sleep(END_LIMIT_MS, undefined, { ref: false });
+    if (this.waiting > 0) await Promise.race([new Promise<void>((resolve) => { this.#onIdle = resolve; }), closed, limit]);
+    if (client.connected) await Promise.race([client.publishAsync(this.#options.statusTopic, 'offline', { qos: 1, retain: true }).catch(() => undefined), limit]);
+  }
+
+  #publish({ topic, payload, retain }: MqttMessage, done?: Told['done']): void {
     this.#inFlight++;
     this.#client!.publish(topic, payload, { qos: 1, retain }, (error) => {
-      this.#inFlight = Math.max(0, this.#inFlight - 1);
+      this.#inFlight--;
       if (error) this.counters.failed++;
       else this.counters.published++;
+      done?.(error ?? null);
       this.#drain();
     });
   }
@@ -146,10 +159,25 @@ export class BrokerLink {
   #drain(): void {
     while (this.ready) {
       const [late] = this.#late.values();
-      const next = late ?? this.#waiting.shift();
-      if (!next) return;
-      if (late) this.#late.delete(late.topic);
-      this.#publish(next);
+      if (late) {
+        this.#late.delete(late.topic);
+        this.#publish(late);
+        continue;
+      }
+      const told = this.#told.shift();
+      if (!told) break;
+      this.#publish(told.message, told.done);
     }
+    if (this.waiting === 0) this.#onIdle?.();
+  }
+
+  /** The connection is gone: whoever waits hears that nothing arrives. */
+  #letGo(client: MqttClient): void {
+    this.#client = null;
+    client.end(true);
+    this.#late.clear();
+    const told = this.#told;
+    this.#told = [];
+    for (const { done } of told) done(new Error('the connection ended'));
   }
 }

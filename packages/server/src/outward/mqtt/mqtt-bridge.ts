@@ -1,13 +1,15 @@
-// Tells an MQTT broker what happens, and how each camera stands, and takes back what is no longer so.
+// Tells an MQTT broker how each camera stands, and takes back what is no longer so. What happens couriers bring it (mqtt-target.ts).
 import { CameraStatus, validator, type CoreEvent, type KernelEvent, type MqttConfig } from '@ruth/protocol';
 import type { Logger, ReadSecret } from '@ruth/transport';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type from 'typebox';
 import type { Standing } from '../../events/standing-state.ts';
 import type { Upstream } from '../../upstream.ts';
+import type { Target } from '../notify/targets.ts';
 import { BrokerLink } from './broker-link.ts';
 import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
 import { OnvifEvents } from './onvif-events.ts';
+import { mqttTarget } from './mqtt-target.ts';
 import { frameOf } from './onvif-metadata.ts';
 import { CameraTopics } from './topics.ts';
 
@@ -29,6 +31,8 @@ export interface MqttBridgeOptions {
   readonly logger: Logger;
   readonly version: string;
   readonly readSecret: ReadSecret;
+  /** The broker is there, again. */
+  readonly onConnected?: () => void;
   /** Between attempts to reach the broker, and between looks at the cameras; for tests. */
   readonly reconnectMs?: number;
   readonly roundMs?: number;
@@ -44,6 +48,9 @@ export class MqttBridge {
   readonly #discovery: DiscoveryContext | null;
   readonly #onvif: OnvifEvents | null;
   readonly #broker: BrokerLink;
+  /** For events. */
+  readonly target: Target;
+  #wake = new AbortController();
   readonly #cameras = new Map<string, Known>();
   readonly #lookedAt = new Set<string>();
   #coreBeganS: number | null = null;
@@ -57,10 +64,11 @@ export class MqttBridge {
     this.#onvif = options.config.onvif_metadata ? new OnvifEvents(prefix) : null;
     this.#discovery = home === false ? null : { discoveryPrefix: home === true ? 'homeassistant' : home, prefix, version: options.version, snapshots };
     this.#broker = new BrokerLink({
-      ...options, statusTopic: `${prefix}/status`, isStatusShared: options.ownsPrefix === false, onConnected: () => this.#sayAll(),
+      ...options, statusTopic: `${prefix}/status`, isStatusShared: options.ownsPrefix === false, onConnected: () => this.#connected(),
       // Home Assistant that starts anew asks for what it forgot.
       listenTo: this.#discovery && `${this.#discovery.discoveryPrefix}/status`, onHeard: (payload) => { if (payload === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true); },
     });
+    this.target = mqttTarget(options.config, this.#broker);
   }
 
   get counters(): BrokerLink['counters'] { return this.#broker.counters; }
@@ -69,13 +77,7 @@ export class MqttBridge {
 
   /** Ends when `signal` aborts; says then that it is gone. */
   async run(signal: AbortSignal): Promise<void> {
-    const { roundMs = ROUND_MS } = this.#options;
-    await this.#broker.connect(signal);
-    while (!signal.aborted) {
-      await this.#round(signal).catch(() => undefined);
-      await sleep(roundMs, undefined, { signal }).catch(() => undefined);
-    }
-    await this.#broker.end();
+    await Promise.all([this.#broker.run(signal), this.#runRounds(signal)]);
   }
 
   /** How things stood before this server began: nothing of it is told as an event. */
@@ -103,6 +105,15 @@ export class MqttBridge {
     this.#broker.sendAll(camera.topics.take(event));
     this.#discover(camera);
     if (event.type === 'alert.raised' || (event.type === 'track.started' && event.track.class_name === 'person')) void this.#snapshot(camera);
+  }
+
+  async #runRounds(signal: AbortSignal): Promise<void> {
+    const { roundMs = ROUND_MS } = this.#options;
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      if (this.connected) await this.#round(signal).catch(() => undefined);
+      await sleep(roundMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+    }
   }
 
   /** Looks at which cameras there are: what comes is made known, what is gone taken back; and whether core began anew. */
@@ -156,12 +167,14 @@ export class MqttBridge {
   }
 
   /** A broker may have forgotten everything. */
-  #sayAll(): void {
+  #connected(): void {
     for (const camera of this.#cameras.values()) {
       this.#discover(camera, true);
       this.#broker.sendAll(camera.topics.standing());
     }
     this.#broker.sendAll(this.#onvif?.standing() ?? []);
+    this.#wake.abort();
+    this.#options.onConnected?.();
   }
 
   #camera(id: string): Known {

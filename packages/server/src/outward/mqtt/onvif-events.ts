@@ -1,6 +1,7 @@
 // What happens as events of ONVIF over MQTT (Profile M; `onvif-ej`): Core Specification, "Event Broker" (topic, JSON payload, property
 // events), with the topics and items of the Analytics Service Specification, annex "Specified Rules". A property (what stands until it
-// changes) is retained, one topic for each rule, and taken back by an empty message where it is not known any more. Events in, messages out.
+// changes) is retained, one topic for each rule, and taken back by an empty message where it is not known any more; what is so for an instant only is
+// told by itself. Events in, messages out.
 import type { CoreEvent, KernelEvent, TrackState } from '@ruth/protocol';
 import { objectType, onvifPart, utc } from './onvif-metadata.ts';
 import type { MqttMessage } from './topics.ts';
@@ -28,10 +29,9 @@ export class OnvifEvents {
 
   constructor(prefix: string) { this.#prefix = prefix; }
 
-  /** Nothing for what ONVIF has no topic of. */
+  /** What stands now that this happened; nothing for what ONVIF has no topic of. */
   take(event: CoreEvent | KernelEvent): MqttMessage[] {
     switch (event.type) {
-      case 'line.crossed': return [this.#message('RuleEngine/LineDetector/Crossed', sourceOf(event, event.line), event.captured_at, objectsOf([triggering(event.track, event.captured_at)]), false)];
       case 'zone.entered': return this.#inside(FIELD, event, event.zone, (objects) => objects.set(event.track.id, triggering(event.track, event.captured_at)));
       case 'zone.left': return [
         ...this.#inside(FIELD, event, event.zone, (objects) => objects.delete(event.track.id)), ...this.#ended(LOITERING, event, event.zone),
@@ -42,10 +42,10 @@ export class OnvifEvents {
         .flatMap(({ topic, source }) => (topic === FIELD ? this.#inside(FIELD, event, source.Rule!, (objects) => objects.delete(event.track.id)) : this.#ended(topic, event, source.Rule!)));
       case 'occupancy': {
         const source = sourceOf(event, event.zone);
-        return event.count === null ? this.#forget((topic) => topic === this.#topic(OCCUPANCY, source)) : [this.#message(OCCUPANCY, source, event.captured_at, { Count: event.count }, true)];
+        return event.count === null ? this.#forget((topic) => topic === this.#topic(OCCUPANCY, source)) : [this.#message(OCCUPANCY, source, event.captured_at, { Count: event.count })];
       }
-      case 'alert.raised': return [this.#message(ALERT, sourceOf(event, event.rule), event.captured_at, { ...(event.lasting ? { State: true } : {}), ...toldOf(event) }, event.lasting)];
-      case 'alert.cleared': return [this.#message(ALERT, sourceOf(event, event.rule), event.captured_at, { State: false, ...toldOf(event) }, true)];
+      case 'alert.raised': return event.lasting ? [this.#message(ALERT, sourceOf(event, event.rule), event.captured_at, { State: true, ...toldOf(event) })] : [];
+      case 'alert.cleared': return [this.#message(ALERT, sourceOf(event, event.rule), event.captured_at, { State: false, ...toldOf(event) })];
       case 'camera.up': return this.signal(event.camera_id, false, event.at);
       case 'camera.down': return [...this.#unknown((camera, model) => camera === event.camera_id && model !== null), ...this.signal(event.camera_id, true, event.at)];
       case 'model.down': return this.#unknown((_, model) => model === event.model_id);
@@ -73,7 +73,7 @@ export class OnvifEvents {
   signal(cameraId: string, lost: boolean, atS: number): MqttMessage[] {
     if (this.#lost.get(cameraId) === lost) return [];
     this.#lost.set(cameraId, lost);
-    return [this.#message('VideoSource/SignalLoss', { Source: cameraId }, atS, { State: lost }, true)];
+    return [this.#message('VideoSource/SignalLoss', { Source: cameraId }, atS, { State: lost })];
   }
 
   /** A rule about several objects: told whenever the list of them changes. */
@@ -82,7 +82,7 @@ export class OnvifEvents {
     change(objects);
     const list = [...objects.values()];
     const data: Data = topic === FIELD ? { IsInside: list.length > 0 } : topic === LOITERING ? { Since: utc(Math.min(...list.map(({ sinceS }) => sinceS))) } : {};
-    return [this.#message(topic, source, event.captured_at, { ...objectsOf(list), ...data }, true)];
+    return [this.#message(topic, source, event.captured_at, { ...objectsOf(list), ...data })];
   }
 
   /** One object less; the property goes with the last. */
@@ -115,14 +115,24 @@ export class OnvifEvents {
     });
   }
 
-  #topic(topic: string, source: Source): string { return `${this.#prefix}/onvif-ej/${topic}/&${Object.values(source).map(onvifPart).join('/')}`; }
+  #topic(topic: string, source: Source): string { return topicOf(this.#prefix, topic, source); }
 
-  #message(topic: string, source: Source, atS: number, data: Data, property: boolean): MqttMessage {
-    const message = { topic: this.#topic(topic, source), payload: JSON.stringify({ UtcTime: utc(atS), Source: source, Data: data }), retain: property };
-    if (property) this.#standing.set(message.topic, { payload: message.payload, camera: source.VideoSource ?? source.Source!, model: source.AnalyticsConfiguration ?? null, atS });
+  #message(topic: string, source: Source, atS: number, data: Data): MqttMessage {
+    const message = { topic: this.#topic(topic, source), payload: payloadOf(source, atS, data), retain: true };
+    this.#standing.set(message.topic, { payload: message.payload, camera: source.VideoSource ?? source.Source!, model: source.AnalyticsConfiguration ?? null, atS });
     return message;
   }
 }
+
+/** What stands for an instant only; null for everything else. */
+export function onvifMomentOf(prefix: string, event: CoreEvent | KernelEvent): MqttMessage | null {
+  const message = (topic: string, source: Source, atS: number, data: Data): MqttMessage => ({ topic: topicOf(prefix, topic, source), payload: payloadOf(source, atS, data), retain: false });
+  if (event.type === 'line.crossed') return message('RuleEngine/LineDetector/Crossed', sourceOf(event, event.line), event.captured_at, objectsOf([triggering(event.track, event.captured_at)]));
+  return event.type === 'alert.raised' && !event.lasting ? message(ALERT, sourceOf(event, event.rule), event.captured_at, toldOf(event)) : null;
+}
+
+const topicOf = (prefix: string, topic: string, source: Source): string => `${prefix}/onvif-ej/${topic}/&${Object.values(source).map(onvifPart).join('/')}`;
+const payloadOf = (source: Source, atS: number, data: Data): string => JSON.stringify({ UtcTime: utc(atS), Source: source, Data: data });
 
 type Seen = Extract<CoreEvent, { track: TrackState }> & { readonly captured_at: number; readonly model_id: string };
 

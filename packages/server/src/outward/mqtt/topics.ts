@@ -1,5 +1,5 @@
-// What the broker is told: the state of each camera as retained topics, and events as they happen. Pure: events in, messages out.
-import type { AlertClearedEvent, AlertRaisedEvent, CoreEvent, KernelEvent, TrackEvent } from '@ruth/protocol';
+// What the broker is told of how each camera stands, in retained topics; and an event as a message. Pure: events in, messages out.
+import type { AlertClearedEvent, AlertRaisedEvent, CoreEvent, KernelEvent, StoredEvent, TrackEvent } from '@ruth/protocol';
 
 export interface MqttMessage { readonly topic: string; readonly payload: string | Buffer; readonly retain: boolean }
 
@@ -10,6 +10,13 @@ interface Followed { readonly model: string; readonly className: string; readonl
 
 /** Of names that may hold anything, in a topic. */
 export const topicPart = (text: string): string => text.replaceAll(/[^A-Za-z0-9_-]/g, '_');
+
+const baseOf = (prefix: string, cameraId: string): string => `${prefix}/cameras/${cameraId}`;
+
+/** An event of a camera, as it was stored: `event_id` tells one that comes twice. */
+export function eventMessageOf(prefix: string, { event_id, node, camera_id: camera, type, event }: Pick<StoredEvent, 'event_id' | 'node' | 'camera_id' | 'type' | 'event'>): MqttMessage {
+  return { topic: `${baseOf(prefix, camera!)}/events`, payload: JSON.stringify({ event_type: type, event_id, ...(node !== undefined && { node }), ...event }), retain: false };
+}
 
 /** What is known of one camera, and what of it was said already. */
 export class CameraTopics {
@@ -26,21 +33,21 @@ export class CameraTopics {
 
   constructor(prefix: string, cameraId: string) {
     this.cameraId = cameraId;
-    this.#base = `${prefix}/cameras/${cameraId}`;
+    this.#base = baseOf(prefix, cameraId);
   }
 
   topic(name: string): string { return `${this.#base}/${name}`; }
 
-  /** What there is to say now that this happened: nothing twice. */
+  /** What there is to say of how it stands now that this happened: nothing twice. */
   take(event: CoreEvent | KernelEvent): MqttMessage[] {
     switch (event.type) {
       case 'track.started': case 'track.updated': this.#follow(event); break;
       case 'track.ended': this.#tracks.delete(keyOf(event)); break;
-      case 'camera.up': return [...this.#changed([['status', 'online']]), this.#event(event)];
+      case 'camera.up': return this.status(true);
       case 'camera.down':
         // Nobody looks: what was seen last is not what there is.
         this.#tracks.clear();
-        return [...this.#changed([['status', 'offline'], ...this.#unknown()]), this.#event(event)];
+        return this.#changed([['status', 'offline'], ...this.#unknown()]);
       case 'occupancy':
         this.zones.add(event.zone);
         this.#knownAt.set(`zones/${topicPart(event.zone)}`, event.at);
@@ -48,11 +55,10 @@ export class CameraTopics {
       case 'alert.raised': case 'alert.cleared':
         this.rules.add(event.rule);
         this.#knownAt.set(`rules/${topicPart(event.rule)}`, event.at);
-        return [...this.#changed([[`rules/${topicPart(event.rule)}`, stateOf(event)]]), this.#event(event)];
-      case 'detection': return [];
-      default: return [this.#event(event)];
+        return this.#changed([[`rules/${topicPart(event.rule)}`, stateOf(event)]]);
+      default: return [];
     }
-    return [...this.#changed(this.#counts()), ...(event.type === 'track.updated' ? [] : [this.#event(event)])];
+    return this.#changed(this.#counts());
   }
 
   /** A model is away: what it saw last is not what there is. */
@@ -115,10 +121,6 @@ export class CameraTopics {
       this.#said.set(name, payload);
       return { topic: this.topic(name), payload, retain: true };
     });
-  }
-
-  #event(event: CoreEvent | KernelEvent): MqttMessage {
-    return { topic: this.topic('events'), payload: JSON.stringify({ event_type: event.type, ...event }), retain: false };
   }
 }
 

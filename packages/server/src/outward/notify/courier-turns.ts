@@ -21,7 +21,7 @@ export interface CourierTurnsOptions {
   readonly couriers: readonly Courier[];
   readonly timeZone: string | null;
   /** A courier to stand in. */
-  readonly standIn: (target: Target, turn: { readonly node: string; readonly hears: readonly HearingConfig[] | null; readonly timeZone: string | null }) => Courier;
+  readonly standIn: (target: Target, turn: { readonly node: string; readonly hears: readonly HearingConfig[] | null; readonly timeZone: string | null; readonly topics: string | null }) => Courier;
   readonly roundMs?: number;
 }
 
@@ -73,7 +73,7 @@ export class CourierTurns {
   async #round(): Promise<void> {
     const { store, targets, timeZone, couriers, logger } = this.#options;
     const askedS = uptime();
-    const { own, others, unbrought } = await store.write('takeCourierTurns', { targets: targets.map(({ name, address, hears }) => ({ name, address, hears: JSON.stringify(hears) })), timeZone, forS: TURN_S, leaving: [...this.#leaving.keys()] });
+    const { own, others, unbrought } = await store.write('takeCourierTurns', { targets: targets.map(({ name, address, hears, topics = null }) => ({ name, address, hears: JSON.stringify(hears), topics })), timeZone, forS: TURN_S, leaving: [...this.#leaving.keys()] });
     this.#untilS = askedS + TURN_S;
     const isNew = own.some((name) => !this.#own.has(name));
     this.#own = new Set(own);
@@ -88,7 +88,7 @@ export class CourierTurns {
 
   #begin(turn: StandInTurn): void {
     const { targets, standIn, timeZone, logger } = this.#options;
-    const courier = standIn(targets.find(({ name }) => name === turn.name)!, { node: turn.node, hears: turn.hears === null ? null : JSON.parse(turn.hears) as HearingConfig[], timeZone: turn.hears === null ? timeZone : turn.timeZone });
+    const courier = standIn(targets.find(({ name }) => name === turn.name)!, { node: turn.node, hears: turn.hears === null ? null : JSON.parse(turn.hears) as HearingConfig[], timeZone: turn.hears === null ? timeZone : turn.timeZone, topics: turn.topics });
     const stop = new AbortController();
     logger.info(`events of ${turn.node} to ${turn.name} are brought from here: that node has no server at the moment`);
     // It begins once it stands there: it looks whether it may.

@@ -51,8 +51,8 @@ export class Courier {
   /** Up to here there is nothing else of this node. */
   #seenTo = 0;
   #moved = 0;
-  /** Delivered before one that stood before it. */
-  #ahead: number | null = null;
+  /** Delivered before one that stood before them; of one batch. */
+  readonly #ahead = new Set<number>();
 
   constructor(options: CourierOptions) {
     this.#options = options;
@@ -61,20 +61,20 @@ export class Courier {
   }
 
   get name(): string { return this.#options.target.name; }
-  get state(): CourierState { return this.counts; }
+  get state(): CourierState { return this.#isThere() ? this.counts : { ...this.counts, lastError: 'it is not there' }; }
 
-  /** There may be something new. */
+  /** There may be something new, or the target be there again. */
   poke(): void { this.#wake.abort(); }
 
   /** Ends when `signal` aborts; what is being delivered then is waited for, and noted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { logger, mayBring = () => true, lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    const { logger, lookEveryMs = LOOK_EVERY_MS } = this.#options;
     let problem: string | null = null;
     while (!signal.aborted) {
       // What comes from here on wakes it.
       this.#wake = new AbortController();
       try {
-        if (mayBring() && await this.#bringSome(signal)) continue;
+        if (this.#mayBring() && this.#isThere() && await this.#bringSome(signal)) continue;
         problem = null;
       } catch (error) {
         const { code, message } = RuthError.from(error);
@@ -88,28 +88,53 @@ export class Courier {
   /** Once, at somebody's wish. Throws what the target throws. */
   async again(event: FoundEvent): Promise<void> { await this.#deliver(event); }
 
+  #mayBring(): boolean { return this.#options.mayBring?.() ?? true; }
+  #isThere(): boolean { return this.#options.target.isThere?.() ?? true; }
+
   /** True where there is more. */
   async #bringSome(signal: AbortSignal): Promise<boolean> {
-    const { store, mayBring = () => true } = this.#options;
+    const { store } = this.#options;
     const position = await store.write('courierPosition', this.name, this.node);
     // Another server, or none, brought it from there: the database may have been put back.
-    if (position !== this.#moved) [this.#moved, this.#seenTo] = [position, position];
+    if (position !== this.#moved) {
+      [this.#moved, this.#seenTo] = [position, position];
+      this.#ahead.clear();
+    }
     const { events, seenTo } = await store.read('eventsOfNode', this.node, this.#seenTo, BATCH);
+    const { takesMany = false } = this.#options.target;
+    const brought = takesMany ? await this.#bringAtOnce(events) : 0;
     for (const [index, event] of events.entries()) {
-      if (signal.aborted || !mayBring()) return false;
-      if (event.id !== this.#ahead && this.#isHeard(event)) {
+      if (index < brought) continue;
+      if (signal.aborted || !this.#mayBring()) return false;
+      if (!this.#ahead.delete(event.id) && this.#isHeard(event)) {
         const untaken = await this.#tryUntilTaken(event, events.slice(index + 1), signal);
         if (untaken === null) await this.#move(event.id);
         else if (untaken === 'stopped') return false;
         else await this.#bury(event, untaken);
       }
       this.#seenTo = event.id;
+      // Those after it at once again.
+      if (takesMany) return true;
     }
     this.#seenTo = seenTo;
     const last = events.at(-1)?.id ?? 0;
     if (last > this.#moved) await this.#move(last);
     else if (seenTo - this.#moved >= MOST_UNMOVED) await this.#move(seenTo);
     return events.length === BATCH;
+  }
+
+  /** All at once, to a target that takes them in that order: how many of the first are done with. */
+  async #bringAtOnce(events: readonly FoundEvent[]): Promise<number> {
+    const { hears } = this.#options;
+    const heard = events.filter((event) => !this.#ahead.has(event.id) && hearingOf(hears, event) !== null);
+    const results = await Promise.allSettled(heard.map((event) => this.#deliver(event)));
+    const failed = results.findIndex(({ status }) => status === 'rejected');
+    const brought = failed < 0 ? events : events.slice(0, events.indexOf(heard[failed]!));
+    for (const { id } of brought) this.#ahead.delete(id);
+    for (const [index, { id }] of heard.entries()) if (failed >= 0 && index > failed && results[index]!.status === 'fulfilled') this.#ahead.add(id);
+    this.#seenTo = brought.at(-1)?.id ?? this.#seenTo;
+    if (failed > 0) await this.#move(this.#seenTo);
+    return brought.length;
   }
 
   #isHeard(event: FoundEvent): boolean {
@@ -126,9 +151,10 @@ export class Courier {
    * event does, it is this one that the target does not take.
    */
   async #tryUntilTaken(event: FoundEvent, later: readonly FoundEvent[], signal: AbortSignal): Promise<Untaken | 'stopped' | null> {
-    const { name, logger, retriesMs = RETRIES_MS, waitMs = WAIT_MS, mayBring = () => true } = { name: this.name, ...this.#options };
+    const { name, logger, retriesMs = RETRIES_MS, waitMs = WAIT_MS } = { name: this.name, ...this.#options };
     let isLaterTaken = false;
     for (let attempts = 1; ; attempts++) {
+      if (!await this.#isReady(signal)) return 'stopped';
       try {
         await this.#deliver(event);
         return null;
@@ -137,16 +163,26 @@ export class Courier {
         if (isLaterTaken) return { attempts, error };
         if (attempts === 1) logger.warn(`${name}: ${error}; it is tried again`);
       }
-      isLaterTaken = attempts > retriesMs.length && await this.#isLaterTaken(event, later);
+      isLaterTaken = attempts > retriesMs.length && await this.#isReady(signal) && await this.#isLaterTaken(event, later);
       // The target may have come back between the two.
       if (isLaterTaken) continue;
       // With jitter, so that many servers do not come at once.
       await sleep((retriesMs[attempts - 1] ?? waitMs) * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || !mayBring()) return 'stopped';
     }
   }
 
+  /** Waits for a target that says that it is not there. False where nothing is to be brought any more. */
+  async #isReady(signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted && this.#mayBring()) {
+      if (this.#isThere()) return true;
+      this.#wake = new AbortController();
+      await sleep(this.#options.lookEveryMs ?? LOOK_EVERY_MS, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+    }
+    return false;
+  }
+
   async #isLaterTaken({ id }: FoundEvent, later: readonly FoundEvent[]): Promise<boolean> {
+    if (later.some((event) => this.#ahead.has(event.id))) return true;
     const { store, hears, timeZone } = this.#options;
     const isHeard = (event: FoundEvent): boolean => {
       const hearing = hearingOf(hears, event);
@@ -156,7 +192,7 @@ export class Courier {
     if (!next) return false;
     try {
       await this.#deliver(next);
-      this.#ahead = next.id;
+      this.#ahead.add(next.id);
       return true;
     } catch (cause) {
       this.#failed(cause);

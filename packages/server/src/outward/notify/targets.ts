@@ -18,6 +18,14 @@ export interface Target extends AsyncDisposable {
   /** Where it leads to, as a hash, by which servers of a site know that they have the same one. */
   readonly address: string;
   readonly hears: readonly HearingConfig[];
+  /** Under which topics a node tells its events there, JSON; not where all nodes tell alike. */
+  readonly topics?: string;
+  /** The same, as a node tells that has these topics. Throws `internal`. */
+  readonly under?: (topics: string) => Target;
+  /** Takes what is delivered at once in that order. */
+  readonly takesMany?: boolean;
+  /** False while there is no use in trying. */
+  readonly isThere?: () => boolean;
   deliver(delivery: Delivery): Promise<void>;
 }
 
