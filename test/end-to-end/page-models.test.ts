@@ -84,7 +84,7 @@ test('a model is fetched, tried, run, swapped and put back from the page, each s
     await form.getByRole('button', { name: 'Send and try it' }).click();
     await jobs.locator('[data-job-state="done"]', { hasText: 'swap' }).waitFor(WAIT);
     const before = (await ruth.get<SupervisedModel[]>('/api/v1/models/installed'))[0]!;
-    await row.getByRole('button', { name: 'Version before, of box' }).click();
+    await row.getByRole('button', { name: 'Roll back box' }).click();
     await ruth.until('the version before runs again', async () => {
       const [now] = await ruth.get<SupervisedModel[]>('/api/v1/models/installed');
       return now?.state === 'running' && now.pid !== before.pid;

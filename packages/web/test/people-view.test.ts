@@ -44,7 +44,7 @@ test('an admin adds people and tokens and sees what was done; who may only see f
     await page.getByRole('button', { name: 'Remove grafana: sure?' }).click();
     await page.getByText('No token yet').waitFor(WAIT);
     assert.equal((await fetch(`${place.url}/api/v1/cameras`, { headers: { authorization: `Bearer ${secret}` } })).status, 401);
-    await page.getByRole('link', { name: 'What was done' }).click();
+    await page.getByRole('link', { name: 'Audit log' }).click();
     await page.getByRole('row', { name: /admin added a person vera, viewer/ }).waitFor(WAIT);
     await page.getByLabel('By').fill('nobody at all');
     await page.getByText('Nothing of this kind was noted').waitFor(WAIT);
@@ -59,7 +59,7 @@ test('an admin adds people and tokens and sees what was done; who may only see f
     await other.page.getByLabel('The same again').fill('vera chose this');
     await other.page.keyboard.press('Enter');
     await other.page.getByRole('region', { name: 'Account' }).getByText('yard').waitFor(WAIT);
-    assert.equal(await other.page.getByRole('link', { name: 'What was done' }).count(), 0);
+    assert.equal(await other.page.getByRole('link', { name: 'Audit log' }).count(), 0);
     await other.page.getByLabel('Present password').fill('not this one');
     await other.page.getByLabel('New password').fill('and now another');
     await other.page.getByLabel('The same again').fill('and now another');

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { model } from '../../server/test/stand-ins.ts';
+import { camera, model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
 import { pageSuite, picture, WAIT } from './page-suite.ts';
@@ -34,7 +34,8 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     assert.deepEqual(problems, []);
   });
 
-  it('is accessible in both themes, on a phone and on a wall', async () => {
+  it('is accessible in both themes, on a phone and on a wall, however long the name of a camera is', async () => {
+    suite.system.cameras.push(camera('aisle', { name: 'Aisle 3: drinks, frozen food, household goods, and the way to the cellar', state: 'down' }));
     for (const [viewport, scheme] of [[{ width: 1280, height: 860 }, 'light'], [{ width: 390, height: 844 }, 'dark'], [{ width: 2560, height: 1440 }, 'dark']] as const) {
       await using opened = await suite.open('', viewport, scheme);
       const { page, problems } = opened;
@@ -52,6 +53,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
       assert.deepEqual(await accessibilityProblems(page), []);
       assert.deepEqual(problems, []);
     }
+    suite.system.cameras.pop();
   });
 
   it('names in the header what is not well, and every part on demand', async () => {

@@ -42,7 +42,7 @@ function factsOf(camera: CameraStatus): [term: string, fact: string][] {
   };
   const size = (width: number | null, height: number | null): string => (width && height ? `${width}\u00d7${height}` : '\u2013');
   return [
-    ['Video', `${camera.codec ? codecName(camera.codec) : '\u2013'}, ${size(camera.width, camera.height)}${camera.fps === null ? '' : `, ${camera.fps.toFixed(1)} fps`}`],
+    ['Video', camera.codec === null ? '\u2013' : `${codecName(camera.codec)}, ${size(camera.width, camera.height)}${camera.fps === null ? '' : `, ${camera.fps.toFixed(1)} fps`}`],
     ['Bitrate', camera.bitrate_bps === null ? '\u2013' : `${(camera.bitrate_bps / 1e6).toFixed(2)} Mbit/s`],
     ['Keyframe every', camera.keyframe_interval_s === null ? '\u2013' : `${camera.keyframe_interval_s.toFixed(1)} s`],
     ['Sound', camera.audio_codec ?? 'none'],

@@ -4,6 +4,7 @@ import type { CameraStatus } from '@ruth/protocol';
 import { EventList } from '../events/event-list.tsx';
 import { OverlayControls } from '../overlay/overlay-controls.tsx';
 import { useOverlayChoice } from '../overlay/overlay-choice.ts';
+import { useMay } from '../session.ts';
 import type { System, SystemStore } from '../system/system-store.ts';
 import { addressOf, LIVE } from '../view-address.ts';
 import { CameraDetails } from './camera-details.tsx';
@@ -18,6 +19,7 @@ const CameraPast = lazy(async () => ({ default: (await import('../recordings/cam
 export function CameraFocus({ camera, atS, system, store }: { camera: CameraStatus; atS: number | null; system: System; store: SystemStore }) {
   const { camera_id: id } = camera;
   const [overlay, setOverlay] = useOverlayChoice();
+  const maySet = useMay('operate');
   const [slot, setSlot] = useState<HTMLDivElement | null>(null);
   /** When the recorded picture was taken that covers the live one; null where none does. */
   const [recorded, setRecorded] = useState<string | null>(null);
@@ -30,6 +32,7 @@ export function CameraFocus({ camera, atS, system, store }: { camera: CameraStat
         <p className="facts">{factsOf(camera).map((fact) => <span key={fact}>{fact}</span>)}</p>
         <div className="focus-actions">
           <a className="button" href={addressOf({ name: 'recordings', cameraId: id, atS: null })}>Recordings</a>
+          {maySet && <a className="button" href={addressOf({ name: 'cameras', cameraId: id, page: shown.condition.state === 'down' ? 'settings' : 'scene' })}>Set up</a>}
           <OverlayControls choice={overlay} classes={store.looks.classNames(id)} onChange={setOverlay} />
         </div>
       </div>

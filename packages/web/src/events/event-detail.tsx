@@ -95,7 +95,7 @@ function Clip({ cameraId, atS, label }: { cameraId: string; atS: number; label: 
 function factsOf({ event, event_id, type, model_id, class_name, zones, rule, score, source }: StoredEvent): [term: string, fact: string][] {
   const facts: [string, string | null][] = [
     ['Reason', 'reason' in event && event.type.endsWith('.down') ? event.reason : null],
-    ['Type', type], ['Class', class_name], ['Sureness', score === null ? null : `${Math.round(score * 100)} %`], ['Zones and lines', zones.length === 0 ? null : zones.join(', ')], ['Rule', rule], ['Model', model_id],
+    ['Type', type], ['Class', class_name], ['Confidence', score === null ? null : `${Math.round(score * 100)} %`], ['Zones and lines', zones.length === 0 ? null : zones.join(', ')], ['Rule', rule], ['Model', model_id],
     ['Told by', source], ['Number', String(event_id)],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== null);

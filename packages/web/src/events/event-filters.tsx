@@ -24,7 +24,7 @@ export function EventFilters({ filter, cameras, onChange }: { filter: EventFilte
       <Choice label="Camera" value={filter.cameraId ?? ''} choices={[['', 'All cameras'], ...cameras.map(({ camera_id, name }) => [camera_id, name] as const)]} onChange={(id) => change({ cameraId: id || null })} />
       <Choice label="Class" value={filter.className ?? ''} choices={[['', 'All classes'], ...classes.map((name) => [name, name] as const)]} onChange={(name) => change({ className: name || null })} />
       <Choice label="Zone or line" value={filter.zone ?? ''} choices={[['', 'All zones'], ...zones.map((name) => [name, name] as const)]} onChange={(name) => change({ zone: name || null })} />
-      <Choice label="Sureness" value={String(filter.minScore)} choices={SCORES.map((score) => [String(score), score === 0 ? 'Any sureness' : `${score * 100} % and more`])} onChange={(score) => change({ minScore: Number(score) })} />
+      <Choice label="Confidence" value={String(filter.minScore)} choices={SCORES.map((score) => [String(score), score === 0 ? 'Any confidence' : `${score * 100} % and more`])} onChange={(score) => change({ minScore: Number(score) })} />
       <button type="button" className="text-button" disabled={Object.entries(EVERY_EVENT).every(([key, value]) => filter[key as keyof EventFilter] === value)} onClick={() => onChange(EVERY_EVENT)}>Clear</button>
     </div>
   );

@@ -37,7 +37,7 @@ export function InstalledModels({ known: { value, failure } }: { known: Known<re
                       <>
                         {state === 'running' || state === 'starting' || state === 'broken' ? <button type="button" className="text-button" onClick={() => void change(id, 'disable')} aria-label={`Switch off ${id}`}>Switch off</button>
                           : <button type="button" className="text-button" onClick={() => void change(id, 'enable')} aria-label={`Switch on ${id}`}>Switch on</button>}
-                        {state === 'running' && <button type="button" className="text-button" onClick={() => void change(id, 'rollback')} aria-label={`Version before, of ${id}`}>Version before</button>}
+                        {state === 'running' && <button type="button" className="text-button" onClick={() => void change(id, 'rollback')} aria-label={`Roll back ${id}`} title="Put back the version that served before">Roll back</button>}
                         {state !== 'available' && <ConfirmButton words={`Remove ${id}`} onConfirm={() => void change(id, null)} />}
                       </>
                     )}

@@ -38,11 +38,12 @@ export function ModelsView({ system, store }: { system: System; store: SystemSto
         </Empty>
       )}
       <ul className="cards" aria-label="Models">
-        {models.value.map((model) => <ModelCard key={model.model_id} model={model} subscriptions={(subscriptions.value ?? []).filter(({ model_id }) => model_id === model.model_id)} />)}
+        {models.value.map((model) => <ModelCard key={model.model_id} model={model} processReason={installed.value?.find(({ model_id }) => model_id === model.model_id)?.reason ?? null} subscriptions={(subscriptions.value ?? []).filter(({ model_id }) => model_id === model.model_id)} />)}
       </ul>
       {models.value.length > 0 && (
         <section className="panel" aria-label="Which model looks at which camera">
-          <h3>Looks a second, of those asked for</h3>
+          <h3>How often each model looks, a second</h3>
+          <p className="hint">A look is one model examining one picture: how many there are, of how many were asked for. Press one to change it, or to see why.</p>
           {subscriptions.notAsked && <p className="problem" role="status">Not all nodes could be asked: {notAskedText(subscriptions.notAsked)}</p>}
           {(cameras.value ?? []).length === 0 ? <p className="hint">No camera is known.</p> : (
             <ModelMatrix cameras={cameras.value!} models={models.value} subscriptions={subscriptions.value ?? []} notAsked={subscriptions.notAsked} chosen={chosen} mayChange={mayOperate} onChoose={(key) => setChosen(key === chosen ? null : key)} />

@@ -32,7 +32,7 @@ export function AuditPage({ cameraIds }: { cameraIds: readonly string[] }) {
     };
   }, [actor, camera]);
   return (
-    <section className="panel" aria-label="What was done">
+    <section className="panel" aria-label="Audit log">
       <div className="field-pair">
         <TextField label="By" value={actor} placeholder="everybody" maxLength={128} onChange={setActor} />
         <SelectField label="Camera" value={camera} choices={[['', 'All'], ...cameraIds.map((id) => [id, id] as const)]} onChange={setCamera} />

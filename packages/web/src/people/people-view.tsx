@@ -11,7 +11,7 @@ import '../styles/tables.css';
 import '../styles/forms.css';
 
 const PAGES: readonly { readonly name: PeoplePageName; readonly words: string; readonly needs: Permission }[] = [
-  { name: 'account', words: 'My account', needs: 'view' }, { name: 'people', words: 'People', needs: 'administer' }, { name: 'tokens', words: 'API tokens', needs: 'view' }, { name: 'audit', words: 'What was done', needs: 'administer' },
+  { name: 'account', words: 'My account', needs: 'view' }, { name: 'people', words: 'People', needs: 'administer' }, { name: 'tokens', words: 'API tokens', needs: 'view' }, { name: 'audit', words: 'Audit log', needs: 'administer' },
 ];
 
 export function PeopleView({ page, cameraIds }: { page: PeoplePageName; cameraIds: readonly string[] }) {

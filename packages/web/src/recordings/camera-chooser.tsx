@@ -15,7 +15,7 @@ export function CameraChooser({ cameras, chosen, onChoose }: { cameras: readonly
   };
   return (
     <Popover.Root open={draft !== null} onOpenChange={(open) => (open ? setDraft(chosen) : close())}>
-      <Popover.Trigger className="button">{chosen.length === 1 ? 'Several in step' : `${chosen.length} cameras in step`}</Popover.Trigger>
+      <Popover.Trigger className="button">{chosen.length === 1 ? 'Several cameras' : `${chosen.length} cameras in step`}</Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={8} align="start" className="positioner">
           <Popover.Popup className="popup camera-chooser">

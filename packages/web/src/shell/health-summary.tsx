@@ -2,11 +2,16 @@
 import { Popover } from '@base-ui/react/popover';
 import type { CameraStatus, SystemHealth } from '@ruth/protocol';
 import type { System } from '../system/system-store.ts';
+import { addressOf, type View } from '../view-address.ts';
 
 type Tone = 'good' | 'warn' | 'bad' | 'unknown';
-interface Part { readonly name: string; readonly tone: Tone; readonly words: string }
+/** `view`: where more of it is told. */
+interface Part { readonly name: string; readonly tone: Tone; readonly words: string; readonly view: View }
 
 const WORST_FIRST: readonly Tone[] = ['bad', 'warn', 'unknown', 'good'];
+const SYSTEM: View = { name: 'system' };
+const MODELS: View = { name: 'models' };
+const CAMERAS: View = { name: 'cameras', cameraId: null, page: 'list' };
 /** So many parts that are not well stand in the header; the others are counted. */
 const MOST_NAMED = 2;
 
@@ -41,11 +46,13 @@ export function HealthSummary({ system }: { system: System }) {
 function PartList({ parts, label }: { parts: readonly Part[]; label: string }) {
   return (
     <ul aria-label={label}>
-      {parts.map(({ name, tone, words }) => (
+      {parts.map(({ name, tone, words, view }) => (
         <li key={name} data-part={name} data-tone={tone}>
           <span className="dot" aria-hidden="true" />
-          <span className="part-name">{name}</span>
-          <span className="words">{words}</span>
+          <a href={addressOf(view)}>
+            <span className="part-name">{name}</span>
+            <span className="words">{words}</span>
+          </a>
         </li>
       ))}
     </ul>
@@ -53,15 +60,15 @@ function PartList({ parts, label }: { parts: readonly Part[]; label: string }) {
 }
 
 function partsOf({ server, eventsOpen, health, models, cameras }: System): Part[] {
-  const connection: Part = server === 'offline' ? { name: 'Server', tone: 'bad', words: 'no answer' }
-    : server !== 'online' ? { name: 'Server', tone: 'unknown', words: 'connecting' }
-      : eventsOpen ? { name: 'Server', tone: 'good', words: 'events arrive live' } : { name: 'Server', tone: 'warn', words: 'events are interrupted' };
+  const connection: Part = server === 'offline' ? { name: 'Server', tone: 'bad', words: 'no answer', view: SYSTEM }
+    : server !== 'online' ? { name: 'Server', tone: 'unknown', words: 'connecting', view: SYSTEM }
+      : eventsOpen ? { name: 'Server', tone: 'good', words: 'events arrive live', view: SYSTEM } : { name: 'Server', tone: 'warn', words: 'events are interrupted', view: SYSTEM };
   if (server !== 'online' || !health) return [connection];
   const name = (id: string): string => models.value?.find((model) => model.model_id === id)?.model_name ?? id;
   return [
     connection, processPart('Kernel', health.kernel), processPart('Core', health.core),
     ...cameraPart(cameras.failure ? [] : cameras.value ?? []),
-    ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state })),
+    ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state, view: MODELS })),
   ];
 }
 
@@ -69,12 +76,12 @@ function partsOf({ server, eventsOpen, health, models, cameras }: System): Part[
 function cameraPart(cameras: readonly CameraStatus[]): Part[] {
   if (cameras.length === 0) return [];
   const away = cameras.filter(({ state }) => state === 'down' || state === 'stalled').length;
-  if (away > 0) return [{ name: 'Cameras', tone: 'bad', words: `${away} of ${cameras.length} ${away === 1 ? 'sends' : 'send'} nothing` }];
+  if (away > 0) return [{ name: 'Cameras', tone: 'bad', words: `${away} of ${cameras.length} ${away === 1 ? 'sends' : 'send'} nothing`, view: CAMERAS }];
   const connecting = cameras.filter(({ state }) => state === 'connecting').length;
-  return [{ name: 'Cameras', tone: 'good', words: connecting > 0 ? `${connecting} connecting` : `${cameras.length} streaming` }];
+  return [{ name: 'Cameras', tone: 'good', words: connecting > 0 ? `${connecting} connecting` : `${cameras.length} streaming`, view: CAMERAS }];
 }
 
 function processPart(name: string, { status }: SystemHealth['kernel']): Part {
   const tone = status === 'ready' ? 'good' : status === 'unreachable' ? 'bad' : 'warn';
-  return { name, tone, words: status === 'unreachable' ? 'no answer' : status };
+  return { name, tone, words: status === 'unreachable' ? 'no answer' : status, view: SYSTEM };
 }

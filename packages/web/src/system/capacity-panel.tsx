@@ -21,7 +21,7 @@ export function CapacityPanel({ known: { value, failure }, names }: { known: Kno
 function Room({ capacity: { more_cameras: more, limited_by: limit, message, resources, over_s: overS, cameras }, names }: { capacity: Capacity; names: ReadonlyMap<string, string> }) {
   return (
     <>
-      <p className="room">{more === null ? 'It cannot be told yet' : more === 0 ? 'No room for another camera like those that are there' : `Room for about ${more} more ${more === 1 ? 'camera' : 'cameras'} like those that are there`}</p>
+      <p className="room">{more === null ? 'It cannot be told yet' : more === 0 ? 'No room for another camera' : `Room for about ${more} more ${more === 1 ? 'camera' : 'cameras'}`}</p>
       <p className="first-upper">{message}</p>
       {resources.length > 0 && (
         <div className="table-frame" tabIndex={0} role="group" aria-label="Table of what a camera takes">
@@ -46,7 +46,7 @@ function Room({ capacity: { more_cameras: more, limited_by: limit, message, reso
           </table>
         </div>
       )}
-      {overS > 0 && <p className="hint">Measured over {durationText(overS)} with {cameras} {cameras === 1 ? 'camera' : 'cameras'} that stream.</p>}
+      {overS > 0 && <p className="hint">Measured over {durationText(overS)} with {cameras} {cameras === 1 ? 'camera that streams' : 'cameras that stream'}. Left free for peaks: 15 % of CPU and of the disk{'\u2019'}s time, 10 % of memory.</p>}
     </>
   );
 }

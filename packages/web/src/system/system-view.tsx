@@ -6,7 +6,7 @@ import { Waiting } from '../shell/states.tsx';
 import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
 import { CapacityPanel } from './capacity-panel.tsx';
 import { DiskPanel } from './disk-panel.tsx';
-import { dropSums } from './drop-sums.ts';
+import { CAUSE_WORDS, dropSums } from './drop-sums.ts';
 import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
 import { NodesPanel } from './nodes-panel.tsx';
 import { processTree, type ProcessNode } from './process-tree.ts';
@@ -64,9 +64,9 @@ export function SystemView({ system }: { system: System }) {
         <h3>What was dropped, and why</h3>
         {drops.length === 0 ? <p className="hint">{system.cameras.value === null || system.subscriptions.value === null ? 'It is not known: what counts it does not answer.' : 'Nothing since the processes started.'}</p> : (
           <div className="table-frame" tabIndex={0} role="group" aria-label="Table of drops">
-            <table>
+            <table className="stacks">
               <thead><tr><th scope="col">What</th><th scope="col">Why</th><th scope="col">How many</th><th scope="col">Where most</th></tr></thead>
-              <tbody>{drops.map(({ where, cause, count, cameras: names }) => <tr key={`${where} ${cause}`}><th scope="row">{where}</th><td>{cause}</td><td>{count}</td><td>{names.slice(0, 3).join(', ')}{names.length > 3 ? ` and ${names.length - 3} more` : ''}</td></tr>)}</tbody>
+              <tbody>{drops.map(({ where, cause, count, cameras: names }) => <tr key={`${where} ${cause}`}><th scope="row">{where}</th><td>{cause}{CAUSE_WORDS.has(cause) && <span className="hint">: {CAUSE_WORDS.get(cause)}</span>}</td><td data-label="How many">{count}</td><td data-label="Where most">{names.slice(0, 3).join(', ')}{names.length > 3 ? ` and ${names.length - 3} more` : ''}</td></tr>)}</tbody>
             </table>
           </div>
         )}
