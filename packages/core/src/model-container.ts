@@ -26,6 +26,8 @@ export interface ModelContainerOptions {
   readonly clock: Clock;
   /** So long it may take to start before anybody is told that it is down. */
   readonly startLimitMs: number;
+  /** Somebody listens at its socket, for the first time. */
+  onMet(): void;
   /** It came up (`reason` null) or went down. */
   onChange(isUp: boolean, reason: string | null): void;
 }
@@ -40,6 +42,7 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
   #lastError: LastError | null = null;
   #lateProbes = 0;
   #uptimeMs = 0;
+  #wasMet = false;
   #wake = new AbortController();
   readonly #beganMs: number;
 
@@ -52,6 +55,8 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
   }
 
   get isUp(): boolean { return this.#state === 'up'; }
+  /** Whether anybody ever listened at its socket: a process that was killed leaves its socket behind. */
+  get wasMet(): boolean { return this.#wasMet; }
 
   /** Its sessions, with as many pictures as each takes at once, and one that is ready when the first is over. */
   get places(): number {
@@ -121,8 +126,21 @@ export class ModelContainer implements ModelEndpoint, AsyncDisposable {
     }
   }
 
-  #ask(type: 'describe' | 'health', signal: AbortSignal): Promise<unknown> {
-    return this.#probes.request({ type }, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+  async #ask(type: 'describe' | 'health', signal: AbortSignal): Promise<unknown> {
+    try {
+      const answer = await this.#probes.request({ type }, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+      this.#meet();
+      return answer;
+    } catch (cause) {
+      if (RuthError.from(cause).code !== 'unreachable' && !signal.aborted) this.#meet();
+      throw cause;
+    }
+  }
+
+  #meet(): void {
+    if (this.#wasMet) return;
+    this.#wasMet = true;
+    this.#options.onMet();
   }
 
   /** An older container knows no `describe`: its answer of any other shape leaves it nameless, and usable. */

@@ -1,5 +1,6 @@
 // The models of the node, found by their sockets: those that the settings name and whatever else appears in the socket
-// directory. A change in the directory is a hint to look; what counts is what the container answers.
+// directory. A change in the directory is a hint to look; what counts is what the container answers: a socket at which nobody ever listened, that a
+// killed process left behind, is no model.
 import { watch, type FSWatcher } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { modelIdOfSocket, modelSocketPath, type ModelEvent, type ModelStatus } from '@ruth/protocol';
@@ -38,6 +39,7 @@ export class ModelDirectory {
   readonly #containers = new Map<string, ModelContainer>();
   /** Ends the probes of one. */
   readonly #stops = new Map<string, AbortController>();
+  readonly #expected: Set<string>;
   readonly #switchedOff = new Set<string>();
   readonly #accesses = new Map<string, ModelAccess>();
   readonly #probing = new Set<Promise<void>>();
@@ -46,6 +48,7 @@ export class ModelDirectory {
 
   constructor(options: ModelDirectoryOptions) {
     this.#options = options;
+    this.#expected = new Set(options.modelIds);
   }
 
   /** The way to the model, known or not. */
@@ -70,13 +73,13 @@ export class ModelDirectory {
 
   /** Whether the settings name it, a container of that name was ever found, or it was switched off. */
   knows(modelId: string): boolean {
-    return this.#options.modelIds.includes(modelId) || this.#containers.has(modelId) || this.#switchedOff.has(modelId);
+    return this.#expected.has(modelId) || this.#containers.get(modelId)?.wasMet === true || this.#switchedOff.has(modelId);
   }
 
   /** It shall run: that it does not is an outage. */
   expect(modelId: string): void {
     this.#switchedOff.delete(modelId);
-    this.#add(modelId);
+    this.#expect(modelId);
   }
 
   /** It is about to be ended on purpose: that is no outage, and it is not looked for until it is expected again. */
@@ -113,7 +116,7 @@ export class ModelDirectory {
   }
 
   statuses(): ModelStatus[] {
-    return [...this.#containers.values()].map((container) => ({ ...container.status(), dispatch: this.access(container.modelId).status() }));
+    return [...this.#containers.values()].filter(({ modelId }) => this.knows(modelId)).map((container) => ({ ...container.status(), dispatch: this.access(container.modelId).status() }));
   }
 
   /** Finds and probes until `signal` aborts. */
@@ -157,25 +160,32 @@ export class ModelDirectory {
     else this.#add(modelId);
   }
 
+  #expect(modelId: string): void {
+    const isNews = !this.knows(modelId);
+    this.#expected.add(modelId);
+    this.#add(modelId);
+    if (isNews) this.#options.onFound(modelId);
+  }
+
   #add(modelId: string): void {
     const signal = this.#running;
     if (signal === null || signal.aborted || this.#containers.has(modelId) || this.#switchedOff.has(modelId) || this.#containers.size >= MAX_MODELS) return;
     const { socketDirectory, maxConnections, clock, logger, startLimitMs = START_LIMIT_MS } = this.#options;
     const container = new ModelContainer({
       modelId, socketPath: modelSocketPath(modelId, socketDirectory), maxConnections, clock, startLimitMs,
+      onMet: () => { if (!this.#expected.has(modelId)) this.#options.onFound(modelId); },
       onChange: (isUp, reason) => {
         if (!isUp && this.#switchedOff.has(modelId)) return this.#forget(modelId);
+        if (!this.knows(modelId)) return logger.info({ model: modelId, reason }, 'a socket was left behind: nobody listens at it');
         // What failed before was another process, or this one before it recovered.
         if (isUp) this.access(modelId).breaker.succeeded();
         logger.info({ model: modelId, reason }, isUp ? 'model is up' : 'model is down');
         this.#options.onChange({ type: isUp ? 'model.up' : 'model.down', model_id: modelId, reason });
       },
     });
-    const isNews = !this.knows(modelId);
     const stop = new AbortController();
     this.#stops.set(modelId, stop);
     this.#containers.set(modelId, container);
-    if (isNews) this.#options.onFound(modelId);
     const probing = container.run(AbortSignal.any([signal, stop.signal])).finally(async () => {
       await container[Symbol.asyncDispose]();
       this.#probing.delete(probing);

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
-import { ModelStatus, validator, type DescribeResponse, type HealthResponse, type ModelEvent } from '@ruth/protocol';
+import { modelSocketPath, ModelStatus, validator, type DescribeResponse, type HealthResponse, type ModelEvent } from '@ruth/protocol';
 import { ModelDirectory, systemClock } from '../src/index.ts';
 import { answerTo, frameOf } from './mock-endpoint.ts';
 import { Place, silent, standInContainer } from './stand-ins.ts';
@@ -57,6 +60,24 @@ test('a container is found by its socket, described, and can be asked; when it e
   assert.match(down.reason!, /no container answers/);
   assert.equal(found.directory.access('finder').endpoint, null);
   assert.equal(found.directory.statuses()[0]?.last_error?.code, 'unreachable');
+});
+
+test('a socket that a killed process left behind is no model, until somebody listens there', async () => {
+  await using place = await Place.make();
+  const socket = modelSocketPath('finder', place.socketDirectory);
+  const killed = spawn(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(socket)}, () => console.log('listens'))`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(killed.stdout, 'data');
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+  assert.ok(existsSync(socket), 'it left its socket behind');
+  await using found = finding(place, ['other']);
+  assert.deepEqual((await found.event(1)).model_id, 'other');
+  while (!found.directory.whyDown('finder')?.includes('no container answers')) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([found.directory.knows('finder'), found.directory.statuses().map(({ model_id }) => model_id), found.found], [false, ['other'], []]);
+  rmSync(socket);
+  await using _container = await standInContainer(place, 'finder', { describe: description('finder', []), health: health('finder') });
+  assert.deepEqual(await found.event(2), { type: 'model.up', model_id: 'finder', reason: null });
+  assert.deepEqual([found.directory.knows('finder'), found.found], [true, ['finder']]);
 });
 
 test('a model that the settings name is down until its container comes', async () => {
