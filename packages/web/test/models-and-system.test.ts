@@ -35,7 +35,8 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     assert.deepEqual(problems, []);
   });
 
-  it('lets a model look elsewhere, at another rate, be switched off, and be fetched, licence first, with progress that can be cancelled', async () => {
+  it('lets a model look elsewhere, at another rate, for what is wanted alone, be switched off, and be fetched, licence first, with progress that can be cancelled', async () => {
+    suite.system.models[0] = model(DETECTOR, { classes: ['person', 'car'] });
     await using opened = await suite.open('#/models');
     const { page, problems } = opened;
     await page.getByRole('row', { name: 'Back door' }).getByRole('button', { name: 'does not look' }).first().click(WAIT);
@@ -44,8 +45,15 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await form.getByLabel('Priority, 0 to 100').fill('200');
     await form.getByText('A number from 0 to 100').waitFor(WAIT);
     await form.getByLabel('Priority, 0 to 100').fill('70');
+    await form.getByRole('button', { name: 'person', exact: true }).click();
+    await form.getByLabel('Confidence at least').fill('0.6');
     await form.getByRole('button', { name: 'Let it look' }).click();
     await form.getByRole('button', { name: 'Look no more' }).waitFor(WAIT);
+    assert.deepEqual(suite.system.node.of('back').subscriptions, [{ model: DETECTOR, desired_fps: 2, priority: 70, config: { classes: ['person'], confidence_threshold: 0.6 } }]);
+    await form.getByRole('button', { name: 'person', exact: true }).click();
+    await form.getByLabel('Confidence at least').fill('');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await until(() => suite.system.node.of('back').subscriptions[0]?.config === undefined, 'all that it knows, as sure as it suggests');
     assert.deepEqual(suite.system.node.of('back').subscriptions, [{ model: DETECTOR, desired_fps: 2, priority: 70 }]);
     await page.getByRole('button', { name: `Switch off ${DETECTOR}` }).click();
     await page.getByRole('button', { name: `Switch on ${DETECTOR}` }).waitFor(WAIT);

@@ -1,6 +1,6 @@
 // The models: what each is and how it does, and which looks at which camera how often.
 import { useState } from 'react';
-import type { SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
+import type { ModelStatus, SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
 import { Empty, Unknown, Waiting } from '../shell/states.tsx';
 import { useMay } from '../session.ts';
 import { SERVER_UNREACHABLE } from '../system/api.ts';
@@ -51,7 +51,7 @@ export function ModelsView({ system, store }: { system: System; store: SystemSto
         </section>
       )}
       {subscription && <SubscriptionPanel subscription={subscription} system={system} />}
-      {chosen !== null && mayOperate && <ChosenForm key={chosen} chosen={chosen} onChanged={() => store.refresh()} />}
+      {chosen !== null && mayOperate && <ChosenForm key={chosen} chosen={chosen} models={models.value} onChanged={() => store.refresh()} />}
       {mayAdminister && (
         <>
           <InstalledModels known={installed} />
@@ -62,12 +62,12 @@ export function ModelsView({ system, store }: { system: System; store: SystemSto
   );
 }
 
-function ChosenForm({ chosen, onChanged }: { chosen: string; onChanged: () => void }) {
+function ChosenForm({ chosen, models, onChanged }: { chosen: string; models: readonly ModelStatus[]; onChanged: () => void }) {
   const [cameraId, modelId] = chosen.split(' ') as [string, string];
   return (
     <section className="panel" aria-label={`How often ${modelId} shall look at ${cameraId}`}>
       <h3>How often {modelId} shall look at {cameraId}</h3>
-      <SubscriptionForm cameraId={cameraId} modelId={modelId} onChanged={onChanged} />
+      <SubscriptionForm cameraId={cameraId} modelId={modelId} classes={models.find(({ model_id }) => model_id === modelId)?.classes ?? []} onChanged={onChanged} />
     </section>
   );
 }

@@ -1,13 +1,14 @@
-// How often a model shall look at a camera, and how much that matters: changed at once, and kept in ruth.yaml.
+// How often a model shall look at a camera, for what, and how much that matters: changed at once, and kept in ruth.yaml.
 import { useEffect, useState } from 'react';
 import type { CameraSubscription, NodeCamera } from '@ruth/protocol';
 import { cameraSettings, changeIntent, problemsUnder } from '../cameras/camera-api.ts';
-import { NumberField } from '../controls/fields.tsx';
+import { ClassChoice, NumberField } from '../controls/fields.tsx';
 import { failureText, type Failure } from '../system/api.ts';
 
 const DEFAULT_PRIORITY = 50;
 
-export function SubscriptionForm({ cameraId, modelId, onChanged }: { cameraId: string; modelId: string; onChanged: () => void }) {
+/** `classes`: those that the model knows. */
+export function SubscriptionForm({ cameraId, modelId, classes, onChanged }: { cameraId: string; modelId: string; classes: readonly string[]; onChanged: () => void }) {
   const [camera, setCamera] = useState<NodeCamera | null>(null);
   const [wanted, setWanted] = useState<CameraSubscription>({ model: modelId, desired_fps: 5 });
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -44,6 +45,12 @@ export function SubscriptionForm({ cameraId, modelId, onChanged }: { cameraId: s
         <NumberField label="Looks a second" value={wanted.desired_fps} min={0.01} max={240} onChange={(fps) => setWanted({ ...wanted, desired_fps: fps ?? 5 })} />
         <NumberField label="Priority, 0 to 100" hint="Whose looks are cut last: 20 more double the share" value={wanted.priority ?? DEFAULT_PRIORITY} min={0} max={100} step={1} onChange={(priority) => setWanted({ ...wanted, priority: priority ?? DEFAULT_PRIORITY })} />
       </div>
+      {classes.length > 1 && (
+        <>
+          <ClassChoice label="Only these classes" empty="all that it knows" chosen={wanted.config?.classes ?? []} classes={classes} onChange={(chosen) => setWanted(withConfig(wanted, { classes: chosen.length === 0 ? undefined : [...chosen] }))} />
+          <NumberField label="Confidence at least, 0 to 1" hint="Higher: fewer false alarms, and more that is missed. Empty: as the model suggests" value={wanted.config?.confidence_threshold ?? null} min={0} max={1} onChange={(threshold) => setWanted(withConfig(wanted, { confidence_threshold: threshold ?? undefined }))} />
+        </>
+      )}
       {wanted.regions && <p className="hint">It looks only where {wanted.regions.model} saw something.</p>}
       {Object.values(problems).map((problem) => <p key={problem} className="problem" role="alert">{problem}</p>)}
       <div className="actions">
@@ -53,4 +60,11 @@ export function SubscriptionForm({ cameraId, modelId, onChanged }: { cameraId: s
       </div>
     </form>
   );
+}
+
+/** What is undefined is left to the model. */
+function withConfig(subscription: CameraSubscription, change: { [K in 'classes' | 'confidence_threshold']?: NonNullable<CameraSubscription['config']>[K] | undefined }): CameraSubscription {
+  const { config: before, ...rest } = subscription;
+  const config = Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined));
+  return Object.keys(config).length === 0 ? rest : { ...rest, config };
 }
