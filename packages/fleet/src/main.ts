@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProbeReport, ProcessHealth, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
+import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProbeReport, ProcessHealth, Holdings, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
 import { ask, nodeOfSite, runProcess, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { CoreOfNode } from './camera-intents.ts';
@@ -26,6 +26,7 @@ const backOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 5000 });
 /** A stream whose keyframes are rare is watched for long. */
 const PROBE_ANSWER_MS = 150_000;
 const claimResult = validator(ClaimResult);
+const holdingsAnswer = validator(Holdings);
 const probeReport = validator(ProbeReport);
 const placementStatus = validator(PlacementStatus);
 const processHealth = validator(ProcessHealth);
@@ -49,7 +50,10 @@ await runProcess('fleet', async (context) => {
   const agent = new NodeAgent({
     id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, keys, logger, nowS: uptime,
     core: coreOf(socketDirectory),
-    kernel: { look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal') },
+    kernel: {
+      look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal'),
+      holdings: async (request) => holdingsAnswer.parse(await ask(kernel, 'POST', '/v1/placement/holdings', request, { timeoutMs: KERNEL_ANSWER_MS }), 'internal'),
+    },
   });
   using watch = new SiteWatch({ node: id, store, logger, nowS: uptime });
   await using _socket = await serveSite(socketDirectory, {

@@ -2,13 +2,14 @@
 // longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import { OwnCameras } from './own-cameras.ts';
 import { Pause } from './pause.ts';
+import { answerHoldings } from './holdings.ts';
 import { Refusals } from './refusals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry, SiteStore } from './site-store.ts';
@@ -26,7 +27,7 @@ export interface NodeAgentOptions {
   /** What opens sealed credentials. */
   readonly keys: SiteKeyFile;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
-  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult> };
+  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult>; holdings(request: HoldingsRequest): Promise<Holdings> };
   readonly core: CoreOfNode;
   /** Seconds of the machine's clock since boot. */
   readonly nowS: () => number;
@@ -91,6 +92,7 @@ export class NodeAgent {
       this.#pause.end();
     }, { signal, id }).catch(() => undefined);
     const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
+    void answerHoldings(store, id, (request) => this.#options.kernel.holdings(request), { signal, logger });
     for (const part of [watched, leading]) part.catch(fails).finally(() => this.#pause.end());
     signal.addEventListener('abort', () => this.#pause.end(), { once: true });
     while (!signal.aborted) {

@@ -1,7 +1,9 @@
 // What a node goes on recording aside after its lease ended: until it is known who has those cameras now, and then what of it is this node's.
-import { ASIDE_BEFORE_END_S, RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type SiteCamera } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type Holdings, type SiteCamera } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
-import { KEPT_TERMS, type SiteStore } from './site-store.ts';
+import { decide, rivalsOf, type AsideOf } from './claims.ts';
+import { askHoldings } from './holdings.ts';
+import { allOf, KEPT_TERMS, type SiteStore } from './site-store.ts';
 
 export interface UnclaimedOptions {
   /** Of this node. */
@@ -13,9 +15,13 @@ export interface UnclaimedOptions {
 }
 
 const LOOK_EVERY_S = 2;
+/** As long as something comes of it; else ever more seldom. */
 const CLAIM_EVERY_S = 5;
-/** By so much the clocks of a node and of NATS may differ. Whoever takes a camera over needs longer to begin. */
-const MARGIN_S = 2;
+const CLAIM_EVERY_AT_MOST_S = 60;
+/** What is younger waits for the next time: who is given a camera now may have begun by a clock that is behind. */
+const YOUNGEST_S = 4;
+/** The last picture of a file lasts longer than it takes to write it. */
+const LAST_PICTURE_S = 5;
 
 export class Unclaimed {
   readonly #options: UnclaimedOptions;
@@ -25,6 +31,9 @@ export class Unclaimed {
   #busy = false;
   #lookedAtS = -Infinity;
   #claimedAtS = -Infinity;
+  #claimEveryS = CLAIM_EVERY_S;
+  /** What the kernel was told of each camera, and for whom it waits. */
+  #decided = new Map<string, string>();
 
   constructor(options: UnclaimedOptions) {
     this.#options = options;
@@ -40,7 +49,7 @@ export class Unclaimed {
 
   found(ids: readonly string[]): void { for (const id of ids) if (!this.#cameras.has(id)) this.#cameras.set(id, null); }
 
-  /** To be called while this node holds a lease: what another node has is let go, and what was recorded aside is claimed, up to where another one began. */
+  /** To be called while this node holds a lease: what another node has is let go, and what was recorded aside is claimed where no other node has recorded it. */
   async settle(own: ReadonlyMap<string, SiteCamera>, { unclaimed = {} }: PlacementStatus): Promise<void> {
     const { nowS } = this.#options;
     for (const id of own.keys()) this.#cameras.delete(id);
@@ -52,9 +61,14 @@ export class Unclaimed {
         await Promise.all([...this.#cameras.keys()].map((id) => this.#letGo(id)));
       }
       const claims = Object.entries(unclaimed).filter(([id]) => !this.#cameras.has(id));
-      if (claims.length === 0 || nowS() - this.#claimedAtS < CLAIM_EVERY_S) return;
+      if (claims.some(([id]) => !this.#decided.has(id))) this.#claimEveryS = CLAIM_EVERY_S;
+      this.#decided = new Map([...this.#decided].filter(([id]) => unclaimed[id]));
+      if (claims.length === 0 || nowS() - this.#claimedAtS < this.#claimEveryS) return;
       this.#claimedAtS = nowS();
-      for (const [id, { from }] of claims) await this.#claim(id, from);
+      const silent = new Set<string>();
+      let done = false;
+      for (const [id, span] of claims) done = await this.#claim(id, span, silent) || done;
+      this.#claimEveryS = done ? CLAIM_EVERY_S : Math.min(CLAIM_EVERY_AT_MOST_S, this.#claimEveryS * 2);
       this.#warning.over();
     } catch (cause) {
       this.#warning.warn({ code: RuthError.from(cause).code }, `what was recorded aside could not be settled, and stays aside: ${(cause as Error).message}`);
@@ -70,20 +84,29 @@ export class Unclaimed {
     if (!camera?.value || (placement?.value && placement.value.node !== node)) this.#cameras.delete(id);
   }
 
-  async #claim(camera: string, fromS: number): Promise<void> {
-    const { kernel, logger } = this.#options;
-    const until = await this.#othersSince(camera, fromS);
-    const { claimed_s: claimedS, deleted_files: deletedFiles, left_files: leftFiles } = await kernel.claim({ camera, until });
-    if (claimedS > 0 || deletedFiles > 0) logger.warn({ camera, claimed_s: Math.round(claimedS), deleted_files: deletedFiles, left_files: leftFiles, until }, 'what was recorded without a lease is looked through: what no other node has is among the recordings');
-  }
-
-  /** UTC, seconds: when another node was given the camera (not: made ready for it) after this one recorded it; null where none was. */
-  async #othersSince(camera: string, fromS: number): Promise<number | null> {
-    const terms = await this.#options.store.placements.history(camera);
-    const since = (fromS - ASIDE_BEFORE_END_S) * 1000;
-    const others = terms.filter(({ value, createdMs }) => createdMs > since && value !== null && value.node !== this.#options.id && value.from === undefined).map(({ createdMs }) => createdMs);
-    // Where so many followed that the first are forgotten, nobody can say who was before them.
-    if (terms.length >= KEPT_TERMS && terms[0]!.createdMs > since) others.push(terms[0]!.createdMs);
-    return others.length === 0 ? null : Math.max(0, Math.min(...others) / 1000 - MARGIN_S);
+  /** `silent`: those that did not answer just before. True where something was decided. */
+  async #claim(camera: string, { from, to }: { readonly from: number; readonly to: number }, silent: Set<string>): Promise<boolean> {
+    const { kernel, logger, store, id: node } = this.#options;
+    const terms = await store.placements.history(camera);
+    const aside: AsideOf = {
+      node, start: from, end: Math.min(to + LAST_PICTURE_S, Date.now() / 1000 - YOUNGEST_S), forgotten: terms.length >= KEPT_TERMS, nodes: terms.length >= KEPT_TERMS ? [...(await allOf(store.nodes)).keys()] : [],
+      terms: terms.map(({ value, createdMs }) => ({ createdS: createdMs / 1000, placement: value })),
+    };
+    if (aside.end <= aside.start) return true;
+    const answers = new Map<string, Holdings>();
+    for (const rival of rivalsOf(aside)) {
+      const answer = silent.has(rival) ? null : await askHoldings(store, rival, { camera, start: aside.start, end: aside.end });
+      if (answer) answers.set(rival, answer);
+      else silent.add(rival);
+    }
+    const { waitsFor, ...decision } = decide(aside, answers);
+    const decided = JSON.stringify([aside.start, aside.end, waitsFor, decision]);
+    if (this.#decided.get(camera) === decided && waitsFor.length > 0) return false;
+    if (waitsFor.length > 0 && !this.#decided.has(camera)) logger.warn({ camera, waits_for: waitsFor }, 'what of this camera was recorded without a lease, while others may have recorded it, stays aside until these nodes say what they have');
+    this.#decided.set(camera, decided);
+    if (decision.claim.length === 0 && decision.delete.length === 0) return false;
+    const { claimed_s: claimedS, deleted_files: deletedFiles, left_files: leftFiles } = await kernel.claim({ camera, ...decision });
+    if (claimedS > 0 || deletedFiles > 0) logger.warn({ camera, claimed_s: Math.round(claimedS), deleted_files: deletedFiles, left_files: leftFiles, waits_for: waitsFor }, 'what was recorded without a lease is looked through: what no other node has is among the recordings');
+    return true;
   }
 }

@@ -2,7 +2,7 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam, type SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type Holdings, type HoldingsRequest, type PlacementLease, type PlacementStatus, type RecordingSeam, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
@@ -20,7 +20,7 @@ export class TestKernel {
   /** All that it has, with a lease or without. */
   #cameras: readonly string[] = [];
   /** What it recorded aside, since when (UTC, s); and what it was told to claim of that. */
-  readonly unclaimed = new Map<string, { from: number }>();
+  readonly unclaimed = new Map<string, { from: number; to: number }>();
   readonly claims: ClaimRequest[] = [];
   own: string[] = [];
   /** It cannot take these. `attempts`: how often each came anew. */
@@ -54,14 +54,36 @@ export class TestKernel {
       for (const { id } of lease.cameras) if (!recorded.includes(id)) this.seams[id] = lease.seams?.[id] ?? null;
       this.#cameras = [...new Set([...lease.cameras.map(({ id }) => id), ...(lease.aside ?? []).filter((id) => this.#cameras.includes(id))])];
     }
-    for (const id of this.recording) this.recorded.add(id);
+    for (const id of this.recording) {
+      this.recorded.add(id);
+      if (!this.#begun.has(id)) this.#begun.set(id, Date.now() / 1000);
+    }
+    for (const id of [...this.#begun.keys()]) if (!this.recording.includes(id)) this.#ends(id);
     return this.look();
+  }
+
+  /** What it said that it has: of what it recorded, since when. */
+  readonly #begun = new Map<string, number>();
+  readonly spans = new Map<string, { start: number; end: number }[]>();
+  #ends(id: string): void {
+    this.spans.set(id, [...this.spans.get(id) ?? [], { start: this.#begun.get(id)!, end: Date.now() / 1000 }]);
+    this.#begun.delete(id);
+  }
+
+  async holdings({ camera }: HoldingsRequest): Promise<Holdings> {
+    const now = Date.now() / 1000;
+    const begun = this.#begun.get(camera);
+    const recorded = [...this.spans.get(camera) ?? [], ...(begun === undefined ? [] : [{ start: begun, end: now }])];
+    return { recorded, aside: [], settled: this.#cameras.includes(camera) ? recorded.at(-1)?.end ?? 0 : now };
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     this.claims.push(request);
-    this.unclaimed.delete(request.camera);
-    return { claimed_s: 1, deleted_files: 0, left_files: 0 };
+    const { camera, claim, delete: gone } = request;
+    const end = Math.max(...[...claim, ...gone].map((span) => span.end));
+    const aside = this.unclaimed.get(camera);
+    if (aside && end >= aside.to) this.unclaimed.delete(camera);
+    return { claimed_s: claim.reduce((sum, span) => sum + span.end - span.start, 0), deleted_files: gone.length, left_files: 0 };
   }
 
   /** As where it was killed and started again. */
@@ -170,8 +192,8 @@ export class Onlooker implements Disposable {
   [Symbol.dispose](): void { clearInterval(this.#timer); }
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endsAt = Date.now() + WAIT_MS;
+export async function until(condition: () => boolean | Promise<boolean>, what: string, waitMs = WAIT_MS): Promise<void> {
+  const endsAt = Date.now() + waitMs;
   while (!await condition()) {
     if (Date.now() > endsAt) throw new Error(`in vain: ${what}`);
     await delay(20);

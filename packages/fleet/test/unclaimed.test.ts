@@ -31,7 +31,7 @@ describe('nodes that lose NATS', { skip: natsMissing() }, () => {
     assert.ok(nodes.every(({ kernel }) => kernel.endedSinceS < 30), 'it is told when the lease ended: aside it records for a day from then');
     nodes[0]!.kernel.beginAnew();
     await until(() => nodes[0]!.kernel.aside.length === held[0]!.length, 'a kernel that was started anew meanwhile goes on aside, too');
-    for (const [index, { kernel }] of nodes.entries()) for (const id of held[index]!) kernel.unclaimed.set(id, { from: Date.now() / 1000 });
+    for (const [index, { kernel }] of nodes.entries()) for (const id of held[index]!) kernel.unclaimed.set(id, { from: Date.now() / 1000 - 1, to: Date.now() / 1000 });
     await nats.run();
     const lost: string[] = [];
     await until(() => {
@@ -43,22 +43,33 @@ describe('nodes that lose NATS', { skip: natsMissing() }, () => {
     assert.deepEqual(lost, [], 'no camera was let go meanwhile');
     assert.deepEqual(nodes.flatMap(({ kernel }) => kernel.aside), []);
     assert.deepEqual(nodes.map(({ kernel }) => [...kernel.recording].sort()), held, 'no node was taken for gone');
-    assert.deepEqual(nodes.flatMap(({ kernel }) => kernel.claims.splice(0)).sort((a, b) => a.camera.localeCompare(b.camera)), [...CAMERAS].sort().map((camera) => ({ camera, until: null })));
+    assert.deepEqual(nodes.flatMap(({ kernel }) => kernel.claims.splice(0)).map(({ camera, delete: gone }) => ({ camera, gone })).sort((a, b) => a.camera.localeCompare(b.camera)), [...CAMERAS].sort().map((camera) => ({ camera, gone: [] })));
     assert.deepEqual(onlooker.twice, []);
   });
 
-  it('let go of what another node has since, and claim nothing of what came after that', async () => {
+  it('let go of what another node has since, and claim what that one did not record', async () => {
     const [gone, other] = nodes[0]!.kernel.recording.length > 0 ? [nodes[0]!, nodes[1]!] : [nodes[1]!, nodes[0]!];
-    const held = [...gone.kernel.recording];
-    const from = Date.now() / 1000;
+    const held = [...gone.kernel.recording].sort();
+    const from = Date.now() / 1000 - 10;
+    // It is named, and does not reach the first of them.
+    const [unreached] = held as [string];
+    other.kernel.unreachable.add(unreached);
     gone.link.cut();
-    await until(() => held.every((id) => other.kernel.recording.includes(id)), 'the other node has them');
-    assert.deepEqual([...gone.kernel.aside].sort(), held.sort(), 'it cannot know, and goes on aside');
-    for (const id of held) gone.kernel.unclaimed.set(id, { from: from + 2 });
+    await until(() => held.every((id) => id === unreached || other.kernel.recording.includes(id)), 'the other node has them');
+    const began = Date.now() / 1000;
+    assert.deepEqual([...gone.kernel.aside].sort(), held, 'it cannot know, and goes on aside');
+    await until(() => Date.now() / 1000 > began + 3, 'some seconds pass');
+    const to = Date.now() / 1000;
+    for (const id of held) gone.kernel.unclaimed.set(id, { from, to });
     gone.link.mend();
-    await until(() => gone.kernel.aside.length === 0 && gone.kernel.unclaimed.size === 0, 'it lets go');
-    for (const { camera, until: untilS } of gone.kernel.claims) assert.ok(untilS !== null && untilS > from - 2 && untilS < Date.now() / 1000 - 1, `${camera} is claimed until ${untilS}, ${from} being when the link was cut`);
-    assert.deepEqual(gone.kernel.claims.map(({ camera }) => camera).sort(), held.sort());
+    await until(() => gone.kernel.aside.length === 0 && gone.kernel.unclaimed.size === 0, 'it lets go, and it is known what the other one has recorded', 90_000);
+    for (const id of held) {
+      const claims = gone.kernel.claims.filter(({ camera }) => camera === id);
+      const [claimed, deleted] = [claims.flatMap(({ claim }) => claim), claims.flatMap((request) => request.delete)];
+      assert.equal(claimed[0]!.start, from);
+      if (id === unreached) assert.deepEqual([claimed.at(-1)!.end >= to, deleted], [true, []], 'nothing is lost of what nobody else recorded');
+      else assert.ok(claimed.every(({ end }) => end < began) && deleted.some(({ end }) => end >= to), `${id}: ${JSON.stringify(claimed)} is claimed; the other one began at ${began} at the latest`);
+    }
     assert.deepEqual(onlooker.twice, []);
   });
 });

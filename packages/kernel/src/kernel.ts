@@ -54,7 +54,8 @@ export class Kernel implements AsyncDisposable {
     this.placed = new PlacedCameras({
       put: (camera) => this.#cameras.put(camera), remove: (id) => this.#cameras.remove(id), has: (id) => this.#cameras.find(id) !== undefined,
       ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {}, unclaimedFiles: () => this.#archive?.unclaimedFiles ?? null,
-      claim: async (id, untilUs) => await this.#archive?.claim(id, untilUs) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
+      claim: async (id, decision) => await this.#archive?.claim(id, decision) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
+      holdings: async (id, startUs, endUs) => await this.#archive?.holdings(id, startUs, endUs) ?? { recorded: [], aside: [], newestUs: null },
       status: (id) => this.#cameras.get(id).status, costCores: (id) => this.#costs.of(id, this.#cameras.find(id)?.process.status.pid ?? null),
       turn: (id) => this.#cameras.get(id),
       tell: (id, recordUntilS, turn) => {

@@ -5,7 +5,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClaimResult, PlacementStatus, validator, type PlacementLease, type RecordingSettings, type Timeline } from '@ruth/protocol';
+import { ClaimResult, Holdings, PlacementStatus, validator, type PlacementLease, type RecordingSettings, type Timeline } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
 import { Archive } from '../src/record/archive/index.ts';
@@ -88,6 +88,34 @@ test('a node that has left its site says how much lies aside, counts it, and tak
   });
 });
 
+test('of what lies aside, what no other node has becomes recordings, what another one has is deleted, and the rest waits: each file of it plays by itself', async () => {
+  const at = (second: number): number => START_US + second * 1e6;
+  const parts = async (directory: string, root = ''): Promise<number[][]> => Promise.all([...segmentFiles(join(directory, root), 'door')].map(async (file) => {
+    const read = await readSegment(join(directory, root), file, false);
+    assert.ok(read.state === 'whole' && read.segment.fragments[0]!.keyframe && read.segment.fragments[0]!.startTicks === 0, file);
+    return [read.segment.startUs, read.segment.endUs].map((us) => Math.round((us - START_US) / 1e5) / 10);
+  }));
+  await recordedWhile(() => 7, 18, async (directory) => {
+    await using archive = await Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays: null, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
+    assert.deepEqual([await parts(directory), await parts(directory, UNCLAIMED)], [[[0, 4]], [[4, 18]]]);
+    const span = (from: number, to: number): { startUs: number; endUs: number } => ({ startUs: at(from), endUs: at(to) });
+    // The last of it ends within a second of pictures that need one another: that second waits for the rest.
+    const first = await archive.claim('door', { claim: [span(3, 7), span(10, 12.5)], drop: [span(7, 9.5)] });
+    assert.equal(first.leftFiles, 1);
+    assert.deepEqual([await parts(directory), await parts(directory, UNCLAIMED)], [[[0, 4], [4, 7], [10, 12]], [[12, 18]]]);
+    assert.deepEqual((await archive.holdings('door', at(0), at(60))).recorded.map(({ startUs, endUs }) => [startUs, endUs].map((us) => Math.round((us - START_US) / 1e6))), [[0, 7], [10, 12]]);
+    // As if the first claim had died before it cut the file: what is recorded already is never recorded again.
+    const [aside] = [...segmentFiles(join(directory, UNCLAIMED), 'door')];
+    assert.deepEqual((await archive.claim('door', { claim: [span(5, 6)], drop: [] })), { spans: [], gaps: [], deletedFiles: 0, leftFiles: 1 });
+    await cp(join(directory, UNCLAIMED, aside!), join(directory, UNCLAIMED, aside!.replace(/\d+\.mp4$/, `${at(12) / 1000 + 1}.mp4`)));
+    const rest = await archive.claim('door', { claim: [span(0, 100)], drop: [] });
+    assert.deepEqual([rest.leftFiles, rest.deletedFiles], [0, 1]);
+    assert.deepEqual([await parts(directory), await parts(directory, UNCLAIMED)], [[[0, 4], [4, 7], [10, 12], [12, 18]], []]);
+    const { spans } = await archive.timeline('door', at(0), at(60));
+    assert.equal(Math.round(spans.reduce((sum, { start, end }) => sum + end - start, 0)), 15);
+  });
+});
+
 test('no picture that came after the end of the lease is among the recordings, however far its keyframes are from one another', async () => {
   // It was told of a lease that is over by the next picture.
   const { told, aside } = await recordedWhile((atS) => (atS < 5.5 ? 60 : 5.5), 9);
@@ -135,7 +163,7 @@ test('a camera of the site is recorded while the lease lasts; a process that was
   let asideS = Infinity;
   await until(async () => validator(PlacementStatus).parse((await ask(socketPath, 'GET', '/v1/placement')).body), ({ unclaimed }) => (asideS = unclaimed?.gate?.from ?? Infinity) < gap.end!, 'something lies aside');
   const [fromS, toS] = [gap.start, (asideS + gap.end!) / 2];
-  const claimed = validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', until: toS })).body);
+  const claimed = validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', claim: [{ start: fromS - 1, end: toS }], delete: [{ start: toS, end: gap.end! + 60 }] })).body);
   assert.ok(claimed.claimed_s > 0 && claimed.deleted_files >= 0 && claimed.left_files === 0, JSON.stringify(claimed));
   const after = await recorded();
   const overlap = (span: { start: number; end: number }, a: number, b: number): number => Math.max(0, Math.min(span.end, b) - Math.max(span.start, a));
@@ -143,8 +171,12 @@ test('a camera of the site is recorded while the lease lasts; a process that was
   assert.ok(Math.abs(within(fromS, gap.end!) - claimed.claimed_s) < 0.1, `${within(fromS, gap.end!)} s of the gap are recorded, ${claimed.claimed_s} were claimed`);
   assert.ok(within(toS + 0.05, gap.end!) < 0.05, 'nothing of what another node has is among the recordings');
   assert.ok(after.gaps.every((left) => within(left.start + 0.05, (left.end ?? Infinity) - 0.05) < 0.05), 'what is recorded is no gap any more');
-  assert.deepEqual(validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', until: null })).body), { claimed_s: 0, deleted_files: 0, left_files: 0 });
+  assert.deepEqual(validator(ClaimResult).parse((await ask(socketPath, 'POST', '/v1/placement/claim', { camera: 'gate', claim: [{ start: fromS, end: gap.end! + 60 }], delete: [] })).body), { claimed_s: 0, deleted_files: 0, left_files: 0 });
 
+  // What it tells another node that recorded the camera aside meanwhile.
+  const held = validator(Holdings).parse((await ask(socketPath, 'POST', '/v1/placement/holdings', { camera: 'gate', start: fromS - 1, end: Date.now() / 1000 })).body);
+  assert.ok(held.recorded.some(({ start, end }) => start <= fromS && end >= toS - 5) && held.aside.length === 0, JSON.stringify(held));
+  assert.ok(held.settled > gap.end! && held.settled <= Date.now() / 1000, 'it records, so that what it has may grow at its end');
   assert.equal((await ask(socketPath, 'DELETE', '/v1/cameras/gate')).body.error_code, 'conflict');
   assert.equal((await ask(socketPath, 'PUT', '/v1/cameras/gate', { id: 'gate', url: camera.url('one') })).body.error_code, 'conflict');
 });

@@ -143,22 +143,40 @@ export const PlacementStatus = Type.Object({
   left: Type.Optional(Type.Record(Id, Nullable(RecordingSeam), { description: 'Of `leave`: recorded no more, and where that ended' })),
   own: Type.Optional(Type.Array(Id, { description: 'Cameras of this node that the site did not give it' })),
   recorded: Type.Optional(Type.Array(Id, { description: 'Cameras of which there are recordings here, or were' })),
-  unclaimed: Type.Optional(Type.Record(Id, Type.Object({ from: Type.Number({ description: 'UTC, seconds' }) }), { description: 'What was recorded aside, when the lease had ended' })),
+  unclaimed: Type.Optional(Type.Record(Id, Type.Object({ from: Type.Number({ description: 'UTC, seconds' }), to: Type.Number() }), { description: 'What was recorded aside, when the lease had ended: all of it is between these' })),
   unclaimed_files: Type.Optional({ ...UnclaimedFiles, description: 'All of that, as it was half a minute ago' }),
 });
 export type PlacementStatus = Static<typeof PlacementStatus>;
 
-/** POST /v1/placement/claim of the kernel: what was recorded aside of a camera becomes part of its recordings, up to where another node began. */
+/** Part of the recordings of a camera, UTC, seconds. */
+export const SiteSpan = Type.Object({ start: Type.Number({ minimum: 0 }), end: Type.Number({ minimum: 0 }) }, strict);
+export type SiteSpan = Static<typeof SiteSpan>;
+const MOST_SPANS = 1024;
+const Spans = (description: string) => Type.Array(SiteSpan, { maxItems: MOST_SPANS, description });
+
+/** POST /v1/placement/claim of the kernel: what becomes of that which was recorded aside of a camera. What neither list has stays aside. */
 export const ClaimRequest = Type.Object({
-  camera: Id, until: Nullable(Type.Number({ minimum: 0, description: 'UTC, seconds: from then on it was another node\'s, and what lies aside is deleted; null where no other node had it' })),
+  camera: Id, claim: Spans('No other node has it: it becomes part of the recordings'), delete: Spans('Another node has recorded it: what lies aside of it is deleted'),
 }, strict);
 export type ClaimRequest = Static<typeof ClaimRequest>;
 
 export const ClaimResult = Type.Object({
-  claimed_s: Type.Number({ minimum: 0, description: 'Seconds that are part of the recordings now' }), deleted_files: Type.Integer({ minimum: 0 }),
-  left_files: Type.Integer({ minimum: 0, description: 'Still being written: to be claimed later' }),
+  claimed_s: Type.Number({ minimum: 0, description: 'Seconds that are part of the recordings now' }), deleted_files: Type.Integer({ minimum: 0, description: 'Of which nothing was claimed' }),
+  left_files: Type.Integer({ minimum: 0, description: 'Aside still: being written, or not decided' }),
 });
 export type ClaimResult = Static<typeof ClaimResult>;
+
+/** POST /v1/placement/holdings of the kernel, and `ruth.holdings.<node>` in NATS: asked by a node that recorded the camera aside meanwhile. */
+export const HoldingsRequest = Type.Object({ camera: Id, start: Type.Number({ minimum: 0 }), end: Type.Number({ minimum: 0 }) }, strict);
+export type HoldingsRequest = Static<typeof HoldingsRequest>;
+
+/** What a node has of that time. Spans with less than four seconds between are told as one. */
+export const Holdings = Type.Object({
+  recorded: Spans('Among its recordings'), aside: Spans('Recorded aside, and for that node to claim'),
+  settled: Type.Number({ minimum: 0, description: 'UTC, seconds: it has nothing else that is older, nor ever will, but of what lies aside' }),
+});
+export type Holdings = Static<typeof Holdings>;
+export const MOST_HELD_SPANS = MOST_SPANS;
 
 /** How the credentials of a camera lie in NATS: there are none; anybody there can read them; with the key that seals here; with an older one that is here; with one that is not here. */
 export const SITE_CREDENTIALS = ['none', 'clear', 'sealed', 'older_key', 'unknown_key'] as const;

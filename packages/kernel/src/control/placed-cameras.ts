@@ -1,11 +1,18 @@
 // Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
 // process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends. After that they are recorded
 // aside, in no index, until it is known whether another node recorded them: so a site that lost NATS loses no video.
-import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type RecordingSeam, type UnclaimedFiles } from '@ruth/protocol';
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, MOST_HELD_SPANS, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type RecordingSeam, type SiteSpan, type UnclaimedFiles } from '@ruth/protocol';
 import { uptime } from 'node:os';
 
 /** A lease that lasts longer than any that is given was counted by another clock. */
 const LONGEST_S = 60;
+
+/** What a kernel before this one was told to record ends within this: its lease is over, and its processes are gone. */
+const ORPHANS_END_S = 30;
+/** A node that looks for what it may claim takes so much for one. */
+const JOINED_WITHIN_US = 4e6;
+
+interface SpanUs { readonly startUs: number; readonly endUs: number }
 
 /** What this needs of the kernel. */
 export interface PlacedRoster {
@@ -16,11 +23,13 @@ export interface PlacedRoster {
   /** All that are there, placed ones among them, and all of which there are or were recordings. */
   ids(): string[];
   recordedIds(): string[];
-  /** Those of which something was recorded aside, and since when, ms UTC. */
-  unclaimed(): Readonly<Record<string, number>>;
+  /** Those of which something was recorded aside, from when to when. */
+  unclaimed(): Readonly<Record<string, SpanUs>>;
   /** All of that. */
   unclaimedFiles(): UnclaimedFiles | null;
-  claim(id: string, untilUs: number): Promise<{ readonly spans: readonly { readonly startUs: number; readonly endUs: number }[]; readonly deletedFiles: number; readonly leftFiles: number }>;
+  claim(id: string, decision: { readonly claim: readonly SpanUs[]; readonly drop: readonly SpanUs[] }): Promise<{ readonly spans: readonly SpanUs[]; readonly deletedFiles: number; readonly leftFiles: number }>;
+  /** What of that time is recorded, and what lies aside; `newestUs`: of all that is recorded. */
+  holdings(id: string, startUs: number, endUs: number): Promise<{ readonly recorded: readonly SpanUs[]; readonly aside: readonly SpanUs[]; readonly newestUs: number | null }>;
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
   tell(id: string, untilS: number, turn: PlacedTurn): void;
@@ -45,10 +54,12 @@ export class PlacedCameras {
   /** Of cameras that are not simply recorded. */
   #turns: ReadonlyMap<string, PlacedTurn> = new Map();
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #beganS: number;
 
   constructor(roster: PlacedRoster, nowS: () => number = uptime) {
     this.#roster = roster;
     this.#nowS = nowS;
+    this.#beganS = nowS();
   }
 
   get status(): PlacementStatus {
@@ -62,7 +73,7 @@ export class PlacedCameras {
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
       held: turns.flatMap(([id, { held }]) => (held && this.turnOf(id).step === 'hold' ? [id] : [])), left: Object.fromEntries(turns.flatMap(([id, { left }]) => (left && this.turnOf(id).step === 'leave' ? [[id, left.seam]] : []))),
-      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, startMs]) => [id, { from: startMs / 1000 }])), ...(unclaimedFiles && { unclaimed_files: unclaimedFiles }),
+      own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, { startUs, endUs }]) => [id, { from: startUs / 1e6, to: endUs / 1e6 }])), ...(unclaimedFiles && { unclaimed_files: unclaimedFiles }),
     };
   }
 
@@ -90,9 +101,21 @@ export class PlacedCameras {
   }
 
   /** Throws what the index throws. */
-  async claim({ camera, until }: ClaimRequest): Promise<ClaimResult> {
-    const { spans, deletedFiles, leftFiles } = await this.#roster.claim(camera, until === null ? Number.MAX_SAFE_INTEGER : until * 1e6);
+  async claim({ camera, claim, delete: drop }: ClaimRequest): Promise<ClaimResult> {
+    const { spans, deletedFiles, leftFiles } = await this.#roster.claim(camera, { claim: claim.map(toUs), drop: drop.map(toUs) });
     return { claimed_s: spans.reduce((sum, { startUs, endUs }) => sum + (endUs - startUs) / 1e6, 0), deleted_files: deletedFiles, left_files: leftFiles };
+  }
+
+  /** What this node has of that time: for one that recorded it aside. Throws what the index throws. */
+  async holdings({ camera, start, end }: HoldingsRequest): Promise<Holdings> {
+    // Looked at before: what begins later is later.
+    const mayRecord = this.#placed.has(camera) || this.#roster.has(camera) || this.#nowS() - this.#beganS < ORPHANS_END_S;
+    const nowS = Date.now() / 1000;
+    const { recorded, aside, newestUs } = await this.#roster.holdings(camera, start * 1e6, end * 1e6);
+    const [spans, spansAside] = [joined(recorded), joined(aside)];
+    // A recorder goes on where its newest file ends, and never before.
+    const settled = Math.min(mayRecord ? (newestUs ?? 0) / 1e6 : nowS, ...[spans, spansAside].map((all) => all[MOST_HELD_SPANS]?.start ?? Infinity));
+    return { recorded: spans.slice(0, MOST_HELD_SPANS), aside: spansAside.slice(0, MOST_HELD_SPANS), settled };
   }
 
   async #converge(cameras: readonly CameraConfig[], aside: ReadonlySet<string>): Promise<PlacementStatus> {
@@ -131,3 +154,15 @@ export class PlacedCameras {
 
 /** What a camera itself answers, e.g. that it knows no such password, it would answer any node. */
 const isUnreachable = ({ state, last_error: error }: CameraStatus): boolean => state !== 'streaming' && (error?.code === 'camera_unreachable' || error?.code === 'camera_stalled');
+
+const toUs = ({ start, end }: SiteSpan): SpanUs => ({ startUs: start * 1e6, endUs: end * 1e6 });
+
+function joined(spans: readonly SpanUs[]): SiteSpan[] {
+  const all: SiteSpan[] = [];
+  for (const { startUs, endUs } of spans.toSorted((a, b) => a.startUs - b.startUs)) {
+    const last = all.at(-1);
+    if (last && startUs <= last.end * 1e6 + JOINED_WITHIN_US) last.end = Math.max(last.end, endUs / 1e6);
+    else all.push({ start: startUs / 1e6, end: endUs / 1e6 });
+  }
+  return all;
+}

@@ -4,7 +4,7 @@ import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeptFile, RecordedSpan } from '@ruth/protocol';
-import { claimAside, unclaimedCameras, unclaimedFiles, type Claimed } from './claim.ts';
+import { asideSpans, claimAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { lockFolder, openIndex } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
@@ -67,9 +67,10 @@ export class ArchiveStore implements Disposable {
   repair(nowUs: number): Promise<RepairReport> { return repair(this, nowUs); }
   /** Takes a file into the index as its own bytes tell it. */
   adopt(file: string): Promise<Adopted> { return adopt(this, file); }
-  /** Of what was recorded aside: what lies before `untilUs` becomes part of the recordings. */
-  claim(cameraId: string, untilUs: number): Promise<Claimed> { return claimAside(this, cameraId, untilUs); }
-  unclaimed(): Record<string, number> { return unclaimedCameras(this.directory); }
+  /** What was recorded aside becomes part of the recordings, or is deleted, as is decided. */
+  claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> { return claimAside(this, cameraId, decision); }
+  asideSpans(cameraId: string, startUs: number, endUs: number): AsideSpan[] { return asideSpans(this.directory, cameraId, startUs, endUs); }
+  unclaimed(): Record<string, AsideSpan> { return unclaimedCameras(this.directory); }
   unclaimedFiles(): ReturnType<typeof unclaimedFiles> { return unclaimedFiles(this.directory); }
 
   /** The file and its folder are on the disk. False where another file of the camera has part of its time. */

@@ -6,7 +6,7 @@ import type { EventContent, Logger } from '@ruth/transport';
 import { SYNC_DELAY_US, UNCLAIMED, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
-import type { Claimed } from './claim.ts';
+import type { AsideSpan, ClaimDecision, Claimed } from './claim.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
@@ -40,8 +40,10 @@ export class Archive implements ArchiveView, AsyncDisposable {
   readonly #holds = new Map<string, number>();
   readonly #listeners = new Set<(grown: GrownSegment) => void>();
   readonly #timer: NodeJS.Timeout;
-  #unclaimed: Readonly<Record<string, number>> = {};
+  #unclaimed: Readonly<Record<string, AsideSpan>> = {};
   #asking = false;
+  /** When the claims so far are done. */
+  #claimed: Promise<unknown> = Promise.resolve();
 
   private constructor(options: ArchiveOptions, store: StoreThread, extents: Map<string, CameraExtent>, repaired: Record<string, number>) {
     this.#options = options;
@@ -112,8 +114,8 @@ export class Archive implements ArchiveView, AsyncDisposable {
   /** Of all that are recorded, or were. */
   get cameraIds(): string[] { return [...new Set([...this.#extents.keys(), ...this.#cameras.keys()])]; }
 
-  /** Cameras of which something was recorded aside, and since when (ms UTC), as the last call found them: each call looks anew. */
-  get unclaimed(): Readonly<Record<string, number>> {
+  /** Cameras of which something was recorded aside, and from when to when, as the last call found them: each call looks anew. */
+  get unclaimed(): Readonly<Record<string, AsideSpan>> {
     if (!this.#asking) {
       this.#asking = true;
       this.#store.call('unclaimed').then((found) => { this.#unclaimed = found; }, () => undefined).finally(() => { this.#asking = false; });
@@ -124,11 +126,17 @@ export class Archive implements ArchiveView, AsyncDisposable {
   /** All that lies aside, half a minute ago; null where nothing did. */
   get unclaimedFiles(): UnclaimedFiles | null { return this.#keeper.unclaimed; }
 
-  /** What was recorded aside of a camera becomes part of its recordings up to `untilUs`, and the rest is deleted; but for a file that is being written. */
-  async claim(cameraId: string, untilUs: number): Promise<Claimed> {
+  /** What was recorded aside of a camera becomes part of its recordings, or is deleted, as is decided; but for a file that is being written. */
+  async claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> {
+    const claimed = this.#claimed.then(() => this.#claim(cameraId, decision));
+    this.#claimed = claimed.catch(() => undefined);
+    return claimed;
+  }
+
+  async #claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> {
     let all: Claimed = { spans: [], gaps: [], deletedFiles: 0, leftFiles: 0 };
     for (let done = true; done;) {
-      const { spans, gaps, deletedFiles, leftFiles } = await this.#store.call('claim', cameraId, untilUs);
+      const { spans, gaps, deletedFiles, leftFiles } = await this.#store.call('claim', cameraId, decision);
       all = { spans: [...all.spans, ...spans], gaps: [...all.gaps, ...gaps], deletedFiles: all.deletedFiles + deletedFiles, leftFiles };
       done = leftFiles > 0 && (spans.length > 0 || deletedFiles > 0);
     }
@@ -139,6 +147,17 @@ export class Archive implements ArchiveView, AsyncDisposable {
     }
     for (const gap of all.gaps) this.#options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
     return all;
+  }
+
+  /** What of that time is recorded, and what lies aside: nothing is on its way from there meanwhile. `newestUs`: of all that is recorded; null where nothing is. */
+  async holdings(cameraId: string, startUs: number, endUs: number): Promise<{ readonly recorded: AsideSpan[]; readonly aside: AsideSpan[]; readonly newestUs: number | null }> {
+    await this.#claimed;
+    const unindexed = this.#unindexed(cameraId, 0, Infinity);
+    const aside = await this.#store.call('asideSpans', cameraId, startUs, endUs);
+    const { spans, newestUs } = await this.#store.call('timeline', cameraId, startUs, endUs);
+    const open = unindexed.filter((segment) => segment.startUs < endUs && segment.endUs > startUs).map((segment) => ({ startUs: segment.startUs, endUs: segment.endUs }));
+    const newest = Math.max(newestUs ?? 0, ...unindexed.map((segment) => segment.endUs));
+    return { recorded: [...spans.map(({ start, end }) => ({ startUs: start * 1e6, endUs: end * 1e6 })), ...open], aside, newestUs: newest === 0 ? null : newest };
   }
 
   async segments(cameraId: string, startUs: number, endUs: number): Promise<Segment[]> {
@@ -174,14 +193,14 @@ export class Archive implements ArchiveView, AsyncDisposable {
 
   async recordedAt(cameraId: string, instantsUs: readonly number[]): Promise<(boolean | null)[]> {
     const unindexed = this.#unindexed(cameraId, 0, Infinity);
-    const asideUs = (this.unclaimed[cameraId] ?? Infinity) * 1000;
+    const aside = this.unclaimed[cameraId] ?? { startUs: Infinity, endUs: Infinity };
     const files = await this.#store.call('filesAt', cameraId, instantsUs);
     const nowUs = this.#clock.utcUs();
     return instantsUs.map((atUs, index) => {
       const file = files[index]!;
       if (file !== null && !this.#keeper.isDeleting(file)) return true;
       if (unindexed.some((segment) => segment.startUs <= atUs && atUs < segment.endUs + (segment.sha256 === null ? SYNC_DELAY_US : 0))) return true;
-      return atUs >= nowUs - SYNC_DELAY_US || atUs >= asideUs ? null : false;
+      return atUs >= nowUs - SYNC_DELAY_US || (atUs >= aside.startUs && atUs < aside.endUs + SYNC_DELAY_US) ? null : false;
     });
   }
 

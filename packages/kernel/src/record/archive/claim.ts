@@ -1,17 +1,18 @@
-// What was recorded aside while nobody knew whether another node records, too (`UNCLAIMED`): once that is known it becomes part of the recordings,
-// up to where another node began, and the rest is deleted. Whatever dies meanwhile, a file is aside, or a recording that repair finds.
-import { closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, truncateSync } from 'node:fs';
+// What was recorded aside while nobody knew whether another node records, too (`UNCLAIMED`): what no other node has becomes part of the recordings, what another
+// one has is deleted, and what nobody knows stays aside. Whatever dies meanwhile, a file is aside, or a recording that repair finds.
+import { closeSync, existsSync, fstatSync, fsyncSync, futimesSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmdirSync, rmSync, truncateSync, utimesSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { UnclaimedFiles } from '@ruth/protocol';
+import { patchDecodeTimes } from '../../mp4/index.ts';
 import { UNCLAIMED } from '../segment.ts';
 import type { Gap } from './gap-table.ts';
 import { adopt, type RepairableStore } from './repair.ts';
 import { readSegment, TICKS_TO_US, type WholeSegment } from './recorded-segment.ts';
-import { cameraFolders, parseSegmentPath, segmentFiles } from './segment-path.ts';
+import { cameraFolders, parseSegmentPath, segmentFiles, segmentPath } from './segment-path.ts';
 
 export interface Claimed {
   /** Time that is recorded now and was not, us, oldest first. */
-  readonly spans: readonly { readonly startUs: number; readonly endUs: number }[];
+  readonly spans: readonly AsideSpan[];
   /** Gaps that are shorter now, as they are. */
   readonly gaps: readonly Gap[];
   readonly deletedFiles: number;
@@ -22,12 +23,12 @@ export interface Claimed {
 /** Each is read whole, for its hash. */
 const FILES_AT_ONCE = 32;
 
-/** Cameras of which something lies aside, and when the first of it began, ms UTC. */
-export function unclaimedCameras(directory: string): Record<string, number> {
+/** Cameras of which something lies aside, and from when to when. */
+export function unclaimedCameras(directory: string): Record<string, AsideSpan> {
   const aside = join(directory, UNCLAIMED);
   return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
-    for (const first of segmentFiles(aside, id)) return [[id, parseSegmentPath(first)!.startMs]];
-    return [];
+    const files = [...segmentFiles(aside, id)];
+    return files.length === 0 ? [] : [[id, { startUs: spanOf(aside, files[0]!).startUs, endUs: spanOf(aside, files.at(-1)!).endUs }]];
   }));
 }
 
@@ -41,25 +42,59 @@ export function unclaimedFiles(directory: string): Record<string, Omit<Unclaimed
   }));
 }
 
-/** Claims what lies before `untilUs`; to be called again while files are left and some were done. */
-export async function claimAside(store: RepairableStore, cameraId: string, untilUs: number): Promise<Claimed> {
+/** Microseconds UTC, `endUs` not in it. */
+export interface AsideSpan { readonly startUs: number; readonly endUs: number }
+
+/** What is known of what lies aside of a camera; the rest of it stays where it is. */
+export interface ClaimDecision {
+  /** No other node has it. */
+  readonly claim: readonly AsideSpan[];
+  /** Another node has it among its recordings. */
+  readonly drop: readonly AsideSpan[];
+}
+
+/** What lies aside of a camera between these, file by file, as their names and dates say: not looked into. */
+export function asideSpans(directory: string, cameraId: string, startUs: number, endUs: number): AsideSpan[] {
+  const aside = join(directory, UNCLAIMED);
+  return [...segmentFiles(aside, cameraId)].map((file) => spanOf(aside, file)).filter((span) => overlap(span, { startUs, endUs }));
+}
+
+/** Not looked into. */
+function spanOf(aside: string, file: string): AsideSpan {
+  const startUs = parseSegmentPath(file)!.startMs * 1000;
+  return { startUs, endUs: Math.max(startUs + 1, (lstatSync(join(aside, file), { throwIfNoEntry: false })?.mtimeMs ?? 0) * 1000) };
+}
+
+const overlap = (one: AsideSpan, other: AsideSpan): boolean => one.startUs < other.endUs && one.endUs > other.startUs;
+
+function ownOf(store: RepairableStore, { cameraId, startUs, endUs }: WholeSegment): AsideSpan[] {
+  return store.segments.spans(cameraId, startUs, endUs).map(({ start, end }) => ({ startUs: start * 1e6, endUs: end * 1e6 }));
+}
+
+/** Does what is decided; to be called again while files are left and some were done. */
+export async function claimAside(store: RepairableStore, cameraId: string, decision: ClaimDecision): Promise<Claimed> {
   const aside = join(store.directory, UNCLAIMED);
-  const files = [...segmentFiles(aside, cameraId)];
-  const spans: { startUs: number; endUs: number }[] = [];
+  const spans: AsideSpan[] = [];
   const gaps = new Map<number, Gap>();
-  let [deletedFiles, leftFiles] = [0, Math.max(0, files.length - FILES_AT_ONCE)];
-  for (const file of files.slice(0, FILES_AT_ONCE)) {
-    const read = parseSegmentPath(file)!.startMs * 1000 < untilUs ? await readSegment(aside, file, true) : { state: 'not ours' } as const;
+  let [deletedFiles, leftFiles, looked] = [0, 0, 0];
+  for (const file of segmentFiles(aside, cameraId)) {
+    const asked = spanOf(aside, file);
+    const read = ![...decision.claim, ...decision.drop].some((span) => overlap(span, asked)) || looked++ >= FILES_AT_ONCE ? { state: 'in_use' } as const : await readSegment(aside, file, true);
     if (read.state === 'in_use') {
       leftFiles++;
       continue;
     }
-    const bytes = read.state === 'whole' ? bytesBefore(read.segment, untilUs) : 0;
-    if (bytes === 0 || !moveIn(store.directory, file, bytes)) {
+    const parts = read.state === 'whole' ? divide(aside, read.segment, fatesOf(read.segment, decision, ownOf(store, read.segment))) : [];
+    if (parts.length === 0) {
       rmSync(join(aside, file), { force: true });
       deletedFiles++;
-    } else {
-      const adopted = await adopt(store, file);
+    }
+    for (const part of parts) {
+      if (part.fate === 'wait' || !moveIn(store.directory, part.file)) {
+        leftFiles++;
+        continue;
+      }
+      const adopted = await adopt(store, part.file);
       if (adopted.state !== 'whole') continue;
       const { startUs, endUs } = adopted.segment;
       spans.push({ startUs, endUs });
@@ -70,20 +105,94 @@ export async function claimAside(store: RepairableStore, cameraId: string, until
   return { spans, gaps: [...gaps.values()], deletedFiles, leftFiles };
 }
 
-/** Of the whole fragments that end before. */
-function bytesBefore({ startUs, fragments }: WholeSegment, untilUs: number): number {
-  const last = fragments.findLast(({ startTicks, durationTicks }) => startUs + (startTicks + durationTicks) * TICKS_TO_US <= untilUs);
-  return last ? last.offset + last.bytes : 0;
+type Fate = 'claim' | 'drop' | 'wait';
+interface Run { fate: Fate; readonly from: number; to: number }
+
+/** Of each fragment, joined. What begins a file begins with a keyframe; what is decided of a part of a picture group alone waits for the rest. */
+function fatesOf({ startUs, fragments }: WholeSegment, { claim, drop }: ClaimDecision, own: readonly AsideSpan[]): Run[] {
+  const fates = fragments.map(({ startTicks, durationTicks }): Fate => {
+    const from = startUs + startTicks * TICKS_TO_US;
+    const to = from + durationTicks * TICKS_TO_US;
+    if (drop.some((span) => overlap(span, { startUs: from, endUs: to }))) return 'drop';
+    // Dates of neighbours overlap by roundings.
+    if (own.some((span) => (from + to) / 2 >= span.startUs && (from + to) / 2 < span.endUs)) return 'drop';
+    return claim.some((span) => from >= span.startUs && to <= span.endUs) ? 'claim' : 'wait';
+  });
+  for (let at = 0, next; at < fates.length; at = next) {
+    next = fragments.findIndex(({ keyframe }, index) => index > at && keyframe);
+    if (next < 0) next = fates.length;
+    const dropped = fates.indexOf('drop', at);
+    const end = dropped < 0 || dropped > next ? next : dropped;
+    if (fates.slice(at, end).includes('wait')) fates.fill('wait', at, end);
+    fates.fill('drop', end, next);
+  }
+  const runs: Run[] = [];
+  for (const [index, fate] of fates.entries()) {
+    const last = runs.at(-1);
+    if (last?.fate === fate) last.to = index + 1;
+    else runs.push({ fate, from: index, to: index + 1 });
+  }
+  return runs;
 }
 
-/** False where there is a recording of that name. Cut before it is moved: a crash leaves nothing that is too long among the recordings. */
-function moveIn(directory: string, file: string, bytes: number): boolean {
+/** A file for each run that is not dropped, aside still, the first of them the one that there is. After a crash between, what is left is divided once more, to the same. */
+function divide(aside: string, segment: WholeSegment, runs: readonly Run[]): { readonly file: string; readonly fate: Fate }[] {
+  const path = join(aside, segment.file);
+  const [first] = runs;
+  const others = runs.filter((run) => run !== first && run.fate !== 'drop').map((run) => ({ file: copyOut(aside, segment, run), fate: run.fate }));
+  if (first?.fate === 'drop') {
+    if (others.length > 0) rmSync(path);
+    return others;
+  }
+  const last = segment.fragments[first!.to - 1]!;
+  if (last.offset + last.bytes < segment.bytes) {
+    const { atime, mtime } = lstatSync(path);
+    truncateSync(path, last.offset + last.bytes);
+    utimesSync(path, atime, mtime);
+    sync(path);
+  }
+  return [{ file: segment.file, fate: first!.fate }, ...others];
+}
+
+/** A file of some fragments; returns its name. Its dates are those that the fragments tell. */
+function copyOut(aside: string, { file, cameraId, startUs, initBytes, fragments }: WholeSegment, { from, to }: Run): string {
+  const fd = openSync(join(aside, file), 'r');
+  try {
+    const { mtime } = fstatSync(fd);
+    const read = (offset: number, bytes: number): Buffer => {
+      const buffer = Buffer.alloc(bytes);
+      readSync(fd, buffer, 0, bytes, offset);
+      return buffer;
+    };
+    const name = segmentPath(cameraId, startUs + fragments[from]!.startTicks * TICKS_TO_US);
+    const path = join(aside, name);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    const written = openSync(`${path}.part`, 'w', 0o640);
+    try {
+      writeSync(written, read(0, initBytes));
+      for (const { offset, bytes } of fragments.slice(from, to)) {
+        const data = read(offset, bytes);
+        patchDecodeTimes(data, -fragments[from]!.startTicks);
+        writeSync(written, data);
+      }
+      futimesSync(written, mtime, mtime);
+      fsyncSync(written);
+    } finally {
+      closeSync(written);
+    }
+    renameSync(`${path}.part`, path);
+    sync(dirname(path));
+    return name;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** False where there is a recording of that name. */
+function moveIn(directory: string, file: string): boolean {
   if (existsSync(join(directory, file))) return false;
-  const from = join(directory, UNCLAIMED, file);
-  truncateSync(from, bytes);
-  sync(from);
   mkdirSync(join(directory, dirname(file)), { recursive: true, mode: 0o750 });
-  renameSync(from, join(directory, file));
+  renameSync(join(directory, UNCLAIMED, file), join(directory, file));
   sync(join(directory, dirname(file)));
   return true;
 }

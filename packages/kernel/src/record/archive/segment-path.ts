@@ -12,6 +12,13 @@ export function parseSegmentPath(file: string): { cameraId: string; startMs: num
   return match ? { cameraId: match[1]!, startMs: Number(match[2]) } : null;
 }
 
+/** Of a file that begins then, us UTC. */
+export function segmentPath(cameraId: string, startUs: number): string {
+  const startMs = Math.floor(startUs / 1000);
+  const iso = new Date(startMs).toISOString();
+  return `${cameraId}/${iso.slice(0, 10)}/${iso.slice(11, 13)}/${startMs}.mp4`;
+}
+
 /** The cameras that have a folder. */
 export function cameraFolders(directory: string): string[] {
   return list(directory).filter((entry) => entry.isDirectory() && isId(entry.name)).map(({ name }) => name).sort();
