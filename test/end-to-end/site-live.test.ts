@@ -50,7 +50,7 @@ class Node implements AsyncDisposable {
     const node = new Node(id, await mkdtemp(`${tmpdir()}/ruth-pipe-`), await mkdtemp('/dev/shm/ruth-test-'), cameras);
     await node.startKernel();
     node.server = await startServer({
-      host: '127.0.0.1', port: 0, socketDirectory: node.folder, models: [], pageDirectory, adminToken: ADMIN_TOKEN, site: { caFile: null, pipesFromViewers: 2 }, store: { kind: 'postgres', url: databaseUrl, node: id }, logger: createLogger('server', process.env.RUTH_TEST_LOG ?? 'silent'),
+      host: '127.0.0.1', port: 0, socketDirectory: node.folder, models: [], pageDirectory, adminToken: ADMIN_TOKEN, site: { node: id, caFile: null, pipesFromViewers: 2 }, store: { kind: 'postgres', url: databaseUrl, node: id }, logger: createLogger('server', process.env.RUTH_TEST_LOG ?? 'silent'),
     });
     return node;
   }

@@ -9,7 +9,7 @@ import { EventIntake } from './events/event-intake.ts';
 import { EventKeeper } from './events/event-keeper.ts';
 import { LiveHub } from './events/live-hub.ts';
 import { SiteIntake } from './events/site-intake.ts';
-import { standingNow, startOf } from './events/standing-state.ts';
+import { lookedAtNow, standingNow, startOf } from './events/standing-state.ts';
 import { StoredEventTraces } from './events/stored-event-traces.ts';
 import { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
 import { Notifications } from './outward/notifications.ts';
@@ -37,7 +37,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = await openStore(options.store);
   logger.info(`the store is ${describeAddress(options.store)}`);
   const readSecret = secretReader(options.environment ?? {});
-  const mqtt = options.mqtt ? new MqttBridge({ config: options.mqtt, kernel, coreBegan: () => startOf(core), ownsPrefix: !options.site, logger, version: packageJson.version, readSecret, onConnected: () => notifications.poke() }) : null;
+  const mqtt = options.mqtt ? new MqttBridge({
+    config: options.mqtt, kernel, coreBegan: () => startOf(core), lookedAt: () => lookedAtNow(core), logger, version: packageJson.version, readSecret, onConnected: () => notifications.poke(),
+    site: options.site ? { node: options.site.node, placeOf: async (camera) => (await site?.site.map())?.placeOf(camera) ?? null } : null,
+  }) : null;
   // Before anything that comes: it may end what stands.
   mqtt?.begin(await standingNow(store, kernel, core, logger));
   const notifications = new Notifications({ config: options.notifications ?? {}, broker: mqtt?.target ?? null, store, kernel, logger, timeZone: options.timeZone ?? null, isOfSite: isOfSite(options.store), readSecret });

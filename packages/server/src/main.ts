@@ -19,7 +19,7 @@ await runProcess('server', async (context) => {
   await using telemetry = await startTelemetry({ config: settings.telemetry, process: 'server', version: packageJson.version, logger, readSecret: secretReader(process.env) });
   await using server = await startServer({
     host, port, tls, trustedProxies, socketDirectory: settings.socketDirectory, models: settings.models.map((model) => model.id), logger, adminToken: adminToken ?? null,
-    site: settings.site && { caFile: settings.site.server_ca_file ?? null, pipesFromViewers: settings.live.webrtc === null ? 0 : settings.live.pipes?.fromViewers ?? 0 },
+    site: settings.site && { node: nodeOfSite(settings.site), caFile: settings.site.server_ca_file ?? null, pipesFromViewers: settings.live.webrtc === null ? 0 : settings.live.pipes?.fromViewers ?? 0 },
     environment: process.env, oidc: settings.oidc, mqtt: settings.mqtt, notifications: settings.notifications, timeZone: settings.timeZone, telemetry,
     store: databaseUrl ? { kind: 'postgres', url: databaseUrl, ...(settings.site && { node: nodeOfSite(settings.site) }) } : { kind: 'sqlite', file: join(settings.dataDirectory, 'ruth.sqlite') },
     eventMaxAgeDays: settings.events.maxAgeDays ?? settings.recording?.maxAgeDays ?? DEFAULT_EVENT_AGE_DAYS, eventsOutliveRecordings: settings.events.outliveRecordings, copies: settings.copies !== null,

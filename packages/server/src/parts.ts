@@ -7,7 +7,7 @@ export { keptOf } from './events/event-row.ts';
 export { SiteIntake } from './events/site-intake.ts';
 export type { Standing } from './events/standing-state.ts';
 export { storeSink } from './events/store-sink.ts';
-export { MqttBridge } from './outward/mqtt/mqtt-bridge.ts';
+export { MqttBridge, type MqttSite } from './outward/mqtt/mqtt-bridge.ts';
 export { discoveryOf, EVENT_TYPES } from './outward/mqtt/home-assistant.ts';
 export { CameraTopics, eventMessageOf } from './outward/mqtt/topics.ts';
 export { OnvifEvents, onvifMomentOf } from './outward/mqtt/onvif-events.ts';

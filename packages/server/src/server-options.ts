@@ -37,7 +37,7 @@ export interface ServerOptions {
   /** RUTH_ADMIN_TOKEN: who sends it may do everything. */
   readonly adminToken?: string | null;
   /** This node is one of several; what the others have is shown too, where the store is PostgreSQL, which all of them share. */
-  readonly site?: { readonly caFile: string | null; readonly pipesFromViewers?: number } | null;
+  readonly site?: { readonly node: string; readonly caFile: string | null; readonly pipesFromViewers?: number } | null;
   /** Takes the place of sessions and tokens; for tests of other things. */
   readonly identify?: Identify;
   /** Where requests and the storing of events are traced; nowhere unless told. Whoever started it ends it. */

@@ -39,7 +39,7 @@ export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie:
 /** `store`: a file of its own unless given. `cameras`: that the node has, both unless told. `site`: it is one of several. */
 export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS, site, pageDirectory, trustedProxies }: { cameras?: readonly string[]; site?: boolean; pageDirectory?: string; trustedProxies?: string[] } = {}): Promise<AccessPlace> {
   const stack = new AsyncDisposableStack();
-  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { caFile: null } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { node: 'here', caFile: null } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
   const askedOfKernel: string[] = [];
   const mse: WebSocket[] = [];
   const kernel = await startEverythingKernel(place.directory, cameras, askedOfKernel, mse);

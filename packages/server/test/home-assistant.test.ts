@@ -5,7 +5,7 @@ import { CoreEvent, KernelEvent } from '@ruth/protocol';
 import { CameraTopics, discoveryOf, eventMessageOf, EVENT_TYPES } from '@ruth/server/parts';
 import { discoveryViolations, stateViolations, type Discovery } from './home-assistant-rules.ts';
 
-const context = { discoveryPrefix: 'homeassistant', prefix: 'home/ruth', version: '1.2.3', snapshots: true };
+const context = { discoveryPrefix: 'homeassistant', prefix: 'home/ruth', statusTopic: 'home/ruth/status', version: '1.2.3', snapshots: true };
 let id = 0;
 const seen = (type: string, over: object = {}): CoreEvent => ({ version: 1, at: 1, id: ++id, type, camera_id: 'front.1', model_id: 'detector', frame_id: 1, captured_at: 1, recording_at: 1, ...over }) as CoreEvent;
 const track = (trackId: number, className: string, stationary = false) => ({ track: { id: trackId, class_id: 0, class_name: className, confidence: 0.9, bbox: [0, 0, 1, 1], first_seen: 1, last_seen: 1, stationary } });

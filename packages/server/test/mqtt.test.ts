@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { kernelSocketPath, type AlertRaisedEvent, type MqttConfig, type TrackEvent } from '@ruth/protocol';
 import { startServer, type RunningServer } from '@ruth/server';
-import { CameraTopics, MqttBridge, Upstream, type Standing } from '@ruth/server/parts';
+import { CameraTopics, MqttBridge, Upstream, type MqttSite, type Standing } from '@ruth/server/parts';
 import { createLogger, secretReader } from '@ruth/transport';
 import { fastify } from 'fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -37,27 +37,59 @@ async function kernelOf(cameras: () => ReturnType<typeof camera>[]) {
   return { kernel, async [Symbol.asyncDispose]() { await kernel[Symbol.asyncDispose](); await app.close(); rmSync(directory, { recursive: true }); } };
 }
 
-function startBridge(kernel: Upstream, config: MqttConfig, { coreBegan, standing, ownsPrefix = true }: { coreBegan?: () => Promise<number>; standing?: Standing; ownsPrefix?: boolean } = {}) {
-  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200, foundWithinMs: 500, ownsPrefix, ...(coreBegan && { coreBegan }) });
+function startBridge(kernel: Upstream, config: MqttConfig, { standing, ...more }: { coreBegan?: () => Promise<number>; standing?: Standing; site?: MqttSite } = {}) {
+  const bridge = new MqttBridge({ config, kernel, logger: createLogger('test', 'silent'), version: '1', readSecret: secretReader({}), reconnectMs: 100, roundMs: 200, foundWithinMs: 500, ...more });
   if (standing) bridge.begin(standing);
   const stop = new AbortController();
   const running = bridge.run(stop.signal);
   return { bridge, end: async () => { stop.abort(); await running; }, async [Symbol.asyncDispose]() { stop.abort(); await running; } };
 }
 
-test('of servers of a site that speak under one prefix, one that ends takes nobody offline, and the last one does', { skip: noBroker }, async () => {
+test('servers of a site say each for itself that it is there, and a camera that goes from one to another stays in Home Assistant, and stands as the one says that has it', { skip: noBroker }, async () => {
   await using broker = await Broker.start();
-  await using place = await kernelOf(() => []);
-  await using first = startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false });
-  await using last = startBridge(place.kernel, { url: broker.url }, { ownsPrefix: false });
-  await until(() => first.bridge.connected && last.bridge.connected, 'both are there');
-  await using listener = await broker.listen('ruth/status');
-  await until(() => listener.newest.get('ruth/status') === 'online', 'online');
-  await first.end();
-  // By what it says itself, or by its last will, or both.
-  await until(() => listener.heard.some(({ text }) => text === 'offline') && listener.newest.get('ruth/status') === 'online', 'it is said anew');
-  await last.end();
-  await until(() => listener.newest.get('ruth/status') === 'offline', 'nobody is there');
+  await using listener = await broker.listen('#');
+  const { newest, heard, client } = listener;
+  const has = { north: ['gate'], south: ['yard'] };
+  const place: Record<string, 'elsewhere' | 'unplaced' | 'gone'> = {};
+  const site = (node: string): MqttSite => ({ node, placeOf: async (id) => place[id] ?? null });
+  await using kernelOfNorth = await kernelOf(() => has.north.map((one) => camera(one)));
+  await using kernelOfSouth = await kernelOf(() => has.south.map((one) => camera(one)));
+  await client.publishAsync('ruth/status', 'offline', { retain: true, qos: 1 });
+  await using north = startBridge(kernelOfNorth.kernel, { url: broker.url, onvif_metadata: true }, { site: site('north') });
+  await using _south = startBridge(kernelOfSouth.kernel, { url: broker.url, onvif_metadata: true }, { site: site('south') });
+  const holds = async (expected: Record<string, string>): Promise<void> => { for (const [topic, text] of Object.entries(expected)) await until(() => newest.get(topic) === text, `${topic} is ${JSON.stringify(text)}, and not ${JSON.stringify(newest.get(topic))}`, 30_000); };
+  await holds({ 'ruth/nodes/north/status': 'online', 'ruth/nodes/south/status': 'online', 'ruth/status': '', 'ruth/cameras/gate/status': 'online', 'ruth/cameras/yard/status': 'online' });
+  const availability = (id: string): string[] => (JSON.parse(newest.get(`homeassistant/device/ruth_${id}/config`)!) as { availability: { topic: string }[] }).availability.map(({ topic }) => topic);
+  await until(() => newest.has('homeassistant/device/ruth_gate/config'), 'it is made known', 30_000);
+  assert.deepEqual(availability('gate'), ['ruth/nodes/north/status', 'ruth/cameras/gate/status']);
+
+  north.bridge.take({ ...alert, camera_id: 'gate' });
+  north.bridge.take({ ...envelope, id: ++id, type: 'zone.entered', camera_id: 'gate', model_id: 'detector', frame_id: 1, captured_at: envelope.at, recording_at: 1, zone: 'yard', track: track('track.started', 1).track });
+  const inside = 'ruth/onvif-ej/RuleEngine/FieldDetector/ObjectsInside/&gate/detector/yard';
+  await holds({ 'ruth/cameras/gate/rules/loitering': 'ON' });
+  await until(() => newest.get(inside)?.includes('"IsInside":true') === true, 'somebody is inside', 30_000);
+  // Of a time before, of which nobody here knows.
+  await client.publishAsync('ruth/cameras/gate/rules/ghost', 'ON', { retain: true, qos: 1 });
+  // Nobody has it for a while; then another one.
+  has.north = [];
+  place.gate = 'unplaced';
+  await holds({ 'ruth/cameras/gate/status': 'offline', 'ruth/cameras/gate/rules/loitering': 'None', 'ruth/cameras/gate/motion': 'None' });
+  place.gate = 'elsewhere';
+  has.south = ['yard', 'gate'];
+  await holds({ 'ruth/cameras/gate/status': 'online' });
+  await until(() => availability('gate')[0] === 'ruth/nodes/south/status', 'the device is told of anew', 30_000);
+  // What the one says late that had it before, and what it left behind, is put right.
+  const offline = (): number => heard.filter(({ topic, text }) => topic === 'ruth/cameras/gate/status' && text === 'offline').length;
+  const before = offline();
+  await client.publishAsync('ruth/cameras/gate/status', 'offline', { retain: true, qos: 1 });
+  await until(() => offline() > before, 'it is said', 30_000);
+  await holds({ 'ruth/cameras/gate/status': 'online', [inside]: '', 'ruth/cameras/gate/rules/ghost': 'None' });
+  await north.end();
+  await holds({ 'ruth/nodes/north/status': 'offline' });
+  assert.ok(heard.every(({ topic, text }) => !(text === '' && (topic.includes('_gate/') || topic.startsWith('ruth/cameras/'))) && !(topic === 'ruth/nodes/south/status' && text !== 'online')), 'nothing flaps');
+  has.south = ['yard'];
+  place.gate = 'gone';
+  await holds({ 'ruth/cameras/gate/status': '', 'homeassistant/device/ruth_gate/config': '', 'ruth/nodes/south/status': 'online' });
 });
 
 test('a camera stands in retained topics, appears in Home Assistant by itself, and is taken back when it is gone', { skip: noBroker }, async () => {

@@ -21,10 +21,10 @@ const NOTHING: Standing = { events: [], lookedAt: new Set() };
 /** Never throws: where nobody can be asked nothing is known. */
 export async function standingNow(store: Store, kernel: Upstream, core: Upstream, logger: Logger): Promise<Standing> {
   try {
-    const [sinceS, cameras, subscriptions] = await Promise.all([startOf(core), kernel.get('/v1/cameras', cameraStatuses), core.get('/v1/subscriptions', subscriptionStatuses)]);
+    const [sinceS, cameras, lookedAt] = await Promise.all([startOf(core), kernel.get('/v1/cameras', cameraStatuses), lookedAtNow(core)]);
     const ids = cameras.map(({ camera_id: id }) => id);
     const events = (await store.read('standingEvents', ids, Math.round(sinceS * 1e6))).map((body) => JSON.parse(body) as unknown).filter((event) => coreEvent.check(event));
-    return { events, lookedAt: new Set(subscriptions.filter(({ state }) => state === 'running').map(({ camera_id: id }) => id)) };
+    return { events, lookedAt };
   } catch (cause) {
     logger.info(`how things stand is not known yet: ${RuthError.from(cause).message}`);
     return NOTHING;
@@ -33,3 +33,8 @@ export async function standingNow(store: Store, kernel: Upstream, core: Upstream
 
 /** When the core that runs began, UTC seconds. Throws `unreachable`. */
 export async function startOf(core: Upstream): Promise<number> { return Date.now() / 1000 - (await core.get('/v1/health', health)).uptime_ms / 1000; }
+
+/** Cameras that somebody looks at. Throws `unreachable`. */
+export async function lookedAtNow(core: Upstream): Promise<ReadonlySet<string>> {
+  return new Set((await core.get('/v1/subscriptions', subscriptionStatuses)).filter(({ state }) => state === 'running').map(({ camera_id: id }) => id));
+}

@@ -51,6 +51,12 @@ export class SiteMap {
     return node === undefined || node === this.view.node ? null : this.#info(node);
   }
 
+  /** Of a camera that this node does not record: whether another one has it, or the site still knows of it. */
+  placeOf(camera: string): 'elsewhere' | 'unplaced' | 'gone' {
+    if (this.nodeOf(camera)) return 'elsewhere';
+    return camera in this.view.cameras || this.#nodeOf.has(camera) ? 'unplaced' : 'gone';
+  }
+
   /** Those that have recordings of it, the one that has the camera first. Null stands for this node. */
   holdersOf(camera: string): (SiteNodeInfo | null)[] {
     const present = this.#nodeOf.get(camera) ?? this.view.node;

@@ -22,7 +22,7 @@ export async function keepCouriers(database: Database, node: string | null, name
   const targets = names.map((name) => (node === null ? name : `${node}/${name}`));
   let others = database.deleteFrom('couriers');
   if (targets.length > 0) others = others.where('target', 'not in', targets);
-  if (node !== null) others = others.where('target', 'like', `${node.replaceAll(/[\\%_]/g, '\\$&')}/%`);
+  others = node === null ? others.where('target', 'not like', '%/%') : others.where('target', 'like', `${node.replaceAll(/[\\%_]/g, '\\$&')}/%`);
   await others.execute();
 }
 

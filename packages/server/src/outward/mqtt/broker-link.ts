@@ -10,6 +10,8 @@ import type { MqttMessage } from './topics.ts';
 const MOST_IN_FLIGHT = 256;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 2000;
+/** Of what is heard: `online`, `offline`. */
+const LONGEST_HEARD = 16;
 /** After half as long again without an answer the broker counts as gone. */
 const KEEP_ALIVE_S = 15;
 /** What is on its way when the server ends is waited for so long at most. */
@@ -17,20 +19,18 @@ const END_LIMIT_MS = 5000;
 
 export interface BrokerLinkOptions {
   readonly config: MqttConfig;
-  /** Says `online` or `offline`, retained. */
+  /** Says `online` or `offline`, retained; of this server alone. */
   readonly statusTopic: string;
-  /** Whether other servers say it too: then none of them is gone while one is there. False unless told. */
-  readonly isStatusShared?: boolean;
-  /** The topic on which another is heard; null: none. */
-  readonly listenTo: string | null;
+  /** Filters of topics on which others are heard. */
+  readonly listenTo: readonly string[];
   readonly logger: Logger;
   readonly readSecret: ReadSecret;
   /** Between attempts to reach the broker; for tests. */
   readonly reconnectMs?: number | undefined;
   /** The broker may have forgotten everything: what stands is said again. */
   readonly onConnected: () => void;
-  /** What came on `listenTo`. */
-  readonly onHeard: (payload: string) => void;
+  /** What came on `listenTo`; own messages, too, where it takes them in. */
+  readonly onHeard: (topic: string, payload: string) => void;
 }
 
 interface Told { readonly message: MqttMessage; readonly done: (error: Error | null) => void }
@@ -116,22 +116,18 @@ export class BrokerLink {
 
   /** Each connection is a client of its own: what one that broke had not brought is brought again by who told it, and by nobody else. */
   async #connect(): Promise<MqttClient> {
-    const { config: { url, user, password }, statusTopic, isStatusShared = false, listenTo, logger, readSecret, onConnected, onHeard } = this.#options;
+    const { config: { url, user, password }, statusTopic, listenTo, logger, readSecret, onConnected, onHeard } = this.#options;
     const client = await connectAsync(url, {
       ...(user === undefined ? {} : { username: user }), ...(password === undefined ? {} : { password: await readSecret(password) }),
       will: { topic: statusTopic, payload: Buffer.from('offline'), qos: 1, retain: true },
       connectTimeout: CONNECT_TIMEOUT_MS, reconnectPeriod: 0, keepalive: KEEP_ALIVE_S, queueQoSZero: false, clientId: `ruth-${crypto.randomUUID().slice(0, 8)}`,
     }, false);
     client.on('error', () => undefined);
-    client.on('message', (topic, payload) => {
-      if (topic === listenTo) onHeard(payload.toString());
-      else if (topic === statusTopic && payload.toString() === 'offline') this.send({ topic: statusTopic, payload: 'online', retain: true });
-    });
+    client.on('message', (topic, payload) => { if (payload.length <= LONGEST_HEARD) onHeard(topic, payload.toString()); });
     this.#client = client;
     this.counters.connections++;
     logger.info(`connected to the MQTT broker ${url}`);
-    if (listenTo !== null) client.subscribe(listenTo, { qos: 0 }, () => undefined);
-    if (isStatusShared) client.subscribe(statusTopic, { qos: 1 }, () => undefined);
+    if (listenTo.length > 0) client.subscribe([...listenTo], { qos: 0 }, () => undefined);
     this.send({ topic: statusTopic, payload: 'online', retain: true });
     onConnected();
     return client;

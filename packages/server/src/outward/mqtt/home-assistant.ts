@@ -12,6 +12,8 @@ export interface DiscoveryContext {
   readonly discoveryPrefix: string;
   /** Of Ruth's topics. */
   readonly prefix: string;
+  /** Where the server says that it is there. */
+  readonly statusTopic: string;
   readonly version: string;
   readonly snapshots: boolean;
 }
@@ -33,7 +35,7 @@ export function discoveryOf(camera: CameraTopics, name: string, context: Discove
   ]);
   const payload = {
     device: { identifiers: [device], name, manufacturer: 'Ruth', model: 'Camera' }, origin: { name: 'Ruth', sw_version: context.version },
-    availability_mode: 'all', availability: [{ topic: `${context.prefix}/status` }, { topic: camera.topic('status') }], components,
+    availability_mode: 'all', availability: [{ topic: context.statusTopic }, { topic: camera.topic('status') }], components,
   };
   return { topic: discoveryTopic(context, camera.cameraId), payload: JSON.stringify(payload), retain: true };
 }

@@ -10,7 +10,7 @@ import { BrokerLink } from './broker-link.ts';
 import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
 import { OnvifEvents } from './onvif-events.ts';
 import { mqttTarget } from './mqtt-target.ts';
-import { frameOf } from './onvif-metadata.ts';
+import { frameOf, onvifPart } from './onvif-metadata.ts';
 import { CameraTopics } from './topics.ts';
 
 const ROUND_MS = 10_000;
@@ -21,13 +21,22 @@ const BEGAN_WITHIN_S = 1;
 const STATES = ['status', 'motion', 'objects/+', 'zones/+', 'rules/+'];
 const cameraStatuses = validator(Type.Array(CameraStatus));
 
+/** Other servers speak under the same prefix, each of the cameras that its node has. */
+export interface MqttSite {
+  readonly node: string;
+  /** Of a camera that this node does not have (any more); null where that is not known. */
+  readonly placeOf: (cameraId: string) => Promise<'elsewhere' | 'unplaced' | 'gone' | null>;
+}
+
 export interface MqttBridgeOptions {
   readonly config: MqttConfig;
   readonly kernel: Upstream;
   /** When the core that runs began, UTC seconds. Throws `unreachable`. */
   readonly coreBegan?: () => Promise<number>;
-  /** Whether no other server says anything under this prefix: then what it does not know is taken back. True unless told. */
-  readonly ownsPrefix?: boolean;
+  /** Cameras that somebody looks at now. Throws `unreachable`. */
+  readonly lookedAt?: () => Promise<ReadonlySet<string>>;
+  /** Null where nobody else says anything under this prefix: then what it does not know is taken back. */
+  readonly site?: MqttSite | null;
   readonly logger: Logger;
   readonly version: string;
   readonly readSecret: ReadSecret;
@@ -40,7 +49,16 @@ export interface MqttBridgeOptions {
   readonly foundWithinMs?: number;
 }
 
-interface Known { readonly topics: CameraTopics; name: string; said: string; snapshotMs: number }
+interface Known {
+  readonly topics: CameraTopics;
+  name: string;
+  said: string;
+  snapshotMs: number;
+  /** The connection on which the broker was asked for what it holds of it. */
+  lookedInto: number;
+  /** Another server said of it what is not so. */
+  isContested: boolean;
+}
 
 export class MqttBridge {
   readonly #options: MqttBridgeOptions;
@@ -52,9 +70,9 @@ export class MqttBridge {
   readonly target: Target;
   #wake = new AbortController();
   readonly #cameras = new Map<string, Known>();
-  readonly #lookedAt = new Set<string>();
+  #lookedAt: ReadonlySet<string> = new Set<string>();
   #coreBeganS: number | null = null;
-  /** The connection on which the broker was asked for what it holds. */
+  /** The connection on which the broker was asked for all that it holds. */
   #lookedInto = 0;
 
   constructor(options: MqttBridgeOptions) {
@@ -62,11 +80,12 @@ export class MqttBridge {
     const { topic_prefix: prefix = 'ruth', home_assistant: home = true, snapshots = true } = options.config;
     this.#prefix = prefix;
     this.#onvif = options.config.onvif_metadata ? new OnvifEvents(prefix) : null;
-    this.#discovery = home === false ? null : { discoveryPrefix: home === true ? 'homeassistant' : home, prefix, version: options.version, snapshots };
+    const { site = null } = options;
+    const statusTopic = site === null ? `${prefix}/status` : `${prefix}/nodes/${site.node}/status`;
+    this.#discovery = home === false ? null : { discoveryPrefix: home === true ? 'homeassistant' : home, prefix, statusTopic, version: options.version, snapshots };
     this.#broker = new BrokerLink({
-      ...options, statusTopic: `${prefix}/status`, isStatusShared: options.ownsPrefix === false, onConnected: () => this.#connected(),
-      // Home Assistant that starts anew asks for what it forgot.
-      listenTo: this.#discovery && `${this.#discovery.discoveryPrefix}/status`, onHeard: (payload) => { if (payload === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true); },
+      ...options, statusTopic, onConnected: () => this.#connected(), onHeard: (topic, payload) => this.#heard(topic, payload),
+      listenTo: [...(this.#discovery ? [`${this.#discovery.discoveryPrefix}/status`] : []), ...(site ? [`${prefix}/cameras/+/status`] : [])],
     });
     this.target = mqttTarget(options.config, this.#broker);
   }
@@ -86,10 +105,8 @@ export class MqttBridge {
       this.#onvif?.take(event);
       if ('camera_id' in event) this.#camera(event.camera_id).topics.take(event);
     }
-    for (const id of lookedAt) {
-      this.#lookedAt.add(id);
-      this.#camera(id).topics.lookedAt();
-    }
+    this.#lookedAt = lookedAt;
+    for (const id of lookedAt) this.#camera(id).topics.lookedAt();
   }
 
   take(event: CoreEvent | KernelEvent): void {
@@ -125,60 +142,92 @@ export class MqttBridge {
       camera.name = name;
       this.#broker.sendAll([...camera.topics.status(state === 'streaming'), ...(this.#onvif?.signal(id, state !== 'streaming', Date.now() / 1000) ?? [])]);
       this.#discover(camera);
+      if (camera.isContested) this.#sayAllOf(camera);
     }
-    for (const [id, { topics }] of this.#cameras) {
-      if (cameras.some((camera) => camera.camera_id === id)) continue;
-      this.#cameras.delete(id);
-      this.#lookedAt.delete(id);
-      this.#broker.sendAll([...topics.cleared(), ...(this.#onvif?.cleared(id) ?? []), ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
-    }
-    if (this.connected && this.#lookedInto !== this.counters.connections) await this.#lookIntoBroker(signal);
+    for (const id of [...this.#cameras.keys()]) if (!cameras.some((camera) => camera.camera_id === id)) await this.#left(id);
+    if (this.connected) await this.#lookIntoBroker(signal);
+  }
+
+  /** This node does not have the camera any more. In a site another one may, and says how it stands. */
+  async #left(id: string): Promise<void> {
+    const { topics } = this.#cameras.get(id)!;
+    const place = this.#options.site ? await this.#options.site.placeOf(id).catch(() => null) : 'gone';
+    if (place === null) return;
+    const onvif = this.#onvif?.cleared(id) ?? [];
+    if (place === 'unplaced') return this.#broker.sendAll([...topics.away(), ...onvif]);
+    this.#cameras.delete(id);
+    if (place === 'gone') this.#broker.sendAll([...topics.cleared(), ...onvif, ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
   }
 
   async #lookAtCore(): Promise<void> {
-    const beganS = await this.#options.coreBegan?.().catch(() => null) ?? null;
-    if (beganS === null) return;
-    if (this.#coreBeganS !== null && beganS > this.#coreBeganS + BEGAN_WITHIN_S) {
+    const { coreBegan, lookedAt } = this.#options;
+    const [beganS, lookedAtNow] = await Promise.all([coreBegan?.().catch(() => null), lookedAt?.().catch(() => null)]);
+    if (beganS && this.#coreBeganS !== null && beganS > this.#coreBeganS + BEGAN_WITHIN_S) {
       for (const { topics } of this.#cameras.values()) this.#broker.sendAll(topics.beganAnew(beganS));
       this.#broker.sendAll(this.#onvif?.beganAnew(beganS) ?? []);
     }
-    this.#coreBeganS = beganS;
+    this.#coreBeganS = beganS ?? this.#coreBeganS;
+    if (!lookedAtNow) return;
+    for (const id of lookedAtNow) if (!this.#lookedAt.has(id)) this.#broker.sendAll(this.#cameras.get(id)?.topics.lookedAt() ?? []);
+    this.#lookedAt = lookedAtNow;
   }
 
-  /** A broker keeps what is retained for years. What it holds and this server did not say was so when another one ran: it is put right, or taken back. */
+  /** A broker keeps what is retained for years. What it holds of a camera and this server did not say was so when another one ran, or had the camera: it is put right, or taken back. */
   async #lookIntoBroker(signal: AbortSignal): Promise<void> {
-    const { foundWithinMs = FOUND_WITHIN_MS } = this.#options;
-    this.#lookedInto = this.counters.connections;
-    await this.#broker.lookInto([...STATES.map((state) => `${this.#prefix}/cameras/+/${state}`), ...(this.#onvif ? [`${this.#prefix}/onvif-ej/#`] : [])], foundWithinMs, signal, (topic) => this.#found(topic));
+    const { foundWithinMs = FOUND_WITHIN_MS, site = null } = this.#options;
+    const { connections } = this.counters;
+    const unknown = [...this.#cameras.values()].filter(({ lookedInto }) => lookedInto !== connections);
+    const isAll = site === null && this.#lookedInto !== connections;
+    if (unknown.length === 0 && !isAll) return;
+    this.#lookedInto = connections;
+    for (const camera of unknown) camera.lookedInto = connections;
+    const of = (id: string, onvif: readonly string[]): string[] => [...STATES.map((state) => `${this.#prefix}/cameras/${id}/${state}`), ...(this.#onvif ? onvif : []).map((topic) => `${this.#prefix}/onvif-ej/${topic}`)];
+    const filters = isAll ? of('+', ['#']) : unknown.flatMap(({ topics: { cameraId: id } }) => of(id, [`+/+/&${onvifPart(id)}/#`, `+/+/+/&${onvifPart(id)}/#`]));
+    await this.#broker.lookInto(filters, foundWithinMs, signal, (topic) => this.#found(topic));
   }
 
   #found(topic: string): void {
-    const { ownsPrefix = true } = this.#options;
     if (topic.startsWith(`${this.#prefix}/onvif-ej/`)) {
-      if (ownsPrefix && this.#onvif?.stands(topic) === false) this.#broker.send({ topic, payload: '', retain: true });
+      if (this.#onvif?.stands(topic) === false) this.#broker.send({ topic, payload: '', retain: true });
       return;
     }
     const [id = '', ...rest] = topic.slice(`${this.#prefix}/cameras/`.length).split('/');
     const camera = this.#cameras.get(id);
     if (camera) return this.#broker.sendAll(camera.topics.found(rest.join('/'), this.#lookedAt.has(id)));
-    if (!ownsPrefix) return;
+    if (this.#options.site) return;
     this.#broker.send({ topic, payload: '', retain: true });
     if (rest[0] === 'status') this.#broker.sendAll([{ topic: `${this.#prefix}/cameras/${id}/snapshot`, payload: '', retain: true }, ...(this.#discovery ? [withdrawalOf(id, this.#discovery)] : [])]);
   }
 
+  #heard(topic: string, payload: string): void {
+    // Home Assistant that starts anew asks for what it forgot.
+    if (topic === `${this.#discovery?.discoveryPrefix}/status`) {
+      if (payload === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true);
+      return;
+    }
+    // What a node says that had the camera before may come late. It is put right with the next round: two that both take it for theirs do not contend.
+    const camera = topic.endsWith('/status') ? this.#cameras.get(topic.slice(`${this.#prefix}/cameras/`.length, -'/status'.length)) : undefined;
+    if (camera && payload !== '' && !camera.topics.saidStatus(payload)) camera.isContested = true;
+  }
+
   /** A broker may have forgotten everything. */
   #connected(): void {
-    for (const camera of this.#cameras.values()) {
-      this.#discover(camera, true);
-      this.#broker.sendAll(camera.topics.standing());
-    }
+    // What it said while it was by itself, or another version, is said of no server of a site.
+    if (this.#options.site) this.#broker.send({ topic: `${this.#prefix}/status`, payload: '', retain: true });
+    for (const camera of this.#cameras.values()) this.#sayAllOf(camera);
     this.#broker.sendAll(this.#onvif?.standing() ?? []);
     this.#wake.abort();
     this.#options.onConnected?.();
   }
 
+  #sayAllOf(camera: Known): void {
+    camera.isContested = false;
+    this.#discover(camera, true);
+    this.#broker.sendAll(camera.topics.standing());
+  }
+
   #camera(id: string): Known {
-    const known = this.#cameras.get(id) ?? { topics: new CameraTopics(this.#prefix, id), name: id, said: '', snapshotMs: -Infinity };
+    const known = this.#cameras.get(id) ?? { topics: new CameraTopics(this.#prefix, id), name: id, said: '', snapshotMs: -Infinity, lookedInto: 0, isContested: false };
     this.#cameras.set(id, known);
     return known;
   }

@@ -88,6 +88,15 @@ export class CameraTopics {
     return this.#changed([[name, isLookedAt ? known : UNKNOWN]]);
   }
 
+  /** Nobody has the camera at the moment. */
+  away(): MqttMessage[] {
+    this.#tracks.clear();
+    return this.#changed([['status', 'offline'], ...this.#unknown(), ...[...this.rules].map((rule): [string, string] => [`rules/${topicPart(rule)}`, UNKNOWN])]);
+  }
+
+  /** Whether that is what was said of it. */
+  saidStatus(payload: string): boolean { return this.#said.get('status') === payload; }
+
   status(online: boolean): MqttMessage[] { return this.#changed([['status', online ? 'online' : 'offline']]); }
 
   /** All that stands, for a broker that knows nothing. */
