@@ -22,7 +22,17 @@ process.env.NODE_COMPILE_CACHE ??= join(cacheDirectory(process.env), 'compiled')
 const program = new Command('ruth')
   .description('Ruth: IP cameras become recordings, live video and AI events')
   .version(packageJson.version)
-  .showHelpAfterError();
+  .showHelpAfterError('(--help shows what can be given)')
+  .addHelpText('after', `
+Examples:
+  $ ruth demo --open                                     a camera of its own, to look around
+  $ ruth up --camera rtsp://user:password@192.168.1.20/  a camera of yours, without a file
+  $ ruth up -c ruth.yaml                                 a node as ruth.yaml says
+  $ ruth camera probe rtsp://192.168.1.20/stream1        what a camera sends, and what to change about it
+  $ ruth status                                          how the node here is
+
+Ends with 0 where it did what was asked, with 1 where it could not (verify has three, see its --help). Settings are described in README.md, each key in
+packages/protocol/schemas/ruth.schema.json.`);
 addUpCommand(program);
 addDemoCommand(program);
 addStatusCommand(program);

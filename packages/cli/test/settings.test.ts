@@ -71,5 +71,6 @@ test('a wrong camera URL is refused without its password', () => {
 });
 
 test('a file that is not there is named', () => {
-  assert.throws(() => resolveSettings({ file: join(folder, 'none.yaml') }), { code: 'invalid_config', message: /none\.yaml cannot be read/ });
+  assert.throws(() => resolveSettings({ file: join(folder, 'none.yaml') }), { code: 'invalid_config', message: /there is no file .*none\.yaml/ });
+  assert.throws(() => resolveSettings({ cameraUrls: ['nonsense'] }), { code: 'invalid_config', message: /^--camera nonsense: .*use rtsp:\/\/\[user:password@\]host/ });
 });

@@ -4,6 +4,8 @@ const CAMERA_PROTOCOLS = ['rtsp:', 'rtsps:'];
 /** What ends a URL inside a text. No camera URL may hold them bare: a password cut in two could not be hidden. */
 const NOT_IN_URL = /[\s"'<>]/;
 const WORDS = /[^\s"'<>]+/g;
+/** How a URL is to be written, as messages of ours say it: no credentials. */
+const FORM = /^rtsps?:\/\/\[user:password@\]host[^@]*$/;
 /** Some cameras take credentials in the path or query: `/user=admin_password=secret_channel=1`, `?user=admin&password=secret`. */
 const CREDENTIAL = /((?:user(?:name)?|usr|login|pass(?:word|wd)?|pwd|psw|token|secret|auth)=)[^&;]*?(?=_[a-z]+=|[&;]|$)/gi;
 
@@ -25,7 +27,7 @@ export function redactUrls(text: string): string {
   if (!text.includes('://')) return text;
   return text.replace(WORDS, (word) => {
     const scheme = word.indexOf('://');
-    if (scheme < 0) return word;
+    if (scheme < 0 || FORM.test(word)) return word;
     const begin = scheme + '://'.length;
     // Up to the LAST '@': a password may hold '@' or '/'.
     const at = word.lastIndexOf('@');

@@ -18,7 +18,7 @@ for (const [name, text, shown] of [
 }
 
 test('A text without credentials stays as it is', () => {
-  for (const text of ['', 'rtsp://host:554/stream?channel=1', 'mail to a@b.c', 'user=x in no URL', 'https://example.org/a and b@c']) assert.equal(redactUrls(text), text);
+  for (const text of ['', 'rtsp://host:554/stream?channel=1', 'mail to a@b.c', 'user=x in no URL', 'https://example.org/a and b@c', 'use rtsp://[user:password@]host[:port]/path']) assert.equal(redactUrls(text), text);
 });
 
 test('No password that a camera URL may hold survives, wherever in a text the URL stands', () => {

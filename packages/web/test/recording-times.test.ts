@@ -44,6 +44,23 @@ describe('the window of a timeline', () => {
     assert.deepEqual(recentWindow(nowS - 45_000, nowS), dayWindow(nowS));
   });
 
+  it('shows all of a day on which the clocks are changed, with labels at round hours of the clock', () => {
+    const before = process.env.TZ;
+    process.env.TZ = 'Europe/Berlin';
+    try {
+      for (const [noon, hours, labels] of [['2026-10-25T11:00:00Z', 25, ['00:00', '06:00', '12:00', '18:00', '00:00']], ['2026-03-29T10:00:00Z', 23, ['00:00', '06:00', '12:00', '18:00', '00:00']]] as const) {
+        const day = dayWindow(Date.parse(noon) / 1000);
+        assert.equal(day.spanS, hours * 3600);
+        for (const widthPx of [330, 360]) assert.deepEqual(ticksOf(day, widthPx).filter(({ labelled }) => labelled).map(({ atS }) => clockText(atS, { seconds: false })), labels);
+        const wide = ticksOf(day, 1100).filter(({ labelled }) => labelled).map(({ atS }) => clockText(atS, { seconds: false }));
+        assert.ok(wide.length > 10 && wide.every((label) => /^[012][02468]:00$/.test(label)), wide.join(' '));
+      }
+    } finally {
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
+    }
+  });
+
   it('has ticks at round times, and labels only where there is room for them', () => {
     for (const [spanS, widthPx] of [[86_400, 360], [86_400, 2400], [3600, 900], [60, 900], [60, 300]] as const) {
       const ticks = ticksOf({ startS: DAY_S + 12_345.6, spanS }, widthPx);

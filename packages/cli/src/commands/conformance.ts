@@ -1,8 +1,9 @@
 // `ruth conformance <socket>`: is a model container, in whatever language, what the contract says?
-import { DEFAULT_RING_DIRECTORY, ERRORS, RuthError } from '@ruth/protocol';
+import { DEFAULT_RING_DIRECTORY, RuthError } from '@ruth/protocol';
 import { InvalidArgumentError, type Command } from 'commander';
 import { runConformance } from '../conformance/conformance.ts';
 import { conformanceReport, countOf } from '../conformance/report.ts';
+import { adviceAtTerminal } from './advice.ts';
 
 interface ConformanceCommandOptions { ringDirectory: string; model?: string; pid?: number; command?: string; image?: string; timeout: number; only?: string; json: boolean }
 
@@ -34,7 +35,7 @@ export function addConformanceCommand(program: Command): void {
         process.exitCode = failed > 0 ? 1 : 0;
       } catch (cause) {
         const error = RuthError.from(cause);
-        console.error(`${error.message}\n${ERRORS[error.code].advice}`);
+        console.error(`${error.message}\n${adviceAtTerminal(error)}`);
         process.exitCode = 1;
       }
     });

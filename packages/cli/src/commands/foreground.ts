@@ -1,7 +1,8 @@
 // What all commands that stay in the foreground share: the terminal, Ctrl-C, the page's address, and the exit status.
-import { ERRORS, redactUrls, RuthError } from '@ruth/protocol';
+import { redactUrls, RuthError } from '@ruth/protocol';
 import open from 'open';
 import { openTerminal, type Terminal } from '../terminal.ts';
+import { adviceAtTerminal } from './advice.ts';
 import type { ServedPage } from './node-run.ts';
 
 export interface Foreground {
@@ -41,7 +42,7 @@ export async function foreground(options: { open: boolean; verbose: boolean }, r
     const error = RuthError.from(cause);
     console.error(redactUrls(error.message));
     if (error.code === 'internal') console.error(error.stack);
-    else console.error(ERRORS[error.code].advice);
+    else console.error(adviceAtTerminal(error));
     process.exit(1);
   }
 }

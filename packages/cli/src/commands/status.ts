@@ -1,4 +1,5 @@
 // `ruth status`: the node that runs here: its processes, its cameras, and how many more the machine carries.
+import { existsSync } from 'node:fs';
 import { Capacity, copierSocketPath, CopiesStatus, kernelSocketPath, RuthError, StorageStatus, SupervisedProcessStatus, supervisorSocketPath, validator, type UnclaimedFiles } from '@ruth/protocol';
 import { ask } from '@ruth/transport';
 import type { Command } from 'commander';
@@ -21,7 +22,7 @@ export function addStatusCommand(program: Command): void {
     .action((options: { config: string; json: boolean }) => oneShot(async () => {
       const { settings } = SettingsFile.read(options.config);
       const supervisor = supervisorSocketPath(settings.socketDirectory);
-      const running = (await ask(supervisor, 'GET', '/v1/processes') as unknown[]).map((one) => processStatus.parse(one, 'internal'));
+      const running = (await ask(supervisor, 'GET', '/v1/processes').catch((cause: unknown) => noNode(cause, options.config)) as unknown[]).map((one) => processStatus.parse(one, 'internal'));
       const orWhy = <T>(asked: Promise<T>): Promise<T | RuthError> => asked.catch((cause: unknown) => RuthError.from(cause));
       const [cameras, capacity] = await Promise.all([orWhy(new RunningNode(settings).cameras()), orWhy(ask(supervisor, 'GET', '/v1/capacity').then((answer) => capacities.parse(answer, 'internal')))]);
       const copies = settings.copies === null ? null : await orWhy(ask(copierSocketPath(settings.socketDirectory), 'GET', '/v1/copies').then((answer) => copiesStatus.parse(answer, 'internal')));
@@ -34,6 +35,12 @@ export function addStatusCommand(program: Command): void {
       if (!(storage instanceof RuthError) && storage.unclaimed) console.log(`\nrecorded aside, in ${storage.directory}/.unclaimed: ${unclaimedText(storage.unclaimed)}${settings.site === null ? `. ${LEFT_SITE}` : ''}`);
       console.log(`\n${capacity instanceof RuthError ? `capacity cannot be told: ${capacity.message}` : capacityText(capacity)}`);
     }));
+}
+
+function noNode(cause: unknown, config: string): never {
+  const error = RuthError.from(cause);
+  if (error.code !== 'unreachable') throw error;
+  throw new RuthError('unreachable', `no node with the settings of ${config}${existsSync(config) ? '' : ' (there is no such file: the defaults)'} runs here: ${error.message}; "ruth up" starts one`, { cause });
 }
 
 function processTable(running: readonly SupervisedProcessStatus[]): string {

@@ -15,7 +15,8 @@ export function loadSettings(file: string | undefined, amend: (text: string) => 
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new RuthError('invalid_config', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new RuthError('invalid_config', code === 'ENOENT' ? `there is no file ${file}` : `${file} cannot be read: ${message}`, { cause });
   }
   const base = dirname(resolve(file));
   const written = parseSettings(amend(text), file);

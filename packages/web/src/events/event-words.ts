@@ -1,6 +1,6 @@
 // An event in words, and what of it can be shown.
-import type { Box, CoreEvent, KernelEvent } from '@ruth/protocol';
-import { GAP_WORDS } from '../recordings/gap-cause.ts';
+import type { Box, CoreEvent, GapCause, KernelEvent } from '@ruth/protocol';
+import { gapFamily, GAP_WORDS } from '../recordings/gap-cause.ts';
 import { durationText } from '../wall-clock.ts';
 
 export type ToldEvent = Exclude<CoreEvent | KernelEvent, { type: 'detection' }>;
@@ -26,11 +26,14 @@ export function eventWords(event: ToldEvent): EventWords {
     case 'camera.down': return { title: event.reason === 'stalled' ? 'The camera sends no pictures' : `The camera is down${event.reason === 'down' ? '' : because(event.reason)}`, tone: 'alert' };
     case 'model.up': return { title: `Model ${event.model_id} is up`, tone: 'quiet' };
     case 'model.down': return { title: `Model ${event.model_id} is down`, tone: 'alert' };
-    case 'recording.gap': return { title: `Not recorded: ${GAP_WORDS[event.gap.cause].title.toLowerCase()}${event.gap.end === null ? '' : ` for ${durationText(event.gap.end - event.gap.start)}`}`, tone: 'alert' };
+    case 'recording.gap': return { title: `Not recorded: ${GAP_WORDS[event.gap.cause].title.toLowerCase()}${event.gap.end === null ? '' : ` for ${durationText(event.gap.end - event.gap.start)}`}`, tone: gapTone(event.gap.cause) };
     case 'recording.storage': return { title: `Disk: ${event.message}`, tone: event.state === 'ok' ? 'plain' : 'alert' };
     case 'gap': return { title: 'Some events were lost before they could be stored', tone: 'alert' };
   }
 }
+
+/** That a camera is down is an event of its own, and what was done on purpose is no alarm. */
+const gapTone = (cause: GapCause): EventWords['tone'] => (['camera', 'none'].includes(gapFamily(cause)) ? 'plain' : 'alert');
 
 const because = (reason: string | null): string => (reason === null ? '' : `: ${reason}`);
 

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState, type MouseEvent } from 'react
 import type { CameraStatus } from '@ruth/protocol';
 import { Observable, useObservable } from '../observable.ts';
 import { addressOf, LIVE, replaceView } from '../view-address.ts';
-import { clockText, dayStartS } from '../wall-clock.ts';
+import { clockText } from '../wall-clock.ts';
 import { GAP_WORDS } from './gap-cause.ts';
 import { GapList } from './gap-list.tsx';
 import { markEnd, MarkPanel, markStart } from './mark-panel.tsx';
@@ -17,7 +17,7 @@ import { TimelineZoom } from './timeline-zoom.tsx';
 import { neighbourEvent, useTimelineEvents } from './timeline-events.ts';
 import { gapAt, neighbourGap, playableFrom, spanAt, TimelineStore } from './timeline-store.ts';
 import type { MarkedSpan } from './timeline-track.tsx';
-import { dayWindow, including, LONGEST_SPAN_S, recentWindow, withinReach, zoomed, type TimeWindow } from './time-window.ts';
+import { dayWindow, including, recentWindow, withinReach, zoomed, type TimeWindow } from './time-window.ts';
 import { useNotice } from './use-notice.ts';
 import { useNow } from './use-now.ts';
 import { useShortcuts } from './use-shortcuts.ts';
@@ -110,7 +110,7 @@ export function CameraRecordings({ camera, cameras, atS, onCameras }: CameraReco
   const scrub = (wishedS: number): void => {
     if (player && player.get().status !== 'loading' && spanAt(timeline, wishedS)) void player.show(wishedS, false);
   };
-  const onDay = (dayS: number): void => setWindow(withinReach({ startS: dayStartS(dayS), spanS: LONGEST_SPAN_S }, timeline?.oldest ?? null, nowS));
+  const onDay = (dayS: number): void => setWindow(withinReach(dayWindow(dayS), timeline?.oldest ?? null, nowS));
   const zoom = (factor: number): void => setWindow((before) => {
     const middleS = before.startS + before.spanS / 2;
     const anchorS = shownAtS !== null && shownAtS > before.startS && shownAtS < before.startS + before.spanS ? shownAtS : middleS;

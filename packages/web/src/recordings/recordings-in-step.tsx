@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore
 import type { CameraStatus } from '@ruth/protocol';
 import { Observable, useObservable } from '../observable.ts';
 import { addressOf, LIVE, replaceView } from '../view-address.ts';
-import { clockText, dayStartS } from '../wall-clock.ts';
+import { clockText } from '../wall-clock.ts';
 import { releaseButton } from './camera-recordings.tsx';
 import { PlaybackBar } from './playback-bar.tsx';
 import { IDLE_GROUP, PlaybackGroup, type GroupState } from './playback-group.ts';
@@ -13,7 +13,7 @@ import { Timeline } from './timeline.tsx';
 import { neighbourEvent, useTimelineEvents } from './timeline-events.ts';
 import type { TimelineState } from './timeline-store.ts';
 import { TimelineZoom } from './timeline-zoom.tsx';
-import { dayWindow, including, LONGEST_SPAN_S, recentWindow, withinReach, zoomed, type TimeWindow } from './time-window.ts';
+import { dayWindow, including, recentWindow, withinReach, zoomed, type TimeWindow } from './time-window.ts';
 import { useNow } from './use-now.ts';
 import { useNotice } from './use-notice.ts';
 import { useShortcuts } from './use-shortcuts.ts';
@@ -82,7 +82,7 @@ export function RecordingsInStep({ shown, cameras, atS, onCameras }: RecordingsI
   }, [status, shownAtS]);
 
   const reach = (next: TimeWindow): TimeWindow => withinReach(next, Number.isFinite(oldestS) ? oldestS : null, nowS);
-  const onDay = (dayS: number): void => setWindow(reach({ startS: dayStartS(dayS), spanS: LONGEST_SPAN_S }));
+  const onDay = (dayS: number): void => setWindow(reach(dayWindow(dayS)));
   const zoom = (factor: number): void => setWindow((before) => reach(zoomed(before, factor, shownAtS !== null && shownAtS > before.startS && shownAtS < before.startS + before.spanS ? shownAtS : before.startS + before.spanS / 2)));
   const onEvent = (direction: 1 | -1): void => {
     const fromS = shownAtS === null ? null : neighbourEvent(events, shownAtS, direction);

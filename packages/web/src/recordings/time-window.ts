@@ -11,9 +11,13 @@ const LABEL_PX = 74;
 
 export interface Tick { readonly atS: number; readonly labelled: boolean }
 
+/** 23 or 25 hours where the clocks are changed. */
 export function dayWindow(atS: number): TimeWindow {
-  return { startS: dayStartS(atS), spanS: LONGEST_SPAN_S };
+  const startS = dayStartS(atS);
+  return { startS, spanS: dayStartS(atS, 1) - startS };
 }
+
+export const showsDay = ({ startS, spanS }: TimeWindow): boolean => spanS === dayWindow(startS).spanS;
 
 /** What is recorded since `sinceS` and the present, or their day where that is most of it. */
 export function recentWindow(sinceS: number, nowS: number): TimeWindow {
@@ -23,7 +27,7 @@ export function recentWindow(sinceS: number, nowS: number): TimeWindow {
 
 /** Keeps `anchorS` where it is on the screen. `factor` below 1 shows less time. */
 export function zoomed(window: TimeWindow, factor: number, anchorS: number): TimeWindow {
-  const spanS = Math.min(LONGEST_SPAN_S, Math.max(SHORTEST_SPAN_S, window.spanS * factor));
+  const spanS = Math.min(Math.max(LONGEST_SPAN_S, window.spanS), Math.max(SHORTEST_SPAN_S, window.spanS * factor));
   const share = (anchorS - window.startS) / window.spanS;
   return { startS: anchorS - share * spanS, spanS };
 }
@@ -57,10 +61,24 @@ export function ticksOf(window: TimeWindow, widthPx: number): Tick[] {
   const stepS = labelStepS % finer === 0 ? finer : labelStepS;
   const originS = dayStartS(window.startS);
   const ticks: Tick[] = [];
-  for (let index = Math.ceil((window.startS - originS) / stepS); originS + index * stepS <= window.startS + window.spanS; index++) {
-    ticks.push({ atS: originS + index * stepS, labelled: index * stepS % labelStepS === 0 });
+  // Where the clocks are changed, hours are counted by the clock, so that what is beside them stays round; what is finer runs through the hour that comes twice.
+  const tickAt = (index: number): number => (stepS > 3600 ? clockAtS(originS, index * stepS) : originS + index * stepS);
+  for (let index = Math.ceil((window.startS - originS) / stepS) - 1; tickAt(index) <= window.startS + window.spanS; index++) {
+    const atS = tickAt(index);
+    if (atS >= window.startS) ticks.push({ atS, labelled: secondOfDay(atS) % labelStepS === 0 });
   }
   return ticks;
+}
+
+/** When the clock shows so many seconds after midnight of that day. */
+function clockAtS(dayS: number, seconds: number): number {
+  const day = new Date(dayS * 1000);
+  return new Date(day.getFullYear(), day.getMonth(), day.getDate(), 0, 0, seconds).getTime() / 1000;
+}
+
+function secondOfDay(atS: number): number {
+  const date = new Date(atS * 1000);
+  return date.getHours() * 3600 + date.getMinutes() * 60 + date.getSeconds();
 }
 
 /** A day that a window may show. Panning stops there: nothing is recorded in the future, nor before `oldestS`. */

@@ -7,7 +7,7 @@ import { GAP_WORDS } from './gap-cause.ts';
 import { TimelinePreview } from './timeline-preview.tsx';
 import { gapAt, spanAt } from './timeline-store.ts';
 import { MarkedBar, TimelineTrack, trackLayout, type MarkedSpan, type TimelineRow } from './timeline-track.tsx';
-import { LONGEST_SPAN_S, panned, shareOf, timeAt, zoomed, type TimeWindow } from './time-window.ts';
+import { panned, shareOf, showsDay, timeAt, zoomed, type TimeWindow } from './time-window.ts';
 
 export interface TimelineProps {
   /** One for each camera, at least one. */
@@ -117,7 +117,7 @@ export function Timeline(props: TimelineProps) {
     <div
       className="timeline" ref={box} role="slider" tabIndex={0} aria-label="Time of the recording. Arrows move, plus and minus zoom" aria-orientation="horizontal"
       aria-valuemin={Math.round(window.startS)} aria-valuemax={Math.round(window.startS + window.spanS)} aria-valuenow={Math.round(cursorS)} aria-valuetext={wordsAt(rows, cursorS)}
-      data-span-s={Math.round(window.spanS)} data-whole-day={window.spanS === LONGEST_SPAN_S}
+      data-span-s={Math.round(window.spanS)} data-whole-day={showsDay(window)}
       onPointerDown={(event) => begin(kindOf(event), event)} onPointerMove={move} onPointerUp={end} onPointerCancel={() => { drag.current = null; setScrubX(null); }}
       onPointerLeave={() => setHover(null)} onKeyDown={press}
     >

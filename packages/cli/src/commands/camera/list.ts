@@ -1,4 +1,5 @@
 // `ruth camera list`: how the cameras of the running node are; without one, which cameras the file names.
+import { existsSync } from 'node:fs';
 import { type CameraStatus, redactUrls, RuthError } from '@ruth/protocol';
 import type { Command } from 'commander';
 import { SettingsFile } from '../../settings/settings-file.ts';
@@ -19,7 +20,7 @@ export function addListCommand(camera: Command): void {
       });
       const named = settings.cameras.map(({ id, name, url }) => ({ camera_id: id, name, url: redactUrls(url) }));
       if (options.json) console.log(JSON.stringify({ running: running !== null, cameras: running ?? named }));
-      else if (running === null) console.log(`no node runs here; ${options.config} names\n${table(['ID', 'NAME', 'URL'], named.map((one) => [one.camera_id, one.name, one.url]))}`);
+      else if (running === null) console.log(named.length === 0 ? `no node runs here, and ${existsSync(options.config) ? `${options.config} names no camera` : `there is no ${options.config}`}` : `no node runs here; ${options.config} names\n${table(['ID', 'NAME', 'URL'], named.map((one) => [one.camera_id, one.name, one.url]))}`);
       else console.log(cameraTable(running));
     }));
 }
