@@ -105,6 +105,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     await page.route('**/api/v1/events?*', (route) => route.fulfill({ json: { events: [], next_cursor: null } }));
     await page.goto(`${suite.system.url}/#/events`);
     await page.getByRole('heading', { name: 'No events' }).waitFor(WAIT);
+    await page.getByRole('link', { name: 'Show all that came and went' }).waitFor(WAIT);
     await page.route(/api\/v1\/(events|processes)/, (route) => route.fulfill({ status: 503, json: { error: 'it cannot be reached', error_code: 'unreachable' } }));
     await page.getByText('The events cannot be read').waitFor(WAIT);
     assert.equal(await page.getByRole('heading', { name: 'No events' }).count(), 0);

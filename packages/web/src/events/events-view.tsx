@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import type { CameraStatus, StoredEvent } from '@ruth/protocol';
 import { useObservable } from '../observable.ts';
 import { useShortcuts } from '../recordings/use-shortcuts.ts';
+import { useMay } from '../session.ts';
 import { Empty } from '../shell/states.tsx';
 import { usePolled } from '../system/use-polled.ts';
 import { addressOf, replaceView, type View } from '../view-address.ts';
@@ -22,6 +23,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   const key = eventFilterQuery(filter).toString();
   const [queue, setQueue] = useState(() => new EventQueue(filter));
   const [playing, setPlaying] = useState(false);
+  const mayOperate = useMay('operate');
   const { events, cursor, loading, failure, newer } = useObservable(queue);
   const { isSeen, mark, failure: markFailure } = useSeenEvents();
   useEffect(() => {
@@ -65,7 +67,9 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
           {events === null && !failure && <p className="waiting" role="status">Loading</p>}
           {events?.length === 0 && !failure && (
             <Empty title="No events">
-              <p>{key === '' ? 'Nothing that matters has happened in the last 24 hours.' : 'No event is as the filters want it.'}</p>
+              <p>{key === '' ? 'Nothing that matters has happened in the last 24 hours. Who comes and goes is no alarm by itself: draw a zone or a line at a camera, or make a rule, to be told of what matters to you.' : 'No event is as the filters want it.'}</p>
+              {key === '' && <a href={addressOf({ name: 'events', filter: { ...EVERY_EVENT, kind: 'tracks' }, eventId: null })}>Show all that came and went</a>}
+              {key === '' && mayOperate && cameras.length > 0 && <a href={addressOf(cameras.length === 1 ? { name: 'cameras', cameraId: cameras[0]!.camera_id, page: 'scene' } : { name: 'cameras', cameraId: null, page: 'list' })}>Draw a zone or a line</a>}
               {filter.kind !== 'all' && <a href={addressOf({ name: 'events', filter: { ...EVERY_EVENT, kind: 'all', period: 'all' }, eventId: null })}>Show everything that was ever stored</a>}
             </Empty>
           )}
@@ -79,7 +83,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
               onSeen={(seen) => mark(chosen, seen)} onPlay={setPlaying}
             />
           ) : linked.failure ? <p className="problem" role="alert">{linked.failure.message}</p>
-            : <p className="hint">Choose an event, or press <kbd>J</kbd> and <kbd>K</kbd> to go through them, <kbd>S</kbd> to mark one as seen and go on, <kbd>P</kbd> to play it.</p>}
+            : events !== null && events.length > 0 && <p className="hint">Choose an event, or press <kbd>J</kbd> and <kbd>K</kbd> to go through them, <kbd>S</kbd> to mark one as seen and go on, <kbd>P</kbd> to play it.</p>}
         </section>
       </div>
     </main>
