@@ -1,6 +1,8 @@
 // Events that a real mosquitto is told of, out of the store: each in its order, however long the broker or the server was away, and past one that the broker does not take.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -35,14 +37,15 @@ async function nodeOf(t: TestContext, config: MqttConfig) {
     await kernel[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   });
-  const eventOf = (type: string, more: object): EventRow => ({
-    sourceId: ++lastId, atUs: 1_700_000_000e6 + lastId, score: null, series: { type, camera: 'front', model: 'detector', class_name: '', zones: '', rule: '' },
-    body: JSON.stringify({ version: 1, id: lastId, at: 1_700_000_000, type, camera_id: 'front', model_id: 'detector', captured_at: 1_700_000_000, ...more }),
+  const eventOf = (type: string, more: object = {}, camera = 'front'): EventRow => ({
+    sourceId: ++lastId, atUs: 1_700_000_000e6 + lastId, score: null, series: { type, camera, model: 'detector', class_name: '', zones: '', rule: '' },
+    body: JSON.stringify({ version: 1, id: lastId, at: 1_700_000_000, type, camera_id: camera, model_id: 'detector', captured_at: 1_700_000_000, ...more }),
   });
   return {
     store, get bridge() { return running.bridge; }, get courier() { return running.notifications.couriers[0]!; },
-    async say(count: number, type = 'zone.entered', more: object = {}) {
-      const events = Array.from({ length: count }, () => eventOf(type, more));
+    async say(count: number, type = 'zone.entered', more: object = {}) { await this.append(Array.from({ length: count }, () => eventOf(type, more))); },
+    eventOf,
+    async append(events: readonly EventRow[]) {
       await store.write('append', { source: 'core', after: await store.write('positionOf', 'core'), position: { epoch: 0, lastId }, events, tracks: [] });
       running.notifications.poke();
     },
@@ -107,3 +110,48 @@ test('an event that the broker does not take becomes a dead letter, and those af
   assert.deepEqual(letters.map(({ target, event_id: id }) => [target, id]), [['mqtt', 6]]);
   assert.match(letters[0]!.error, /the MQTT broker did not take it/);
 });
+
+test('what a broker does not let this server tell is a dead letter at once, and holds up nothing else', { skip: noBroker }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'ruth-broker-acl-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  writeFileSync(join(directory, 'acl'), 'topic readwrite #\ntopic deny ruth/cameras/cellar/#\n');
+  await using broker = await Broker.start(`acl_file ${join(directory, 'acl')}\n`);
+  const node = await nodeOf(t, { url: broker.url });
+  await until(() => node.bridge.connected, 'the broker is there', PATIENCE_MS);
+  await node.store.write('courierPosition', 'mqtt');
+  await using listener = await broker.listen('ruth/#');
+  await node.append(['front', 'cellar', 'front', 'cellar', 'front'].map((camera) => node.eventOf('zone.entered', {}, camera)));
+  await until(async () => await node.store.write('courierPosition', 'mqtt') === 5, 'all are done with', PATIENCE_MS);
+  await until(() => idsOf(listener.heard).length >= 3, 'the others are told', PATIENCE_MS);
+  assert.deepEqual(idsOf(listener.heard), [1, 3, 5], 'each once');
+  const letters = await node.store.read('deadLetters', 10);
+  assert.deepEqual(letters.map(({ event_id: id }) => id), [4, 2]);
+  assert.match(letters[0]!.error, /Not authorized/);
+});
+
+for (const [how, answer] of [['says so', Buffer.from([0x20, 2, 0, 1])], ['ends the connection', null]] as const) {
+  test(`a broker that knows MQTT 3.1.1 alone, and ${how}, is spoken to in that`, { skip: noBroker }, async (t) => {
+    await using broker = await Broker.start();
+    const levels: number[] = [];
+    const old = createServer((socket) => {
+      socket.on('error', () => undefined).once('data', (chunk) => {
+        // Behind the length and the name "MQTT" of a CONNECT.
+        levels.push(chunk[chunk.indexOf('MQTT') + 4]!);
+        if (levels.at(-1) !== 4) return void (answer ? socket.end(answer) : socket.destroy());
+        const real = connect(Number(new URL(broker.url).port), '127.0.0.1').on('error', () => socket.destroy()).on('close', () => socket.destroy());
+        real.write(chunk);
+        socket.on('close', () => real.destroy()).pipe(real).pipe(socket);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(old, 'listening');
+    t.after(() => { old.close(); });
+    const node = await nodeOf(t, { url: `mqtt://127.0.0.1:${(old.address() as AddressInfo).port}` });
+    await until(() => node.bridge.connected, 'it is there', PATIENCE_MS);
+    await node.store.write('courierPosition', 'mqtt');
+    await using listener = await broker.listen('ruth/#');
+    await node.say(3);
+    await until(() => idsOf(listener.heard).length === 3, 'it is told', PATIENCE_MS);
+    assert.deepEqual(levels, [5, 4]);
+  });
+}

@@ -1,7 +1,7 @@
 // Brings stored events of one node to one target, in order. How far it came is in the store: what was stored while the target, or the server, was away is brought
 // later, and again where nobody knows whether it arrived (its `event_id` tells). A target that takes nothing is waited for; an event that alone is not taken becomes a dead letter.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RuthError, type HearingConfig, type StoredEvent } from '@ruth/protocol';
+import { ERRORS, RuthError, type HearingConfig, type StoredEvent } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { FoundEvent, Store } from '../../store/index.ts';
 import { Cooldown, hearingOf, isQuiet } from './hearing.ts';
@@ -160,7 +160,8 @@ export class Courier {
         return null;
       } catch (cause) {
         const error = this.#failed(cause);
-        if (isLaterTaken) return { attempts, error };
+        const isRefused = !ERRORS[RuthError.from(cause).code].retryable;
+        if (isLaterTaken || (isRefused && later.some(({ id }) => this.#ahead.has(id)))) return { attempts, error };
         if (attempts === 1) logger.warn(`${name}: ${error}; it is tried again`);
       }
       isLaterTaken = attempts > retriesMs.length && await this.#isReady(signal) && await this.#isLaterTaken(event, later);
