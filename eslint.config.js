@@ -1,3 +1,4 @@
+// The rules of .oxlintrc.json, which is what counts, for editors and single files.
 import eslint from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';

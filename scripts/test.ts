@@ -16,7 +16,7 @@ const { values: { times: timed }, positionals: wanted } = parseArgs({ allowPosit
 // What Node compiled of a file it need not compile again for each of two hundred processes of tests, and for those that they start.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
 if (wanted.length === 0) {
-  const checked = await Promise.all(([['type check', 'tsc', '--noEmit'], ['lint', 'eslint', '.', '--max-warnings', '0']] as const).map(async ([what, program, ...parameters]) => {
+  const checked = await Promise.all(([['type check', 'tsc', '--noEmit'], ['lint', 'oxlint']] as const).map(async ([what, program, ...parameters]) => {
     const startedMs = performance.now();
     const [status] = await once(spawn(join(import.meta.dirname, '../node_modules/.bin', program), parameters, { stdio: 'inherit' }), 'exit') as [number | null];
     console.log(`${status === 0 ? '✔' : '✖'} ${what} (${((performance.now() - startedMs) / 1000).toFixed(0)} s)`);

@@ -186,11 +186,13 @@ export class ModelDirectory {
     const stop = new AbortController();
     this.#stops.set(modelId, stop);
     this.#containers.set(modelId, container);
-    const probing = container.run(AbortSignal.any([signal, stop.signal])).finally(async () => {
-      await container[Symbol.asyncDispose]();
-      this.#probing.delete(probing);
-    });
+    const probing = this.#probe(container, AbortSignal.any([signal, stop.signal])).finally(() => this.#probing.delete(probing));
     this.#probing.add(probing);
+  }
+
+  async #probe(container: ModelContainer, signal: AbortSignal): Promise<void> {
+    await using probed = container;
+    await probed.run(signal);
   }
 
   #forget(modelId: string): void {

@@ -77,6 +77,7 @@ export class BrokerLink {
         this.#letGo(client);
       } catch (error) {
         if (!complained) logger.warn(`the MQTT broker ${config.url} is not there: ${(error as Error).message}; trying until it is`);
+        // oxlint-disable-next-line no-useless-assignment -- the next round reads it
         complained = true;
       }
       await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);

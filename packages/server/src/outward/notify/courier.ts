@@ -79,6 +79,7 @@ export class Courier {
       } catch (error) {
         const { code, message } = RuthError.from(error);
         if (!signal.aborted && code !== 'conflict' && problem !== message) logger.warn(`${this.name} waits for the store: ${message}`);
+        // oxlint-disable-next-line no-useless-assignment -- the next round reads it
         problem = message;
       }
       await sleep(lookEveryMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
