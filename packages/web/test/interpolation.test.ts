@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Box, Detection, Keypoint, Look } from '@ruth/protocol';
-import { LookHistory, lookBetween } from '@ruth/web';
+import { lookAhead, LookHistory, lookBetween } from '@ruth/web';
 
 const detection = (bbox: Box, over: Partial<Detection> = {}): Detection => ({ class_id: 0, class_name: 'person', confidence: 0.5, bbox, ...over });
 const look = (ptsMs: number, ...detections: Detection[]): Look => ({
@@ -18,6 +18,18 @@ test('a person who walks is where they would be at that instant, keypoints and a
   assert.deepEqual(rounded(seen!.bbox), [0.13, 0.1, 0.23, 0.5]);
   assert.deepEqual(rounded(seen!.keypoints![0]!), [0.15, 0.2, 0.5]);
   assert.equal(seen!.confidence, 0.8);
+});
+
+test('who is hidden more and more goes on, and never has less than no width', () => {
+  const before = look(0, detection([0.4, 0.2, 0.6, 0.6], { track_id: 7 }));
+  const last = look(200, detection([0.52, 0.2, 0.6, 0.6], { track_id: 7 }));
+  for (const atUs of [250_000, 300_000, 400_000, 900_000]) {
+    const [xMin, yMin, xMax, yMax] = lookAhead(before, last, atUs).detections[0]!.bbox;
+    assert.ok(xMax - xMin >= 0.039 && (xMin + xMax) / 2 > 0.56, `${xMin} to ${xMax}`);
+    assert.deepEqual(rounded([yMin, yMax]), [0.2, 0.6]);
+  }
+  const [walker] = lookAhead(look(0, detection([0.1, 0.1, 0.2, 0.5])), look(200, detection([0.12, 0.1, 0.22, 0.5])), 300_000).detections;
+  assert.deepEqual(rounded(walker!.bbox), [0.13, 0.1, 0.23, 0.5]);
 });
 
 test('two people who pass each other keep to their own nearest box', () => {

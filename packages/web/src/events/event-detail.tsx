@@ -69,6 +69,7 @@ function Picture({ cameraId, event, title, recorded }: { cameraId: string; event
           </svg>
         )}
       </div>
+      {state === 'loading' && <p role="status">Loading the picture</p>}
       {state === 'missing' && <p role="status">{recorded === 'unknown' ? 'Whether this moment is recorded is not known yet: it is being written just now, or what has it does not answer. This page keeps asking.' : 'The picture of this moment cannot be had just now.'}</p>}
     </div>
   );

@@ -56,10 +56,25 @@ function extent([xMin, yMin, xMax, yMax]: Box): { x: number; y: number; diagonal
   return { x: (xMin + xMax) / 2, y: (yMin + yMax) / 2, diagonal: Math.hypot(xMax - xMin, yMax - yMin) };
 }
 
+/** Its middle goes on as it went. So does its size, down to half: what is hidden more and more would soon have less than none. */
+function boxAhead(from: Box, to: Box, share: number): Box {
+  const side = (low: 0 | 1, high: 2 | 3): [number, number] => {
+    const [size, before] = [to[high] - to[low], from[high] - from[low]];
+    const half = Math.max(size / 2, before + (size - before) * share) / 2;
+    const wasAt = (from[low] + from[high]) / 2;
+    const middle = wasAt + ((to[low] + to[high]) / 2 - wasAt) * share;
+    return [within(middle - half), within(middle + half)];
+  };
+  const [[xMin, xMax], [yMin, yMax]] = [side(0, 2), side(1, 3)];
+  return [xMin, yMin, xMax, yMax];
+}
+
+const within = (value: number): number => Math.max(0, Math.min(1, value));
+
 function between(from: Detection, to: Detection, share: number): Detection {
-  const at = (a: number, b: number): number => (share <= 1 ? a + (b - a) * share : Math.max(0, Math.min(1, a + (b - a) * share)));
+  const at = (a: number, b: number): number => (share <= 1 ? a + (b - a) * share : within(a + (b - a) * share));
   const nearer = share < 0.5 ? from : to;
-  const bbox = from.bbox.map((value, index) => at(value, to.bbox[index]!)) as Box;
+  const bbox = share <= 1 ? from.bbox.map((value, index) => at(value, to.bbox[index]!)) as Box : boxAhead(from.bbox, to.bbox, share);
   if (from.keypoints?.length !== to.keypoints?.length || !from.keypoints || !to.keypoints) return { ...nearer, bbox };
   const keypoints = from.keypoints.map(([x, y, score], index): Keypoint => {
     const [laterX, laterY, laterScore] = to.keypoints![index]!;

@@ -43,7 +43,7 @@ export function paint(context: CanvasRenderingContext2D, frame: Rectangle, layer
 
 function paintBox(context: CanvasRenderingContext2D, box: Rectangle, colour: string, unit: number): void {
   context.beginPath();
-  context.roundRect(box.x, box.y, box.width, box.height, Math.min(4 * unit, box.width / 4, box.height / 4));
+  context.roundRect(box.x, box.y, box.width, box.height, Math.max(0, Math.min(4 * unit, box.width / 4, box.height / 4)));
   context.strokeStyle = EDGE;
   context.lineWidth = 4 * unit;
   context.stroke();
