@@ -4,6 +4,7 @@ import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstre
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, SiteOutbox, validator, type SiteConfig } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 
@@ -30,15 +31,50 @@ export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly
 /** One that is there. */
 export interface Present<T> { readonly value: T; readonly revision: number }
 
+type Changes = Awaited<ReturnType<KV['watch']>>;
+
+/** What was told while a connection was lost may be lost with it, and where nothing else follows nobody notices: whatever is watched is watched anew after that. */
+class Reconnects {
+  readonly #listeners = new Set<() => void>();
+
+  constructor(connection: NatsConnection) {
+    void (async () => {
+      for await (const { type } of connection.status()) if (type === 'reconnect') for (const listener of [...this.#listeners]) listener();
+    })();
+  }
+
+  /** Stops `changes` at the next reconnection, which `isLost` then says, or when `signal` aborts. */
+  whileConnected(changes: Changes, signal: AbortSignal): { readonly stop: () => void; readonly isLost: () => boolean } {
+    let lost = false;
+    const end = (): void => changes.stop();
+    const lose = (): void => {
+      lost = true;
+      end();
+    };
+    this.#listeners.add(lose);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    return {
+      isLost: () => lost && !signal.aborted,
+      stop: () => {
+        this.#listeners.delete(lose);
+        signal.removeEventListener('abort', end);
+      },
+    };
+  }
+}
+
 /** One kind of record: a bucket, and what its keys begin with. */
 export class Records<T> {
   readonly #kv: KV;
+  readonly #reconnects: Reconnects;
   readonly #prefix: string;
   readonly #validator: { parse(value: unknown): T };
   readonly #logger: Logger;
 
-  constructor(kv: KV, prefix: string, check: { parse(value: unknown): T }, logger: Logger) {
+  constructor(kv: KV, reconnects: Reconnects, prefix: string, check: { parse(value: unknown): T }, logger: Logger) {
     this.#kv = kv;
+    this.#reconnects = reconnects;
     this.#prefix = prefix;
     this.#validator = check;
     this.#logger = logger;
@@ -78,24 +114,39 @@ export class Records<T> {
     return entries;
   }
 
-  /** Tells each record that is there, then each change, until `signal` aborts. `caughtUp` once all are told that were there. One record alone with `id`. */
+  /**
+   * Tells each record that is there, then each change, until `signal` aborts; and all that are there once more where the connection was lost meanwhile. `caughtUp` once all are told that were there. One
+   * record alone with `id`. Rejects where JetStream ends it.
+   */
   async watch(onEntry: (entry: Entry<T>) => void, { signal, id, caughtUp }: { signal: AbortSignal; id?: string; caughtUp?: () => void }): Promise<void> {
     const key = this.#prefix + (id === undefined ? '>' : encodeToken(id));
-    const changes = await this.#kv.watch({ key });
-    signal.addEventListener('abort', () => changes.stop(), { once: true });
-    if (signal.aborted) changes.stop();
-    // Where no record is there, none tells that it is the last one.
-    if (caughtUp && await isEmpty(this.#kv, key)) {
-      caughtUp();
-      caughtUp = undefined;
+    for (let changes: Changes | null = await this.#kv.watch({ key }); changes; ) {
+      const { stop, isLost } = this.#reconnects.whileConnected(changes, signal);
+      using _ = { [Symbol.dispose]: stop };
+      // Where no record is there, none tells that it is the last one.
+      if (caughtUp && await isEmpty(this.#kv, key)) {
+        caughtUp();
+        caughtUp = undefined;
+      }
+      for await (const change of changes) {
+        const entry = this.#entry(change);
+        if (entry) onEntry(entry);
+        if (!change.isUpdate) continue;
+        caughtUp?.();
+        caughtUp = undefined;
+      }
+      changes = isLost() ? await this.#watchAgain(key, signal) : null;
     }
-    for await (const change of changes) {
-      const entry = this.#entry(change);
-      if (entry) onEntry(entry);
-      if (!change.isUpdate) continue;
-      caughtUp?.();
-      caughtUp = undefined;
+  }
+
+  /** A cluster that just came back may need seconds. */
+  async #watchAgain(key: string, signal: AbortSignal): Promise<Changes | null> {
+    while (!signal.aborted) {
+      const changes = await this.#kv.watch({ key }).catch(() => null);
+      if (changes) return changes;
+      await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
     }
+    return null;
   }
 
   #entry({ key, operation, revision, value, created }: KvEntry): Entry<T> | null {
@@ -160,13 +211,14 @@ export class SiteStore implements AsyncDisposable {
 
   private constructor(connection: NatsConnection, [site, cameras, placement]: readonly KV[], logger: Logger) {
     this.connection = connection;
-    this.nodes = new Records(site!, 'node.', validator(SiteNode), logger);
-    this.drains = new Records(site!, 'drain.', validator(SiteDrain), logger);
-    this.outboxes = new Records(site!, 'outbox.', validator(SiteOutbox), logger);
-    this.leader = new Records(site!, '', validator(SiteLeader), logger);
-    this.cameras = new Records(cameras!, '', validator(SiteCamera), logger);
-    this.placements = new Records(placement!, 'camera.', validator(CameraPlacement), logger);
-    this.ofNodes = new Records(placement!, 'of.', validator(NodePlacement), logger);
+    const reconnects = new Reconnects(connection);
+    this.nodes = new Records(site!, reconnects, 'node.', validator(SiteNode), logger);
+    this.drains = new Records(site!, reconnects, 'drain.', validator(SiteDrain), logger);
+    this.outboxes = new Records(site!, reconnects, 'outbox.', validator(SiteOutbox), logger);
+    this.leader = new Records(site!, reconnects, '', validator(SiteLeader), logger);
+    this.cameras = new Records(cameras!, reconnects, '', validator(SiteCamera), logger);
+    this.placements = new Records(placement!, reconnects, 'camera.', validator(CameraPlacement), logger);
+    this.ofNodes = new Records(placement!, reconnects, 'of.', validator(NodePlacement), logger);
   }
 
   /** Throws `unreachable` where no server answers. */
