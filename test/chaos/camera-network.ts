@@ -1,6 +1,7 @@
 // A network on which the cameras are, and on which each node has a link of its own that can be cut: network namespaces of Linux. Only what speaks with cameras runs in a
 // node's namespace, its kernel; sockets and shared memory are files, and shared by all.
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 /** The link of one node. */
 export interface CameraLink {
@@ -25,6 +26,7 @@ export class CameraNetwork implements Disposable {
 
   /** Null where network namespaces may not be made here. */
   static make(nodes: number): CameraNetwork | null {
+    sweep();
     const name = `rc${process.pid}`;
     const subnet = `10.231.${process.pid % 250}`;
     const undo: string[][] = [];
@@ -53,6 +55,29 @@ export class CameraNetwork implements Disposable {
   }
 
   [Symbol.dispose](): void { for (const one of this.#undo) ip(...one); }
+}
+
+/** What a run left that was killed: its namespaces, and its bridge, which have its process's number in their names. */
+function sweep(): void {
+  const listed = (...args: string[]): { readonly name?: string; readonly ifname?: string }[] => {
+    try {
+      return JSON.parse(execFileSync('ip', ['-j', ...args], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }) || '[]') as [];
+    } catch {
+      return [];
+    }
+  };
+  const isLeft = (name: string | undefined): name is string => {
+    const [, pid] = /^rc(\d+)(?:-\d+)?$/.exec(name ?? '') ?? [];
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  };
+  const left = [...listed('netns', 'list').map(({ name }) => ['netns', 'del', name]), ...listed('link', 'show', 'type', 'bridge').map(({ ifname }) => ['link', 'del', ifname])];
+  for (const [kind, verb, name] of left) {
+    try {
+      if (isLeft(name)) ip(kind!, verb!, name);
+    } catch {
+      // Another run that begins clears it up at the same time.
+    }
+  }
 }
 
 function ip(...args: string[]): void { execFileSync('ip', args, { stdio: 'ignore' }); }

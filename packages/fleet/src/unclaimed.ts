@@ -17,7 +17,7 @@ export interface UnclaimedOptions {
 const LOOK_EVERY_S = 2;
 /** As long as something comes of it; else ever more seldom. */
 const CLAIM_EVERY_S = 5;
-const CLAIM_EVERY_AT_MOST_S = 60;
+const CLAIM_EVERY_AT_MOST_S = 30;
 /** What is younger waits for the next time: who is given a camera now may have begun by a clock that is behind. */
 const YOUNGEST_S = 4;
 /** The last picture of a file lasts longer than it takes to write it. */
