@@ -73,7 +73,7 @@ test('a node that has left its site says how much lies aside, counts it, and tak
     {
       await using archive = await open();
       const [line] = lines.map((one) => JSON.parse(one) as Record<string, unknown>).filter(({ folder }) => folder !== undefined);
-      assert.match(String(line!.msg), /has left its site.*Remove the folder, or/);
+      assert.match(String(line!.msg), /has left its site.*ruth site unclaimed/);
       assert.deepEqual([line!.cameras, line!.files, line!.bytes, line!.since], [1, 1, bytes, since]);
       await archive.sweep();
       assert.deepEqual((await archive.storage()).unclaimed, { cameras: 1, files: 1, bytes, since });

@@ -10,6 +10,7 @@ import { secretInput } from './camera/secret-input.ts';
 import { table } from './camera/table.ts';
 import { unclaimedText } from './status.ts';
 import { becomeEntry } from './entry-process.ts';
+import { addUnclaimedCommand } from './site-unclaimed.ts';
 
 interface AddOptions { config: string; name?: string; detectUrl?: string; require?: SiteLabels; prefer?: SiteLabels; cores?: number }
 
@@ -51,6 +52,8 @@ export function addSiteCommand(program: Command): void {
 
   config(site.command('seal').description('seal with the newest key of the site what credentials of cameras lie in NATS in the clear, or sealed with an older one')).option('--accept-missing', 'also where a node that lives does not have that key', false)
     .action(({ config: file, acceptMissing }: { config: string; acceptMissing: boolean }) => becomeEntry(ENTRY, ['-c', file, 'seal', ...(acceptMissing ? ['--accept-missing'] : [])], 1));
+
+  addUnclaimedCommand(site);
 
   const key = site.command('key').description('the key that seals credentials of cameras: a file that is the same on all nodes of the site');
   for (const [name, description] of [

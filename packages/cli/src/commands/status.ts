@@ -54,7 +54,7 @@ export function copiesText({ bucket, state, copied_files: copied, waiting_files:
 }
 
 /** Of a node that is in no site. */
-const LEFT_SITE = 'This node has left its site, so nobody can say what of it other nodes recorded: remove the folder, or stop the node and move its content up into the folder of recordings; the next start takes it in';
+const LEFT_SITE = 'This node has left its site, so it cannot find out what of it other nodes recorded: "ruth site unclaimed" shows it, with --take it becomes part of the recordings, with --delete it goes';
 
 export const unclaimedText = ({ cameras, files, bytes, since }: UnclaimedFiles): string => `${files} ${files === 1 ? 'file' : 'files'} of ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}, ${number(bytes / 1e6, 0)} MB, since ${new Date(since * 1000).toISOString().slice(0, 19)}Z`;
 

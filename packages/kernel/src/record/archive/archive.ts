@@ -72,7 +72,7 @@ export class Archive implements ArchiveView, AsyncDisposable {
       const found = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
       if (Object.keys(found).some((kind) => kind !== 'files')) logger.warn({ ...found, in_use: inUse }, 'the recordings were not ended in order; they are put right');
       const aside = sumOf(await store.call('unclaimedFiles').catch(() => ({})));
-      if (aside && options.isInSite === false) logger.warn({ ...aside, folder: join(directory, UNCLAIMED) }, 'this node has left its site, and what it recorded aside, without a lease, is in no index and takes room: nobody can say what of it other nodes recorded. Remove the folder, or stop the node and move its content up into the folder of recordings: the next start takes it in');
+      if (aside && options.isInSite === false) logger.warn({ ...aside, folder: join(directory, UNCLAIMED) }, 'this node has left its site, and what it recorded aside, without a lease, is in no index and takes room: it cannot find out what of it other nodes recorded. "ruth site unclaimed" shows it; with --take it becomes part of the recordings, with --delete it goes');
       const extents = await store.call('extents');
       const tell = async (cameraId: string, gap: Gap): Promise<void> => {
         await withRoom(store, nowUs, () => store.call('putGap', cameraId, gap));
