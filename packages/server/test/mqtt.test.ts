@@ -49,11 +49,12 @@ test('servers of a site say each for itself that it is there, and a camera that 
   await using broker = await Broker.start();
   await using listener = await broker.listen('#');
   const { newest, heard, client } = listener;
-  const has = { north: ['gate'], south: ['yard'] };
+  const has = { north: [camera('gate')], south: [camera('yard')] };
+  let looks = 0;
   const place: Record<string, 'elsewhere' | 'unplaced' | 'gone'> = {};
   const site = (node: string): MqttSite => ({ node, placeOf: async (id) => place[id] ?? null });
-  await using kernelOfNorth = await kernelOf(() => has.north.map((one) => camera(one)));
-  await using kernelOfSouth = await kernelOf(() => has.south.map((one) => camera(one)));
+  await using kernelOfNorth = await kernelOf(() => has.north);
+  await using kernelOfSouth = await kernelOf(() => { looks++; return has.south; });
   await client.publishAsync('ruth/status', 'offline', { retain: true, qos: 1 });
   await using north = startBridge(kernelOfNorth.kernel, { url: broker.url, onvif_metadata: true }, { site: site('north') });
   await using _south = startBridge(kernelOfSouth.kernel, { url: broker.url, onvif_metadata: true }, { site: site('south') });
@@ -70,12 +71,18 @@ test('servers of a site say each for itself that it is there, and a camera that 
   await until(() => newest.get(inside)?.includes('"IsInside":true') === true, 'somebody is inside', 30_000);
   // Of a time before, of which nobody here knows.
   await client.publishAsync('ruth/cameras/gate/rules/ghost', 'ON', { retain: true, qos: 1 });
+  // The next node has it before pictures come there: until they do, the other one says how it stands.
+  has.south = [camera('yard'), camera('gate', { state: 'connecting' })];
+  const looksBefore = looks;
+  await until(() => looks >= looksBefore + 3, 'it was seen', 30_000);
+  assert.ok(!heard.some(({ topic, text }) => topic === 'ruth/cameras/gate/status' && text !== 'online') && availability('gate')[0] === 'ruth/nodes/north/status');
+  has.south = [camera('yard')];
   // Nobody has it for a while; then another one.
   has.north = [];
   place.gate = 'unplaced';
   await holds({ 'ruth/cameras/gate/status': 'offline', 'ruth/cameras/gate/rules/loitering': 'None', 'ruth/cameras/gate/motion': 'None' });
   place.gate = 'elsewhere';
-  has.south = ['yard', 'gate'];
+  has.south = [camera('yard'), camera('gate')];
   await holds({ 'ruth/cameras/gate/status': 'online' });
   await until(() => availability('gate')[0] === 'ruth/nodes/south/status', 'the device is told of anew', 30_000);
   // What the one says late that had it before, and what it left behind, is put right.
@@ -87,7 +94,7 @@ test('servers of a site say each for itself that it is there, and a camera that 
   await north.end();
   await holds({ 'ruth/nodes/north/status': 'offline' });
   assert.ok(heard.every(({ topic, text }) => !(text === '' && (topic.includes('_gate/') || topic.startsWith('ruth/cameras/'))) && !(topic === 'ruth/nodes/south/status' && text !== 'online')), 'nothing flaps');
-  has.south = ['yard'];
+  has.south = [camera('yard')];
   place.gate = 'gone';
   await holds({ 'ruth/cameras/gate/status': '', 'homeassistant/device/ruth_gate/config': '', 'ruth/nodes/south/status': 'online' });
 });

@@ -14,6 +14,10 @@ import { frameOf, onvifPart } from './onvif-metadata.ts';
 import { CameraTopics } from './topics.ts';
 
 const ROUND_MS = 10_000;
+/** So much sooner it looks again while something is about to change. */
+const SOON = 5;
+/** So long a camera that came to this node may take to send; another one may still have it. */
+const ARRIVAL_MS = 60_000;
 const SNAPSHOT_EVERY_MS = 5000;
 const FOUND_WITHIN_MS = 5000;
 /** Clocks and answers waver; no core begins anew and is asked again within this. */
@@ -54,6 +58,7 @@ interface Known {
   name: string;
   said: string;
   snapshotMs: number;
+  readonly sinceMs: number;
   /** The connection on which the broker was asked for what it holds of it. */
   lookedInto: number;
   /** Another server said of it what is not so. */
@@ -71,6 +76,8 @@ export class MqttBridge {
   #wake = new AbortController();
   readonly #cameras = new Map<string, Known>();
   #lookedAt: ReadonlySet<string> = new Set<string>();
+  /** Cameras that are not known yet have come since then. */
+  #hasLooked = false;
   #coreBeganS: number | null = null;
   /** The connection on which the broker was asked for all that it holds. */
   #lookedInto = 0;
@@ -128,24 +135,31 @@ export class MqttBridge {
     const { roundMs = ROUND_MS } = this.#options;
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      if (this.connected) await this.#round(signal).catch(() => undefined);
-      await sleep(roundMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+      const isSettled = !this.connected || await this.#round(signal).catch(() => true);
+      await sleep(isSettled ? roundMs : roundMs / SOON, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
     }
   }
 
-  /** Looks at which cameras there are: what comes is made known, what is gone taken back; and whether core began anew. */
-  async #round(signal: AbortSignal): Promise<void> {
+  /** Looks at which cameras there are: what comes is made known, what is gone taken back; and whether core began anew. False where that is to be seen again soon. */
+  async #round(signal: AbortSignal): Promise<boolean> {
     await this.#lookAtCore();
     const cameras = await this.#options.kernel.get('/v1/cameras', cameraStatuses);
+    let isSettled = true;
     for (const { camera_id: id, name, state } of cameras) {
       const camera = this.#camera(id);
       camera.name = name;
+      const isArriving = state !== 'streaming' && performance.now() - camera.sinceMs < ARRIVAL_MS;
+      if (isArriving) isSettled = false;
+      // Until it sends here, or does not in time, who has it says how it stands.
+      if (isArriving && this.#options.site && !camera.topics.isSaid) continue;
       this.#broker.sendAll([...camera.topics.status(state === 'streaming'), ...(this.#onvif?.signal(id, state !== 'streaming', Date.now() / 1000) ?? [])]);
       this.#discover(camera);
       if (camera.isContested) this.#sayAllOf(camera);
     }
+    this.#hasLooked = true;
     for (const id of [...this.#cameras.keys()]) if (!cameras.some((camera) => camera.camera_id === id)) await this.#left(id);
     if (this.connected) await this.#lookIntoBroker(signal);
+    return isSettled;
   }
 
   /** This node does not have the camera any more. In a site another one may, and says how it stands. */
@@ -176,7 +190,7 @@ export class MqttBridge {
   async #lookIntoBroker(signal: AbortSignal): Promise<void> {
     const { foundWithinMs = FOUND_WITHIN_MS, site = null } = this.#options;
     const { connections } = this.counters;
-    const unknown = [...this.#cameras.values()].filter(({ lookedInto }) => lookedInto !== connections);
+    const unknown = [...this.#cameras.values()].filter(({ lookedInto, topics }) => lookedInto !== connections && (site === null || topics.isSaid));
     const isAll = site === null && this.#lookedInto !== connections;
     if (unknown.length === 0 && !isAll) return;
     this.#lookedInto = connections;
@@ -227,7 +241,7 @@ export class MqttBridge {
   }
 
   #camera(id: string): Known {
-    const known = this.#cameras.get(id) ?? { topics: new CameraTopics(this.#prefix, id), name: id, said: '', snapshotMs: -Infinity, lookedInto: 0, isContested: false };
+    const known = this.#cameras.get(id) ?? { topics: new CameraTopics(this.#prefix, id), name: id, said: '', snapshotMs: -Infinity, sinceMs: this.#hasLooked ? performance.now() : -Infinity, lookedInto: 0, isContested: false };
     this.#cameras.set(id, known);
     return known;
   }

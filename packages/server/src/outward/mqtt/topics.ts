@@ -94,6 +94,9 @@ export class CameraTopics {
     return this.#changed([['status', 'offline'], ...this.#unknown(), ...[...this.rules].map((rule): [string, string] => [`rules/${topicPart(rule)}`, UNKNOWN])]);
   }
 
+  /** Whether anything was said of it. */
+  get isSaid(): boolean { return this.#said.size > 0; }
+
   /** Whether that is what was said of it. */
   saidStatus(payload: string): boolean { return this.#said.get('status') === payload; }
 
