@@ -1,31 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Look, RuthError, SubscriptionStatus, validator, type CameraSubscription, type InferRequest } from '@ruth/protocol';
+import { RuthError } from '@ruth/protocol';
 import fc from 'fast-check';
-import { ModelAccess, Subscription, type ModelEndpoint, type SubscriptionOptions } from '../src/index.ts';
+import { Subscription } from '../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { answerTo, frameOf, MockEndpoint, person, settled } from './mock-endpoint.ts';
-
-const look = validator(Look);
-const subscriptionStatus = validator(SubscriptionStatus);
-
-function optionsOf(endpoint: () => ModelEndpoint | null, more: Partial<SubscriptionOptions> = {}): SubscriptionOptions {
-  const clock = more.clock ?? new ManualClock();
-  return { cameraId: 'front', clock, access: new ModelAccess({ modelId: 'finder', clock, endpoint }), onLook: () => undefined, ...more };
-}
-
-function subscribed(endpoint: MockEndpoint | null, settings: Partial<CameraSubscription> = {}) {
-  const looks: Look[] = [];
-  const clock = new ManualClock();
-  const available = { endpoint };
-  const subscription = new Subscription(
-    { model: 'finder', desired_fps: 25, ...settings },
-    optionsOf(() => available.endpoint, { clock, onLook: (made) => looks.push(look.parse(made)) }),
-  );
-  subscription.start();
-  const drops = (): Partial<Record<string, number>> => Object.fromEntries(Object.entries(subscriptionStatus.parse(subscription.status()).drops).filter(([, count]) => count > 0));
-  return { subscription, looks, drops, available, clock };
-}
+import { optionsOf, subscribed } from './subscribed.ts';
 
 test('a due frame is asked about by reference, and the answer becomes a look', async () => {
   const endpoint = new MockEndpoint('finder', (request) => answerTo(request, [person(0.3)]));
@@ -157,20 +137,6 @@ test('due is sent plus the drops at every moment, whatever frames and answers do
   }), { numRuns: 150 });
 });
 
-test('a look that takes too long is dropped with the cause deadline, and is not taken for an empty one', async () => {
-  const endpoint = new MockEndpoint('finder');
-  const { subscription, looks, drops } = subscribed(endpoint, { desired_fps: 0.5 });
-  subscription.offer(frameOf('front', 0));
-  await settled();
-  const asked = endpoint.pending[0]!;
-  assert.equal(asked.request.config?.deadline_ms, 4000, 'two periods');
-  assert.ok(asked.timeoutMs >= 4000);
-  asked.fail(new RuthError('timeout', 'no answer'));
-  await settled();
-  assert.deepEqual(drops(), { deadline: 1 });
-  assert.equal(looks[0]?.error_code, 'timeout');
-});
-
 test('a subscription\'s own deadline travels with the request', async () => {
   const endpoint = new MockEndpoint('finder');
   const { subscription } = subscribed(endpoint, { config: { deadline_ms: 123 } });
@@ -178,109 +144,6 @@ test('a subscription\'s own deadline travels with the request', async () => {
   await settled();
   assert.equal(endpoint.pending[0]!.request.config?.deadline_ms, 123);
   await subscription.stop();
-});
-
-const nonsense: Record<string, (request: InferRequest) => unknown> = {
-  'another camera\'s answer': (request) => ({ ...answerTo(request, [person(0.1)]), camera_id: 'back' }),
-  'an answer about another frame': (request) => ({ ...answerTo(request, [person(0.1)]), frame_id: 8 }),
-  'another model\'s answer': (request) => ({ ...answerTo(request, [person(0.1)]), model_id: 'other' }),
-  'no object': () => 'seen',
-  'null': () => null,
-  'a box outside the frame': (request) => answerTo(request, [{ ...person(0.1), bbox: [0, 0, 1.5, 1] }]),
-  'a box of no numbers': (request) => JSON.parse(JSON.stringify(answerTo(request, [{ ...person(0.1), bbox: [NaN, 0, 1, 1] }]))) as unknown,
-  'a box that ends before it begins': (request) => answerTo(request, [{ ...person(0.1), bbox: [0.5, 0.1, 0.2, 0.3] }]),
-  'a million detections': (request) => answerTo(request, Array.from({ length: 1e6 }, () => person(0.1))),
-};
-for (const [what, answer] of Object.entries(nonsense)) {
-  test(`${what} is counted as an error and shown to nobody`, async () => {
-    const { subscription, looks, drops } = subscribed(new MockEndpoint('finder', answer));
-    subscription.offer(frameOf('front', 7));
-    await settled();
-    assert.deepEqual(drops(), { error: 1 });
-    assert.deepEqual(looks.map(({ camera_id, detections, error_code }) => [camera_id, detections, error_code]), [['front', [], 'inference_failed']]);
-    assert.match(subscription.status().last_error!.message, /nonsense/);
-  });
-}
-
-test('a container\'s own error is "could not look", with its code', async () => {
-  for (const [code, counted] of [['inference_failed', null], ['unsupported_format', null], ['frame_overwritten', 'overwritten'], ['overloaded', 'overloaded'], ['deadline_exceeded', 'deadline'], ['shutting_down', 'no_container']] as const) {
-    const { subscription, looks, drops } = subscribed(new MockEndpoint('finder', (request) => ({ ...answerTo(request), error: 'it could not', error_code: code })));
-    subscription.offer(frameOf('front', 0));
-    await settled();
-    assert.equal(looks[0]?.error_code, code);
-    assert.deepEqual(drops(), counted ? { [counted]: 1 } : {});
-    assert.equal(subscription.status().failed, counted ? 0 : 1);
-  }
-});
-
-test('an answer that comes after the ring was replaced is not used: ids began anew', async () => {
-  const endpoint = new MockEndpoint('finder');
-  const { subscription, looks, drops } = subscribed(endpoint);
-  let current = true;
-  subscription.offer(frameOf('front', 0, () => current));
-  await settled();
-  current = false;
-  endpoint.pending[0]!.answer(answerTo(endpoint.pending[0]!.request, [person(0.1)]));
-  await settled();
-  assert.deepEqual(drops(), { overwritten: 1 });
-  assert.deepEqual(looks[0]?.detections, []);
-});
-
-test('without a container every due frame is counted, and it is said once for each outage', async () => {
-  const { subscription, looks, drops, available } = subscribed(null);
-  for (let index = 0; index < 5; index++) subscription.offer(frameOf('front', index));
-  assert.deepEqual(drops(), { no_container: 5 });
-  assert.deepEqual(looks.map(({ error_code }) => error_code), ['unreachable']);
-  available.endpoint = new MockEndpoint('finder', answerTo);
-  subscription.offer(frameOf('front', 5));
-  await settled();
-  available.endpoint = null;
-  subscription.offer(frameOf('front', 6));
-  assert.deepEqual(looks.map(({ error_code }) => error_code), ['unreachable', null, 'unreachable']);
-});
-
-const regions = { model: 'finder', classes: ['person'], max_regions: 3, margin: 0.5 };
-
-test('a model of regions looks at each box of the same frame, and answers one look', async () => {
-  const asked: InferRequest[] = [];
-  const endpoint = new MockEndpoint('poser', (request) => {
-    asked.push(request);
-    const [xMin] = request.config!.roi!;
-    return answerTo(request, [person(xMin)], { inference_time_ms: 5, preprocess_ms: 1, device: 'cpu' });
-  });
-  const { subscription, looks } = subscribed(endpoint, { model: 'poser', regions });
-  const car = { ...person(0.7), class_name: 'car' };
-  subscription.offer(frameOf('front', 3), [person(0.0, 0.5), car, person(0.4, 0.9), person(0.6, 0.8), person(0.8, 0.1)]);
-  await settled();
-  await settled();
-  assert.deepEqual(asked.map(({ frame_metadata }) => frame_metadata.frame_id), [3, 3, 3]);
-  const rois = asked.map(({ config }) => config!.roi!.map((edge) => Number(edge.toFixed(3))));
-  assert.deepEqual(rois, [[0.35, 0, 0.55, 1], [0.55, 0, 0.75, 1], [0, 0, 0.15, 1]], 'surest first, widened by half on each side, cut at the edge');
-  assert.equal(looks.length, 1);
-  assert.deepEqual(looks[0]?.detections.map(({ bbox }) => Number(bbox[0].toFixed(3))), [0.35, 0.55, 0]);
-  assert.deepEqual(looks[0]?.metadata, { inference_time_ms: 15, preprocess_ms: 3, device: 'cpu' });
-});
-
-test('no region is a true answer: an empty look that takes older ones away', async () => {
-  const endpoint = new MockEndpoint('poser');
-  const { subscription, looks, drops } = subscribed(endpoint, { model: 'poser', regions });
-  subscription.offer(frameOf('front', 0), []);
-  await settled();
-  assert.equal(endpoint.pending.length, 0);
-  assert.deepEqual(drops(), { no_regions: 1 });
-  assert.deepEqual(looks.map(({ detections, error }) => [detections, error]), [[[], null]]);
-});
-
-test('a frame overwritten between two regions makes no half answer', async () => {
-  let calls = 0;
-  const endpoint = new MockEndpoint('poser', (request) => (calls++ === 1
-    ? { ...answerTo(request), error: 'the frame is gone', error_code: 'frame_overwritten' } : answerTo(request, [person(0.1)])));
-  const { subscription, looks, drops } = subscribed(endpoint, { model: 'poser', regions });
-  subscription.offer(frameOf('front', 0), [person(0), person(0.3), person(0.6)]);
-  await settled();
-  await settled();
-  assert.deepEqual(drops(), { overwritten: 1 });
-  assert.deepEqual(looks.map(({ detections, error_code }) => [detections, error_code]), [[[], 'frame_overwritten']]);
 });
 
 test('a subscription goes created, running, stopped, and no other way', async () => {
