@@ -42,7 +42,7 @@ for (const slotCount of [1, 2, 3, 4]) {
     const format = slotCount % 2 ? 'NV12' : 'I420';
     const writer = start(t, 'writer', { ringDirectory, cameraId: 'front', width: 321, height: 181, format, slotCount, restUpToUs: slotCount === 1 ? 300 : 0 });
     await once(writer, 'message');
-    const task: ReaderTask = { ringDirectory, reference: `${ringDirectory}/vas_frames_front`, attempts: 4000, reportEvery: 4000 };
+    const task: ReaderTask = { ringDirectory, reference: `${ringDirectory}/vas_frames_front`, attempts: 2000, reportEvery: 2000 };
     const readers = Array.from({ length: READERS }, () => start(t, 'reader', task));
     const reports = await Promise.all(readers.map((reader) => reportOf(reader, () => true)));
     await kill(writer);
