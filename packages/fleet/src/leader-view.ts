@@ -88,8 +88,8 @@ export class LeaderView implements Seen {
   /** True where it changes what is to be done. Most of what nodes say says again what they said before: that they live. */
   sawNode({ key, value, revision }: Entry<SiteNode>): boolean {
     const known = this.nodes.get(key);
-    // It was read since.
-    if (known && revision < known.revision) return false;
+    // It was read since, or is told once more as the connection is there again: a node that is silent says nothing by that.
+    if (known && revision <= known.revision) return false;
     const atS = this.#nowS();
     if (this.#isDeaf) for (const [id, node] of this.nodes) this.nodes.set(id, { ...node, atS });
     this.#heardAtS = atS;
