@@ -39,7 +39,7 @@ export const cookieOf = ({ headers }: Asked, url: string): Headers => ({ cookie:
 /** `store`: a file of its own unless given. `cameras`: that the node has, both unless told. `site`: it is one of several. */
 export async function startAccessPlace(store?: StoreAddress, { cameras = CAMERAS, site, pageDirectory, trustedProxies }: { cameras?: readonly string[]; site?: boolean; pageDirectory?: string; trustedProxies?: string[] } = {}): Promise<AccessPlace> {
   const stack = new AsyncDisposableStack();
-  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { node: 'here', caFile: null } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
+  const place = stack.use(await startPlace({ identify: null, adminToken: ADMIN_TOKEN, ...(store === undefined ? {} : { store }), ...(site ? { site: { node: 'here', caFile: null, pipesFromViewers: 100 } } : {}), ...(pageDirectory === undefined ? {} : { pageDirectory }), ...(trustedProxies === undefined ? {} : { trustedProxies }) }));
   const askedOfKernel: string[] = [];
   const mse: WebSocket[] = [];
   const kernel = await startEverythingKernel(place.directory, cameras, askedOfKernel, mse);
@@ -102,7 +102,10 @@ async function startEverythingKernel(directory: string, cameras: readonly string
   app.post<{ Body: RecordedQuery }>('/v1/recorded', ({ body }): RecordedAnswer => (
     { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => cameras.includes(id) && at % 2 === 0)])) }
   ));
-  app.post<{ Params: { id: string } }>('/v1/cameras/:id/whep', ({ params: { id } }, reply) => reply.code(201).header('location', `/v1/cameras/${id}/whep/${WHEP_SESSION}`).type('application/sdp').send('v=0'));
+  // Whose offer says so comes when as many watch as may.
+  app.post<{ Params: { id: string }; Body: string }>('/v1/cameras/:id/whep', ({ params: { id }, body }, reply) => (body.endsWith('too late') ? reply.code(503).send({ error: '256 watch this camera already', error_code: 'overloaded' } satisfies ErrorBody) as never : reply.code(201).header('location', `/v1/cameras/${id}/whep/${WHEP_SESSION}`).type('application/sdp').send('v=0')));
+  // The yard comes over pipes, and nothing else.
+  app.get<{ Params: { id: string } }>('/v1/piped/:id', { websocket: true }, (socket, { params: { id } }) => (id === 'yard' ? socket.send(JSON.stringify({ type: 'ready' })) : socket.close(4503, 'webrtc_unavailable')));
   // What a kernel says that fails as nobody foresaw.
   app.get('/v1/cameras/:id/keyframes', (request, reply) => ((request.query as { at?: string }).at === '500' ? reply.code(500).send({ error: 'ENOENT: no such file, open \'/srv/recordings/secret-place/1.mp4\'', error_code: 'internal' } satisfies ErrorBody) : reply.type('text/plain').send(`something of ${request.url}`)));
   app.get('/v1/events', (_request, reply) => { reply.hijack(); reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'); });

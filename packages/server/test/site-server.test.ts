@@ -350,6 +350,19 @@ describe('a server of a site', { skip: programs === null && 'PostgreSQL is missi
     await until(() => away.closed === 4503, 'a node that is away is told as such');
   });
 
+  it('takes a camera over a pipe for a WHEP player whom its node is too full for; where there is none, it hands on what that says', async () => {
+    const offer = async (camera: string, sdp: string): Promise<[number, string]> => {
+      const response = await fetch(`${front.url}/api/v1/cameras/${camera}/whep`, { method: 'POST', headers: { ...admin, 'content-type': 'application/sdp' }, body: sdp });
+      return [response.status, await response.text()];
+    };
+    assert.deepEqual(await offer('yard', 'v=0'), [201, 'v=0']);
+    const [status, refusal] = await offer('vault', 'v=0 too late');
+    assert.deepEqual([status, JSON.parse(refusal)], [503, { error: '256 watch this camera already', error_code: 'overloaded' }]);
+    assert.deepEqual(await offer('yard', 'v=0 too late'), [200, 'something of /v1/piped/yard/whep at nobody']);
+    assert.deepEqual(await offer('yard', 'v=0'), [200, 'something of /v1/piped/yard/whep at nobody'], 'and the next ones over the same');
+    assert.match((await front.ask('GET', '/metrics', admin)).text, /^ruth_server_site_pipes_opened_total 1$/m);
+  });
+
   interface Watching { readonly socket: WebSocket; readonly got: string[]; closed: number | null }
   const watch = async (headers: Record<string, string>, camera = 'yard'): Promise<Watching> => {
     // What comes with the answer is seen too.

@@ -133,7 +133,7 @@ export const everyone: Identity = { name: 'everyone', kind: 'person', userId: nu
 export interface Place extends AsyncDisposable { readonly directory: string; readonly server: RunningServer; readonly url: string }
 
 /** A server on a free port over an empty socket directory; disposing it removes both. */
-export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { node: string; caFile: string | null }; trustedProxies?: string[]; mqtt?: MqttConfig } = {}): Promise<Place> {
+export async function startPlace(over: { models?: string[]; pageDirectory?: string; host?: string; /** Everybody may do everything unless given; null: as people sign in. */ identify?: Identify | null; adminToken?: string; store?: StoreAddress; oidc?: OidcConfig; environment?: Record<string, string>; site?: { node: string; caFile: string | null; pipesFromViewers?: number }; trustedProxies?: string[]; mqtt?: MqttConfig } = {}): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-server-'));
   const server = await startServer({
     host: over.host ?? '127.0.0.1', port: 0, socketDirectory: directory, models: over.models ?? [], pageDirectory: over.pageDirectory ?? directory, store: over.store ?? { kind: 'sqlite', file: join(directory, 'ruth.sqlite') }, logger: createLogger('server', 'fatal'),

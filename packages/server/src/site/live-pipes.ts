@@ -75,7 +75,6 @@ export class LivePipes implements Disposable {
   /** Whether what WHEP asks is answered by this node's kernel, though another node has the camera. */
   async takesWhep(node: SiteNodeInfo, request: FastifyRequest): Promise<boolean> {
     const { id, session } = request.params as { id: string; session?: string };
-    if (!request.routeOptions.url?.startsWith('/api/v1/cameras/:id/whep')) return false;
     if (session !== undefined) return this.sessions.has(session);
     if (request.method !== 'POST') return false;
     if (await this.#isPiped(id, node, request)) return true;
@@ -83,6 +82,14 @@ export class LivePipes implements Disposable {
     whep.push(performance.now() + WHEP_COUNTS_FOR_MS);
     if (whep.length > MOST_WHEP) whep.shift();
     return false;
+  }
+
+  /** The same where the camera's node takes no more viewers, however few of them watch through this server. */
+  async takesRefusedWhep(node: SiteNodeInfo, request: FastifyRequest): Promise<boolean> {
+    const { id } = request.params as { id: string };
+    this.#of(id).whep.pop();
+    this.#of(id).isFull = true;
+    return this.#isPiped(id, node, request);
   }
 
   /** What a pipe of this node listens for, for the server of the node that is to send. Throws `not_found`. */

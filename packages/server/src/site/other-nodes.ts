@@ -57,7 +57,10 @@ export class OtherNodes implements AsyncDisposable {
   }
 
   /** Answers `request` with what the node's server answers, as it comes. Throws `node_away`, `overloaded`. */
-  async passOn(node: SiteNodeInfo, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async passOn(node: SiteNodeInfo, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> { return (await this.passOnOr(null, node, request, reply))!; }
+
+  /** Null where that is `overloaded`, and `instead` knows another way. */
+  async passOnOr(instead: (() => Promise<boolean>) | null, node: SiteNodeInfo, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | null> {
     if (this.#running >= MAX_REQUESTS) throw new RuthError('overloaded', `${MAX_REQUESTS} requests are being passed on to other nodes already`);
     const gone = new AbortController();
     this.#running++;
@@ -70,11 +73,14 @@ export class OtherNodes implements AsyncDisposable {
     const answer = await this.#send(node, { path: request.url, method: request.method, headers, body: bodyOf(request), signal: gone.signal });
     // Who is known here and not there was not signed out: the two do not look into one database.
     if (answer.statusCode === 401) throw this.#mistrust(node, await answer.body.dump().then(() => undefined));
+    const refusal = instead !== null && answer.statusCode === ERRORS.overloaded.httpStatus ? await answer.body.text() : null;
+    if (instead !== null && refusal !== null && toldBy(refusal)?.error_code === 'overloaded' && await instead()) return null;
     for (const name of PASSED_BACK) {
       const value = answer.headers[name];
       if (typeof value === 'string') void reply.header(name, value);
     }
     void reply.code(answer.statusCode);
+    if (refusal !== null) return reply.send(refusal);
     // Whoever is gone while it is read has been told enough.
     (answer.body as Readable).on('error', () => undefined);
     return reply.send(answer.statusCode === 204 ? await answer.body.dump().then(() => undefined) : answer.body);
@@ -123,8 +129,8 @@ export class OtherNodes implements AsyncDisposable {
     const text = await answer.body.text().catch((cause: unknown) => { throw this.#failure(node, cause); });
     if (answer.statusCode < 300) return text;
     if (answer.statusCode === 401) throw this.#mistrust(node);
-    const told: unknown = text.startsWith('{') ? JSON.parse(text) : null;
-    if (errorBody.check(told) && told.error_code in ERRORS) throw new RuthError(told.error_code as ErrorCode, told.error, { problems: told.problems ?? [] });
+    const told = toldBy(text);
+    if (told !== null && told.error_code in ERRORS) throw new RuthError(told.error_code as ErrorCode, told.error, { problems: told.problems ?? [] });
     throw new RuthError('internal', `the node ${node.id} answers ${path} with status ${answer.statusCode}`);
   }
 
@@ -154,6 +160,12 @@ export class OtherNodes implements AsyncDisposable {
   #mistrust(node: SiteNodeInfo, cause?: unknown): RuthError {
     return awayError(node, 'its server does not know who asks: do all nodes have the same DATABASE_URL (and RUTH_ADMIN_TOKEN, where that is used)?', cause);
   }
+}
+
+/** Null where it is no error. */
+function toldBy(text: string): ErrorBody | null {
+  const told: unknown = text.startsWith('{') ? JSON.parse(text) : null;
+  return errorBody.check(told) ? told : null;
 }
 
 function bodyOf({ body }: FastifyRequest): string | Buffer | Readable | null {

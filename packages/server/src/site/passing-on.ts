@@ -43,10 +43,19 @@ export class PassingOn {
       const node = await this.#nodeFor(rule, map, request);
       if (node === null) return;
       if (request.ws) request.elsewhere = node;
-      else if (await this.#parts.pipes.takesWhep(node, request)) request.isPiped = true;
-      else return this.#parts.others.passOn(node, request, reply);
+      else return this.#passOn(node, request, reply);
     });
     app.addHook('onSend', async (request, reply, payload: unknown) => (reply.statusCode === 404 && !request.is404 ? this.#notKnown(request, reply, payload) : payload));
+  }
+
+  /** Undefined where it is answered here. */
+  async #passOn(node: SiteNodeInfo, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const { others, pipes } = this.#parts;
+    if (!isWhep(request)) return others.passOn(node, request, reply);
+    const instead = request.method === 'POST' ? () => pipes.takesRefusedWhep(node, request) : null;
+    const answer = await pipes.takesWhep(node, request) ? null : await others.passOnOr(instead, node, request, reply);
+    request.isPiped = answer === null;
+    return answer ?? undefined;
   }
 
   /** While this server has not heard of any other node, what is not here is not known to be nowhere. */
@@ -124,6 +133,8 @@ export class PassingOn {
     return holders.includes(null) ? undefined : reply.code(204).send();
   }
 }
+
+const isWhep = ({ routeOptions }: FastifyRequest): boolean => routeOptions.url?.startsWith('/api/v1/cameras/:id/whep') === true;
 
 /** Lists join by themselves; people, events and audit are in the database that all nodes share. */
 function mayLieElsewhere({ needs, camera }: RouteRule, request: FastifyRequest): boolean {
