@@ -103,7 +103,7 @@ async function startEverythingKernel(directory: string, cameras: readonly string
     { cameras: Object.fromEntries(Object.entries(body.cameras).map(([id, instants]) => [id, instants.map((at) => cameras.includes(id) && at % 2 === 0)])) }
   ));
   // Whose offer says so comes when as many watch as may.
-  app.post<{ Params: { id: string }; Body: string }>('/v1/cameras/:id/whep', ({ params: { id }, body }, reply) => (body.endsWith('too late') ? reply.code(503).send({ error: '256 watch this camera already', error_code: 'overloaded' } satisfies ErrorBody) as never : reply.code(201).header('location', `/v1/cameras/${id}/whep/${WHEP_SESSION}`).type('application/sdp').send('v=0')));
+  app.post<{ Params: { id: string }; Body: string }>('/v1/cameras/:id/whep', ({ params: { id }, body }, reply) => (body.endsWith('too late') ? reply.code(503).send({ error: '256 watch this camera already', error_code: 'overloaded' } satisfies ErrorBody) : reply.code(201).header('location', `/v1/cameras/${id}/whep/${WHEP_SESSION}`).type('application/sdp').send('v=0')));
   // The yard comes over pipes, and nothing else.
   app.get<{ Params: { id: string } }>('/v1/piped/:id', { websocket: true }, (socket, { params: { id } }) => (id === 'yard' ? socket.send(JSON.stringify({ type: 'ready' })) : socket.close(4503, 'webrtc_unavailable')));
   // What a kernel says that fails as nobody foresaw.
