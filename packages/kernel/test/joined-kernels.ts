@@ -14,8 +14,8 @@ export class Joined implements Disposable {
   sender: WebSocket | null = null;
   closed: { code: number; reason: string } | null = null;
 
-  constructor(from: Kernel, to: Kernel, id: string, change: (message: Record<string, unknown>) => Record<string, unknown> = (message) => message) {
-    this.receiver = new WebSocket(`ws+unix:${to.socketPath}:/v1/piped/${id}?toward=127.0.0.1`);
+  constructor(from: Kernel, to: Kernel, id: string, change: (message: Record<string, unknown>) => Record<string, unknown> = (message) => message, toward = '127.0.0.1') {
+    this.receiver = new WebSocket(`ws+unix:${to.socketPath}:/v1/piped/${id}?toward=${encodeURIComponent(toward)}`);
     this.receiver.on('error', () => undefined);
     this.receiver.on('message', (data: Buffer) => {
       const message = change(JSON.parse(data.toString()) as Record<string, unknown>);
