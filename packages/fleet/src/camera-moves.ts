@@ -43,6 +43,16 @@ export class CameraMoves {
     return sorted;
   }
 
+  /** Adds to `sorted` what this node has, or holds, of those that are to be something else and could not be looked up yet: as they were. */
+  stay(late: ReadonlySet<string>, named: NodePlacement['cameras'], own: ReadonlyMap<string, SiteCamera>, read: NodePlacement['cameras'], sorted: { own: Map<string, SiteCamera>; next: Map<string, NextCamera> }): void {
+    for (const camera of late) {
+      const known = read[camera]?.term === named[camera]!.term ? own.get(camera) : undefined;
+      const held = this.#next.get(camera);
+      if (known) sorted.own.set(camera, known);
+      else if (held) sorted.next.set(camera, held);
+    }
+  }
+
   /** It is this node's from now on. */
   begins(camera: string, seam: RecordingSeam | null): void {
     if (seam === null) this.#seams.delete(camera);

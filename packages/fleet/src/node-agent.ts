@@ -13,6 +13,7 @@ import { answerHoldings } from './holdings.ts';
 import { Refusals } from './refusals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry, SiteStore } from './site-store.ts';
+import { Told } from './told.ts';
 import { Unclaimed } from './unclaimed.ts';
 import { Unreached } from './unreached.ts';
 
@@ -83,30 +84,30 @@ export class NodeAgent {
     const { store, id, logger } = this.#options;
     let failure: Error | null = null;
     const fails = (cause: Error): void => { failure = cause; };
-    const watched = store.ofNodes.watch((entry) => {
+    const told = new Told(store, id, (entry) => {
       this.#told = entry;
       this.#pause.end();
-    }, { signal, id }).then(() => { if (!signal.aborted) throw new RuthError('unreachable', 'JetStream ended the watch of what is placed here'); });
+    }, logger).follow(signal);
     store.drains.watch(({ value }) => {
       this.#draining = value !== null;
       this.#pause.end();
     }, { signal, id }).catch(() => undefined);
     const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
     void answerHoldings(store, id, (request) => this.#options.kernel.holdings(request), { signal, logger });
-    for (const part of [watched, leading]) part.catch(fails).finally(() => this.#pause.end());
+    for (const part of [told, leading]) part.catch(fails).finally(() => this.#pause.end());
     signal.addEventListener('abort', () => this.#pause.end(), { once: true });
     while (!signal.aborted) {
       if (failure) throw failure as Error;
       await this.#tried('renew', this.#renew(), 'the lease of this node could not be renewed');
       await this.#tried('learn', this.#learn(), 'what is placed here could not be looked up');
-      const told = await this.#tellKernel();
+      const isTold = await this.#tellKernel();
       const { cameras } = this.#own;
       // Recording waits for nobody.
       void this.#intents.tell(new Map([...this.#unclaimed.known, ...cameras]));
-      if (told && this.#lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
+      if (isTold && this.#lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
       const paused = new AbortController();
-      if (told) void this.#followMoves(paused.signal);
-      await this.#pause.lasting((this.#lease.holds && !told ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
+      if (isTold) void this.#followMoves(paused.signal);
+      await this.#pause.lasting((this.#lease.holds && !isTold ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
       paused.abort();
     }
   }
@@ -205,9 +206,11 @@ export class NodeAgent {
     const told = this.#told;
     const lease = this.#lease;
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
-    const missing = await this.#own.learn(told.value?.cameras ?? {}, lease, () => lease === this.#lease);
+    // A renewal waits for this.
+    const { missing, late } = await this.#own.learn(told.value?.cameras ?? {}, lease, () => lease === this.#lease, this.#timing.renewEveryS);
+    if (late > 0) this.#pause.end();
     // What is out of date will be told anew.
-    if (!await this.#tellKernel() || missing > 0) return;
+    if (!await this.#tellKernel() || missing > 0 || late > 0) return;
     this.#applied = { revision: told.revision, lease };
     // Where a camera moves, the leader waits for it.
     this.#pause.end();

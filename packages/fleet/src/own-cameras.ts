@@ -13,6 +13,8 @@ export interface OwnCamerasOptions {
   readonly id: string;
   readonly store: SiteStore;
   readonly keys: SiteKeyFile;
+  /** Seconds of the machine's clock since boot. */
+  readonly nowS: () => number;
   readonly logger: Logger;
 }
 
@@ -36,15 +38,24 @@ export class OwnCameras {
   /** Those whose credentials this node cannot open, and why. */
   get unopened(): ReadonlyMap<string, string> { return this.#unopened; }
 
-  /** `named`: as the leader says it, to a node that holds this lease. `isPresent`: it still does; else nothing is taken. Returns how many were out of date; those are told anew. Throws where JetStream does not answer. */
-  async learn(named: NodePlacement['cameras'], { incarnation }: NodeLease, isPresent: () => boolean): Promise<number> {
-    const { store, id } = this.#options;
+  /**
+   * `named`: as the leader says it, to a node that holds this lease. `isPresent`: it still does; else nothing is taken. `limitS`: what was not looked up by then is late, and stays as it was.
+   * Returns how many were out of date, which are told anew, and how many are late. Throws where JetStream does not answer, after what was read has been taken.
+   */
+  async learn(named: NodePlacement['cameras'], { incarnation }: NodeLease, isPresent: () => boolean, limitS: number): Promise<{ missing: number; late: number }> {
+    const { store, id, nowS } = this.#options;
     const { own, next, unknown } = this.moves.sort(named, this.#cameras, this.#read);
     const unopened = new Map<string, string>();
+    const late = new Set<string>();
+    const endS = nowS() + limitS;
     let missing = 0;
+    let failure: unknown = null;
     // A thousand nodes that read all at once would hold up one another's renewals.
     await inParallel(unknown, READS_AT_ONCE, async ([camera, { term, settings: revision, move }]) => {
-      const [placement, settings] = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]);
+      if (failure !== null || nowS() >= endS) return void late.add(camera);
+      const rows = await Promise.all([store.placements.get(camera, term), store.cameras.get(camera, revision)]).catch((cause: unknown) => { failure = cause; });
+      if (!rows) return void late.add(camera);
+      const [placement, settings] = rows;
       if (!placement?.value || !isFor(placement.value, { node: id, incarnation }, move) || !settings?.value) return void missing++;
       const opened = this.#open(camera, settings.value, unopened);
       if (opened === null) return;
@@ -52,12 +63,18 @@ export class OwnCameras {
       own.set(camera, opened);
       this.moves.begins(camera, placement.value.seam ?? null);
     });
-    if (!isPresent()) return missing;
+    if (!isPresent()) return { missing, late: late.size };
+    for (const camera of late) if (this.#unopened.has(camera)) unopened.set(camera, this.#unopened.get(camera)!);
+    this.moves.stay(late, named, this.#cameras, this.#read, { own, next });
     this.#cameras = own;
     this.#unopened = unopened;
-    this.#read = Object.fromEntries(Object.entries(named).filter(([camera]) => own.has(camera) || unopened.has(camera) || next.has(camera)));
+    this.#read = Object.fromEntries(Object.entries(named).flatMap(([camera, told]) => {
+      if (!own.has(camera) && !unopened.has(camera) && !next.has(camera)) return [];
+      return [[camera, late.has(camera) ? this.#read[camera]! : told]];
+    }));
     this.moves.learnt(named, own, next);
-    return missing;
+    if (failure !== null) throw failure as Error;
+    return { missing, late: late.size };
   }
 
   /** The lease ended. */

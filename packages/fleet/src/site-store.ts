@@ -1,8 +1,8 @@
 // What a site keeps in JetStream, as objects that are checked when they are read. Writes name the revision that they replace: who knows an
 // older one changes nothing.
 import { jetstream, jetstreamManager, JetStreamApiError } from '@nats-io/jetstream';
-import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { Kvm, type KV, type KvEntry, type KvOptions } from '@nats-io/kv';
+import { connect, credsAuthenticator, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, SiteOutbox, validator, type SiteConfig } from '@ruth/protocol';
@@ -11,6 +11,8 @@ import type { Logger } from '@ruth/transport';
 const WRONG_LAST_SEQUENCE = 10_071;
 const ANSWER_LIMIT_MS = 2000;
 const RECONNECT_MS = 500;
+/** What is told to a node is said again here by the servers, once it is stored. */
+const TOLD = 'ruth.told.';
 /** Who had a camera before: a node that was cut off learns by them what of its recordings nobody else has. */
 export const KEPT_TERMS = 16;
 
@@ -149,7 +151,14 @@ export class Records<T> {
     return null;
   }
 
-  #entry({ key, operation, revision, value, created }: KvEntry): Entry<T> | null {
+  /** Of a message in which a server says again what it stored. Null for one that is broken. */
+  saidAgain(id: string, { headers, data: value }: Msg): Entry<T> | null {
+    const revision = Number(headers?.get('Nats-Sequence'));
+    if (!Number.isSafeInteger(revision) || revision < 1) return null;
+    return this.#entry({ key: this.#prefix + encodeToken(id), operation: headers!.has('KV-Operation') ? 'DEL' : 'PUT', revision, value, created: new Date() });
+  }
+
+  #entry({ key, operation, revision, value, created }: Pick<KvEntry, 'key' | 'operation' | 'revision' | 'value' | 'created'>): Entry<T> | null {
     const id = decode(key.slice(this.#prefix.length));
     if (operation !== 'PUT') return { key: id, value: null, revision, createdMs: created.getTime() };
     try {
@@ -182,6 +191,8 @@ async function isEmpty(kv: KV, filter: string): Promise<boolean> {
 
 /** Ids have dots, which divide the subjects of NATS. */
 export const encodeToken = (id: string): string => id.replaceAll('.', '=');
+/** Where a node hears what it is told. */
+export const toldSubject = (node: string): string => TOLD + encodeToken(node);
 const decode = (key: string): string => key.replaceAll('=', '.');
 
 /** Comes back by itself after it lost its server. Throws `unreachable` where none answers. */
@@ -209,13 +220,13 @@ export class SiteStore implements AsyncDisposable {
   readonly placements: Records<CameraPlacement>;
   readonly ofNodes: Records<NodePlacement>;
 
-  private constructor(connection: NatsConnection, [site, cameras, placement]: readonly KV[], logger: Logger) {
+  private constructor(connection: NatsConnection, [site, leader, drains, cameras, placement]: readonly KV[], logger: Logger) {
     this.connection = connection;
     const reconnects = new Reconnects(connection);
     this.nodes = new Records(site!, reconnects, 'node.', validator(SiteNode), logger);
-    this.drains = new Records(site!, reconnects, 'drain.', validator(SiteDrain), logger);
     this.outboxes = new Records(site!, reconnects, 'outbox.', validator(SiteOutbox), logger);
-    this.leader = new Records(site!, reconnects, '', validator(SiteLeader), logger);
+    this.leader = new Records(leader!, reconnects, '', validator(SiteLeader), logger);
+    this.drains = new Records(drains!, reconnects, '', validator(SiteDrain), logger);
     this.cameras = new Records(cameras!, reconnects, '', validator(SiteCamera), logger);
     this.placements = new Records(placement!, reconnects, 'camera.', validator(CameraPlacement), logger);
     this.ofNodes = new Records(placement!, reconnects, 'of.', validator(NodePlacement), logger);
@@ -229,8 +240,13 @@ export class SiteStore implements AsyncDisposable {
       await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
       const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));
       // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
-      const bucket = (bucketName: string, history = 1): Promise<KV> => kvm.create(bucketName, { history, replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS });
-      return new SiteStore(connection, [await bucket('ruth_site'), await bucket('ruth_cameras'), await bucket('ruth_placement', KEPT_TERMS)], logger);
+      const bucket = (bucketName: string, more: Partial<KvOptions> = {}): Promise<KV> => kvm.create(bucketName, { replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS, ...more });
+      // What every node watches is apart from what every node writes: for each record that is replaced, a server looks at each watch of its bucket.
+      const buckets = [
+        await bucket('ruth_site'), await bucket('ruth_leader'), await bucket('ruth_drains'), await bucket('ruth_cameras'),
+        await bucket('ruth_placement', { history: KEPT_TERMS, republish: { src: '$KV.ruth_placement.of.>', dest: `${TOLD}>` } }),
+      ];
+      return new SiteStore(connection, buckets, logger);
     } catch (cause) {
       await connection.close();
       throw new RuthError('unreachable', `JetStream does not serve: ${(cause as Error).message}; is it switched on, and are there ${replicas} servers?`, { cause });
