@@ -11,6 +11,10 @@ export type Request = { readonly end: number } | { readonly list: true };
 /** `until_s`: when the last lease of those that were ended runs out. */
 export type Answer = { readonly ready: true } | { readonly recording: number; readonly at_ms: number } | { readonly until_s: number } | { readonly cameras: readonly string[] };
 
+/** As `uptime()`, which asks the kernel each time: here a thousand nodes are looked at fifty times a second. */
+const bootS = uptime() - performance.now() / 1000;
+const nowS = (): number => bootS + performance.now() / 1000;
+
 const LOOK_EVERY_MS = 20;
 const OPENED_AT_ONCE = 16;
 
@@ -18,7 +22,7 @@ class KeptKernel {
   #lease: PlacementLease | null = null;
   #cameras: readonly CameraConfig[] = [];
   get untilS(): number { return this.#lease?.until_s ?? 0; }
-  get cameras(): readonly CameraConfig[] { return this.#lease && uptime() < this.#lease.until_s ? this.#cameras : []; }
+  get cameras(): readonly CameraConfig[] { return this.#lease && nowS() < this.#lease.until_s ? this.#cameras : []; }
 
   async look(): Promise<PlacementStatus> {
     return { incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras: Object.fromEntries(this.cameras.map(({ id }) => [id, { state: 'recording' }])), refused: {} };
@@ -44,7 +48,7 @@ async function start(id: string, { url, capacityCores }: NodesOptions, zone: num
   const kernel = new KeptKernel();
   const stop = new AbortController();
   const keys = new SiteKeyFile('/nonexistent/site.key', logger);
-  const agent = new NodeAgent({ id, machine: `machine of ${id}`, labels: { zone: String(zone) }, capacityCores, store, keys, kernel, core, nowS: uptime, logger });
+  const agent = new NodeAgent({ id, machine: `machine of ${id}`, labels: { zone: String(zone) }, capacityCores, store, keys, kernel, core, nowS, logger });
   const running = agent.run(stop.signal);
   running.catch((error: Error) => { if (!stop.signal.aborted) logger.error(error.message); });
   return {

@@ -57,7 +57,8 @@ export class LeaderView implements Seen {
 
   /** Nodes whose leases are over for sure; none while nobody can be heard. */
   get silent(): [id: string, seen: SeenNode][] {
-    return this.#isDeaf ? [] : [...this.nodes].filter(([, { node, atS }]) => !node.revoked && this.#nowS() - atS >= this.#timing.silenceS);
+    const nowS = this.#nowS();
+    return this.#isDeaf ? [] : [...this.nodes].filter(([, { node, atS }]) => !node.revoked && nowS - atS >= this.#timing.silenceS);
   }
 
   /** Until `signal` aborts. `caughtUp`: all is seen that was there; `ended` rejects where JetStream ends a watch. */

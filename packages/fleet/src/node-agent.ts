@@ -105,10 +105,10 @@ export class NodeAgent {
       // Recording waits for nobody.
       void this.#intents.tell(new Map([...this.#unclaimed.known, ...cameras]));
       if (isTold && this.#lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
-      const paused = new AbortController();
-      if (isTold) void this.#followMoves(paused.signal);
+      const paused = isTold && this.#own.moves.isWaiting ? new AbortController() : null;
+      if (paused) void this.#followMoves(paused.signal);
       await this.#pause.lasting((this.#lease.holds && !isTold ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
-      paused.abort();
+      paused?.abort();
     }
   }
 

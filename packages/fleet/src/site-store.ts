@@ -200,6 +200,8 @@ export async function connectSite({ servers, credentialsFile, caFile, name }: Om
   try {
     return await connect({
       servers: [...servers], name, maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS, pingInterval: 2000, maxPingOut: 2, timeout: ANSWER_LIMIT_MS,
+      // Else an error is made for each request, in case it fails: a quarter of what an agent costs.
+      noAsyncTraces: true,
       ...(credentialsFile === null ? {} : { authenticator: credsAuthenticator(readFileSync(credentialsFile)) }), ...(caFile === null ? {} : { tls: { caFile } }),
     });
   } catch (cause) {
