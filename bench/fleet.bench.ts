@@ -26,7 +26,7 @@ const SETTLE_MS = 6000;
 const PUTS_AT_ONCE = 64;
 const LIMIT_MS = 120_000;
 
-interface Figures { readonly nodes: number; readonly placeAllS: number; readonly healS: number; readonly healWholeS: number; readonly messagesPerS: number; readonly leaderCores: number; readonly leaderMb: number; readonly natsCores: number; readonly nodeCores: number }
+interface Figures { readonly nodes: number; readonly placeAllS: number; /** CPU for that. */ readonly placeLeaderS: number; readonly placeNatsS: number; readonly healS: number; readonly healWholeS: number; readonly messagesPerS: number; readonly leaderCores: number; readonly leaderMb: number; readonly natsCores: number; readonly nodeCores: number }
 
 export const bench: Bench = async (report) => {
   const all: Figures[] = [];
@@ -40,7 +40,8 @@ export const bench: Bench = async (report) => {
     nodes: largest.nodes, cameras: largest.nodes * CAMERAS_PER_NODE,
     place_all_s: round(largest.placeAllS), heal_after_leases_s: round(largest.healS), heal_s: round(largest.healWholeS), messages_per_s_at_rest: Math.round(largest.messagesPerS),
     leader_cores: round(largest.leaderCores), leader_mb: Math.round(largest.leaderMb), nats_cores: round(largest.natsCores), agent_cores: round(largest.nodeCores),
-    exponent_place_all: exponent(({ placeAllS }) => placeAllS), exponent_heal: exponent(({ healS }) => healS), exponent_messages: exponent(({ messagesPerS }) => messagesPerS),
+    place_leader_cpu_s: round(largest.placeLeaderS), place_nats_cpu_s: round(largest.placeNatsS),
+    exponent_place_all: exponent(({ placeAllS }) => placeAllS), exponent_place_leader_cpu: exponent(({ placeLeaderS }) => placeLeaderS), exponent_place_nats_cpu: exponent(({ placeNatsS }) => placeNatsS), exponent_heal: exponent(({ healS }) => healS), exponent_messages: exponent(({ messagesPerS }) => messagesPerS),
     exponent_leader_cores: exponent(({ leaderCores }) => leaderCores), exponent_n_log_n: exponent(({ nodes }) => nodes * Math.log(nodes)), sizes: SIZES.join(','),
   };
 };
@@ -134,8 +135,9 @@ async function measure(count: number, report: (line: string) => void): Promise<F
   }));
   const putS = uptime() - beganS;
   const placeAllS = await site.until((recording) => recording === cameras, 'all cameras are placed') - beganS;
+  const [placeLeaderS, placeNatsS] = [(cpuMs(site.leaderPid) - cpuBefore.leader) / 1000, (cpuMs(nats.pid) - cpuBefore.nats) / 1000];
   await site.assertEachOnce();
-  report(`${count} nodes: ${cameras} cameras put in ${putS.toFixed(1)} s, all recorded after ${placeAllS.toFixed(1)} s; CPU for that, s: leader ${seconds(cpuMs(site.leaderPid) - cpuBefore.leader)}, nats-server ${seconds(cpuMs(nats.pid) - cpuBefore.nats)}, agents ${seconds(total(site.otherPids) - cpuBefore.others)}`);
+  report(`${count} nodes: ${cameras} cameras put in ${putS.toFixed(1)} s, all recorded after ${placeAllS.toFixed(1)} s; CPU for that, s: leader ${placeLeaderS.toFixed(1)}, nats-server ${placeNatsS.toFixed(1)}, agents ${((total(site.otherPids) - cpuBefore.others) / 1000).toFixed(1)}`);
 
   await delay(SETTLE_MS);
   const look = async (): Promise<{ messages: number; leader: number; nats: number; others: number; atS: number }> => {
@@ -154,13 +156,12 @@ async function measure(count: number, report: (line: string) => void): Promise<F
   const healedS = await site.until((recording) => recording === cameras, 'all cameras are recorded again');
   await site.assertEachOnce();
   return {
-    nodes: count, placeAllS, healS: healedS - endS, healWholeS: healedS - diedS, messagesPerS: (after.messages - before.messages) / overS,
+    nodes: count, placeAllS, placeLeaderS, placeNatsS, healS: healedS - endS, healWholeS: healedS - diedS, messagesPerS: (after.messages - before.messages) / overS,
     leaderCores: cores('leader'), leaderMb: residentMb(site.leaderPid), natsCores: cores('nats'), nodeCores: cores('others') / (count - 1),
   };
 }
 
 const total = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
-const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 function residentMb(pid: number): number { return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024; }
 

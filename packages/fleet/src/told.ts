@@ -16,6 +16,8 @@ export class Told {
   readonly #onEntry: (entry: Entry<NodePlacement>) => void;
   readonly #warning: RepeatedWarning;
   #revision = 0;
+  /** One that was looked up last, and is older than that. */
+  #older: number | null = null;
   #lookedUp = 0;
 
   /** `onEntry`: of each that is newer than those before; what came between two of them is not told. */
@@ -42,7 +44,7 @@ export class Told {
 
   async #lookUp(): Promise<boolean> {
     try {
-      this.#take(await this.#store.ofNodes.get(this.#node));
+      this.#take(await this.#store.ofNodes.get(this.#node), true);
       this.#lookedUp++;
       this.#warning.over();
       return true;
@@ -53,8 +55,16 @@ export class Told {
     }
   }
 
-  #take(entry: Entry<NodePlacement> | null): void {
-    if (entry === null || entry.revision <= this.#revision) return;
+  #take(entry: Entry<NodePlacement> | null, isLookedUp = false): void {
+    if (entry === null) return;
+    if (entry.revision <= this.#revision) {
+      // Older than what is known twice in a row: NATS has lost what it kept, or a copy was put back. Once it may be a server that is behind.
+      const older = isLookedUp && entry.revision < this.#revision ? entry.revision : null;
+      const isConfirmed = older !== null && older === this.#older;
+      this.#older = older;
+      if (!isConfirmed) return;
+    }
+    this.#older = null;
     this.#revision = entry.revision;
     this.#onEntry(entry);
   }
