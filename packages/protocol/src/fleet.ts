@@ -50,13 +50,13 @@ export const SiteNode = Type.Object({
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
-/** KV ruth_site, `leader` */
+/** KV ruth_leader, `leader` */
 export const SiteLeader = Type.Object({
   node: Id, incarnation: Incarnation, deputies: Type.Array(Id, { maxItems: 16, description: 'Nodes that look on, so that one of them can go on at once' }),
 }, strict);
 export type SiteLeader = Static<typeof SiteLeader>;
 
-/** KV ruth_site, `drain.<node>`: there while the node is to have no cameras. */
+/** KV ruth_drains, `<node>`: there while the node is to have no cameras. */
 export const SiteDrain = Type.Object({
   since: Type.Number({ description: 'UTC, seconds' }), cameras: Type.Optional(Type.Integer({ minimum: 0, description: 'Of the site, that it had then' })),
   until_start: Type.Optional(Type.Boolean({ description: 'The node takes it back when its processes start: it was drained to be ended' })),
