@@ -116,6 +116,18 @@ test('of what lies aside, what no other node has becomes recordings, what anothe
   });
 });
 
+test('what lies aside goes as old as recordings do', async () => {
+  await recordedWhile(() => 7, 8, async (directory) => {
+    const open = (maxAgeDays: number): Promise<Archive> => Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
+    const days = (Date.now() * 1000 - START_US) / 86_400e6;
+    for (const [maxAgeDays, left] of [[days + 1, 1], [days - 1, 0]] as const) {
+      await using archive = await open(maxAgeDays);
+      await archive.sweep();
+      assert.equal([...segmentFiles(join(directory, UNCLAIMED), 'door')].length, left);
+    }
+  });
+});
+
 test('no picture that came after the end of the lease is among the recordings, however far its keyframes are from one another', async () => {
   // It was told of a lease that is over by the next picture.
   const { told, aside } = await recordedWhile((atS) => (atS < 5.5 ? 60 : 5.5), 9);

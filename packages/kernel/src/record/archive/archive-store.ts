@@ -4,12 +4,12 @@ import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeptFile, RecordedSpan } from '@ruth/protocol';
-import { asideSpans, claimAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
+import { asideSpans, claimAside, forgetAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { lockFolder, openIndex } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
-import { deletable, type Deletable, type Want } from './retention.ts';
+import { ageLimitUs, deletable, type Deletable, type RetentionLimits, type Want } from './retention.ts';
 import { SegmentIndex, type IndexedSegment, type PackedSegment, type Usage } from './segment-index.ts';
 import type { WholeSegment } from './recorded-segment.ts';
 
@@ -70,6 +70,7 @@ export class ArchiveStore implements Disposable {
   /** What was recorded aside becomes part of the recordings, or is deleted, as is decided. */
   claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> { return claimAside(this, cameraId, decision); }
   asideSpans(cameraId: string, startUs: number, endUs: number): AsideSpan[] { return asideSpans(this.directory, cameraId, startUs, endUs); }
+  forgetAside(limits: RetentionLimits, nowUs: number): number { return forgetAside(this.directory, (cameraId) => ageLimitUs(limits, cameraId, nowUs)); }
   unclaimed(): Record<string, AsideSpan> { return unclaimedCameras(this.directory); }
   unclaimedFiles(): ReturnType<typeof unclaimedFiles> { return unclaimedFiles(this.directory); }
 

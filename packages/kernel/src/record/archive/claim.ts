@@ -71,6 +71,21 @@ function ownOf(store: RepairableStore, { cameraId, startUs, endUs }: WholeSegmen
   return store.segments.spans(cameraId, startUs, endUs).map(({ start, end }) => ({ startUs: start * 1e6, endUs: end * 1e6 }));
 }
 
+/** What lies aside goes as old as recordings do: files of a camera that began before `beforeUs` says. Returns how many. */
+export function forgetAside(directory: string, beforeUs: (cameraId: string) => number): number {
+  const aside = join(directory, UNCLAIMED);
+  let files = 0;
+  for (const id of cameraFolders(aside)) {
+    for (const file of segmentFiles(aside, id)) {
+      if (spanOf(aside, file).startUs >= beforeUs(id)) break;
+      rmSync(join(aside, file), { force: true });
+      removeEmpty(aside, dirname(file));
+      files++;
+    }
+  }
+  return files;
+}
+
 /** Does what is decided; to be called again while files are left and some were done. */
 export async function claimAside(store: RepairableStore, cameraId: string, decision: ClaimDecision): Promise<Claimed> {
   const aside = join(store.directory, UNCLAIMED);

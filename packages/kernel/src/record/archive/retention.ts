@@ -28,6 +28,12 @@ const DAY_US = 86_400e6;
 /** For room on the disk nothing is deleted that is younger: where so little fits, recording pauses instead. */
 const YOUNGEST_US = 60e6;
 
+/** What ended before is too old. */
+export function ageLimitUs({ all, cameras }: RetentionLimits, cameraId: string, nowUs: number): number {
+  const maxAgeDays = cameras[cameraId]?.maxAgeDays ?? all.maxAgeDays;
+  return maxAgeDays === null ? -Infinity : nowUs - maxAgeDays * DAY_US;
+}
+
 export function deletable(index: SegmentIndex, want: Want): Deletable[] {
   const { limits, nowUs, atMost, aside = {} } = want;
   const passedOver = new Set(want.passedOver);
@@ -41,8 +47,7 @@ export function deletable(index: SegmentIndex, want: Want): Deletable[] {
   };
   for (const [cameraId, { bytes }] of usage) {
     const own = limits.cameras[cameraId];
-    const maxAgeDays = own?.maxAgeDays ?? limits.all.maxAgeDays;
-    const endsBeforeUs = maxAgeDays === null ? -Infinity : nowUs - maxAgeDays * DAY_US;
+    const endsBeforeUs = ageLimitUs(limits, cameraId, nowUs);
     let excess = bytes + (aside[cameraId]?.bytes ?? 0) - (own?.maxBytes ?? Infinity);
     for (const segment of index.deletable(cameraId, passedOver)) {
       if (chosen.length >= atMost || (segment.endUs > endsBeforeUs && excess <= 0)) break;

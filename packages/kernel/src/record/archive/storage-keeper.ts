@@ -89,13 +89,15 @@ export class StorageKeeper {
   }
 
   async #sweep(): Promise<void> {
-    const { store, settings: { minFreeBytes }, clock, limits, held, logger } = this.#options;
+    const { store, settings: { minFreeBytes, segmentS }, clock, limits, held, logger } = this.#options;
     this.#lastMs = clock.monotonicMs();
     this.#soon = false;
     const { freeBytes } = await this.#space();
     if (freeBytes < minFreeBytes) this.#nearlyFull = true;
     else if (freeBytes >= minFreeBytes * EASED_SHARE) this.#nearlyFull = false;
     const wanted = Math.max(freeBytes < minFreeBytes ? minFreeBytes * EARLY_SHARE - freeBytes : 0, this.#options.paused().includes('disk_full') ? ROOM_TO_GO_ON_BYTES : 0);
+    const tooOld = await store.call('forgetAside', limits(), clock.utcUs() - segmentS * 1e6).catch(() => 0);
+    if (tooOld > 0) logger.warn({ files: tooOld }, 'what was recorded aside, and nobody has decided about, is older than recordings are kept: it is deleted');
     // A folder that cannot be read holds what it held.
     const aside = this.#aside = await store.call('unclaimedFiles').catch(() => this.#aside);
     let deleted = 0;
