@@ -1,7 +1,8 @@
 // Nodes of a site ask one another over NATS what they have recorded of a camera: subject `ruth.holdings.<node>`. Nothing is kept there: who is away does not answer.
 import { Holdings, HoldingsRequest, RuthError, validator } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { encodeToken, type SiteStore } from './site-store.ts';
+import { encodeToken } from './records.ts';
+import type { SiteStore } from './site-store.ts';
 
 const ANSWER_LIMIT_MS = 3000;
 /** Each is some calls of the kernel. */

@@ -3,6 +3,7 @@ export type { CoreOfNode } from './camera-intents.ts';
 export * from './node-agent.ts';
 export * from './node-lease.ts';
 export * from './placement.ts';
+export * from './records.ts';
 export * from './site-cameras.ts';
 export * from './site-drains.ts';
 export * from './site-keys.ts';

@@ -5,7 +5,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Seen } from './moves.ts';
 import type { LeaseTiming } from './node-lease.ts';
 import { DEFAULT_COST_CORES } from './placement.ts';
-import type { Entry, Records, SiteStore } from './site-store.ts';
+import type { Entry, Records } from './records.ts';
+import type { SiteStore } from './site-store.ts';
 
 /** Renewals that nobody was heard to make, this node included: then it is NATS that is away, and no node is silent. */
 const DEAF_RENEWALS = 3;

@@ -2,7 +2,7 @@
 // renewed against its own revision; who sees it unchanged for long enough takes it over.
 import { RuthError, type SiteLeader } from '@ruth/protocol';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
-import type { Entry, Records } from './site-store.ts';
+import type { Entry, Records } from './records.ts';
 
 const KEY = 'leader';
 /** Times the silence after which a deputy takes over. */

@@ -2,7 +2,8 @@
 // change one at once the second is told. What is told of them has no credentials.
 import { cameraUrlProblem, redactUrls, RuthError, SiteCamera, validator, type CameraChange, type CameraProbe, type NodeCamera, type SiteCameraProbe, type SiteCameraChange, type SitePlacingChange } from '@ruth/protocol';
 import type { SiteKeys } from './site-keys.ts';
-import { allOf, type Present, type SiteStore } from './site-store.ts';
+import { allOf, type Present } from './records.ts';
+import type { SiteStore } from './site-store.ts';
 
 const siteCamera = validator(SiteCamera);
 

@@ -1,7 +1,8 @@
 // Nodes that are to have no cameras of the site: said here, done by the leader, who moves them to others without a gap.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
-import { allOf, type SiteStore } from './site-store.ts';
+import { allOf } from './records.ts';
+import type { SiteStore } from './site-store.ts';
 
 const LOOK_EVERY_MS = 500;
 

@@ -10,7 +10,8 @@ import { createLogger, loadSettings, nodeOfSite } from '@ruth/transport';
 import { SiteCameras } from './site-cameras.ts';
 import { SiteDrains } from './site-drains.ts';
 import { siteKeyFileOf, SiteKeys } from './site-keys.ts';
-import { allOf, SiteStore, siteOptionsOf } from './site-store.ts';
+import { allOf } from './records.ts';
+import { SiteStore, siteOptionsOf } from './site-store.ts';
 
 try {
   const { values, positionals: [command = 'status', id] } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'accept-missing': { type: 'boolean', default: false }, wait: { type: 'string' }, 'until-start': { type: 'boolean', default: false } } });

@@ -1,7 +1,7 @@
 // What the cameras of a site cost its nodes, how much room that leaves, and why a camera is nowhere: by the rules of placement.ts, from what one node has heard of the site.
 import type { CameraPlacement, SiteCamera, SiteDrain, SiteDraining, SiteNode, SiteNodeDetails, SiteOutbox } from '@ruth/protocol';
 import { DEFAULT_COST_CORES, obstacleTo, type PlaceableNode } from './placement.ts';
-import type { Present } from './site-store.ts';
+import type { Present } from './records.ts';
 
 /** As it was heard of last. */
 export interface KnownSite {

@@ -7,7 +7,8 @@ import type { Logger } from '@ruth/transport';
 import { LEASE_TIMING } from './node-lease.ts';
 import type { Whereabouts } from './site-cameras.ts';
 import { SiteReckoning } from './site-reckoning.ts';
-import type { Entry, Present, Records, SiteStore } from './site-store.ts';
+import type { Entry, Present, Records } from './records.ts';
+import type { SiteStore } from './site-store.ts';
 
 /** Nobody has asked for so long: it stops to look on. */
 const IDLE_MS = 60_000;

@@ -3,7 +3,8 @@
 import { RuthError, type NodePlacement } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { Pause } from './pause.ts';
-import { toldSubject, type Entry, type SiteStore } from './site-store.ts';
+import type { Entry } from './records.ts';
+import { toldSubject, type SiteStore } from './site-store.ts';
 
 /** Between two looks, where nothing is heard: something may have been lost on the way between servers. */
 const LOOK_EVERY_MS = 10_000;

@@ -3,7 +3,8 @@ import { RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, t
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { decide, rivalsOf, type AsideOf } from './claims.ts';
 import { askHoldings } from './holdings.ts';
-import { allOf, KEPT_TERMS, type SiteStore } from './site-store.ts';
+import { allOf } from './records.ts';
+import { KEPT_TERMS, type SiteStore } from './site-store.ts';
 
 export interface UnclaimedOptions {
   /** Of this node. */

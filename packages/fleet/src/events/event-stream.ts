@@ -3,7 +3,7 @@ import { jetstreamManager, DiscardPolicy, RetentionPolicy, StorageType, type Jet
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import { RuthError, SiteEvent, validator, type SiteConfig } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { encodeToken } from '../site-store.ts';
+import { encodeToken } from '../records.ts';
 import type { OutboxRow } from './outbox.ts';
 
 export const EVENT_STREAM = 'ruth_events';
