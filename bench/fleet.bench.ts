@@ -24,9 +24,11 @@ const DYING_SHARE = 0.05;
 const REST_MS = 10_000;
 const SETTLE_MS = 6000;
 const PUTS_AT_ONCE = 64;
+/** After the NATS server came back: longer than a lease, which is 12 s. */
+const RESTART_WATCH_S = 20;
 const LIMIT_MS = 120_000;
 
-interface Figures { readonly nodes: number; readonly placeAllS: number; /** CPU for that. */ readonly placeLeaderS: number; readonly placeNatsS: number; readonly healS: number; readonly healWholeS: number; readonly messagesPerS: number; readonly leaderCores: number; readonly leaderMb: number; readonly natsCores: number; readonly nodeCores: number }
+interface Figures { readonly nodes: number; readonly placeAllS: number; /** CPU for that. */ readonly placeLeaderS: number; readonly placeNatsS: number; readonly healS: number; readonly healWholeS: number; readonly messagesPerS: number; readonly leaderCores: number; readonly leaderMb: number; readonly natsCores: number; readonly nodeCores: number; /** Cameras that were not recorded when most were not, after the NATS server was ended and started again; and how long until all were. */ readonly restartUnrecorded: number; readonly restartHealS: number }
 
 export const bench: Bench = async (report) => {
   const all: Figures[] = [];
@@ -39,6 +41,7 @@ export const bench: Bench = async (report) => {
   return {
     nodes: largest.nodes, cameras: largest.nodes * CAMERAS_PER_NODE,
     place_all_s: round(largest.placeAllS), heal_after_leases_s: round(largest.healS), heal_s: round(largest.healWholeS), messages_per_s_at_rest: Math.round(largest.messagesPerS),
+    restart_unrecorded_cameras: largest.restartUnrecorded, restart_heal_s: round(largest.restartHealS),
     leader_cores: round(largest.leaderCores), leader_mb: Math.round(largest.leaderMb), nats_cores: round(largest.natsCores), agent_cores: round(largest.nodeCores),
     place_leader_cpu_s: round(largest.placeLeaderS), place_nats_cpu_s: round(largest.placeNatsS),
     exponent_place_all: exponent(({ placeAllS }) => placeAllS), exponent_place_leader_cpu: exponent(({ placeLeaderS }) => placeLeaderS), exponent_place_nats_cpu: exponent(({ placeNatsS }) => placeNatsS), exponent_heal: exponent(({ healS }) => healS), exponent_messages: exponent(({ messagesPerS }) => messagesPerS),
@@ -155,8 +158,21 @@ async function measure(count: number, report: (line: string) => void): Promise<F
   await site.until((recording) => recording < cameras, 'what died records no more');
   const healedS = await site.until((recording) => recording === cameras, 'all cameras are recorded again');
   await site.assertEachOnce();
+
+  // All nodes come back at once, and look at everything anew.
+  await nats.kill();
+  await nats.run();
+  const restartedS = uptime();
+  let [most, wholeS] = [cameras, restartedS];
+  for (; uptime() < restartedS + RESTART_WATCH_S; await delay(20)) {
+    most = Math.min(most, site.recording);
+    if (site.recording < cameras) wholeS = uptime();
+  }
+  if (site.recording < cameras) wholeS = await site.until((recording) => recording === cameras, 'all cameras are recorded after NATS came back');
+  await site.assertEachOnce();
+  report(`${count} nodes: the NATS server ended and started again: ${cameras - most} cameras were not recorded at the worst, all are after ${(wholeS - restartedS).toFixed(1)} s`);
   return {
-    nodes: count, placeAllS, placeLeaderS, placeNatsS, healS: healedS - endS, healWholeS: healedS - diedS, messagesPerS: (after.messages - before.messages) / overS,
+    nodes: count, restartUnrecorded: cameras - most, restartHealS: wholeS - restartedS, placeAllS, placeLeaderS, placeNatsS, healS: healedS - endS, healWholeS: healedS - diedS, messagesPerS: (after.messages - before.messages) / overS,
     leaderCores: cores('leader'), leaderMb: residentMb(site.leaderPid), natsCores: cores('nats'), nodeCores: cores('others') / (count - 1),
   };
 }
