@@ -4,7 +4,7 @@ import { RuthError, UNREACHABLE, type CameraPlacement, type NodePlacement, type 
 import { isDeepStrictEqual } from 'node:util';
 import type { Seen } from './moves.ts';
 import type { LeaseTiming } from './node-lease.ts';
-import { DEFAULT_COST_CORES } from './placement.ts';
+import { CameraCosts, refusedBy } from './camera-costs.ts';
 import type { Entry, Records } from './records.ts';
 import type { SiteStore } from './site-store.ts';
 
@@ -22,8 +22,7 @@ export class LeaderView implements Seen {
   readonly #store: SiteStore;
   readonly #nowS: () => number;
   readonly #timing: LeaseTiming;
-  /** What a camera's process took where it ran last, cores. */
-  readonly #measured = new Map<string, number>();
+  readonly #costs = new CameraCosts();
   /** When any node was heard of last. */
   #heardAtS = -Infinity;
   /** Something by which cameras are placed is not as it was when this was set to false. */
@@ -42,13 +41,9 @@ export class LeaderView implements Seen {
 
   get living(): [id: string, node: SiteNode][] { return [...this.nodes].flatMap(([id, { node }]) => (node.revoked ? [] : [[id, node]])); }
 
-  /** What was stated counts, else what was measured last, wherever that was. */
-  costOf(camera: string): number { return this.cameras.get(camera)?.camera.cost_cores ?? this.#measured.get(camera) ?? DEFAULT_COST_CORES; }
+  costOf(camera: string): number { return this.#costs.of(camera, this.cameras.get(camera)?.camera); }
 
-  /** Cameras that a node said it cannot take. One that was changed since is not the one that was refused. */
-  refusedBy({ refused, refused_settings: settings }: SiteNode): Set<string> {
-    return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.cameras.get(id)?.revision));
-  }
+  refusedBy(node: SiteNode): Set<string> { return refusedBy(node, this.cameras); }
 
   /** Nothing comes from it there, for so long that another node is to try. One that is being drained gives it away whatever comes. */
   isUnreached(camera: string, id: string): boolean {
@@ -69,7 +64,7 @@ export class LeaderView implements Seen {
       this.#watch(nodes, signal, (entry) => this.sawNode(entry)),
       this.#watch(cameras, signal, ({ key, value, revision }) => {
         keep(this.cameras, key, value && { camera: value, revision });
-        if (!value) this.#measured.delete(key);
+        if (!value) this.#costs.forget(key);
         return true;
       }),
       // What it wrote itself changes nothing: a new site would be looked at as a whole for each camera that it gets.
@@ -96,7 +91,7 @@ export class LeaderView implements Seen {
     if (this.#isDeaf) for (const [id, node] of this.nodes) this.nodes.set(id, { ...node, atS });
     this.#heardAtS = atS;
     keep(this.nodes, key, value && { node: value, revision, atS });
-    for (const [camera, { cost_cores: cores }] of Object.entries(value?.cameras ?? {})) if (cores !== null) this.#measured.set(camera, cores);
+    if (value) this.#costs.saw(value);
     return !known || !value || !isDeepStrictEqual({ ...value, cameras: unreachedOf(value) }, { ...known.node, cameras: unreachedOf(known.node) });
   }
 

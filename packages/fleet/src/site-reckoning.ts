@@ -1,6 +1,7 @@
 // What the cameras of a site cost its nodes, how much room that leaves, and why a camera is nowhere: by the rules of placement.ts, from what one node has heard of the site.
 import type { CameraPlacement, SiteCamera, SiteDrain, SiteDraining, SiteNode, SiteNodeDetails, SiteOutbox } from '@ruth/protocol';
-import { DEFAULT_COST_CORES, obstacleTo, type PlaceableNode } from './placement.ts';
+import { refusedBy, type CameraCosts } from './camera-costs.ts';
+import { obstacleTo, type PlaceableNode } from './placement.ts';
 import type { Present } from './records.ts';
 
 /** As it was heard of last. */
@@ -8,8 +9,7 @@ export interface KnownSite {
   readonly nodes: ReadonlyMap<string, { readonly node: SiteNode }>;
   readonly cameras: ReadonlyMap<string, Present<SiteCamera>>;
   readonly placements: ReadonlyMap<string, CameraPlacement>;
-  /** Cores that a camera's process took where it ran last. */
-  readonly measured: ReadonlyMap<string, number>;
+  readonly costs: CameraCosts;
   readonly drains: ReadonlyMap<string, SiteDrain>;
   readonly outboxes: ReadonlyMap<string, { readonly outbox: SiteOutbox; readonly toldMs: number }>;
   readonly leader: string | null;
@@ -30,17 +30,16 @@ export class SiteReckoning {
     for (const [id, { value }] of known.cameras) {
       const placement = known.placements.get(id);
       const target = placement && this.#sums.get(placement.node);
-      const measured = known.measured.get(id);
       if (target) {
-        target.used += this.#costOf(id, value);
-        if (value.cost_cores === undefined) target.measured += measured ?? 0;
+        target.used += known.costs.of(id, value);
+        if (value.cost_cores === undefined) target.measured += known.costs.measured(id) ?? 0;
       }
       const holder = placement && this.#sums.get(placement.from?.node ?? placement.node);
       if (!holder) continue;
       holder.count++;
       if (!placement.from) holder.resting.push(id);
     }
-    this.#living = [...known.nodes].filter(([, { node }]) => !node.revoked).map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: known.drains.has(id), refused: this.#refusedBy(node) }));
+    this.#living = [...known.nodes].filter(([, { node }]) => !node.revoked).map(([id, { node }]) => ({ id, labels: node.labels, capacityCores: node.capacity_cores, draining: known.drains.has(id), refused: refusedBy(node, known.cameras) }));
   }
 
   /** Why no node that lives has a camera of the site; null where one has it, or will. */
@@ -70,19 +69,12 @@ export class SiteReckoning {
   /** `but`: another node than that. */
   #obstacle(id: string, camera: SiteCamera, but: string | null): string | null {
     const { require = {} } = camera;
-    const costCores = this.#costOf(id, camera);
+    const costCores = this.#known.costs.of(id, camera);
     const nodes = this.#living.filter((node) => node.id !== but);
     const look = (): string | null => obstacleTo({ id, require, costCores }, nodes, (node) => this.#known.nodes.get(node)!.node.capacity_cores - this.#sums.get(node)!.used);
     if (nodes.some(({ refused }) => refused.has(id))) return look();
     const key = JSON.stringify([but, costCores, Object.entries(require).toSorted()]);
     if (!this.#obstacles.has(key)) this.#obstacles.set(key, look());
     return this.#obstacles.get(key)!;
-  }
-
-  #costOf(id: string, { cost_cores: stated }: SiteCamera): number { return stated ?? this.#known.measured.get(id) ?? DEFAULT_COST_CORES; }
-
-  /** One that was changed since is not the one that was refused. */
-  #refusedBy({ refused, refused_settings: settings }: SiteNode): Set<string> {
-    return new Set(Object.keys(refused).filter((id) => settings?.[id] === undefined || settings[id] === this.#known.cameras.get(id)?.revision));
   }
 }

@@ -6,6 +6,7 @@ import { redactUrls, RuthError, type CameraPlacement, type SiteCamera, type Site
 import type { Logger } from '@ruth/transport';
 import { LEASE_TIMING } from './node-lease.ts';
 import type { Whereabouts } from './site-cameras.ts';
+import { CameraCosts } from './camera-costs.ts';
 import { SiteReckoning } from './site-reckoning.ts';
 import type { Entry, Present, Records } from './records.ts';
 import type { SiteStore } from './site-store.ts';
@@ -28,7 +29,7 @@ export class SiteWatch implements Disposable {
   readonly #nodes = new Map<string, Heard>();
   readonly #cameras = new Map<string, Present<SiteCamera>>();
   readonly #placements = new Map<string, CameraPlacement>();
-  readonly #measured = new Map<string, number>();
+  readonly #costs = new CameraCosts();
   readonly #drains = new Map<string, SiteDrain>();
   readonly #outboxes = new Map<string, { readonly outbox: SiteOutbox; readonly toldMs: number }>();
   #leader: string | null = null;
@@ -71,7 +72,7 @@ export class SiteWatch implements Disposable {
   /** `reckoning`: for several at once. */
   whereabouts(id: string, reckoning: SiteReckoning = this.reckon()): Whereabouts {
     const refused = [...this.#nodes].flatMap(([node, { node: { revoked, refused: reasons } }]) => (revoked || reasons[id] === undefined ? [] : [`${node}: ${reasons[id]}`]));
-    return { node: this.#holderOf(id), refused: refused.length === 0 ? null : refused.join('; '), unplaced: reckoning.obstacleOf(id), measuredCores: this.#measured.get(id) ?? null };
+    return { node: this.#holderOf(id), refused: refused.length === 0 ? null : refused.join('; '), unplaced: reckoning.obstacleOf(id), measuredCores: this.#costs.measured(id) };
   }
 
   /** The node whose ruth.yaml has it, among those that were not taken for gone. */
@@ -98,7 +99,7 @@ export class SiteWatch implements Disposable {
   #look(): { end: AbortController; caughtUp: Promise<unknown> } {
     const { store, nowS, logger } = this.#options;
     const end = new AbortController();
-    for (const known of [this.#nodes, this.#cameras, this.#placements, this.#measured, this.#drains, this.#outboxes]) known.clear();
+    for (const known of [this.#nodes, this.#cameras, this.#placements, this.#costs, this.#drains, this.#outboxes]) known.clear();
     this.#leader = null;
     const watch = <T>(records: Records<T>, onEntry: (entry: Entry<T>) => void, id?: string): Promise<void> => {
       const caughtUp = Promise.withResolvers<void>();
@@ -118,12 +119,12 @@ export class SiteWatch implements Disposable {
         // One that is told before anything else may be old; when it was written is all that is known of it.
         if (value) this.#nodes.set(key, { node: value, atS: nowS(), seenMs: before ? Date.now() : createdMs });
         else this.#nodes.delete(key);
-        for (const [camera, { cost_cores: cores }] of Object.entries(value?.cameras ?? {})) if (cores !== null) this.#measured.set(camera, cores);
+        if (value) this.#costs.saw(value);
         this.#isStale ||= !value || !before || !isAlike(before.node, value);
       }),
       watch(store.cameras, ({ key, value, revision }) => {
         this.#keep(this.#cameras, key, value && { value, revision });
-        if (!value) this.#measured.delete(key);
+        if (!value) this.#costs.forget(key);
       }),
       watch(store.placements, ({ key, value }) => this.#keep(this.#placements, key, value)),
       watch(store.drains, ({ key, value }) => this.#keep(this.#drains, key, value)),
@@ -158,7 +159,7 @@ export class SiteWatch implements Disposable {
 
   /** As of now. */
   reckon(): SiteReckoning {
-    return new SiteReckoning({ nodes: this.#nodes, cameras: this.#cameras, placements: this.#placements, measured: this.#measured, drains: this.#drains, outboxes: this.#outboxes, leader: this.#leader });
+    return new SiteReckoning({ nodes: this.#nodes, cameras: this.#cameras, placements: this.#placements, costs: this.#costs, drains: this.#drains, outboxes: this.#outboxes, leader: this.#leader });
   }
 
   /** While it moves, the one that records it. */
