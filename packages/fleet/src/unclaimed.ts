@@ -16,6 +16,10 @@ export interface UnclaimedOptions {
 }
 
 const LOOK_EVERY_S = 2;
+/** What another node says of a camera that needs nobody else. */
+const RECORDS: ReadonlySet<string | undefined> = new Set(['recording', 'off']);
+/** So long it is recorded aside all the same where the node that is to have it lives, and does not record it. */
+const STAY_S = 30;
 /** As long as something comes of it; else ever more seldom. */
 const CLAIM_EVERY_S = 5;
 const CLAIM_EVERY_AT_MOST_S = 30;
@@ -29,6 +33,8 @@ export class Unclaimed {
   /** Null where it is not known how it is set. */
   readonly #cameras = new Map<string, SiteCamera | null>();
   readonly #warning: RepeatedWarning;
+  /** Of cameras that a node which lives is to have, and does not record yet. */
+  readonly #livesSinceS = new Map<string, number>();
   #busy = false;
   #lookedAtS = -Infinity;
   #claimedAtS = -Infinity;
@@ -53,7 +59,7 @@ export class Unclaimed {
   /** To be called while this node holds a lease: what another node has is let go, and what was recorded aside is claimed where no other node has recorded it. */
   async settle(own: ReadonlyMap<string, SiteCamera>, { unclaimed = {} }: PlacementStatus): Promise<void> {
     const { nowS } = this.#options;
-    for (const id of own.keys()) this.#cameras.delete(id);
+    for (const id of own.keys()) this.#forget(id);
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -78,11 +84,23 @@ export class Unclaimed {
     }
   }
 
-  /** Where the site has no such camera any more, or another node has it. */
+  /** Where the site has no such camera any more, or another node records it: one that is named may be dead by now, or not reach the camera. */
   async #letGo(id: string): Promise<void> {
-    const { store, id: node } = this.#options;
+    const { store, id: node, nowS } = this.#options;
     const [camera, placement] = await Promise.all([store.cameras.get(id), store.placements.get(id)]);
-    if (!camera?.value || (placement?.value && placement.value.node !== node)) this.#cameras.delete(id);
+    if (!camera?.value) return this.#forget(id);
+    if (!placement?.value || placement.value.node === node) return void this.#livesSinceS.delete(id);
+    const { node: other, incarnation } = placement.value.from ?? placement.value;
+    const row = (await store.nodes.get(other))?.value;
+    if (!row || row.revoked || row.incarnation !== incarnation) return void this.#livesSinceS.delete(id);
+    if (!this.#livesSinceS.has(id)) this.#livesSinceS.set(id, nowS());
+    // A camera may serve one connection alone, and not say so.
+    if (camera.value.single_connection || RECORDS.has(row.cameras[id]?.state) || nowS() - this.#livesSinceS.get(id)! >= STAY_S) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#cameras.delete(id);
+    this.#livesSinceS.delete(id);
   }
 
   /** `silent`: those that did not answer just before. True where something was decided. */
