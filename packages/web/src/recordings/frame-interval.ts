@@ -1,6 +1,8 @@
-// How far apart the frames of a video are, as playing it showed: the least of the last steps, for a busy browser leaves frames out.
+// How far apart the frames of a video are, as playing it showed: the least of the last steps but one, for a busy browser leaves frames out, most of them for
+// seconds, and one step may be odd.
 
-const STEPS = 32;
+/** Some ten seconds. */
+const STEPS = 256;
 /** Shorter is the same frame once more, longer a jump. */
 const LEAST_S = 0.005;
 const MOST_S = 1.1;
@@ -17,5 +19,9 @@ export class FrameInterval {
     this.#stepsS[this.#seen++ % STEPS] = stepS;
   }
 
-  get seconds(): number { return this.#seen === 0 ? USUAL_S : Math.min(...this.#stepsS.subarray(0, Math.min(this.#seen, STEPS))); }
+  get seconds(): number {
+    if (this.#seen === 0) return USUAL_S;
+    const seen = this.#stepsS.slice(0, Math.min(this.#seen, STEPS)).sort();
+    return seen[Math.min(1, seen.length - 1)]!;
+  }
 }

@@ -172,7 +172,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   #awaitFrame(): void {
     const shown = (mediaS: number): void => {
       if (this.#ending.signal.aborted) return;
-      if (this.#lastFrameS !== null && this.get().status === 'playing' && this.get().rate === 1) this.#interval.see(mediaS - this.#lastFrameS);
+      if (this.#lastFrameS !== null && this.get().status === 'playing' && this.get().rate <= 2) this.#interval.see(mediaS - this.#lastFrameS);
       this.#lastFrameS = mediaS;
       const shownAtS = this.#map.wallAt(mediaS);
       if (this.#hls && shownAtS !== null) this.set({ shownAtS });
