@@ -15,7 +15,7 @@ export { followEvents } from './live/events-socket.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';
 export { findingOf } from './camera/finding.ts';
 export { MediaMap, type MediaPart } from './recordings/media-map.ts';
-export { FrameInterval } from './recordings/frame-interval.ts';
+export { FrameTimes } from './recordings/frame-times.ts';
 export { gapAt, neighbourGap, playableFrom, spanAt } from './recordings/timeline-store.ts';
 export { isRecordedAt, MOST_IN_STEP, nextStep, WAITS_AT_MOST_MS, type Step, type StepMember } from './recordings/in-step.ts';
 export { neighbourEvent } from './recordings/timeline-events.ts';

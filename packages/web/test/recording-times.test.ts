@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RecordedSpan, RecordingGap, Timeline } from '@ruth/protocol';
 import {
-  addressOf, bytesText, clockText, dayOfIsoDate, dayStartS, dayWindow, durationText, FrameInterval, gapAt, LIVE, including, isoDate, MediaMap, neighbourGap, parseView, playableFrom, recentWindow, spanAt, ticksOf, withinReach, zoomed,
+  addressOf, bytesText, clockText, dayOfIsoDate, dayStartS, dayWindow, durationText, gapAt, LIVE, including, isoDate, MediaMap, neighbourGap, parseView, playableFrom, recentWindow, spanAt, ticksOf, withinReach, zoomed,
 } from '@ruth/web';
 
 const DAY_S = dayStartS(1_795_348_800);
@@ -148,17 +148,4 @@ describe('the address of a view', () => {
     assert.deepEqual(parseView('#/recordings/front?at=soon'), { name: 'recordings', cameraId: 'front', atS: null });
     assert.deepEqual(parseView('#/recordings/front,front,..%2f,yard'), { name: 'recordings', cameraId: 'front', beside: ['yard'], atS: null });
   });
-});
-
-it('frames are as far apart as the nearest that were seen, but for one that is odd: a busy browser leaves most out for seconds, and a camera may get slower', () => {
-  const interval = new FrameInterval();
-  assert.equal(interval.seconds, 0.04);
-  interval.see(0.08);
-  assert.equal(interval.seconds, 0.08);
-  for (const stepS of [0.0667, 0.1334, 0.02, 0.0667, 0, 5, 0.2]) interval.see(stepS);
-  assert.equal(interval.seconds, 0.0667);
-  for (let frames = 0; frames < 200; frames++) interval.see(0.1334);
-  assert.equal(interval.seconds, 0.0667);
-  for (let frames = 0; frames < 256; frames++) interval.see(frames % 2 === 0 ? 0.2 : 0.1);
-  assert.equal(interval.seconds, 0.1);
 });

@@ -3,7 +3,7 @@
 import type Hls from 'hls.js';
 import { Observable } from '../observable.ts';
 import { apiAddress, ask, type Failure } from '../system/api.ts';
-import { FrameInterval } from './frame-interval.ts';
+import { FrameTimes } from './frame-times.ts';
 import { MediaMap } from './media-map.ts';
 
 export const RATES = [1, 2, 4, 8] as const;
@@ -33,8 +33,11 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   /** What is asked for and not yet on the screen. */
   #wantedS: number | null = null;
   #load = 0;
+  /** Where the frame on the screen begins, media time. */
   #lastFrameS: number | null = null;
-  readonly #interval = new FrameInterval();
+  /** Where the one begins that was stepped to; null once it stands elsewhere. It may not be on the screen yet. */
+  #steppedS: number | null = null;
+  readonly #frames = new FrameTimes();
 
   /** `bufferS`: how much is loaded ahead; less where many play at once. */
   constructor(cameraId: string, video: HTMLVideoElement, { bufferS = 20 }: { bufferS?: number } = {}) {
@@ -44,7 +47,10 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     this.#bufferS = bufferS;
     const { signal } = this.#ending;
     const on = (name: string, listener: () => void): void => video.addEventListener(name, listener, { signal });
-    on('playing', () => this.#settle('playing'));
+    on('playing', () => {
+      this.#steppedS = null;
+      this.#settle('playing');
+    });
     on('pause', () => { if (!video.ended && this.get().status === 'playing') this.set({ status: 'paused' }); });
     on('seeked', () => { if (video.paused && this.get().status === 'loading') this.#settle('paused'); });
     on('waiting', () => { if (this.get().status === 'playing') this.set({ status: 'loading' }); });
@@ -58,6 +64,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   /** Plays from `atS`; `play` false shows that frame and waits. */
   async show(atS: number, play = true): Promise<void> {
     this.#wantedS = atS;
+    this.#steppedS = null;
     const mediaS = this.#hls ? this.#map.mediaAt(atS) : null;
     this.set({ status: 'loading', failure: null });
     if (mediaS === null) return this.#open(atS, play);
@@ -92,9 +99,9 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   /** One frame on or back; it stops there. */
   step(direction: 1 | -1): void {
     this.#video.pause();
-    // Half a frame more: the start of a frame is not hit exactly in floating point.
-    const from = this.#lastFrameS ?? this.#video.currentTime;
-    this.#video.currentTime = Math.max(0, from + (direction === 1 ? 1.5 : -0.5) * this.#interval.seconds);
+    const { startS, middleS } = this.#frames.step(this.#steppedS ?? this.#lastFrameS ?? this.#video.currentTime, direction);
+    this.#steppedS = startS;
+    this.#video.currentTime = middleS;
   }
 
   [Symbol.dispose](): void {
@@ -118,6 +125,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     hls.on(HlsClass.Events.LEVEL_UPDATED, (_name, { details }) => {
       this.#map = new MediaMap(details.fragments.map(({ start, duration, programDateTime }) => ({ mediaS: start, durationS: duration, wallS: (programDateTime ?? 0) / 1000 })));
     });
+    hls.on(HlsClass.Events.FRAG_LOADED, (_name, { frag, payload }) => this.#frames.add(payload, frag.start, frag.duration));
     hls.on(HlsClass.Events.FRAG_BUFFERED, () => {
       if (positioned) return;
       positioned = true;
@@ -172,7 +180,6 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
   #awaitFrame(): void {
     const shown = (mediaS: number): void => {
       if (this.#ending.signal.aborted) return;
-      if (this.#lastFrameS !== null && this.get().status === 'playing' && this.get().rate <= 2) this.#interval.see(mediaS - this.#lastFrameS);
       this.#lastFrameS = mediaS;
       const shownAtS = this.#map.wallAt(mediaS);
       if (this.#hls && shownAtS !== null) this.set({ shownAtS });
@@ -186,6 +193,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     this.#hls?.destroy();
     this.#hls = null;
     this.#map = new MediaMap([]);
-    this.#lastFrameS = null;
+    this.#lastFrameS = this.#steppedS = null;
+    this.#frames.clear();
   }
 }
