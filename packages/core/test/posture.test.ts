@@ -14,6 +14,10 @@ const BODIES: Record<Posture, readonly (readonly [x: number, up: number])[]> = {
   crouching: [[0.05, 0.4], [0, 0.14], [0.15, 0.2], [0.02, 0.03]],
   lying: [[-0.3, 0.06], [0, 0.05], [0.25, 0.06], [0.48, 0.04]],
 };
+/** As the built-in pose model reads one who walks towards a camera above: legs shorter than they are, knees that hang all the same. */
+const striding = [[0, 0.85], [0, 0.48], [0.06, 0.28], [0.1, 0.06]] as const;
+/** Towards the camera, from the front: knees a little lower than the hips. */
+const seated = [[0, 0.7], [0, 0.3], [0, 0.18], [0, 0]] as const;
 const bending = [[0.28, 0.5], [0, 0.53], [0, 0.28], [0, 0.04]] as const;
 
 function body(points: readonly (readonly [number, number])[], score = 0.8): Pick<Detection, 'keypoints' | 'bbox'> {
@@ -28,6 +32,22 @@ test('bodies stand, sit, crouch and lie; who bends down stands', () => {
   for (const posture of Object.keys(BODIES) as Posture[]) assert.equal(postureIn(body(BODIES[posture])), posture);
   assert.equal(postureIn(body(bending)), 'standing');
   assert.equal(postureIn(body(BODIES.lying.map(([x, up]) => [-x, up] as const))), 'lying', 'to the other side, too');
+});
+
+test('short legs make nobody sit whose thighs hang; thighs that lie do, with or without ankles in sight', () => {
+  const [shoulders, hips, knees] = [0, 1, 2] as const;
+  const without = (points: readonly (readonly [number, number])[], ...parts: number[]) => {
+    const { keypoints, bbox } = body(points);
+    return { keypoints: keypoints!.map((point, index): Keypoint => (parts.includes(Math.floor(index / 2)) ? [point[0], point[1], 0.1] : point)), bbox };
+  };
+  assert.equal(postureIn(body(striding)), 'standing');
+  assert.equal(postureIn(body(seated)), 'sitting');
+  assert.equal(postureIn(without(seated, 3)), 'sitting');
+  assert.equal(postureIn(without(striding, knees)), null, 'whose knees are hidden and whose legs are short may do either');
+  assert.equal(postureIn(body([[0, 0.85], [0, 0.48], [0, 0.31], [0, 0.06]])), null, 'nor does a thigh tell that half hangs');
+  const bust = without([[-0.3, 0.2], [0.3, 0.2], [0.3, 0.1], [0.3, 0.1]], hips, knees, 3);
+  assert.equal(postureIn({ ...bust, bbox: [0.2, 0.5, 0.8, 0.9] }), null, 'nor shoulders behind a desk, however wide the box');
+  assert.equal(postureIn(without(striding, shoulders)), null);
 });
 
 test('keypoints that are not sure tell nothing; then a box tells that is far wider than high', () => {

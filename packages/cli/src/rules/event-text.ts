@@ -25,7 +25,7 @@ export function eventText(event: CoreEvent): string {
     case 'occupancy': return `${event.count ?? 'nobody knows how many'} in zone ${event.zone}`;
     case 'object.left': return `${who(event.track)} is left${event.owner_track_id === null ? '' : ` by ${event.owner_track_id}`}`;
     case 'object.removed': return `${who(event.track)} is removed`;
-    case 'posture': return `${who(event.track)} is ${event.posture}`;
+    case 'posture': return `${who(event.track)} is ${event.posture === 'standing' ? 'upright' : event.posture}`;
     case 'fall': return `${who(event.track)} has fallen and lies for ${seconds(event.lying_s)}`;
     case 'alert.raised': return `${SEVERITY_MARKS[event.severity]} ${event.event} (${event.severity}, rule ${event.rule}): ${event.tracks.map(who).join(', ') || 'nobody'} ${event.conditions.map(({ text }) => text).join(' and ')}`;
     case 'alert.cleared': return `${event.event} is over after ${seconds(event.lasted_s)} (${event.reason})`;

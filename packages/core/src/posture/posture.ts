@@ -14,12 +14,14 @@ export interface BodySight {
 const LEAST_SCORE = 0.3;
 /** A trunk that leans further lies, or bends. */
 const LEANING_DEGREES = 50;
-/** From hip to ankle downwards, in lengths of the trunk: legs that are straight, and bent so far that the body sits on its heels. */
-const STRAIGHT_LEGS = 1.25;
-const FOLDED_LEGS = 0.65;
-/** From hip to knee downwards, where ankles are not seen. */
-const STRAIGHT_THIGHS = 0.6;
+/** From hip to knee downwards, in lengths of the trunk: thighs that hang, and that lie as on a seat. Between them a picture does not tell. */
+const HANGING_THIGHS = 0.5;
 const FLAT_THIGHS = 0.4;
+/** From hip to ankle downwards, in lengths of the trunk: as little as in a long stride, seen from above; and bent so far that the body sits on its heels. */
+const SHORTEST_STAND = 1;
+const FOLDED_LEGS = 0.65;
+/** Of legs whose knees are not seen. */
+const STRAIGHT_LEGS = 1.25;
 /** Width over height of a box in which a body lies. */
 const LYING_ASPECT = 1.2;
 /** A trunk seen from above or along is too short to tell: part of the height of the box. */
@@ -35,7 +37,9 @@ export function postureOf(keypoints: readonly Keypoint[], names: readonly string
   }));
   const [shoulders, hips, knees, ankles] = [at('shoulder'), at('hip'), at('knee'), at('ankle')];
   const boxAspect = (box[2] - box[0]) * aspect / (box[3] - box[1]);
-  if (!shoulders || !hips) return boxAspect >= LYING_ASPECT ? { posture: 'lying', torsoDegrees: null, shoulderY: (box[1] + box[3]) / 2 } : null;
+  // Of shoulders without hips a desk, or the edge of the picture, may have the rest.
+  if (!shoulders && !hips) return boxAspect >= LYING_ASPECT ? { posture: 'lying', torsoDegrees: null, shoulderY: (box[1] + box[3]) / 2 } : null;
+  if (!shoulders || !hips) return null;
   const trunk = Math.hypot(shoulders[0] - hips[0], shoulders[1] - hips[1]);
   const torsoDegrees = degreesFromUp(hips, shoulders);
   const told = (posture: Posture): BodySight => ({ posture, torsoDegrees, shoulderY: shoulders[1] });
@@ -46,13 +50,19 @@ export function postureOf(keypoints: readonly Keypoint[], names: readonly string
     const legsLie = legs === null ? boxAspect >= 1 : degreesFromUp(legs, hips) > LEANING_DEGREES;
     return legsLie ? told('lying') : told(ankles && (ankles[1] - hips[1]) / trunk < FOLDED_LEGS ? 'crouching' : 'standing');
   }
-  if (ankles) {
-    const legs = (ankles[1] - hips[1]) / trunk;
-    return told(legs >= STRAIGHT_LEGS ? 'standing' : legs < FOLDED_LEGS ? 'crouching' : 'sitting');
-  }
-  if (!knees) return null;
-  const thighs = (knees[1] - hips[1]) / trunk;
-  return thighs >= STRAIGHT_THIGHS ? told('standing') : thighs <= FLAT_THIGHS ? told('sitting') : null;
+  const legs = ankles && (ankles[1] - hips[1]) / trunk;
+  const posture = uprightPosture(knees && (knees[1] - hips[1]) / trunk, legs);
+  return posture && told(posture);
+}
+
+/**
+ * Of a body whose trunk is upright. Whose legs are short in the picture need not sit: it may stride, or be seen from above; thighs that lie
+ * are what tells a seat. `thighs`, `legs`: how far they go down, in lengths of the trunk; null where their ends are not seen.
+ */
+function uprightPosture(thighs: number | null, legs: number | null): Posture | null {
+  if (thighs === null) return legs === null ? null : legs >= STRAIGHT_LEGS ? 'standing' : legs < FOLDED_LEGS ? 'crouching' : null;
+  if (thighs <= FLAT_THIGHS) return legs !== null && legs < FOLDED_LEGS ? 'crouching' : 'sitting';
+  return thighs >= HANGING_THIGHS && (legs === null || legs >= SHORTEST_STAND) ? 'standing' : null;
 }
 
 function middle(points: readonly XY[]): XY | null {

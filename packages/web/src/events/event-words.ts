@@ -18,7 +18,7 @@ export function eventWords(event: ToldEvent): EventWords {
     case 'occupancy': return { title: event.count === null ? `${event.zone}: could not look` : `${event.count} in ${event.zone}`, tone: 'quiet' };
     case 'object.left': return { title: `${who(event)} was left behind`, tone: 'alert' };
     case 'object.removed': return { title: `${who(event)} was removed`, tone: 'alert' };
-    case 'posture': return { title: `${who(event)} is ${event.posture}`, tone: 'quiet' };
+    case 'posture': return { title: `${who(event)} is ${event.posture === 'standing' ? 'upright' : event.posture}`, tone: 'quiet' };
     case 'fall': return { title: `${who(event)} fell`, tone: 'alert' };
     case 'alert.raised': return { title: `${event.rule_name}: ${event.event}`, tone: 'alert' };
     case 'alert.cleared': return { title: `${event.rule_name}: over after ${durationText(event.lasted_s)}`, tone: 'plain' };
