@@ -1,7 +1,7 @@
-// What the ipc tests share: a fresh directory for sockets, a server that can be told to wait, and a client that sends bare bytes.
+// What the ipc tests share: a fresh directory for sockets, servers that can be told to wait or to misbehave, and a client that sends bare bytes.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -23,6 +23,29 @@ export async function serve(t: TestContext, options: Partial<IpcServerOptions> =
   const server = await IpcServer.listen(path, { handle: async (message) => ({ echo: message }), refuse, ...options });
   t.after(() => server.close({ graceMs: 0 }));
   return server;
+}
+
+/** A server that does with each request on each connection what the test says. */
+export async function scripted(t: TestContext, act: (socket: Socket, connection: number, request: number, message: unknown) => void): Promise<string> {
+  const path = join(freshDirectory(t), 's.sock');
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    const connection = sockets.push(socket) - 1;
+    const decoder = new MessageDecoder();
+    let requests = 0;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      decoder.push(chunk);
+      for (let next = decoder.next(); next.status === 'message'; next = decoder.next()) act(socket, connection, requests++, next.value);
+    });
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return path;
 }
 
 export class BareClient {
