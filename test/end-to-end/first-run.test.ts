@@ -5,13 +5,12 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { EventPage } from '@ruth/protocol';
-import { accessibilityProblems, browserMissing, launchBrowser, openPage } from '../../packages/web/test/browser.ts';
+import { accessibilityProblems, browserMissing, launchBrowser, openPage, WAIT } from '../../packages/web/test/browser.ts';
 import { launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { prepareDemoClip } from '../../packages/cli/src/demo/clip.ts';
 import { cacheDirectory } from '../../packages/cli/src/demo/cache-directory.ts';
 import { root, RunningRuth } from './running-ruth.ts';
 
-const WAIT = { timeout: 60_000 };
 const pictures = join(root, '.cache/screenshots');
 
 test('a fresh node is set up by what the screen says: password, camera, models, and then it sees', { skip: browserMissing() || noCamera }, async (context) => {

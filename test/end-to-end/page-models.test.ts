@@ -12,11 +12,10 @@ import { after, test } from 'node:test';
 import type { SupervisedModel } from '@ruth/protocol';
 import { create } from 'tar';
 import { onnxFile } from '../../packages/container/test/onnx-writer.ts';
-import { accessibilityProblems, browserMissing, launchBrowser, openPage } from '../../packages/web/test/browser.ts';
+import { accessibilityProblems, browserMissing, launchBrowser, openPage, WAIT } from '../../packages/web/test/browser.ts';
 import { picture } from '../../packages/web/test/page-suite.ts';
 import { RunningRuth } from './running-ruth.ts';
 
-const WAIT = { timeout: 90_000 };
 const folder = mkdtempSync(join(tmpdir(), 'ruth-registry-'));
 mkdirSync(join(folder, 'models'));
 after(() => rmSync(folder, { recursive: true, force: true }));

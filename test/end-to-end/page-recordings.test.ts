@@ -15,7 +15,7 @@ import { createLogger } from '@ruth/transport';
 import type { Browser, Page } from 'playwright-core';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
-import { accessibilityProblems, browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { accessibilityProblems, browserMissing, buildPage, launchBrowser, openPage, WAIT } from '../../packages/web/test/browser.ts';
 import { picture } from '../../packages/web/test/page-suite.ts';
 import { KEY, openStorage } from '../../packages/copier/test/storage.ts';
 import { everyone } from '../../packages/server/test/stand-ins.ts';
@@ -23,7 +23,6 @@ import { everyone } from '../../packages/server/test/stand-ins.ts';
 const STILL_MS = 500;
 const options = { skip: noCamera || browserMissing(), timeout: 300_000 };
 const logger = createLogger('test', 'silent');
-const WAIT = { timeout: 90_000 };
 
 const stack = new AsyncDisposableStack();
 let server: RunningServer;
@@ -73,15 +72,7 @@ before(async () => {
 }, { timeout: 240_000 });
 after(() => stack.disposeAsync());
 
-async function open(address: string, viewport = { width: 1280, height: 860 }, colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
-  const context = await browser.newContext({ viewport, colorScheme });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => { if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text()); });
-  await page.goto(`${server.url}/${address}`);
-  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
-}
+const open = (address: string, viewport?: { width: number; height: number }, scheme?: 'light' | 'dark') => openPage(browser, `${server.url}/${address}`, viewport, scheme);
 
 /** When the frame on the screen was recorded, once that is as wanted. */
 async function shown(page: Page, wanted: (atS: number) => boolean, what: string): Promise<number> {
@@ -92,7 +83,7 @@ test('recordings play from any time and across a gap, which the timeline shows w
   const { spans, gaps } = await timeline();
   const [first, second] = [spans[0]!, spans[1]!];
   await using opened = await open(`#/recordings/front?at=${(first.start + 2).toFixed(3)}`);
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   // Frames are 40 ms apart; one is shown until the next.
   await shown(page, (atS) => Math.abs(atS - first.start - 2) < 0.09, 'the frame that the address names');
   assert.equal(await page.locator('.recordings').getAttribute('data-status'), 'paused');
@@ -122,7 +113,7 @@ test('recordings play from any time and across a gap, which the timeline shows w
   for (let answers = 0; answers < 2; answers++) await page.waitForResponse(/\/timeline\?/, WAIT);
   await page.evaluate(() => new Promise(requestAnimationFrame));
   assert.equal(new URL(page.url()).hash, wished);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });
 
 /** What is kept lies in a bucket too, as it lies here: the copier runs beside the node, as `ruth up` runs it. */
@@ -151,7 +142,7 @@ async function seeCopies(): Promise<void> {
 test('a span is marked, kept and exported, and a picture saved', options, async () => {
   const { spans: [first] } = await timeline();
   await using opened = await open(`#/recordings/front?at=${(first!.start + 1).toFixed(3)}`);
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   const startS = await shown(page, () => true, 'a frame');
   await page.keyboard.press('i');
   for (let frames = 0, atS = startS; frames < 30; frames++) {
@@ -188,7 +179,7 @@ test('a span is marked, kept and exported, and a picture saved', options, async 
   }, await page.getByRole('link', { name: /Save this picture/ }).getAttribute('href') ?? '');
   assert.equal(picture.type, 'image/jpeg');
   assert.ok(picture.bytes > 1000);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });
 
 /** How far the frames of both cameras that are on the screen lie apart, seconds: the middle one of two seconds' looks. */
@@ -208,7 +199,7 @@ test('several cameras play on one clock; one that is in a gap says why while the
   const [gap] = (await timeline()).gaps as [RecordingGap];
   const gapEndS = gap.end!;
   await using opened = await open(`#/recordings/front,yard,back?at=${(gap.start - 4).toFixed(3)}`);
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   const tile = (id: string) => page.locator(`.step-tile[data-camera-id="${id}"]`);
   const shownOf = async (id: string): Promise<number> => Number(await tile(id).getAttribute('data-shown-at'));
   for (const id of ['front', 'yard']) await until(() => shownOf(id), (atS) => Math.abs(atS - gap.start + 4) < 0.09, `the frame of ${id} that the address names`);
@@ -248,7 +239,7 @@ test('several cameras play on one clock; one that is in a gap says why while the
   await page.getByRole('switch', { name: 'Back door' }).click();
   await page.getByRole('button', { name: 'Show it' }).click();
   await page.locator('.recordings[data-camera-id="front"]').waitFor(WAIT);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 
   await using phone = await open(`#/recordings/front,yard,back?at=${(gapEndS + 1).toFixed(3)}`, { width: 390, height: 844 }, 'dark');
   await phone.page.locator('.step-tile[data-camera-id="yard"][data-status="paused"]').waitFor(WAIT);
@@ -259,7 +250,7 @@ test('several cameras play on one clock; one that is in a gap says why while the
 test('from the live picture one goes back in time and forth to live again, in the same place', options, async () => {
   const [gap] = (await timeline()).gaps as [RecordingGap];
   await using opened = await open('#/live/front');
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   const live = page.locator('.focus[data-state="live"]');
   const recorded = page.locator('.badge[data-state="recorded"]');
   await live.waitFor(WAIT);
@@ -290,7 +281,7 @@ test('from the live picture one goes back in time and forth to live again, in th
   await recorded.waitFor(WAIT);
   await page.keyboard.press('l');
   await live.waitFor(WAIT);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });
 
 test('a camera that is not recorded says so, and what to do', options, async () => {
@@ -326,7 +317,7 @@ test('recordings are verified: how far it is, what is damaged or missing and wha
   await writeFile(changed, bytes);
   await rm(lost);
   await using opened = await open('#/system', { width: 390, height: 844 }, 'dark');
-  const { page, complaints } = opened;
+  const { page, problems } = opened;
   const panel = page.getByRole('region', { name: 'Verify recordings' });
   // How it stands while it runs: too short a time here to be seen for certain.
   const running: Verification = { verification_id: 'a', cameras: null, decode: false, state: 'running', began_at: Date.now() / 1000, ended_at: null, files_done: 30, files: 40, results: [], error: null, error_code: null };
@@ -357,5 +348,5 @@ test('recordings are verified: how far it is, what is damaged or missing and wha
   await page.reload();
   await page.getByRole('region', { name: 'Disk' }).getByText('taken').waitFor(WAIT);
   assert.equal(await panel.count(), 0);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });

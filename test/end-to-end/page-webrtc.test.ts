@@ -10,10 +10,8 @@ import { createLogger } from '@ruth/transport';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { noWebRtc } from '../../packages/kernel/test/webrtc-browser.ts';
-import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { browserMissing, buildPage, launchBrowser, openPage, WAIT } from '../../packages/web/test/browser.ts';
 import { everyone } from '../../packages/server/test/stand-ins.ts';
-
-const WAIT = { timeout: 90_000 };
 
 test('live video goes over to WebRTC by itself, says so, and takes the other way where a person or the codec wants it', { skip: noCamera || browserMissing() || noWebRtc(), timeout: 300_000 }, async () => {
   await using stack = new AsyncDisposableStack();
@@ -35,10 +33,7 @@ test('live video goes over to WebRTC by itself, says so, and takes the other way
   const server = stack.use(await startServer({ host: '127.0.0.1', port: 0, socketDirectory: folder, models: [], pageDirectory: built.directory, identify: async () => everyone, store: { kind: 'sqlite', file: `${folder}/ruth.sqlite` }, logger }));
   const browser = await launchBrowser();
   stack.defer(() => browser.close());
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(server.url);
+  const { page, problems } = await openPage(browser, server.url);
 
   const front = page.locator('[data-camera-id="front"]');
   await front.locator('.path[data-path="webrtc"]').waitFor(WAIT);
@@ -56,5 +51,5 @@ test('live video goes over to WebRTC by itself, says so, and takes the other way
   // WebRTC carries H.264 alone. Whether MSE can play H.265 is the browser's.
   const other = page.locator('[data-camera-id="new"]');
   await other.locator('.message:has-text("cannot play H.265"), .path[data-path="mse"]').first().waitFor(WAIT);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });

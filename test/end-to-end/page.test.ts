@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Capacity, LookLatencies, SystemStatus } from '@ruth/protocol';
 import type { Browser } from 'playwright-core';
-import { accessibilityProblems, browserMissing, launchBrowser, openPage } from '../../packages/web/test/browser.ts';
+import { accessibilityProblems, browserMissing, launchBrowser, openPage, WAIT } from '../../packages/web/test/browser.ts';
 import { picture } from '../../packages/web/test/page-suite.ts';
 import { RunningRuth } from './running-ruth.ts';
 
-const WAIT = { timeout: 90_000 };
 const DESK = { width: 1280, height: 1000 };
 
 describe('the page of the demo', { skip: browserMissing() }, () => {

@@ -14,7 +14,7 @@ import { startServer, type RunningServer } from '@ruth/server';
 import { createLogger } from '@ruth/transport';
 import { Clips, ffmpeg, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { until } from '../../packages/kernel/test/test-kernel.ts';
-import { browserMissing, launchBrowser } from '../../packages/web/test/browser.ts';
+import { browserMissing, launchBrowser, openPage } from '../../packages/web/test/browser.ts';
 import { everyone } from '../../packages/server/test/stand-ins.ts';
 
 const run = promisify(execFile);
@@ -153,8 +153,7 @@ test('a browser plays from the instant asked for, over files and over the gap, a
   const start = spans[0]!.start + 2.3;
   const browser = await launchBrowser();
   try {
-    const page = await browser.newPage();
-    await page.goto(site.url);
+    const { page } = await openPage(browser, site.url);
     await page.evaluate(`play(${JSON.stringify(`/api/v1/cameras/front/hls/index.m3u8?start=${start}&end=${spans[1]!.start + 5}`)})`);
     const state = (): Promise<{ time: number; duration: number; frames: number; playing: number; problems: string[] }> => page.evaluate(`(() => {
       const video = document.querySelector('video');
@@ -183,8 +182,7 @@ test('a browser plays from the instant asked for, over files and over the gap, a
 test('a browser follows what is being recorded', options, async () => {
   const browser = await launchBrowser();
   try {
-    const page = await browser.newPage();
-    await page.goto(site.url);
+    const { page } = await openPage(browser, site.url);
     const start = Date.now() / 1000 - 6;
     await page.evaluate(`play(${JSON.stringify(`/api/v1/cameras/front/hls/index.m3u8?start=${start}`)}); document.querySelector('video').autoplay = true`);
     // Of the time after it was asked for: the playlist grew.

@@ -68,7 +68,7 @@ export class RunningRuth {
   }
 
   async get<T>(path: string): Promise<T> {
-    const response = await fetch(new URL(path, this.url), { headers: this.headers, signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(new URL(path, this.url), { headers: this.headers, signal: AbortSignal.timeout(60_000) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return await response.json() as T;
   }
@@ -84,7 +84,7 @@ export class RunningRuth {
   }
 
   /** Polls until `look` gives something else than null, undefined or false. */
-  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, limitMs = 60_000): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, limitMs = 120_000): Promise<T> {
     const endMs = performance.now() + limitMs;
     let last: unknown = null;
     while (performance.now() < endMs) {

@@ -9,7 +9,7 @@ import { Nats, natsMissing } from '../../packages/fleet/test/nats.ts';
 import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/real-camera.ts';
 import { noWebRtc } from '../../packages/kernel/test/webrtc-browser.ts';
 import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
-import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { browserMissing, buildPage, launchBrowser, WAIT } from '../../packages/web/test/browser.ts';
 import { admin, SiteNode } from './site-node.ts';
 
 const PATIENCE_MS = 120_000;
@@ -69,6 +69,7 @@ test('who watches a camera through a third node sees it again when it has moved,
   await until(async () => (await store.nodes.get('south'))?.value?.revoked === false, 'the south is there');
 
   const context = await browser.newContext({ viewport: { width: 1000, height: 700 } });
+  context.setDefaultTimeout(WAIT.timeout);
   await context.addCookies([(await west.addViewer('anna')).cookie]);
   const watch = async (): Promise<Awaited<ReturnType<typeof context.newPage>>> => {
     const page = await context.newPage();

@@ -13,10 +13,9 @@ import { Clips, launch, noCamera, RealCamera } from '../../packages/kernel/test/
 import { until } from '../../packages/kernel/test/test-kernel.ts';
 import { noWebRtc } from '../../packages/kernel/test/webrtc-browser.ts';
 import { postgresPrograms, startPostgres } from '../../packages/server/test/postgres.ts';
-import { browserMissing, buildPage, launchBrowser } from '../../packages/web/test/browser.ts';
+import { browserMissing, buildPage, launchBrowser, WAIT } from '../../packages/web/test/browser.ts';
 import { admin, SiteNode } from './site-node.ts';
 
-const WAIT = { timeout: 90_000 };
 const programs = postgresPrograms();
 const OFFER = [
   'v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', 'm=video 9 UDP/TLS/RTP/SAVPF 109', 'c=IN IP4 0.0.0.0', 'a=ice-ufrag:abcd', 'a=ice-pwd:0123456789abcdef01234567', `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`,
@@ -49,6 +48,7 @@ test('a camera that many watch at another server comes there once, over a pipe',
   const watch = async (name: string): Promise<{ page: Awaited<ReturnType<typeof browser.newPage>>; headers: Record<string, string> }> => {
     const { cookie, headers } = await south.addViewer(name);
     const context = await browser.newContext({ viewport: { width: 1000, height: 700 } });
+    context.setDefaultTimeout(WAIT.timeout);
     await context.addCookies([cookie]);
     const page = await context.newPage();
     await page.goto(south.server.url);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CameraStatus } from '@ruth/protocol';
 import { noWebRtc } from '../../packages/kernel/test/webrtc-browser.ts';
-import { launchBrowser } from '../../packages/web/test/browser.ts';
+import { launchBrowser, openPage } from '../../packages/web/test/browser.ts';
 import { RunningRuth } from './running-ruth.ts';
 
 interface Playing { readonly width: number; readonly framesDecoded: number }
@@ -13,9 +13,8 @@ test('any WHEP player sees the demo, and ends its session where the server says 
   const camera = await ruth.until('the demo streams', async () => (await ruth.get<CameraStatus[]>('/api/v1/cameras')).find(({ state }) => state === 'streaming'));
   const browser = await launchBrowser();
   try {
-    const context = await browser.newContext();
-    await context.addCookies([await ruth.cookie()]);
-    const page = await context.newPage();
+    const { page } = await openPage(browser, 'about:blank');
+    await page.context().addCookies([await ruth.cookie()]);
     // A page of the server with nothing on it: its own players are not to be counted.
     await page.goto(new URL('/api/v1/health', ruth.url).href);
     const location = await page.evaluate(async () => {

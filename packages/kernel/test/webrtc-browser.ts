@@ -14,7 +14,7 @@ const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'];
 const PAGE = 'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<!doctype html><body></body>';
 const LOOK_INTERVAL_MS = 50;
-const WAIT_LIMIT_MS = 60_000;
+const WAIT_LIMIT_MS = 90_000;
 
 /** Why WebRTC cannot be tested here; false where it can. */
 export function noWebRtc(): string | false {
@@ -63,12 +63,13 @@ export class WebRtcBrowser implements AsyncDisposable {
     });
     door.listen(0, '127.0.0.1');
     await once(door, 'listening');
-    const [browser, script] = await Promise.all([chromium.launch({ executablePath: CHROMIUM, args: FLAGS }), bundle()]);
+    const [browser, script] = await Promise.all([chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: WAIT_LIMIT_MS }), bundle()]);
     return new WebRtcBrowser(browser, door, script);
   }
 
   async page(): Promise<WatchingPage> {
     const page = await this.#browser.newPage();
+    page.setDefaultTimeout(WAIT_LIMIT_MS);
     await page.goto(`${this.address}/page`);
     await page.addScriptTag({ content: this.#script });
     return new WatchingPage(page);

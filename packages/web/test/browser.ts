@@ -10,6 +10,9 @@ import { build } from 'vite';
 const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
+/** Of whatever a page shows, loads or lets be clicked; generous, for machines that are busy. */
+export const WAIT = { timeout: 90_000 };
+
 const axeSource = axe.source;
 
 /** Why browser tests cannot run here; false where they can. */
@@ -24,7 +27,7 @@ export function browserMissing(): string | false {
 }
 
 export async function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, ...WAIT });
 }
 
 const packages = new URL('../..', import.meta.url).pathname;
@@ -56,6 +59,7 @@ export interface OpenedPage extends AsyncDisposable { readonly page: Page; /** E
 
 export async function openPage(browser: Browser, url: string, viewport = { width: 1280, height: 860 }, colorScheme: 'light' | 'dark' = 'light'): Promise<OpenedPage> {
   const context = await browser.newContext({ viewport, colorScheme });
+  context.setDefaultTimeout(WAIT.timeout);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));

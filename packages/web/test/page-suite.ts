@@ -3,11 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { buildPage, launchBrowser, openPage, type OpenedPage } from './browser.ts';
+import { buildPage, launchBrowser, openPage, WAIT, type OpenedPage } from './browser.ts';
 import { startSystem } from './page-system.ts';
 
-/** Of everything that a page shows by itself; generous, for machines that are busy. */
-export const WAIT = { timeout: 20_000 };
+export { WAIT };
+
 const pictures = join(import.meta.dirname, '../../../.cache/screenshots');
 
 export interface PageSuite {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { camera, model } from '../../server/test/stand-ins.ts';
-import { browserMissing, buildPage, launchBrowser, openPage } from './browser.ts';
+import { browserMissing, buildPage, launchBrowser, openPage, WAIT } from './browser.ts';
 import { DETECTOR, POSE, startSystem } from './page-system.ts';
 
 describe('the page', { skip: browserMissing() }, () => {
@@ -17,7 +17,7 @@ describe('the page', { skip: browserMissing() }, () => {
   });
 
   const open = (url: string, viewport?: { width: number; height: number }) => openPage(browser, url, viewport);
-  const drawn = (page: Page, boxes: number) => page.locator(`.tile[data-state="live"] canvas[data-drawn-boxes="${boxes}"]`).waitFor({ timeout: 20_000 });
+  const drawn = (page: Page, boxes: number) => page.locator(`.tile[data-state="live"] canvas[data-drawn-boxes="${boxes}"]`).waitFor(WAIT);
 
   it('plays live video and draws boxes and skeletons on it, whatever the window\'s shape', async () => {
     await using system = await startSystem(built.directory);
@@ -40,7 +40,7 @@ describe('the page', { skip: browserMissing() }, () => {
       const video = document.querySelector('video')!;
       const delayS = video.buffered.end(video.buffered.length - 1) - video.currentTime;
       return delayS > 0.1 && delayS < 0.8;
-    }, undefined, { timeout: 15_000 });
+    }, undefined, WAIT);
   });
 
   it('goes on by itself when the stream begins anew, with looks of the new epoch', async () => {
@@ -50,7 +50,7 @@ describe('the page', { skip: browserMissing() }, () => {
     const playsAt = (from: number, to: number) => opened.page.waitForFunction(([low, high]) => {
       const { currentTime } = document.querySelector('video')!;
       return currentTime > low! && currentTime < high! && document.querySelector('canvas')!.dataset.drawnBoxes === '1';
-    }, [from, to], { timeout: 20_000 });
+    }, [from, to], WAIT);
     await playsAt(4, Infinity);
     system.square.restart();
     await playsAt(0.2, 3);
@@ -67,7 +67,7 @@ describe('the page', { skip: browserMissing() }, () => {
     await drawn(page, 0);
     await page.reload();
     await page.getByRole('button', { name: POSE, pressed: false }).click();
-    await page.locator('canvas[data-drawn-keypoints="3"]').waitFor({ timeout: 20_000 });
+    await page.locator('canvas[data-drawn-keypoints="3"]').waitFor(WAIT);
   });
 
   it('says "could not look" where a model failed, which is not "nothing seen"', async () => {
