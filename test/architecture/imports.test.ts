@@ -62,6 +62,34 @@ test('a package is entered only by its public entries, and relative imports stay
   assert.deepEqual(wrong, []);
 });
 
+/** The first way from a file back to itself, types and import() included; null where there is none. */
+function circleIn(imports: ReadonlyMap<string, readonly string[]>): string[] | null {
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): string[] | null => {
+    const at = way.indexOf(file);
+    if (at >= 0) return [...way.slice(at), file];
+    if (done.has(file)) return null;
+    for (const next of imports.get(file) ?? []) {
+      const circle = visit(next, [...way, file]);
+      if (circle) return circle;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of imports.keys()) {
+    const circle = visit(file, []);
+    if (circle) return circle;
+  }
+  return null;
+}
+
+test('no file comes back to itself by what it imports: each can be read with what lies below it alone', () => {
+  assert.deepEqual(circleIn(new Map([['a', ['b']], ['b', ['c', 'd']], ['c', []], ['d', ['b']]])), ['b', 'd', 'b']);
+  const below = sources.map(({ file, imports }) => [file, imports.filter((imported) => imported.startsWith('.')).map((imported) => relative(root, resolve(root, dirname(file), imported)))] as const);
+  assert.ok(below.flatMap(([, imports]) => imports).length > 1000);
+  assert.equal(circleIn(new Map(below))?.join(' -> ') ?? null, null);
+});
+
 /** What `entry` loads when it starts, through our packages too: files of ours, and names of others. Imports of types load nothing; `later` says whether import() counts. */
 function loadedBy(entry: string, { later }: { later: boolean }): { files: Set<string>; names: Map<string, string> } {
   const files = new Set<string>();

@@ -27,5 +27,6 @@ export { NodeModels } from './supervisor/node-models.ts';
 export { prepareModel, type PreparedModel } from './setup/model-weights.ts';
 export { containerProcess } from './supervisor/definitions.ts';
 export { PROCESS_FLAGS } from './supervisor/process-life.ts';
+export type * from './supervisor/process-definition.ts';
 export * from './supervisor/supervised-process.ts';
 export * from './supervisor/supervisor.ts';

@@ -18,7 +18,7 @@ export async function refuseInferRequest(message: unknown): Promise<InferRequest
 
 /** As `parseManifest`. */
 export async function readManifest(text: string, file: string): Promise<Manifest> {
-  return soundManifest(text) ?? (await import('./manifest.ts')).parseManifest(text, file);
+  return soundManifest(text) ?? (await import('./parse-manifest.ts')).parseManifest(text, file);
 }
 
 /** Null where it is no YAML. */

@@ -19,6 +19,7 @@ export * from './intent.ts';
 export * from './latency.ts';
 export * from './live-pipe.ts';
 export * from './manifest.ts';
+export * from './parse-manifest.ts';
 export * from './outward-config.ts';
 export * from './plane-geometry.ts';
 export * from './model-jobs.ts';

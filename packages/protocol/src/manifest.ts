@@ -1,8 +1,6 @@
 // Contract 3: `models/<model_id>/model.yaml`. Every key is checked at load.
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { assertManifestRules } from './manifest-rules.ts';
-import { parseYaml } from './yaml-document.ts';
 
 const strict = { additionalProperties: false } as const;
 const unit = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
@@ -77,11 +75,3 @@ export const Manifest = Type.Object({
   license: Type.Optional(Type.String({ description: 'Of the weights; shown wherever the model is shown' })),
 }, strict);
 export type Manifest = Static<typeof Manifest>;
-
-/** Parses `model.yaml`. Throws `invalid_manifest` naming file, line, key and what would be right. */
-export function parseManifest(text: string, file: string): Manifest {
-  const document = parseYaml(Manifest, text, file, 'invalid_manifest');
-  const manifest = document.value;
-  assertManifestRules(manifest, (path, message) => document.errorAt(path, message));
-  return manifest;
-}

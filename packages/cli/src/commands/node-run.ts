@@ -17,7 +17,7 @@ import { ModelUploads } from '../supervisor/model-uploads.ts';
 import { NodeCameras } from '../supervisor/node-cameras.ts';
 import { NodeModels } from '../supervisor/node-models.ts';
 import { RunningNode } from '../supervisor/running-node.ts';
-import { type ProcessDefinition } from '../supervisor/supervised-process.ts';
+import type { ProcessDefinition } from '../supervisor/process-definition.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
 export interface ServedPage {

@@ -1,19 +1,16 @@
-// Some pictures of a clip, evenly from its beginning to its end: keyframes alone are decoded, which any clip has.
-import { basename, extname } from 'node:path';
-import { createCanvas } from '@napi-rs/canvas';
+// The keyframes of a clip as pictures: they can be decoded alone, and any clip has some.
+import { type Canvas, createCanvas } from '@napi-rs/canvas';
 import { Decoder, Demuxer, FilterAPI } from 'node-av/api';
 import { AV_LOG_ERROR } from 'node-av/constants';
 import { Log } from 'node-av/lib';
 import { RuthError } from '@ruth/protocol';
-import { spread, type SamplePicture } from './sample-pictures.ts';
 
 /** Of a long clip the first ones are enough. */
 const MOST_KEYFRAMES = 120;
 
 /** Throws `bad_request` for a file that is no video. */
-export async function framesOfClip(path: string, most: number): Promise<SamplePicture[]> {
+export async function framesOfClip(path: string): Promise<Canvas[]> {
   Log.setLevel(AV_LOG_ERROR);
-  const name = basename(path, extname(path));
   try {
     await using demuxer = await Demuxer.open(path);
     const stream = demuxer.video();
@@ -27,7 +24,7 @@ export async function framesOfClip(path: string, most: number): Promise<SamplePi
         else packet.free();
       }
     };
-    const pictures: SamplePicture[] = [];
+    const pictures: Canvas[] = [];
     for await (using frame of filter.frames(decoder.frames(keyframes()))) {
       if (!frame?.data) continue;
       const { width, height } = frame;
@@ -36,10 +33,10 @@ export async function framesOfClip(path: string, most: number): Promise<SamplePi
       const image = context.createImageData(width, height);
       for (let row = 0; row < height; row++) image.data.set(frame.data[0]!.subarray(row * frame.linesize[0]!, row * frame.linesize[0]! + width * 4), row * width * 4);
       context.putImageData(image, 0, 0);
-      pictures.push({ name: `${name} ${pictures.length + 1}`, canvas });
+      pictures.push(canvas);
     }
     if (pictures.length === 0) throw new Error('it holds no whole picture');
-    return spread(pictures, most);
+    return pictures;
   } catch (cause) {
     throw new RuthError('bad_request', `${path} cannot be read as a video: ${(cause as Error).message}`, { cause });
   }

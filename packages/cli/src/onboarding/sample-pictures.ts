@@ -26,8 +26,11 @@ export async function samplePictures(source: string | undefined): Promise<Sample
   const files = stats.isDirectory() ? readdirSync(source).filter((file) => PICTURE.test(file) || CLIP.test(file)).sort().map((file) => join(source, file)) : [source];
   const pictures: SamplePicture[] = [];
   for (const file of spread(files, MOST_PICTURES)) {
-    if (CLIP.test(file)) pictures.push(...await framesOfClip(file, Math.max(1, Math.ceil(MOST_PICTURES / files.length))));
-    else pictures.push({ name: basename(file, extname(file)), canvas: await pictureOf(file) });
+    const name = basename(file, extname(file));
+    if (CLIP.test(file)) {
+      const frames = (await framesOfClip(file)).map((canvas, index) => ({ name: `${name} ${index + 1}`, canvas }));
+      pictures.push(...spread(frames, Math.max(1, Math.ceil(MOST_PICTURES / files.length))));
+    } else pictures.push({ name, canvas: await pictureOf(file) });
   }
   if (pictures.length === 0) throw new RuthError('bad_request', `${source} holds no picture (.jpg, .png, .webp) and no clip (.mp4, .mkv, ...)`);
   return pictures.slice(0, MOST_PICTURES);
@@ -116,7 +119,7 @@ function toNv12(pixels: Uint8ClampedArray, width: number, height: number, [luma,
 }
 
 /** At most `most` of them, evenly from the first to the last. */
-export function spread<T>(items: readonly T[], most: number): T[] {
+function spread<T>(items: readonly T[], most: number): T[] {
   if (items.length <= most) return [...items];
   return Array.from({ length: most }, (_, index) => items[Math.floor(index * items.length / most)]!);
 }

@@ -1,7 +1,7 @@
 // The processes of one node, in the order of their start.
 import type { Settings } from '@ruth/protocol';
 import { settingsText } from '../settings/settings-text.ts';
-import type { ProcessDefinition } from './supervised-process.ts';
+import type { ProcessDefinition } from './process-definition.ts';
 
 /** A package's `main.ts` (or another entry), found beside its public entry. */
 export function entryOf(packageName: string, file = 'main.ts'): string {

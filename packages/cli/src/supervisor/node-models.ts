@@ -10,7 +10,7 @@ import type { ModelSwitch } from '../settings/switched-models.ts';
 import { containerProcess } from './definitions.ts';
 import type { NodeCameras } from './node-cameras.ts';
 import type { RunningNode } from './running-node.ts';
-import type { ProcessDefinition } from './supervised-process.ts';
+import type { ProcessDefinition } from './process-definition.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface NodeModelsOptions {

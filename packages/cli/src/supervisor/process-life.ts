@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { ERRORS, type ErrorCode, RuthError } from '@ruth/protocol';
 import { DRAIN_LIMIT_MS, type ProcessMessage, STOP_LIMIT_MS, type SupervisorMessage } from '@ruth/transport';
 import { Heartbeat } from './heartbeat.ts';
-import type { ProcessDefinition } from './supervised-process.ts';
+import type { ProcessDefinition } from './process-definition.ts';
 
 /** Heaps are small and cores are shared: waking V8's helper threads to collect them costs more than they save. */
 export const PROCESS_FLAGS = ['--single-threaded-gc'];

@@ -2,7 +2,8 @@
 import type { Logger } from '@ruth/transport';
 import { RuthError, type SupervisedProcessStatus } from '@ruth/protocol';
 import { ProcessHistory } from './process-history.ts';
-import { type ProcessDefinition, type ProcessObserver, type ProcessState, SupervisedProcess } from './supervised-process.ts';
+import type { ProcessDefinition } from './process-definition.ts';
+import { type ProcessObserver, type ProcessState, SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
   readonly logger: Logger;

@@ -36,8 +36,3 @@ export function tooLate({ url, timeoutMs }: OipTarget, limitMs: number, cause?: 
 
 /** More than any model gives; a server that sends on is not waited for. */
 export const MOST_ANSWER_BYTES = 256 << 20;
-
-export async function openClient(target: OipTarget): Promise<OipClient> {
-  if (/^https?:/.test(target.url)) return (await import('./oip-http.ts')).OipHttp.open(target);
-  return new (await import('./oip-grpc.ts')).OipGrpc(target);
-}

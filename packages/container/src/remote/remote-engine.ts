@@ -8,8 +8,9 @@ import { assertBatches, inputDims, inputFormat, pictureInput, type TensorPort } 
 import { sideInputs } from '../session/side-inputs.ts';
 import type { TensorEngine } from '../session/tensor-engine.ts';
 import { answerLimitMs } from './limits.ts';
-import { openClient, type OipClient, type OipModel, type OipPort, type OipTarget } from './oip-client.ts';
+import type { OipClient, OipModel, OipPort, OipTarget } from './oip-client.ts';
 import { DATATYPES, datatypeOf, toOutput, type OipTensor } from './oip-tensor.ts';
+import { openClient } from './open-client.ts';
 
 export class RemoteEngine implements TensorEngine {
   readonly device = 'remote';

@@ -11,7 +11,8 @@ import { Preprocessor } from '../preprocess/preprocessor.ts';
 import { assertExpected, summaryOf, type OutputSummary } from './expected-answer.ts';
 import { FrameSource, overwritten } from './frame-source.ts';
 import type { InferJob, InferResult, JobResult, Session, WorkerSetup } from './protocol.ts';
-import { openEngine, type TensorEngine } from './tensor-engine.ts';
+import { openEngine } from './open-engine.ts';
+import type { TensorEngine } from './tensor-engine.ts';
 
 export class ModelSession implements Session {
   readonly device: string;

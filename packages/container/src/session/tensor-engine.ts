@@ -1,6 +1,5 @@
 // What turns a model's input tensor into its outputs: ONNX Runtime in this thread, or a server elsewhere.
 import type { OutputTensor } from '../decode/detections.ts';
-import type { LoadedModel } from '../model/load-model.ts';
 import type { InputFormat, TensorData } from '../preprocess/preprocessor.ts';
 import type { TensorPort } from './model-inputs.ts';
 
@@ -19,12 +18,4 @@ export interface TensorEngine extends AsyncDisposable {
   run(pictures?: number, limitMs?: number): Promise<Record<string, OutputTensor>>;
   /** Throws `unreachable` or `timeout` where a server elsewhere is not ready. */
   assertReady?(): Promise<void>;
-}
-
-/** Throws `model_invalid`, `device_unavailable`, and of a server elsewhere `unreachable` and `timeout`. */
-export async function openEngine(model: LoadedModel, threads: number, maxBatch = 1): Promise<TensorEngine> {
-  const { remote } = model.manifest;
-  if (remote?.fallback !== undefined) return (await import('../remote/fallback-engine.ts')).FallbackEngine.open(model, threads, maxBatch);
-  if (remote) return (await import('../remote/remote-engine.ts')).RemoteEngine.connect(model, maxBatch);
-  return (await import('./onnx-session.ts')).OnnxSession.create(model, threads, maxBatch);
 }

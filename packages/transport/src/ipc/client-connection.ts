@@ -4,10 +4,13 @@ import { RuthError } from '@ruth/protocol/base';
 import type { Exchange } from './exchange.ts';
 import { MessageDecoder } from './framing.ts';
 
+/** A request of this kind of connection. */
+export type Asked = Exchange<ClientConnection>;
+
 export interface ConnectionEvents {
-  answered(exchange: Exchange, answer: unknown): void;
+  answered(exchange: Asked, answer: unknown): void;
   /** Closed under a request. `kept`: a connection that had served others, and not a byte of this answer had come. */
-  lost(exchange: Exchange, error: RuthError, kept: boolean): void;
+  lost(exchange: Asked, error: RuthError, kept: boolean): void;
   /** Closed without a request. */
   closed(): void;
 }
@@ -19,7 +22,7 @@ export class ClientConnection {
   readonly gone: Promise<void>;
   readonly #socket: Socket;
   readonly #decoder = new MessageDecoder();
-  #exchange: Exchange | null = null;
+  #exchange: Asked | null = null;
   #answers = 0;
   #answerBegun = false;
   #failure: NodeJS.ErrnoException | null = null;
@@ -38,7 +41,7 @@ export class ClientConnection {
 
   get usable(): boolean { return this.#socket.writable && this.#socket.readable; }
 
-  send(exchange: Exchange): void {
+  send(exchange: Asked): void {
     this.#exchange = exchange;
     this.#answerBegun = false;
     exchange.connection = this;

@@ -3,8 +3,8 @@
 // kept connection closed before a byte of its answer came is sent once more, on a new one: a server that hands its path over,
 // or is started again, costs no request. So what is asked must be such that asking twice does no harm.
 import { RuthError } from '@ruth/protocol/base';
-import { ClientConnection } from './client-connection.ts';
-import { Exchanges, type Exchange } from './exchange.ts';
+import { type Asked, ClientConnection } from './client-connection.ts';
+import { Exchanges } from './exchange.ts';
 import { encodeMessage } from './framing.ts';
 
 export interface IpcClientOptions {
@@ -29,9 +29,9 @@ export class IpcClient implements AsyncDisposable {
   readonly #maxWaiting: number;
   readonly #idle: ClientConnection[] = [];
   readonly #connections = new Set<ClientConnection>();
-  readonly #waiting: Exchange[] = [];
-  readonly #pending = new Exchanges();
-  readonly #watches = new WeakMap<AbortSignal, Exchanges>();
+  readonly #waiting: Asked[] = [];
+  readonly #pending = new Exchanges<ClientConnection>();
+  readonly #watches = new WeakMap<AbortSignal, Exchanges<ClientConnection>>();
   #closed = false;
   #alarm: NodeJS.Timeout | undefined;
   #alarmMs = Infinity;
@@ -51,7 +51,7 @@ export class IpcClient implements AsyncDisposable {
       const bytes = encodeMessage(message);
       if (this.#closed) throw new RuthError('cancelled', 'the client is closed');
       if (signal?.aborted) throw cancelled(signal);
-      const exchange: Exchange = {
+      const exchange: Asked = {
         bytes, timeoutMs, deadlineMs: performance.now() + timeoutMs, watch: signal ? this.#watch(signal) : null, connection: null, retried: false,
         settle: (error, answer) => {
           if (!this.#pending.delete(exchange)) return;
@@ -83,10 +83,10 @@ export class IpcClient implements AsyncDisposable {
   }
 
   /** The requests that end when it aborts. */
-  #watch(signal: AbortSignal): Exchanges {
+  #watch(signal: AbortSignal): Exchanges<ClientConnection> {
     const known = this.#watches.get(signal);
     if (known) return known;
-    const exchanges = new Exchanges();
+    const exchanges = new Exchanges<ClientConnection>();
     this.#watches.set(signal, exchanges);
     signal.addEventListener('abort', () => { for (const exchange of exchanges.list()) this.#abandon(exchange, cancelled(signal)); }, { once: true });
     return exchanges;
@@ -109,7 +109,7 @@ export class IpcClient implements AsyncDisposable {
     this.#setAlarm(nextMs);
   }
 
-  #start(exchange: Exchange): void {
+  #start(exchange: Asked): void {
     for (let kept = this.#idle.pop(); kept; kept = this.#idle.pop()) {
       if (kept.usable) return kept.send(exchange);
     }
@@ -158,7 +158,7 @@ export class IpcClient implements AsyncDisposable {
     if (next) this.#open().send(next);
   }
 
-  #abandon(exchange: Exchange, error: RuthError): void {
+  #abandon(exchange: Asked, error: RuthError): void {
     exchange.settle(error);
     const { connection } = exchange;
     if (connection) {

@@ -2,7 +2,6 @@
 import type { CameraStatus, ModelStatus, NotAsked, SubscriptionStatus } from '@ruth/protocol';
 import { isMissing } from '../system/not-asked.ts';
 import { addressOf } from '../view-address.ts';
-import { keyOf } from './models-view.tsx';
 
 export interface ModelMatrixProps {
   readonly cameras: readonly CameraStatus[];
@@ -15,6 +14,9 @@ export interface ModelMatrixProps {
   readonly mayChange: boolean;
   readonly onChoose: (key: string) => void;
 }
+
+/** Of a cell. */
+export const keyOf = ({ camera_id, model_id }: Pick<SubscriptionStatus, 'camera_id' | 'model_id'>): string => `${camera_id} ${model_id}`;
 
 export function ModelMatrix({ cameras, models, subscriptions, notAsked, chosen, mayChange, onChoose }: ModelMatrixProps) {
   const byKey = new Map(subscriptions.map((subscription) => [keyOf(subscription), subscription]));

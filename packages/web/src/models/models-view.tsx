@@ -1,6 +1,6 @@
 // The models: what each is and how it does, and which looks at which camera how often.
 import { useState } from 'react';
-import type { ModelStatus, SubscriptionStatus, SupervisedModel } from '@ruth/protocol';
+import type { ModelStatus, SupervisedModel } from '@ruth/protocol';
 import { Empty, Unknown, Waiting } from '../shell/states.tsx';
 import { useMay } from '../session.ts';
 import { SERVER_UNREACHABLE } from '../system/api.ts';
@@ -10,15 +10,13 @@ import { usePolled } from '../system/use-polled.ts';
 import { InstalledModels } from './installed-models.tsx';
 import { ModelCard } from './model-card.tsx';
 import { ModelJobs } from './model-jobs.tsx';
-import { ModelMatrix } from './model-matrix.tsx';
+import { keyOf, ModelMatrix } from './model-matrix.tsx';
 import { SubscriptionForm } from './subscription-form.tsx';
 import { SubscriptionPanel } from './subscription-panel.tsx';
 import '../styles/tables.css';
 import '../styles/forms.css';
 
 const INSTALLED_EVERY_MS = 3000;
-
-export const keyOf = ({ camera_id, model_id }: Pick<SubscriptionStatus, 'camera_id' | 'model_id'>): string => `${camera_id} ${model_id}`;
 
 export function ModelsView({ system, store }: { system: System; store: SystemStore }) {
   const [chosen, setChosen] = useState<string | null>(null);
