@@ -146,10 +146,12 @@ test('a process that gives no sign of life is killed and started again; the othe
   const running = [child.run(stop.signal), other.run(stop.signal)];
   const [{ pid }, { pid: otherPid }] = [await child.firstReady, await other.firstReady];
   const waiting = once(emitter, 'waiting') as Promise<[{ reason: string }]>;
-  const again = once(emitter, 'ready') as Promise<[{ pid: number }]>;
+  const again = once(emitter, 'ready') as Promise<[{ pid: number; endedBefore: string | null }]>;
   process.kill(pid as number, 'SIGSTOP');
   assert.match((await waiting)[0].reason, /no sign of life for 1 s/);
-  assert.notEqual((await again)[0].pid, pid);
+  const [next] = await again;
+  assert.notEqual(next.pid, pid);
+  assert.match(next.endedBefore!, /no sign of life for 1 s/, 'the next one is told what became of the one before');
   assert.deepEqual([alive(pid as number), other.pid, other.restarts], [false, otherPid, 0]);
   stop.abort();
   await Promise.all(running);

@@ -2853,7 +2853,7 @@ export interface components {
             start: number;
             end: number | null;
             /** @enum {unknown} */
-            cause: "camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "stopped" | "clock" | "damaged" | "unknown";
+            cause: "camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "machine_off" | "stopped" | "clock" | "damaged" | "unknown";
             message: string | null;
         };
         RecordingGapEvent: {
@@ -2870,7 +2870,7 @@ export interface components {
         RecordingStatus: {
             /** @enum {unknown} */
             state: "off" | "waiting" | "recording" | "paused";
-            cause: ("camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "stopped" | "clock" | "damaged" | "unknown") | null;
+            cause: ("camera_down" | "camera_stalled" | "disk_full" | "disk_slow" | "disk_error" | "process_died" | "machine_off" | "stopped" | "clock" | "damaged" | "unknown") | null;
             bytes_written: number;
             segments: number;
             drops: {

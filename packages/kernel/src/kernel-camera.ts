@@ -2,6 +2,7 @@
 // becomes what the process is told, and where what it says is handed on.
 import type { CameraSettings, CameraStatus, RecordingSeam, Settings } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
+import type { CameraEnd, RosterCamera } from './control/camera-roster.ts';
 import { CameraProcess } from './ingest/camera-process.ts';
 import type { FromIngest, RecordingTurn, TurnMessage } from './ingest/messages.ts';
 import { LiveRelay } from './live/fmp4/live-relay.ts';
@@ -20,7 +21,12 @@ export interface KernelCameraOptions {
   readonly webrtc: WebRtc | null;
 }
 
-export class KernelCamera implements AsyncDisposable {
+/** What a gap in the recordings says of it. */
+const END_WORDS: Readonly<Record<CameraEnd, string>> = {
+  changed: 'the settings of this camera were changed', removed: 'the camera was removed', stopped: 'Ruth was stopped', orphaned: '"ruth up" ended without stopping the kernel: it was killed, or crashed',
+};
+
+export class KernelCamera implements RosterCamera {
   readonly process: CameraProcess;
   readonly relay: LiveRelay;
   readonly webrtc: WebRtcCamera | null;
@@ -87,12 +93,12 @@ export class KernelCamera implements AsyncDisposable {
 
   start(): void { this.process.start(); }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async end(why: CameraEnd): Promise<void> {
     this.relay.close();
     this.webrtc?.close();
     this.restream[Symbol.dispose]();
     await this.process.close();
-    await this.#archive?.end('the kernel was stopped, or the camera changed or removed');
+    await this.#archive?.end(END_WORDS[why], why === 'orphaned' ? 'process_died' : 'stopped');
     // Of viewers that came meanwhile.
     this.relay.close();
   }

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraCosts } from './control/camera-costs.ts';
-import { CameraRoster } from './control/camera-roster.ts';
+import { CameraRoster, type CameraEnd } from './control/camera-roster.ts';
 import { controlServer } from './control/control-server.ts';
 import { PlacedCameras } from './control/placed-cameras.ts';
 import { LeaseTable } from './frames/lease-table.ts';
@@ -23,6 +23,8 @@ export interface KernelOptions {
   readonly logger: Logger;
   /** False where its ruth.yaml has no `site`. */
   readonly isInSite?: boolean;
+  /** What a supervisor saw of the end of the kernel before this one; null where none did. */
+  readonly endedBefore?: string | null;
   /** Program of mediasoup's workers; where mediasoup itself looks for it unless given. */
   readonly mediasoupWorker?: string;
 }
@@ -84,9 +86,9 @@ export class Kernel implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { settings: { ringDirectory, cameras, recording, live: { rtsp } }, logger, isInSite } = this.#options;
+    const { settings: { ringDirectory, cameras, recording, live: { rtsp } }, logger, isInSite, endedBefore } = this.#options;
     // Nothing may be recorded before it is put right what a crash left.
-    this.#archive = recording && await Archive.open({ settings: recording, logger, ...(isInSite !== undefined && { isInSite }), onEvent: (event) => this.events.append(event) });
+    this.#archive = recording && await Archive.open({ settings: recording, logger, ...(isInSite !== undefined && { isInSite }), endedBefore: endedBefore ?? null, onEvent: (event) => this.events.append(event) });
     this.#playback = await Playback.open({ archive: this.#archive, settings: recording, logger });
     await this.#server.ready();
     await listenOnSocket(this.#server.server, this.socketPath);
@@ -155,9 +157,9 @@ export class Kernel implements AsyncDisposable {
     if (camera !== null) this.#apply([camera]);
   }
 
-  async close(): Promise<void> {
+  async close(why: CameraEnd = 'stopped'): Promise<void> {
     clearTimeout(this.#expiry);
-    await Promise.all([this.#server.close(), this.#playback?.[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras[Symbol.asyncDispose](), this.#ptz[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
+    await Promise.all([this.#server.close(), this.#playback?.[Symbol.asyncDispose](), this.#restream?.[Symbol.asyncDispose](), this.#cameras.close(why), this.#ptz[Symbol.asyncDispose](), this.#webrtc?.[Symbol.asyncDispose]()]);
     await this.#archive?.[Symbol.asyncDispose]();
     sweepOrphanRings({ ringDirectory: this.#options.settings.ringDirectory });
   }

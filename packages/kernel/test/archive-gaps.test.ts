@@ -141,6 +141,33 @@ test('nothing for long without a known cause is a gap all the same', () => {
   assert.deepEqual(told(), [[1001, null, 'unknown']]);
 });
 
+test('a gap takes the cause that is found later, from its beginning; one that is found with the next recording too', () => {
+  const { watch, record, pass, told } = watching();
+  record();
+  pass(12);
+  assert.deepEqual(told(), [[1001, null, 'unknown']]);
+  watch.trouble('process_died', 'it shows no sign of life');
+  pass(1);
+  assert.deepEqual(told(), [[1001, null, 'process_died']], 'not two gaps, the first of them without a cause');
+  record(false);
+  pass(12);
+  watch.trouble('disk_slow', null);
+  record(false);
+  assert.deepEqual(told().at(-1), [1015, 1027, 'disk_slow'], 'though nobody looked between');
+});
+
+test('of a gap without a cause is said what is known', () => {
+  const gaps: (string | null)[] = [];
+  let us = 1000 * S;
+  const watch = new GapWatch({
+    clock: { utcUs: () => us, monotonicMs: () => us / 1000 }, recordedUntilUs: 990 * S, gap: null, hint: () => 'no keyframe has come',
+    onGap: ({ message }) => gaps.push(message), onWithdrawn: () => assert.fail('no gap is withdrawn'),
+  });
+  us += 11 * S;
+  watch.look();
+  assert.deepEqual(gaps, ['no keyframe has come']);
+});
+
 test('whatever happens, recorded and missed time together are all time, and never overlap', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('record' as const), seconds: fc.integer({ min: 1, max: 5 }) }),

@@ -7,8 +7,8 @@ const Time = Type.Number({ description: 'UTC, seconds' });
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
 export const RECORDING_STATES = ['off', 'waiting', 'recording', 'paused'] as const;
-/** Why a time was not recorded. `clock`: the node's clock was set forward. */
-export const GAP_CAUSES = ['camera_down', 'camera_stalled', 'disk_full', 'disk_slow', 'disk_error', 'process_died', 'stopped', 'clock', 'damaged', 'unknown'] as const;
+/** Why a time was not recorded. `clock`: the node's clock was set forward. `machine_off`: it was without power, or started anew, while Ruth ran. */
+export const GAP_CAUSES = ['camera_down', 'camera_stalled', 'disk_full', 'disk_slow', 'disk_error', 'process_died', 'machine_off', 'stopped', 'clock', 'damaged', 'unknown'] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 
 export const RecordingStatus = Type.Object({

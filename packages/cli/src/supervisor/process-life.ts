@@ -2,6 +2,7 @@
 // a process list, an environment or a file.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { ERRORS, type ErrorCode, RuthError } from '@ruth/protocol';
 import { DRAIN_LIMIT_MS, type ProcessMessage, STOP_LIMIT_MS, type SupervisorMessage } from '@ruth/transport';
@@ -16,7 +17,8 @@ const DEFAULT_HANG_LIMIT_S = 30;
 /** Beyond the limit that a process keeps by itself. */
 const PATIENCE_MS = 1000;
 
-interface LifeOptions { readonly takeOver: boolean; readonly log: (line: string) => void; readonly recycle: (reason: string) => void }
+/** `endedBefore`: what was seen of the end of the life before; null where there was none, or it said why by itself. */
+interface LifeOptions { readonly takeOver: boolean; readonly endedBefore: string | null; readonly log: (line: string) => void; readonly recycle: (reason: string) => void }
 
 export class ProcessLife {
   readonly startedMs = performance.now();
@@ -33,10 +35,11 @@ export class ProcessLife {
   /** What it said with `ready` that no log may hold. */
   secrets: Readonly<Record<string, unknown>> = {};
   #hung = false;
+  readonly #memoryKillsBefore = memoryKills();
 
   /** `takeOver`: another life of the same process serves meanwhile. `recycle`: it asks for a successor, and says why. */
-  constructor({ entry, args, stdin, hangLimitS }: ProcessDefinition, { takeOver, log, recycle }: LifeOptions) {
-    const options = takeOver ? ['-c', '-', '--take-over'] : ['-c', '-'];
+  constructor({ entry, args, stdin, hangLimitS }: ProcessDefinition, { takeOver, endedBefore, log, recycle }: LifeOptions) {
+    const options = ['-c', '-', ...(takeOver ? ['--take-over'] : []), ...(endedBefore === null ? [] : [`--ended-before=${endedBefore}`])];
     const child = this.#child = spawn(process.execPath, [...PROCESS_FLAGS, entry, ...options, ...args], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
     child.stdin!.on('error', () => undefined);
     child.stdin!.end(typeof stdin === 'string' ? stdin : stdin());
@@ -101,6 +104,18 @@ export class ProcessLife {
     const [code, killedBy] = await once(this.#child, 'exit').catch((error: Error) => [error.message, null]) as [number | string | null, string | null];
     this.#heartbeat[Symbol.dispose]();
     if (this.#hung) return `it gave no sign of life for ${this.#heartbeat.limitS} s, and was killed`;
-    return this.#failure?.message ?? (killedBy ? `killed by ${killedBy}` : `exit ${code}`);
+    if (this.#failure !== null) return this.#failure.message;
+    // The system tells how often, not whom.
+    const forMemory = killedBy === 'SIGKILL' && memoryKills() > this.#memoryKillsBefore ? ', while the system ended processes for want of memory' : '';
+    return killedBy ? `killed by ${killedBy}${forMemory}` : `exit ${code}`;
+  }
+}
+
+/** How many processes the system has ended for want of memory since it started; 0 where it does not tell. */
+function memoryKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }

@@ -32,6 +32,8 @@ export class SupervisedProcess {
   #replacement: Promise<unknown> | null = null;
   #signal: AbortSignal | null = null;
   #firstSecrets: Readonly<Record<string, unknown>> | null = null;
+  /** What was seen of the end of the last life that said nothing of it. */
+  #endedBefore: string | null = null;
   restarts = 0;
 
   constructor(definition: ProcessDefinition, observer: ProcessObserver) {
@@ -63,6 +65,7 @@ export class SupervisedProcess {
       if (life !== this.#life) continue;
       this.#life = null;
       const { failure } = life;
+      this.#endedBefore = failure === null ? reason ?? null : null;
       const hopeless = failure !== null && !failure.retryable && failure.code !== 'internal';
       if (hopeless) this.#firstReady.reject(failure);
       if (hopeless && this.#definition.required) return;
@@ -138,7 +141,7 @@ export class SupervisedProcess {
 
   #start(definition: ProcessDefinition, { takeOver }: { takeOver: boolean }): ProcessLife {
     const life: ProcessLife = new ProcessLife(definition, {
-      takeOver, log: (line) => this.#observer.log(definition.name, line),
+      takeOver, endedBefore: takeOver ? null : this.#endedBefore, log: (line) => this.#observer.log(definition.name, line),
       // A failure is said by `not_replaced`; the process asks again.
       recycle: (reason) => { if (life === this.#life) this.replace(undefined, { reason }).catch(() => undefined); },
     });

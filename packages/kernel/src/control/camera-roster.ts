@@ -3,17 +3,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RuthError, type CameraSettings } from '@ruth/protocol';
 
+/** Why a camera ends. `orphaned`: who supervised the kernel is gone, and did not stop it. */
+export type CameraEnd = 'changed' | 'removed' | 'stopped' | 'orphaned';
+
 /** What the roster needs of a camera; KernelCamera is one. */
-export interface RosterCamera extends AsyncDisposable {
+export interface RosterCamera {
   readonly settings: CameraSettings;
   start(): void;
+  /** Ends it, and resolves when nothing of it runs any more. */
+  end(why: CameraEnd): Promise<void>;
   /** Takes settings that differ in nothing that the process reads. */
   describe(settings: CameraSettings): void;
 }
 
 const MAX_CAMERAS = 1024;
 
-export class CameraRoster<C extends RosterCamera> implements AsyncDisposable {
+export class CameraRoster<C extends RosterCamera> {
   readonly #make: (settings: CameraSettings) => C;
   readonly #cameras = new Map<string, C>();
   /** By camera: when its last change is done. */
@@ -44,7 +49,7 @@ export class CameraRoster<C extends RosterCamera> implements AsyncDisposable {
       }
       if (!present && this.#cameras.size >= MAX_CAMERAS) throw new RuthError('overloaded', `${MAX_CAMERAS} cameras are there already`);
       // One client at a time: many cameras serve no more, and the ring has one writer.
-      await present?.[Symbol.asyncDispose]();
+      await present?.end('changed');
       if (this.#closed) throw closing();
       return this.add(settings);
     });
@@ -63,13 +68,13 @@ export class CameraRoster<C extends RosterCamera> implements AsyncDisposable {
     return this.#change(id, async () => {
       const camera = this.get(id);
       this.#cameras.delete(id);
-      await camera[Symbol.asyncDispose]();
+      await camera.end('removed');
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(why: CameraEnd): Promise<void> {
     this.#closed = true;
-    await Promise.all([...[...this.#cameras.values()].map((camera) => camera[Symbol.asyncDispose]()), ...this.#changes.values()]);
+    await Promise.all([...[...this.#cameras.values()].map((camera) => camera.end(why)), ...this.#changes.values()]);
   }
 
   async #change<T>(id: string, change: () => Promise<T>): Promise<T> {

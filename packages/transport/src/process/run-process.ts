@@ -2,6 +2,7 @@
 //
 //   -c FILE   settings from ruth.yaml; `-c -` reads them from standard input, so that no credential stands in a
 //             process list or in a file of its own
+//   --ended-before TEXT   what its supervisor saw of the end of the process before this one
 //   --take-over   take the place of a process of the same kind that serves now, once ready to serve; its supervisor then
 //             tells that one to drain
 //
@@ -25,6 +26,10 @@ export type ProcessSettings = Pick<Settings, 'logLevel' | 'socketDirectory'>;
 export interface ProcessContext<S extends ProcessSettings = Settings> {
   readonly settings: S;
   readonly logger: Logger;
+  /** What the supervisor saw of the end of the process before this one: killed by what, or that it hung; null where there was none, or it said why by itself. */
+  readonly endedBefore: string | null;
+  /** `signal` was aborted because the supervisor is gone, and did not stop this process. */
+  readonly orphaned: boolean;
   /** Arguments that are no options, e.g. a model folder. */
   readonly positionals: readonly string[];
   /** Aborted when the process shall stop; `run` must then clean up and return. */
@@ -81,12 +86,13 @@ export async function runProcess<S extends ProcessSettings = Settings>(name: str
   let logger = createLogger(name, 'info');
   let exitCode = 0;
   try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'ended-before': { type: 'string' }, 'take-over': { type: 'boolean', default: false } } });
     const settings = load?.(values.config) ?? await fullSettings<S>(values.config);
     logger = createLogger(name, settings.logLevel);
     await run({
       settings, logger, positionals, signal: stop.signal, takeOver: values['take-over'], drain: drain.signal,
-      supervised,
+      supervised, endedBefore: values['ended-before'] ?? null,
+      get orphaned() { return orphaned; },
       ready(details = {}, secrets = {}) {
         logger.info(details, 'ready');
         tell({ type: 'ready', details, secrets });

@@ -1,6 +1,6 @@
 // In place of the picture of an event whose moment is not, or not any more, recorded: since when, and why, as far as the timeline tells.
 import type { Timeline } from '@ruth/protocol';
-import { GAP_WORDS } from '../recordings/gap-cause.ts';
+import { GAP_WORDS, sentence } from '../recordings/gap-cause.ts';
 import { usePolled } from '../system/use-polled.ts';
 import { clockText, dateText } from '../wall-clock.ts';
 
@@ -22,7 +22,7 @@ export function whyNotRecorded({ oldest, gaps }: Pick<Timeline, 'oldest' | 'gaps
   const gap = gaps.find(({ start, end }) => start <= atS && (end === null || end > atS));
   if (gap) {
     const { title, help } = GAP_WORDS[gap.cause];
-    return `From ${dateText(gap.start)}, ${clockText(gap.start)}, ${gap.end === null ? 'on' : `to ${clockText(gap.end)}`} nothing was recorded: ${title.toLowerCase()}. ${gap.message ?? help}`;
+    return `From ${dateText(gap.start)}, ${clockText(gap.start)}, ${gap.end === null ? 'on' : `to ${clockText(gap.end)}`} nothing was recorded: ${title.toLowerCase()}. ${sentence(gap.message ?? help)}`;
   }
   if (oldest === null) return 'Nothing of this camera is recorded.';
   if (oldest > atS) return `What was recorded then was deleted to make room, or because of its age: the oldest that is left is of ${dateText(oldest)}, ${clockText(oldest)}. The event itself is kept longer.`;

@@ -1,7 +1,7 @@
 // The gaps of the days that are shown, newest first, which also explains the colours of the timeline.
 import type { Timeline } from '@ruth/protocol';
 import { clockText, durationText } from '../wall-clock.ts';
-import { GAP_WORDS, gapFamily } from './gap-cause.ts';
+import { GAP_WORDS, gapFamily, sentence } from './gap-cause.ts';
 
 const MOST = 100;
 
@@ -18,11 +18,12 @@ export function GapList({ timeline, nowS, onChoose }: { timeline: Timeline; nowS
       <ul className="gaps">
         {gaps.slice(0, MOST).map((gap) => (
           <li key={gap.start}>
-            <button type="button" onClick={() => onChoose(gap.start - 3)} title={`${gap.message ?? GAP_WORDS[gap.cause].help} Play the seconds before it`}>
+            <button type="button" onClick={() => onChoose(gap.start - 3)} title="Play the seconds before it">
               <span className={`gap-key gap-${gapFamily(gap.cause)}`} aria-hidden="true" />
               <span className="gap-time">{clockText(gap.start)}</span>
               <span className="gap-cause">{GAP_WORDS[gap.cause].title}</span>
               <span className="gap-length">{gap.end === null ? `${durationText(nowS - gap.start)}, goes on` : durationText(gap.end - gap.start)}</span>
+              <span className="gap-why">{sentence(gap.message ?? GAP_WORDS[gap.cause].help)}</span>
             </button>
           </li>
         ))}

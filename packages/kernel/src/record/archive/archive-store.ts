@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { KeptFile, RecordedSpan } from '@ruth/protocol';
 import { asideSpans, claimAside, forgetAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
-import { lockFolder, openIndex } from './index-file.ts';
+import { lockFolder, openIndex, type FolderLock } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
 import { ageLimitUs, deletable, type Deletable, type RetentionLimits, type Want } from './retention.ts';
@@ -41,9 +41,9 @@ export class ArchiveStore implements Disposable {
   readonly gaps: GapTable;
   readonly #database: DatabaseSync;
   readonly #keeps: KeptSpans;
-  readonly #lock: number;
+  readonly #lock: FolderLock;
 
-  private constructor(directory: string, database: DatabaseSync, lock: number) {
+  private constructor(directory: string, database: DatabaseSync, lock: FolderLock) {
     this.directory = directory;
     this.#database = database;
     this.#lock = lock;
@@ -58,11 +58,12 @@ export class ArchiveStore implements Disposable {
     try {
       return new ArchiveStore(directory, openIndex(directory), lock);
     } catch (error) {
-      closeSync(lock);
+      closeSync(lock.fd);
       throw error;
     }
   }
 
+  ownerBefore(): string { return this.#lock.ownerBefore; }
   /** What the files tell and the index does not, and the other way round, is put right. */
   repair(nowUs: number): Promise<RepairReport> { return repair(this, nowUs); }
   /** Takes a file into the index as its own bytes tell it. */
@@ -152,7 +153,7 @@ export class ArchiveStore implements Disposable {
   close(): void {
     if (!this.#database.isOpen) return;
     this.#database.close();
-    closeSync(this.#lock);
+    closeSync(this.#lock.fd);
   }
 
   [Symbol.dispose](): void { this.close(); }

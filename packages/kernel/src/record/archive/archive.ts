@@ -1,5 +1,6 @@
 // The archive of a kernel: every camera's recordings and gaps, asked for by playback and the API; how much disk they take, and what
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
@@ -10,6 +11,7 @@ import type { AsideSpan, ClaimDecision, Claimed } from './claim.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
+import { alsoKnown, bootId, whyEnded, type EndFacts } from './owner-before.ts';
 import { appendSpan, unpack } from './segment-index.ts';
 import { StorageKeeper, sumOf } from './storage-keeper.ts';
 import { StoreThread } from './store-thread.ts';
@@ -21,6 +23,8 @@ export interface ArchiveOptions {
   /** False where the node is by itself, so that nobody decides about what lies aside. */
   readonly isInSite?: boolean;
   readonly clock?: Clock;
+  /** What a supervisor saw of the end of the kernel before this one. */
+  readonly endedBefore?: string | null;
   /** How much room the disk has; asked of the file system unless given. */
   readonly space?: () => DiskSpace;
 }
@@ -74,16 +78,25 @@ export class Archive implements ArchiveView, AsyncDisposable {
       const aside = sumOf(await store.call('unclaimedFiles').catch(() => ({})));
       if (aside && options.isInSite === false) logger.warn({ ...aside, folder: join(directory, UNCLAIMED) }, 'this node has left its site, and what it recorded aside, without a lease, is in no index and takes room: it cannot find out what of it other nodes recorded. "ruth site unclaimed" shows it; with --take it becomes part of the recordings, with --delete it goes');
       const extents = await store.call('extents');
+      const facts: EndFacts = { ownerBefore: await store.call('ownerBefore'), bootIdNow: bootId(), bootedUs: nowUs - uptime() * 1e6, seen: options.endedBefore ?? null };
       const tell = async (cameraId: string, gap: Gap): Promise<void> => {
         await withRoom(store, nowUs, () => store.call('putGap', cameraId, gap));
         options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
       };
       for (const [cameraId, { newestEndUs, gap: left }] of extents) {
         // Whoever ended in order left a gap that lasts and says so.
-        if (newestEndUs === null || (left !== null && left.startUs >= newestEndUs)) continue;
+        const inOrder = newestEndUs === null || (left !== null && left.startUs >= newestEndUs);
+        if (inOrder) {
+          const more = left && alsoKnown(left, facts);
+          if (!left || !more) continue;
+          const gap = { ...left, message: more };
+          await tell(cameraId, gap);
+          extents.set(cameraId, { newestEndUs, gap });
+          continue;
+        }
         const [next] = left ? await store.call('between', cameraId, left.startUs, Number.MAX_SAFE_INTEGER) : [];
         if (left) await (next!.startUs > left.startUs ? tell(cameraId, { ...left, endUs: next!.startUs }) : store.call('removeGap', cameraId, left.startUs));
-        const gap: Gap = { startUs: newestEndUs, endUs: null, cause: 'process_died', message: 'the kernel ended without being stopped' };
+        const gap: Gap = { startUs: newestEndUs, endUs: null, ...whyEnded(newestEndUs, facts) };
         await tell(cameraId, gap);
         extents.set(cameraId, { newestEndUs, gap });
       }

@@ -48,6 +48,8 @@ export class CameraArchive {
   /** Names of both kinds of files that the store is at. */
   readonly #underWay = new Set<string>();
   #wanted = false;
+  /** How the camera was when it was last told of. */
+  #status: Pick<CameraStatus, 'state' | 'recording'> | null = null;
   #limits: Retention = { maxAgeDays: null, maxBytes: null };
   /** Everything that was said so far is in the index, or cannot be brought there now. */
   #settled: Promise<void> = Promise.resolve();
@@ -57,7 +59,7 @@ export class CameraArchive {
     this.#options = options;
     const { clock, extent, cameraId, store } = options;
     this.#watch = new GapWatch({
-      clock, recordedUntilUs: extent.newestEndUs, gap: extent.gap,
+      clock, recordedUntilUs: extent.newestEndUs, gap: extent.gap, hint: () => hintOf(this.#status),
       onGap: (gap) => {
         options.onGap(eventGap(gap));
         this.#putGap(gap);
@@ -104,7 +106,8 @@ export class CameraArchive {
   wasRecordedUntil(untilUs: number): void { this.#watch.wasRecordedUntil(untilUs); }
 
   /** How the camera is says why nothing comes, where nothing comes. */
-  observe({ state, last_error, recording }: Pick<CameraStatus, 'state' | 'last_error' | 'recording'>): void {
+  observe(status: Pick<CameraStatus, 'state' | 'last_error' | 'recording'>): void {
+    const { state, last_error, recording } = this.#status = status;
     if (state === 'down' || state === 'stalled') this.#watch.trouble(state === 'down' ? 'camera_down' : 'camera_stalled', last_error?.message ?? null);
     else if (recording.state === 'paused' && recording.cause !== null) this.#watch.trouble(recording.cause, null);
     if (recording.state !== 'paused') this.#pause(null);
@@ -130,9 +133,9 @@ export class CameraArchive {
   }
 
   /** The recorder is gone, and none will come soon: what it left is in the index, and the gap that begins says why. */
-  async end(reason: string): Promise<void> {
+  async end(reason: string, cause: GapCause = 'stopped'): Promise<void> {
     await this.gone(reason);
-    if (this.#wanted) this.#watch.stop(reason);
+    if (this.#wanted) this.#watch.stop(reason, cause);
     this.#wanted = false;
     await this.#settledSoon();
   }
@@ -233,6 +236,12 @@ export class CameraArchive {
     });
     this.#settled = Promise.all([this.#settled, done]).then(() => undefined);
   }
+}
+
+/** Nothing is known to be wrong, and no recording comes. */
+function hintOf(status: Pick<CameraStatus, 'state' | 'recording'> | null): string | null {
+  if (status?.state === 'connecting') return 'the camera is being connected to: no picture that a recording could begin with has come';
+  return status?.state === 'streaming' && status.recording.state === 'waiting' ? 'the camera sends pictures, but none that a recording could begin with (a keyframe)' : null;
 }
 
 export const eventGap = ({ startUs, endUs, cause, message }: Gap): RecordingGap => ({ start: startUs / 1e6, end: endUs === null ? null : endUs / 1e6, cause, message });

@@ -17,8 +17,10 @@ export interface GapWatchOptions {
   readonly recordedUntilUs: number | null;
   /** The gap that lasts since an earlier run. */
   readonly gap: Gap | null;
-  /** A gap began, or (its start tells which) ended. */
+  /** A gap began, or (its start tells which) ended, or its cause was found. */
   readonly onGap: (gap: Gap) => void;
+  /** What can be said of a gap whose cause is not known; null where nothing can. */
+  readonly hint?: () => string | null;
   /** The gap was none: what it missed came after all. */
   readonly onWithdrawn: (gap: Gap) => void;
 }
@@ -31,7 +33,7 @@ const LATE_MS = 2000;
 const QUIET_MS = 10_000;
 const NOTHING_KNOWN: Trouble = { cause: 'unknown', message: null };
 
-const NODE_CAUSES: readonly GapCause[] = ['process_died', 'stopped', 'clock', 'unknown'];
+const NODE_CAUSES: readonly GapCause[] = ['process_died', 'machine_off', 'stopped', 'clock', 'unknown'];
 const CAMERA_CAUSES: readonly GapCause[] = ['camera_down', 'camera_stalled'];
 /** A gap is told of anew when the blame passes from one to another. */
 const blame = (cause: GapCause): string => (NODE_CAUSES.includes(cause) ? 'node' : CAMERA_CAUSES.includes(cause) ? 'camera' : 'disk');
@@ -60,6 +62,7 @@ export class GapWatch {
     const { clock, onGap, onWithdrawn } = this.#options;
     const untilUs = this.#recordedUntilUs;
     if (this.#gap !== null) {
+      if (this.#gap.cause === 'unknown' && (known || this.#trouble)) this.#gap = { ...this.#gap, ...(known ? { cause: known, message: null } : this.#trouble!) };
       if (!continues && startUs > this.#gap.startUs) onGap({ ...this.#gap, endUs: startUs });
       else onWithdrawn(this.#gap);
     } else if (!continues && untilUs !== null && startUs - untilUs > ROUNDING_US) {
@@ -88,14 +91,17 @@ export class GapWatch {
   look(): void {
     const quietMs = this.#options.clock.monotonicMs() - this.#quietSinceMs;
     if (this.#gap === null) {
-      if (quietMs > (this.#trouble ? LATE_MS : QUIET_MS)) this.#begin(this.#trouble ?? NOTHING_KNOWN, this.#recordedUntilUs ?? this.#startedUs);
+      if (quietMs > (this.#trouble ? LATE_MS : QUIET_MS)) this.#begin(this.#trouble ?? { ...NOTHING_KNOWN, message: this.#options.hint?.() ?? null }, this.#recordedUntilUs ?? this.#startedUs);
+    } else if (this.#trouble && this.#gap.cause === 'unknown') {
+      // What is found out later was wrong from the beginning: nothing else was.
+      this.#begin(this.#trouble, this.#gap.startUs);
     } else if (this.#trouble && blame(this.#trouble.cause) !== blame(this.#gap.cause)) this.#pass(this.#trouble);
   }
 
-  /** Recording ends on purpose, now. */
-  stop(message: string | null): void {
-    if (this.#gap === null) this.#begin({ cause: 'stopped', message }, this.#recordedUntilUs ?? this.#options.clock.utcUs());
-    else if (this.#gap.cause !== 'stopped') this.#pass({ cause: 'stopped', message });
+  /** Recording ends now: on purpose, unless another cause is told. */
+  stop(message: string | null, cause: GapCause = 'stopped'): void {
+    if (this.#gap === null) this.#begin({ cause, message }, this.#recordedUntilUs ?? this.#options.clock.utcUs());
+    else if (this.#gap.cause !== cause) this.#pass({ cause, message });
   }
 
   #begin({ cause, message }: Trouble, startUs: number): void {

@@ -5,14 +5,18 @@ import { DatabaseSync } from 'node:sqlite';
 import { RuthError } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
 import { migrate } from './index-schema.ts';
+import { ownerText } from './owner-before.ts';
 
 export const INDEX_FILE = 'index.sqlite';
 const LOCK_FILE = '.lock';
 const RESERVE_FILE = '.reserve';
 const RESERVE_BYTES = 1 << 20;
 
+/** `ownerBefore`: what the process that had the folder before wrote of itself (see owner-before.ts); empty where there was none. */
+export interface FolderLock { readonly fd: number; readonly ownerBefore: string }
+
 /** Makes the folder and locks it until the process is gone, however it goes. Throws `invalid_state` naming the owner, `invalid_config`. */
-export function lockFolder(directory: string): number {
+export function lockFolder(directory: string): FolderLock {
   let fd: number;
   const path = join(directory, LOCK_FILE);
   try {
@@ -23,16 +27,18 @@ export function lockFolder(directory: string): number {
   }
   if (!lockFile(fd)) {
     closeSync(fd);
-    const owner = /^\d+$/.exec(readFileSync(path, 'utf8').trim())?.[0] ?? 'unknown';
+    const owner = /^\d+/.exec(readFileSync(path, 'utf8').trim())?.[0] ?? 'unknown';
     throw new RuthError('invalid_state', `the recordings in ${directory} belong to a kernel that runs already (process ${owner}); stop it, or name another recording.directory`);
   }
+  let ownerBefore = '';
   try {
+    ownerBefore = readFileSync(path, 'utf8');
     ftruncateSync(fd, 0);
-    writeSync(fd, String(process.pid));
+    writeSync(fd, ownerText());
   } catch {
     // On a full disk the lock holds all the same; only its owner is not told.
   }
-  return fd;
+  return { fd, ownerBefore };
 }
 
 /** Even to be opened the index needs some room. It is kept free for the day on which the disk is full. */
