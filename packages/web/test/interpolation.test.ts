@@ -32,6 +32,13 @@ test('who is hidden more and more goes on, and never has less than no width', ()
   assert.deepEqual(rounded(walker!.bbox), [0.13, 0.1, 0.23, 0.5]);
 });
 
+test('a body that is about to be seen goes on as a whole: no leg is torn out of its stride', () => {
+  const sights: Keypoint[][] = [[[0.2, 0.2, 0.9], [0.18, 0.6, 0.9], [0.22, 0.6, 0.9], [0.9, 0.9, 0]], [[0.24, 0.2, 0.9], [0.2, 0.6, 0.9], [0.28, 0.6, 0.9], [0.1, 0.1, 0]]];
+  const [before, last] = sights.map((keypoints, index) => look(index * 200, detection([0.1, 0.1, 0.3, 0.7], { keypoints }))) as [Look, Look];
+  const [body] = lookAhead(before, last, 400_000).detections;
+  assert.deepEqual(body!.keypoints!.map(rounded), [[0.28, 0.2, 0.9], [0.24, 0.6, 0.9], [0.32, 0.6, 0.9], [0.14, 0.1, 0]]);
+});
+
 test('two people who pass each other keep to their own nearest box', () => {
   const before = look(0, detection([0.1, 0, 0.2, 0.4]), detection([0.3, 0, 0.4, 0.4]));
   const after = look(200, detection([0.32, 0, 0.42, 0.4]), detection([0.12, 0, 0.22, 0.4]));

@@ -72,13 +72,25 @@ function boxAhead(from: Box, to: Box, share: number): Box {
 const within = (value: number): number => Math.max(0, Math.min(1, value));
 
 function between(from: Detection, to: Detection, share: number): Detection {
-  const at = (a: number, b: number): number => (share <= 1 ? a + (b - a) * share : within(a + (b - a) * share));
+  const isAhead = share > 1;
   const nearer = share < 0.5 ? from : to;
-  const bbox = share <= 1 ? from.bbox.map((value, index) => at(value, to.bbox[index]!)) as Box : boxAhead(from.bbox, to.bbox, share);
+  const bbox = isAhead ? boxAhead(from.bbox, to.bbox, share) : from.bbox.map((value, index) => value + (to.bbox[index]! - value) * share) as Box;
   if (from.keypoints?.length !== to.keypoints?.length || !from.keypoints || !to.keypoints) return { ...nearer, bbox };
-  const keypoints = from.keypoints.map(([x, y, score], index): Keypoint => {
-    const [laterX, laterY, laterScore] = to.keypoints![index]!;
-    return [at(x, laterX), at(y, laterY), Math.min(score, laterScore)];
+  return { ...nearer, bbox, keypoints: isAhead ? bodyAhead(from.keypoints, to.keypoints, share) : bodyBetween(from.keypoints, to.keypoints, share) };
+}
+
+function bodyBetween(from: readonly Keypoint[], to: readonly Keypoint[], share: number): Keypoint[] {
+  return from.map(([x, y, score], index): Keypoint => {
+    const [laterX, laterY, laterScore] = to[index]!;
+    return [x + (laterX - x) * share, y + (laterY - y) * share, Math.min(score, laterScore)];
   });
-  return { ...nearer, bbox, keypoints };
+}
+
+/** It goes on as a whole, as it was seen last: feet that went on by themselves would leave the legs in mid-stride. */
+function bodyAhead(from: readonly Keypoint[], to: readonly Keypoint[], share: number): Keypoint[] {
+  const sureness = to.map(([, , score], index) => Math.min(score, from[index]![2]));
+  const all = sureness.reduce((sum, score) => sum + score, 0);
+  const moved = (axis: 0 | 1): number => (all === 0 ? 0 : to.reduce((sum, point, index) => sum + sureness[index]! * (point[axis] - from[index]![axis]), 0) / all);
+  const [byX, byY] = [moved(0) * (share - 1), moved(1) * (share - 1)];
+  return to.map(([x, y], index): Keypoint => [within(x + byX), within(y + byY), sureness[index]!]);
 }
