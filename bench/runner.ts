@@ -10,13 +10,13 @@ export type Bench = (report: (line: string) => void) => Promise<Record<string, u
 
 /** `kind`: what the files are, in their names (`ring.bench.ts`), in the script's name and in the answer. Ends the process. */
 export async function runNamed(folder: string, kind: string): Promise<never> {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
   const suffix = `.${kind}.ts`;
   const names = readdirSync(folder).filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
   const name = positionals[0] ?? '';
-  if (!names.includes(name)) {
+  if (values.help || !names.includes(name)) {
     console.error(`usage: npm run -s ${kind} -- <name> [--json]; there are: ${names.join(', ')}`);
-    process.exit(2);
+    process.exit(values.help ? 0 : 2);
   }
   leaveNothing();
   const { bench } = await import(join(folder, `${name}${suffix}`)) as { bench: Bench };
