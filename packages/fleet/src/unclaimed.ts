@@ -3,6 +3,7 @@ import { RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, t
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { decide, rivalsOf, type AsideOf } from './claims.ts';
 import { askHoldings } from './holdings.ts';
+import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
 import { allOf } from './records.ts';
 import { KEPT_TERMS, type SiteStore } from './site-store.ts';
 
@@ -12,14 +13,12 @@ export interface UnclaimedOptions {
   readonly store: SiteStore;
   readonly kernel: { claim(request: ClaimRequest): Promise<ClaimResult> };
   readonly nowS: () => number;
+  /** Not for a site whose other nodes have another one. */
+  readonly timing?: LeaseTiming;
   readonly logger: Logger;
 }
 
 const LOOK_EVERY_S = 2;
-/** What another node says of a camera that needs nobody else. */
-const RECORDS: ReadonlySet<string | undefined> = new Set(['recording', 'off']);
-/** So long it is recorded aside all the same where the node that is to have it lives, and does not record it. */
-const STAY_S = 30;
 /** As long as something comes of it; else ever more seldom. */
 const CLAIM_EVERY_S = 5;
 const CLAIM_EVERY_AT_MOST_S = 30;
@@ -94,8 +93,16 @@ export class Unclaimed {
     const row = (await store.nodes.get(other))?.value;
     if (!row || row.revoked || row.incarnation !== incarnation) return void this.#livesSinceS.delete(id);
     if (!this.#livesSinceS.has(id)) this.#livesSinceS.set(id, nowS());
+    // `off` is also what a process says that has not begun yet.
+    const needsNobody = row.cameras[id]?.state === 'recording' || camera.value.camera.recording?.active === false;
     // A camera may serve one connection alone, and not say so.
-    if (camera.value.single_connection || RECORDS.has(row.cameras[id]?.state) || nowS() - this.#livesSinceS.get(id)! >= STAY_S) this.#forget(id);
+    if (camera.value.single_connection || needsNobody || nowS() - this.#livesSinceS.get(id)! >= this.#stayS) this.#forget(id);
+  }
+
+  /** So long it is recorded aside all the same where the node that is to have it lives, and does not record it: by then the leader has had this node try, which is then its next one. */
+  get #stayS(): number {
+    const { unreachedS, prepareS } = this.#options.timing ?? LEASE_TIMING;
+    return unreachedS + 2 * prepareS;
   }
 
   #forget(id: string): void {

@@ -193,6 +193,33 @@ test('a camera of the site is recorded while the lease lasts; a process that was
   assert.equal((await ask(socketPath, 'PUT', '/v1/cameras/gate', { id: 'gate', url: camera.url('one') })).body.error_code, 'conflict');
 });
 
+test('a camera that is recorded aside and is to be this node\'s next one goes on aside until it is: nothing is missing between', { skip: noCamera }, async () => {
+  await using camera = await RealCamera.start({ one: launch.h264(await clips!.make('one.mp4')) });
+  await using folders = await TestFolders.make();
+  await using recordings = await RecordingFolder.make();
+  await using kernel = await TestKernel.start([], folders, { recording: { directory: recordings.directory, segment_s: 2 } });
+  const { placed, socketPath } = kernel.kernel;
+  const gate = { id: 'gate', url: camera.url('one') };
+  const place = (untilS: number, lease: Partial<PlacementLease>): Promise<PlacementStatus> => placed.place({ incarnation: INCARNATION, until_s: untilS, cameras: [], ...lease });
+  const newest = async (): Promise<number | null> => ((await ask(socketPath, 'GET', `/v1/cameras/gate/timeline?start=${Date.now() / 1000 - 600}&end=${Date.now() / 1000 + 60}`)).body as unknown as Timeline).newest;
+
+  await place(uptime() + 60, { cameras: [gate] });
+  await until(newest, (atS) => atS !== null, 'gate is recorded');
+  const asideSince = (): Promise<number> => until(async () => placed.status, ({ unclaimed }) => unclaimed?.gate !== undefined, 'something lies aside').then(({ unclaimed }) => unclaimed!.gate!.from);
+  await place(uptime(), { cameras: [gate] });
+  await place(uptime(), { aside: ['gate'] });
+  const fromS = await asideSince();
+  const next = { aside: ['gate'], next: [gate] };
+  assert.deepEqual((await place(uptime() + 60, next)).held, ['gate'], 'its pictures come already');
+  const sinceS = Date.now() / 1000;
+  const { unclaimed } = await until(() => place(uptime() + 60, next), (status) => status.unclaimed!.gate!.to > sinceS + 1, 'it goes on aside');
+  await place(uptime() + 60, { cameras: [gate] });
+  await until(newest, (atS) => atS! > unclaimed!.gate!.to + 2, 'it is recorded again');
+  await placed.claim({ camera: 'gate', claim: [{ start: 0, end: Date.now() / 1000 }], delete: [] });
+  const { spans, gaps } = (await ask(socketPath, 'GET', `/v1/cameras/gate/timeline?start=${fromS}&end=${(await newest())!}`)).body as unknown as Timeline;
+  assert.equal(spans.length, 1, JSON.stringify({ spans, gaps, fromS }));
+});
+
 test('what the site no longer names is let go before it is answered; what cannot be taken is refused and disturbs nothing', async () => {
   await using kernel = await TestKernel.start([{ id: 'own', url: 'rtsp://127.0.0.1:9/own' }]);
   const place = (cameras: PlacementLease['cameras'], untilS = uptime() + 10): Promise<PlacementStatus> => kernel.kernel.placed.place({ incarnation: INCARNATION, until_s: untilS, cameras });

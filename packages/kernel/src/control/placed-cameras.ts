@@ -53,6 +53,8 @@ export class PlacedCameras {
   #lease: Pick<PlacementLease, 'incarnation' | 'until_s'> | null = null;
   /** Of cameras that are not simply recorded. */
   #turns: ReadonlyMap<string, PlacedTurn> = new Map();
+  /** Those that are recorded aside, and this node's next: nothing needs to be held back of them, for what is aside is there. */
+  #nextOfAside: ReadonlySet<string> = new Set();
   #queue: Promise<unknown> = Promise.resolve();
   readonly #beganS: number;
 
@@ -72,7 +74,7 @@ export class PlacedCameras {
     const turns = present.map((id) => [id, this.#roster.turn(id)] as const);
     return {
       incarnation: this.#lease?.incarnation ?? null, until_s: this.#lease?.until_s ?? null, cameras, refused: Object.fromEntries(this.#refused),
-      held: turns.flatMap(([id, { held }]) => (held && this.turnOf(id).step === 'hold' ? [id] : [])), left: Object.fromEntries(turns.flatMap(([id, { left }]) => (left && this.turnOf(id).step === 'leave' ? [[id, left.seam]] : []))),
+      held: turns.flatMap(([id, { held }]) => ((held && this.turnOf(id).step === 'hold') || (this.#nextOfAside.has(id) && this.#roster.status(id).state === 'streaming') ? [id] : [])), left: Object.fromEntries(turns.flatMap(([id, { left }]) => (left && this.turnOf(id).step === 'leave' ? [[id, left.seam]] : []))),
       own: this.#roster.ids().filter((id) => !this.#placed.has(id)), recorded: this.#roster.recordedIds(), unclaimed: Object.fromEntries(Object.entries(this.#roster.unclaimed()).map(([id, { startUs, endUs }]) => [id, { from: startUs / 1e6, to: endUs / 1e6 }])), ...(unclaimedFiles && { unclaimed_files: unclaimedFiles }),
     };
   }
@@ -90,9 +92,11 @@ export class PlacedCameras {
     this.#lease = lease;
     const endsS = Math.min(this.#nowS(), lease.until_s);
     this.#aside = new Map(lease.aside?.map((id) => [id, this.#aside.get(id) ?? endsS]));
+    const next = (lease.next ?? []).map(({ id }) => id);
+    this.#nextOfAside = new Set(next.filter((id) => this.#aside.has(id) && this.#placed.has(id)));
     this.#turns = new Map<string, PlacedTurn>([
       ...Object.entries(lease.seams ?? {}).map(([id, seam]) => [id, { step: 'record', seam }] as const),
-      ...(lease.leave ?? []).map((id) => [id, { step: 'leave', seam: null }] as const), ...(lease.next ?? []).map(({ id }) => [id, { step: 'hold', seam: null }] as const),
+      ...(lease.leave ?? []).map((id) => [id, { step: 'leave', seam: null }] as const), ...next.filter((id) => !this.#nextOfAside.has(id)).map((id) => [id, { step: 'hold', seam: null }] as const),
     ]);
     for (const id of this.#placed) this.#tell(id);
     const placed = this.#queue.then(() => this.#converge([...lease.cameras, ...lease.next ?? []], new Set(lease.aside)));
