@@ -1,7 +1,7 @@
 // Simulated nodes of a site, many in one process: each has the agent, the store and the connection to NATS of a real one, and a kernel and a core
 // that only keep what they are told. Tells its parent how many cameras are recorded here.
 import { uptime } from 'node:os';
-import type { CameraConfig, ClaimResult, Holdings, PlacementLease, PlacementStatus } from '@ruth/protocol';
+import type { CameraConfig, ClaimResult, Holdings, KeyframesFound, PlacementLease, PlacementStatus } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode } from '../../packages/fleet/src/index.ts';
 
@@ -34,6 +34,7 @@ class KeptKernel {
     return this.look();
   }
 
+  async keyframes(): Promise<KeyframesFound> { return { found: [] }; }
   async claim(): Promise<ClaimResult> { return { claimed_s: 0, deleted_files: 0, left_files: 0 }; }
   async holdings(): Promise<Holdings> { return { recorded: [], aside: [], settled: Date.now() / 1000 }; }
 }

@@ -1,6 +1,6 @@
 // What becomes of that which a node recorded aside, by what the others say that they have. A function of what is known, no I/O: of two nodes that both have an instant aside, at most one
 // ever finds that it may claim it. The later of two terms goes first: who had the camera under it claims what no node of a term after it has, and who had it before claims what that one has not.
-import type { CameraPlacement, ClaimRequest, Holdings, SiteSpan } from '@ruth/protocol';
+import type { CameraPlacement, ClaimRequest, Holdings, KeyframesFound, SiteSpan } from '@ruth/protocol';
 
 /** By so much the clocks of nodes and of NATS may differ. */
 export const CLOCKS_DIFFER_S = 2;
@@ -21,6 +21,12 @@ export interface AsideOf {
   readonly nodes: readonly string[];
 }
 
+/** What another node says that it has; `found`: where keyframes of its edges lie aside here. */
+export type Answer = Holdings & Partial<KeyframesFound>;
+
+/** Dates of neighbours differ by roundings. */
+const ROUNDING_S = 0.001;
+
 export type Decision = Pick<ClaimRequest, 'claim' | 'delete'>;
 type Fate = 'claim' | 'delete' | 'wait';
 
@@ -30,11 +36,12 @@ export function rivalsOf(aside: AsideOf): string[] {
 }
 
 /** `answers`: of those that answered. `waitsFor`: who does not answer, or cannot say yet. */
-export function decide(aside: AsideOf, answers: ReadonlyMap<string, Holdings>): Decision & { readonly waitsFor: string[] } {
+export function decide(aside: AsideOf, answers: ReadonlyMap<string, Answer>): Decision & { readonly waitsFor: string[] } {
   const decision: Record<Fate, SiteSpan[]> = { claim: [], delete: [], wait: [] };
   const waitsFor = new Set<string>();
-  for (const { start, end, at } of pieces(aside, [...answers.values()])) {
-    const fates = rivalsAt(aside, at).map((node) => [node, fateAt(at, answers.get(node))] as const);
+  const held = new Map([...answers].map(([node, answer]) => [node, heldOf(answer)]));
+  for (const { start, end, at } of pieces(aside, [...held.values()])) {
+    const fates = rivalsAt(aside, at).map((node) => [node, fateAt(at, held.get(node))] as const);
     const fate = (['delete', 'wait'] as const).find((one) => fates.some(([, its]) => its === one)) ?? 'claim';
     if (fate === 'wait') for (const [node, its] of fates) if (its === 'wait') waitsFor.add(node);
     const last = decision[fate].at(-1);
@@ -51,17 +58,33 @@ function rivalsAt({ node, terms, forgotten, nodes }: AsideOf, at: number): strin
   return terms.flatMap(({ createdS, placement }, index) => (index > own && placement && !placement.from && placement.node !== node && createdS <= at + CLOCKS_DIFFER_S ? [placement.node] : []));
 }
 
-function fateAt(at: number, answer: Holdings | undefined): Fate {
-  if (!answer) return 'wait';
-  const has = (spans: readonly SiteSpan[]): boolean => spans.some(({ start, end }) => at >= start - CLOCKS_DIFFER_S && at < end + CLOCKS_DIFFER_S);
-  return has(answer.recorded) ? 'delete' : has(answer.aside) || at >= answer.settled - CLOCKS_DIFFER_S ? 'wait' : 'claim';
+/** By the clock of this node: what that one may have, and from when on it may have more. */
+interface Held { readonly recorded: readonly SiteSpan[]; readonly aside: readonly SiteSpan[]; readonly settled: number }
+
+/** Where a keyframe of an edge is known here, that edge is there, to a picture; else what clocks may differ by lies on both sides. */
+function heldOf({ recorded, aside, settled, firsts = [], lasts = [], found = [] }: Answer): Held {
+  const place = (keyframe: { readonly picture: string; readonly at: number } | undefined): KeyframesFound['found'][number] | undefined => found.find(({ keyframe: { picture, at } }) => picture === keyframe?.picture && at === keyframe.at);
+  const spans = recorded.map(({ start, end }): SiteSpan => {
+    const first = place(firsts.find(({ at }) => Math.abs(at - start) < ROUNDING_S));
+    const last = place(lasts.findLast(({ at }) => at > start - ROUNDING_S && at < end));
+    const known = first ?? last;
+    const aheadS = known ? known.start - known.keyframe.at : 0;
+    return { start: first ? first.start + ROUNDING_S : start + aheadS - CLOCKS_DIFFER_S, end: last && last.next !== null ? last.next - ROUNDING_S : end + aheadS + CLOCKS_DIFFER_S };
+  });
+  return { recorded: spans, aside: aside.map(({ start, end }) => ({ start: start - CLOCKS_DIFFER_S, end: end + CLOCKS_DIFFER_S })), settled: settled - CLOCKS_DIFFER_S };
+}
+
+function fateAt(at: number, held: Held | undefined): Fate {
+  if (!held) return 'wait';
+  const has = (spans: readonly SiteSpan[]): boolean => spans.some(({ start, end }) => at >= start && at < end);
+  return has(held.recorded) ? 'delete' : has(held.aside) || at >= held.settled ? 'wait' : 'claim';
 }
 
 /** Within each everything is the same; `at`: some instant in it. */
-function pieces({ start, end, terms }: AsideOf, answers: readonly Holdings[]): { readonly start: number; readonly end: number; readonly at: number }[] {
+function pieces({ start, end, terms }: AsideOf, held: readonly Held[]): { readonly start: number; readonly end: number; readonly at: number }[] {
   const bounds = [
     ...terms.flatMap(({ createdS }) => [createdS - CLOCKS_DIFFER_S, createdS + CLOCKS_DIFFER_S]),
-    ...answers.flatMap(({ recorded, aside, settled }) => [settled - CLOCKS_DIFFER_S, ...[...recorded, ...aside].flatMap((span) => [span.start - CLOCKS_DIFFER_S, span.end + CLOCKS_DIFFER_S])]),
+    ...held.flatMap(({ recorded, aside, settled }) => [settled, ...[...recorded, ...aside].flatMap((span) => [span.start, span.end])]),
   ].filter((bound) => bound > start && bound < end);
   const sorted = [start, ...new Set(bounds.sort((a, b) => a - b)), end];
   return sorted.slice(1).flatMap((to, index) => (to > sorted[index]! ? [{ start: sorted[index]!, end: to, at: (sorted[index]! + to) / 2 }] : []));

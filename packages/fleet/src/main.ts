@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, PlacementStatus, ProbeReport, ProcessHealth, Holdings, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
+import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, KeyframesFound, PlacementStatus, ProbeReport, ProcessHealth, Holdings, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
 import { ask, nodeOfSite, runProcess, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { CoreOfNode } from './camera-intents.ts';
@@ -27,6 +27,7 @@ const backOff = new ExponentialBackoff({ initialDelay: 500, maxDelay: 5000 });
 const PROBE_ANSWER_MS = 150_000;
 const claimResult = validator(ClaimResult);
 const holdingsAnswer = validator(Holdings);
+const keyframesFound = validator(KeyframesFound);
 const probeReport = validator(ProbeReport);
 const placementStatus = validator(PlacementStatus);
 const processHealth = validator(ProcessHealth);
@@ -52,6 +53,7 @@ await runProcess('fleet', async (context) => {
     core: coreOf(socketDirectory),
     kernel: {
       look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal'),
+      keyframes: async (request) => keyframesFound.parse(await ask(kernel, 'POST', '/v1/placement/keyframes', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal'),
       holdings: async (request) => holdingsAnswer.parse(await ask(kernel, 'POST', '/v1/placement/holdings', request, { timeoutMs: KERNEL_ANSWER_MS }), 'internal'),
     },
   });

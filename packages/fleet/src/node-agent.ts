@@ -2,7 +2,7 @@
 // longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type ClaimRequest, type ClaimResult, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
@@ -29,7 +29,7 @@ export interface NodeAgentOptions {
   /** What opens sealed credentials. */
   readonly keys: SiteKeyFile;
   /** What records. Throws where it does not answer in time. `place` resolves when nothing else than what it names is recorded any more. */
-  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult>; holdings(request: HoldingsRequest): Promise<Holdings> };
+  readonly kernel: { look(): Promise<PlacementStatus>; place(lease: PlacementLease): Promise<PlacementStatus>; claim(request: ClaimRequest): Promise<ClaimResult>; holdings(request: HoldingsRequest): Promise<Holdings>; keyframes(request: KeyframesRequest): Promise<KeyframesFound> };
   readonly core: CoreOfNode;
   /** Seconds of the machine's clock since boot. */
   readonly nowS: () => number;

@@ -1,7 +1,7 @@
 // What a node goes on recording aside after its lease ended: until it is known who has those cameras now, and then what of it is this node's.
-import { RuthError, type ClaimRequest, type ClaimResult, type PlacementStatus, type Holdings, type SiteCamera } from '@ruth/protocol';
+import { MOST_EDGES, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type PlacementStatus, type Holdings, type SiteCamera } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
-import { decide, rivalsOf, type AsideOf } from './claims.ts';
+import { CLOCKS_DIFFER_S, decide, rivalsOf, type Answer, type AsideOf } from './claims.ts';
 import { askHoldings } from './holdings.ts';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
 import { allOf } from './records.ts';
@@ -11,7 +11,7 @@ export interface UnclaimedOptions {
   /** Of this node. */
   readonly id: string;
   readonly store: SiteStore;
-  readonly kernel: { claim(request: ClaimRequest): Promise<ClaimResult> };
+  readonly kernel: { claim(request: ClaimRequest): Promise<ClaimResult>; keyframes(request: KeyframesRequest): Promise<KeyframesFound> };
   readonly nowS: () => number;
   /** Not for a site whose other nodes have another one. */
   readonly timing?: LeaseTiming;
@@ -105,6 +105,12 @@ export class Unclaimed {
     return unreachedS + 2 * prepareS;
   }
 
+  /** Where its recordings begin and end among what lies aside here, as far as that can be found. */
+  async #located(camera: string, answer: Holdings): Promise<Answer> {
+    const keyframes = [...answer.firsts ?? [], ...answer.lasts ?? []].slice(0, MOST_EDGES);
+    return keyframes.length === 0 ? answer : { ...answer, ...await this.#options.kernel.keyframes({ camera, keyframes }) };
+  }
+
   #forget(id: string): void {
     this.#cameras.delete(id);
     this.#livesSinceS.delete(id);
@@ -119,10 +125,10 @@ export class Unclaimed {
       terms: terms.map(({ value, createdMs }) => ({ createdS: createdMs / 1000, placement: value })),
     };
     if (aside.end <= aside.start) return true;
-    const answers = new Map<string, Holdings>();
+    const answers = new Map<string, Answer>();
     for (const rival of rivalsOf(aside)) {
-      const answer = silent.has(rival) ? null : await askHoldings(store, rival, { camera, start: aside.start, end: aside.end });
-      if (answer) answers.set(rival, answer);
+      const answer = silent.has(rival) ? null : await askHoldings(store, rival, { camera, start: Math.max(0, aside.start - CLOCKS_DIFFER_S), end: aside.end + CLOCKS_DIFFER_S });
+      if (answer) answers.set(rival, await this.#located(camera, answer));
       else silent.add(rival);
     }
     const { waitsFor, ...decision } = decide(aside, answers);

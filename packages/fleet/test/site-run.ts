@@ -2,7 +2,7 @@
 // records a camera until the lease ends, as the real one does. Looked at many times a second, for who records what.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type Holdings, type HoldingsRequest, type PlacementLease, type PlacementStatus, type RecordingSeam, type SiteLabels } from '@ruth/protocol';
+import { RuthError, type CameraConfig, type CameraSubscriptions, type ClaimRequest, type ClaimResult, type Holdings, type HoldingsRequest, type KeyframesFound, type PlacementLease, type PlacementStatus, type RecordingSeam, type SiteLabels } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeAgent, SiteKeyFile, SiteStore, type CoreOfNode, type LeaseTiming } from '../src/index.ts';
 import { Link } from './nats.ts';
@@ -76,6 +76,8 @@ export class TestKernel {
     const recorded = [...this.spans.get(camera) ?? [], ...(begun === undefined ? [] : [{ start: begun, end: now }])];
     return { recorded, aside: [], settled: this.#cameras.includes(camera) ? recorded.at(-1)?.end ?? 0 : now };
   }
+
+  async keyframes(): Promise<KeyframesFound> { return { found: [] }; }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     this.claims.push(request);

@@ -58,6 +58,8 @@ export class Kernel implements AsyncDisposable {
       ids: () => [...this.#cameras].map(({ settings }) => settings.id), recordedIds: () => this.#archive?.cameraIds ?? [], unclaimed: () => this.#archive?.unclaimed ?? {}, unclaimedFiles: () => this.#archive?.unclaimedFiles ?? null,
       claim: async (id, decision) => await this.#archive?.claim(id, decision) ?? { spans: [], deletedFiles: 0, leftFiles: 0 },
       holdings: async (id, startUs, endUs) => await this.#archive?.holdings(id, startUs, endUs) ?? { recorded: [], aside: [], newestUs: null },
+      edges: async (...of) => await this.#archive?.edges(...of) ?? { firsts: [], lasts: [] },
+      findAside: async (id, keyframes) => await this.#archive?.findAside(id, keyframes) ?? [],
       status: (id) => this.#cameras.get(id).status, costCores: (id) => this.#costs.of(id, this.#cameras.find(id)?.process.status.pid ?? null),
       turn: (id) => this.#cameras.get(id),
       tell: (id, recordUntilS, turn) => {

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ClaimResult, Holdings, PlacementStatus, validator, type PlacementLease, type RecordingSettings, type Timeline } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
+import { pictureDigest } from '../src/media/picture-digest.ts';
 import { Archive } from '../src/record/archive/index.ts';
 import { Recorder } from '../src/record/recorder/recorder.ts';
 import { readSegment } from '../src/record/archive/recorded-segment.ts';
@@ -26,6 +27,9 @@ const resources = new AsyncDisposableStack();
 after(() => resources.disposeAsync());
 const clips = noCamera ? null : resources.use(await Clips.open());
 
+/** No two are alike. */
+const slice = (picture: number, keyframe: boolean): Buffer => Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41, 1 + picture % 200, 1 + Math.floor(picture / 200), 3]);
+
 /** A second begins with a keyframe. Each file that was told of, as [from, to] in seconds. */
 async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds: number, look: (directory: string) => Promise<void> = async () => undefined): Promise<{ told: number[][]; aside: number[][]; states: string[] }> {
   await using folder = await RecordingFolder.make();
@@ -42,7 +46,7 @@ async function recordedWhile(leaseEndS: (atS: number) => number | null, seconds:
     nowS = picture / 25;
     const keyframe = picture % 25 === 0;
     recorder.setLeaseEnd(leaseEndS(nowS));
-    recorder.accept(new MediaPacket(Buffer.concat([...(keyframe ? [PARAMETER_SETS] : []), Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41, 1, 2, 3])]), picture * 3600, keyframe, START_US + picture * 40_000, 1));
+    recorder.accept(new MediaPacket(Buffer.concat([...(keyframe ? [PARAMETER_SETS] : []), slice(picture, keyframe)]), picture * 3600, keyframe, START_US + picture * 40_000, 1));
     if (keyframe) states.push(recorder.status.state);
   }
   await recorder[Symbol.asyncDispose]();
@@ -113,6 +117,21 @@ test('of what lies aside, what no other node has becomes recordings, what anothe
     assert.deepEqual([await parts(directory), await parts(directory, UNCLAIMED)], [[[0, 4], [4, 7], [10, 12], [12, 18]], []]);
     const { spans } = await archive.timeline('door', at(0), at(60));
     assert.equal(Math.round(spans.reduce((sum, { start, end }) => sum + end - start, 0)), 15);
+  });
+});
+
+test('a keyframe is known again by its bytes: where recordings begin and end, and where that lies aside of another node', async () => {
+  const keyframe = (second: number): string => pictureDigest('h264', { nals: [slice(second * 25, true).subarray(4)] });
+  await recordedWhile(() => 7, 18, async (directory) => {
+    await using archive = await Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays: null, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
+    const at = (second: number): number => START_US / 1e6 + second;
+    const edges = (from: number, to: number): ReturnType<Archive['edges']> => archive.edges('door', at(from) * 1e6, at(to) * 1e6, 4e6);
+    assert.deepEqual(await edges(0, 60), { firsts: [{ picture: keyframe(0), at: at(0) }], lasts: [{ picture: keyframe(3), at: at(3) }] });
+    assert.deepEqual(await edges(1, 3), { firsts: [], lasts: [] }, 'they go on');
+    const find = async (second: number, atS: number): Promise<(number | null)[][]> => (await archive.findAside('door', [{ picture: keyframe(second), at: at(atS) }])).map(({ startUs, nextUs }) => [startUs, nextUs].map((us) => (us === null ? null : Math.round(us / 1e6 - at(0)))));
+    assert.deepEqual(await find(5, 6.3), [[5, 6]], 'whatever the date, as far as clocks may differ');
+    assert.deepEqual(await find(17, 17), [[17, null]], 'nothing comes after it');
+    assert.deepEqual([await find(2, 2), await find(5, 9)], [[], []], 'that is no longer, or not yet, aside; that is another one');
   });
 });
 

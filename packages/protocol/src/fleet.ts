@@ -170,13 +170,31 @@ export type ClaimResult = Static<typeof ClaimResult>;
 export const HoldingsRequest = Type.Object({ camera: Id, start: Type.Number({ minimum: 0 }), end: Type.Number({ minimum: 0 }) }, strict);
 export type HoldingsRequest = Static<typeof HoldingsRequest>;
 
+export const MOST_EDGES = 128;
+const Keyframes = (description: string) => Type.Array(RecordingSeam, { maxItems: MOST_EDGES, description });
+
 /** What a node has of that time. Spans with less than four seconds between are told as one. */
 export const Holdings = Type.Object({
   recorded: Spans('Among its recordings'), aside: Spans('Recorded aside, and for that node to claim'),
+  firsts: Type.Optional(Keyframes('Keyframes with which spans of `recorded` begin, as far as they are known')),
+  lasts: Type.Optional(Keyframes('The last keyframe of spans of `recorded` that end in that time')),
   settled: Type.Number({ minimum: 0, description: 'UTC, seconds: it has nothing else that is older, nor ever will, but of what lies aside' }),
 });
 export type Holdings = Static<typeof Holdings>;
 export const MOST_HELD_SPANS = MOST_SPANS;
+
+/** POST /v1/placement/keyframes of the kernel: which of these lie aside here. `at`: when each was, as far as anybody knows. */
+export const KeyframesRequest = Type.Object({ camera: Id, keyframes: Keyframes('Where recordings of another node begin or end') }, strict);
+export type KeyframesRequest = Static<typeof KeyframesRequest>;
+
+/** Those that were found, by their bytes. */
+export const KeyframesFound = Type.Object({
+  found: Type.Array(Type.Object({
+    keyframe: RecordingSeam, start: Type.Number({ minimum: 0, description: 'When it came to this node; UTC, seconds' }),
+    next: Nullable(Type.Number({ minimum: 0, description: 'The keyframe after it; null where that is not there' })),
+  }), { maxItems: MOST_EDGES }),
+});
+export type KeyframesFound = Static<typeof KeyframesFound>;
 
 /** How the credentials of a camera lie in NATS: there are none; anybody there can read them; with the key that seals here; with an older one that is here; with one that is not here. */
 export const SITE_CREDENTIALS = ['none', 'clear', 'sealed', 'older_key', 'unknown_key'] as const;

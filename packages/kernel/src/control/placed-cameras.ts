@@ -1,7 +1,7 @@
 // Cameras that a site gave to this node, beside those of its own ruth.yaml. They are recorded until the node's lease ends: each camera's
 // process looks at the clock itself, so that neither the kernel nor whoever tells it need to be there when it ends. After that they are recorded
 // aside, in no index, until it is known whether another node recorded them: so a site that lost NATS loses no video.
-import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, MOST_HELD_SPANS, type ClaimRequest, type ClaimResult, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type RecordingSeam, type SiteSpan, type UnclaimedFiles } from '@ruth/protocol';
+import { cameraSettings, cameraUrlProblem, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, MOST_HELD_SPANS, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type RecordingSeam, type SiteSpan, type UnclaimedFiles } from '@ruth/protocol';
 import { uptime } from 'node:os';
 
 /** A lease that lasts longer than any that is given was counted by another clock. */
@@ -30,6 +30,10 @@ export interface PlacedRoster {
   claim(id: string, decision: { readonly claim: readonly SpanUs[]; readonly drop: readonly SpanUs[] }): Promise<{ readonly spans: readonly SpanUs[]; readonly deletedFiles: number; readonly leftFiles: number }>;
   /** What of that time is recorded, and what lies aside; `newestUs`: of all that is recorded. */
   holdings(id: string, startUs: number, endUs: number): Promise<{ readonly recorded: readonly SpanUs[]; readonly aside: readonly SpanUs[]; readonly newestUs: number | null }>;
+  /** Of the recordings of that time: keyframes at their beginnings and ends; what is told as one has less than `joinedUs` between. */
+  edges(id: string, startUs: number, endUs: number, joinedUs: number): Promise<{ readonly firsts: RecordingSeam[]; readonly lasts: RecordingSeam[] }>;
+  /** Which of these keyframes lie aside. */
+  findAside(id: string, keyframes: readonly RecordingSeam[]): Promise<readonly { readonly seam: RecordingSeam; readonly startUs: number; readonly nextUs: number | null }[]>;
   status(id: string): CameraStatus;
   /** What a camera's process is told. */
   tell(id: string, untilS: number, turn: PlacedTurn): void;
@@ -119,7 +123,15 @@ export class PlacedCameras {
     const [spans, spansAside] = [joined(recorded), joined(aside)];
     // A recorder goes on where its newest file ends, and never before.
     const settled = Math.min(mayRecord ? (newestUs ?? 0) / 1e6 : nowS, ...[spans, spansAside].map((all) => all[MOST_HELD_SPANS]?.start ?? Infinity));
-    return { recorded: spans.slice(0, MOST_HELD_SPANS), aside: spansAside.slice(0, MOST_HELD_SPANS), settled };
+    // A file that cannot be read is told of all the same: by its dates.
+    const edges = spans.length > 0 ? await this.#roster.edges(camera, start * 1e6, end * 1e6, JOINED_WITHIN_US).catch(() => null) : null;
+    return { recorded: spans.slice(0, MOST_HELD_SPANS), aside: spansAside.slice(0, MOST_HELD_SPANS), settled, ...edges };
+  }
+
+  /** Throws what the index throws. */
+  async keyframes({ camera, keyframes }: KeyframesRequest): Promise<KeyframesFound> {
+    const found = await this.#roster.findAside(camera, keyframes);
+    return { found: found.map(({ seam, startUs, nextUs }) => ({ keyframe: seam, start: startUs / 1e6, next: nextUs === null ? null : nextUs / 1e6 })) };
   }
 
   async #converge(cameras: readonly CameraConfig[], aside: ReadonlySet<string>): Promise<PlacementStatus> {

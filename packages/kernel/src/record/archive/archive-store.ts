@@ -3,15 +3,17 @@
 import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import type { KeptFile, RecordedSpan } from '@ruth/protocol';
+import type { KeptFile, RecordedSpan, RecordingSeam } from '@ruth/protocol';
 import { asideSpans, claimAside, forgetAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { lockFolder, openIndex, type FolderLock } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
+import { findAside, keyframeOf, type FoundKeyframe } from './keyframes.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
 import { ageLimitUs, deletable, type Deletable, type RetentionLimits, type Want } from './retention.ts';
 import { SegmentIndex, type IndexedSegment, type PackedSegment, type Usage } from './segment-index.ts';
 import type { WholeSegment } from './recorded-segment.ts';
+import type { Segment } from '../segment.ts';
 
 export interface DiskSpace { readonly freeBytes: number; readonly totalBytes: number }
 
@@ -71,6 +73,9 @@ export class ArchiveStore implements Disposable {
   /** What was recorded aside becomes part of the recordings, or is deleted, as is decided. */
   claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> { return claimAside(this, cameraId, decision); }
   asideSpans(cameraId: string, startUs: number, endUs: number): AsideSpan[] { return asideSpans(this.directory, cameraId, startUs, endUs); }
+  /** Of files of recordings: what they begin with, or the last one that others need. */
+  keyframes(wanted: readonly (readonly [segment: Segment, which: 'first' | 'last'])[]): (RecordingSeam | null)[] { return wanted.map(([segment, which]) => keyframeOf(this.directory, segment, which)); }
+  findAside(cameraId: string, wanted: readonly RecordingSeam[]): Promise<FoundKeyframe[]> { return findAside(this.directory, cameraId, wanted); }
   forgetAside(limits: RetentionLimits, nowUs: number): number { return forgetAside(this.directory, (cameraId) => ageLimitUs(limits, cameraId, nowUs)); }
   unclaimed(): Record<string, AsideSpan> { return unclaimedCameras(this.directory); }
   unclaimedFiles(): ReturnType<typeof unclaimedFiles> { return unclaimedFiles(this.directory); }

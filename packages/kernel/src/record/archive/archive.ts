@@ -2,12 +2,13 @@
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
+import { MOST_EDGES, RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSeam, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
 import { SYNC_DELAY_US, UNCLAIMED, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
 import type { AsideSpan, ClaimDecision, Claimed } from './claim.ts';
+import type { FoundKeyframe } from './keyframes.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
 import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
@@ -160,6 +161,21 @@ export class Archive implements ArchiveView, AsyncDisposable {
     }
     for (const gap of all.gaps) this.#options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
     return all;
+  }
+
+  /** Keyframes with which another node's recordings begin or end: which of them lie aside here, and where. */
+  findAside(cameraId: string, wanted: readonly RecordingSeam[]): Promise<FoundKeyframe[]> { return this.#store.call('findAside', cameraId, wanted); }
+
+  /** With which keyframe each run of recordings begins in that time, and which is the last of one that ends in it. What is told as one has less than `joinedUs` between. */
+  async edges(cameraId: string, startUs: number, endUs: number, joinedUs: number): Promise<{ readonly firsts: RecordingSeam[]; readonly lasts: RecordingSeam[] }> {
+    const segments = (await this.segments(cameraId, startUs, endUs)).filter(({ fragments }) => fragments.length > 0);
+    const isBreak = (index: number): boolean => index === 0 || index === segments.length || segments[index]!.startUs - segments[index - 1]!.endUs > joinedUs;
+    const wanted = segments.flatMap((segment, index): [Segment, 'first' | 'last'][] => [
+      ...(isBreak(index) && segment.startUs >= startUs ? [[segment, 'first'] as [Segment, 'first']] : []), ...(isBreak(index + 1) && segment.endUs < endUs ? [[segment, 'last'] as [Segment, 'last']] : []),
+    ]).slice(0, MOST_EDGES);
+    const found = await this.#store.call('keyframes', wanted);
+    const of = (one: 'first' | 'last'): RecordingSeam[] => found.flatMap((seam, index) => (seam && wanted[index]![1] === one ? [seam] : []));
+    return { firsts: of('first'), lasts: of('last') };
   }
 
   /** What of that time is recorded, and what lies aside: nothing is on its way from there meanwhile. `newestUs`: of all that is recorded; null where nothing is. */

@@ -59,8 +59,8 @@ export function asideSpans(directory: string, cameraId: string, startUs: number,
   return [...segmentFiles(aside, cameraId)].map((file) => spanOf(aside, file)).filter((span) => overlap(span, { startUs, endUs }));
 }
 
-/** Not looked into. */
-function spanOf(aside: string, file: string): AsideSpan {
+/** Of a file in the folder of what lies aside, as its name and its date say. Not looked into. */
+export function spanOf(aside: string, file: string): AsideSpan {
   const startUs = parseSegmentPath(file)!.startMs * 1000;
   return { startUs, endUs: Math.max(startUs + 1, (lstatSync(join(aside, file), { throwIfNoEntry: false })?.mtimeMs ?? 0) * 1000) };
 }
