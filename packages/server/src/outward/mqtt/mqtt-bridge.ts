@@ -6,19 +6,18 @@ import Type from 'typebox';
 import type { Standing } from '../../events/standing-state.ts';
 import type { Upstream } from '../../upstream.ts';
 import type { Target } from '../notify/targets.ts';
+import { BrokerCamera } from './broker-camera.ts';
 import { BrokerLink } from './broker-link.ts';
-import { discoveryOf, withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
+import { withdrawalOf, type DiscoveryContext } from './home-assistant.ts';
 import { OnvifEvents } from './onvif-events.ts';
 import { mqttTarget } from './mqtt-target.ts';
 import { frameOf, onvifPart } from './onvif-metadata.ts';
-import { CameraTopics } from './topics.ts';
 
 const ROUND_MS = 10_000;
 /** So much sooner it looks again while something is about to change. */
 const SOON = 5;
 /** So long a camera that came to this node may take to send; another one may still have it. */
 const ARRIVAL_MS = 60_000;
-const SNAPSHOT_EVERY_MS = 5000;
 const FOUND_WITHIN_MS = 5000;
 /** Clocks and answers waver; no core begins anew and is asked again within this. */
 const BEGAN_WITHIN_S = 1;
@@ -53,18 +52,6 @@ export interface MqttBridgeOptions {
   readonly foundWithinMs?: number;
 }
 
-interface Known {
-  readonly topics: CameraTopics;
-  name: string;
-  said: string;
-  snapshotMs: number;
-  readonly sinceMs: number;
-  /** The connection on which the broker was asked for what it holds of it. */
-  lookedInto: number;
-  /** Another server said of it what is not so. */
-  isContested: boolean;
-}
-
 export class MqttBridge {
   readonly #options: MqttBridgeOptions;
   readonly #prefix: string;
@@ -74,7 +61,7 @@ export class MqttBridge {
   /** For events. */
   readonly target: Target;
   #wake = new AbortController();
-  readonly #cameras = new Map<string, Known>();
+  readonly #cameras = new Map<string, BrokerCamera>();
   #lookedAt: ReadonlySet<string> = new Set<string>();
   /** Cameras that are not known yet have come since then. */
   #hasLooked = false;
@@ -127,7 +114,7 @@ export class MqttBridge {
     if (!('camera_id' in event)) return;
     const camera = this.#camera(event.camera_id);
     this.#broker.sendAll(camera.topics.take(event));
-    this.#discover(camera);
+    camera.discover();
     if (event.type === 'alert.raised' || (event.type === 'track.started' && event.track.class_name === 'person')) void this.#snapshot(camera);
   }
 
@@ -153,8 +140,8 @@ export class MqttBridge {
       // Until it sends here, or does not in time, who has it says how it stands.
       if (isArriving && this.#options.site && !camera.topics.isSaid) continue;
       this.#broker.sendAll([...camera.topics.status(state === 'streaming'), ...(this.#onvif?.signal(id, state !== 'streaming', Date.now() / 1000) ?? [])]);
-      this.#discover(camera);
-      if (camera.isContested) this.#sayAllOf(camera);
+      camera.discover();
+      if (camera.isContested) camera.sayAll();
     }
     this.#hasLooked = true;
     for (const id of [...this.#cameras.keys()]) if (!cameras.some((camera) => camera.camera_id === id)) await this.#left(id);
@@ -216,7 +203,7 @@ export class MqttBridge {
   #heard(topic: string, payload: string): void {
     // Home Assistant that starts anew asks for what it forgot.
     if (topic === `${this.#discovery?.discoveryPrefix}/status`) {
-      if (payload === 'online') for (const camera of this.#cameras.values()) this.#discover(camera, true);
+      if (payload === 'online') for (const camera of this.#cameras.values()) camera.discover(true);
       return;
     }
     // What a node says that had the camera before may come late. It is put right with the next round: two that both take it for theirs do not contend.
@@ -228,37 +215,20 @@ export class MqttBridge {
   #connected(): void {
     // What it said while it was by itself, or another version, is said of no server of a site.
     if (this.#options.site) this.#broker.send({ topic: `${this.#prefix}/status`, payload: '', retain: true });
-    for (const camera of this.#cameras.values()) this.#sayAllOf(camera);
+    for (const camera of this.#cameras.values()) camera.sayAll();
     this.#broker.sendAll(this.#onvif?.standing() ?? []);
     this.#wake.abort();
     this.#options.onConnected?.();
   }
 
-  #sayAllOf(camera: Known): void {
-    camera.isContested = false;
-    this.#discover(camera, true);
-    this.#broker.sendAll(camera.topics.standing());
-  }
-
-  #camera(id: string): Known {
-    const known = this.#cameras.get(id) ?? { topics: new CameraTopics(this.#prefix, id), name: id, said: '', snapshotMs: -Infinity, sinceMs: this.#hasLooked ? performance.now() : -Infinity, lookedInto: 0, isContested: false };
+  #camera(id: string): BrokerCamera {
+    const known = this.#cameras.get(id) ?? new BrokerCamera(id, this.#broker, this.#discovery, { prefix: this.#prefix, hasCome: this.#hasLooked });
     this.#cameras.set(id, known);
     return known;
   }
 
-  #discover(camera: Known, again = false): void {
-    if (!this.#discovery) return;
-    const message = discoveryOf(camera.topics, camera.name, this.#discovery);
-    if (!again && camera.said === message.payload) return;
-    camera.said = String(message.payload);
-    this.#broker.send(message);
-  }
-
-  async #snapshot(camera: Known): Promise<void> {
-    const nowMs = performance.now();
-    if (this.#options.config.snapshots === false || !this.connected || nowMs - camera.snapshotMs < SNAPSHOT_EVERY_MS) return;
-    camera.snapshotMs = nowMs;
-    const payload = await this.#options.kernel.bytes(`/v1/cameras/${camera.topics.cameraId}/snapshot.jpg`).catch(() => null);
-    if (payload) this.#broker.send({ topic: camera.topics.topic('snapshot'), payload, retain: true });
+  async #snapshot(camera: BrokerCamera): Promise<void> {
+    if (this.#options.config.snapshots === false || !this.connected) return;
+    await camera.snapshot((id) => this.#options.kernel.bytes(`/v1/cameras/${id}/snapshot.jpg`));
   }
 }
