@@ -1,40 +1,46 @@
-// Which files of tests run beside which. A file takes so many parts of the machine as it was measured to use (`--times`), and begins as soon as they
-// are free: what waits for a camera in real time runs beside what computes.
-import { availableParallelism } from 'node:os';
+// Which files of tests run beside which. A file takes as many parts of the machine as one of its kind asks for at its busiest. So many parts as are sure are always given out, and
+// up to twice as many while processors stand idle: most of its time a test waits, for a camera, a lease or a browser, and what all wait for together costs nothing.
+import { machine as thisMachine, type Machine } from './machine.ts';
 
-/** Two to a core: with more, pages and answers come later than people, and tests, are used to. */
-const PARTS = Math.max(4, 2 * availableParallelism());
+/** To a core, whatever it does; on a machine of one core as on two. */
+const SURE_PER_CORE = 2;
+const MOST_PER_CORE = 4;
 
-/** Most of their time kernel, core and fleet wait for cameras and clocks; end-to-end tests run whole nodes with models and browsers: on two cores one at a time, beside one that waits. */
+/** Most of their time kernel, core and fleet wait for cameras and clocks; end-to-end tests run whole nodes with models and browsers. */
 function partsOf(file: string): number {
   if (file.startsWith('test/end-to-end/')) return 3;
   return /^packages\/(core|fleet|kernel)\//.test(file) ? 1 : 2;
 }
 
-/** The longest first: end-to-end tests, then those of cameras and pages. */
+/** The longest first, so that the last to end are short: end-to-end tests and pods, then those of cameras and pages. */
+const FIRST = ['test/end-to-end/', 'test/deployment/', 'packages/kernel/', 'packages/web/', 'packages/server/', 'packages/cli/'];
 function rank(file: string): number {
-  const first = ['test/end-to-end/', 'packages/kernel/', 'packages/web/', 'packages/server/', 'packages/cli/'].findIndex((folder) => file.startsWith(folder));
+  const first = FIRST.findIndex((folder) => file.startsWith(folder));
   return first < 0 ? Infinity : first;
 }
 
 /** Runs each file once, several at a time. */
-export async function runInTurns(files: readonly string[], run: (file: string) => Promise<void>): Promise<void> {
+export async function runInTurns(files: readonly string[], run: (file: string) => Promise<void>, machine: Machine = thisMachine): Promise<void> {
+  const cores = Math.max(2, machine.cores);
   const waiting = files.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   const running = new Set<Promise<void>>();
-  let free = PARTS;
-  while (waiting.length > 0) {
-    const next = waiting.findIndex((file) => partsOf(file) <= free);
-    if (next < 0) {
-      await Promise.race(running);
-      continue;
-    }
+  let taken = 0;
+  const beginOneWithin = (parts: number): boolean => {
+    const next = waiting.findIndex((file) => taken + partsOf(file) <= parts);
+    if (next < 0) return false;
     const [file] = waiting.splice(next, 1) as [string];
-    free -= partsOf(file);
+    taken += partsOf(file);
     const done = run(file).finally(() => {
-      free += partsOf(file);
+      taken -= partsOf(file);
       running.delete(done);
     });
     running.add(done);
+    return true;
+  };
+  while (waiting.length > 0) {
+    if (beginOneWithin(SURE_PER_CORE * cores)) continue;
+    const hasRoom = await Promise.race([machine.hasRoom(), ...running]);
+    if (hasRoom === true) beginOneWithin(MOST_PER_CORE * cores);
   }
   await Promise.all(running);
 }
