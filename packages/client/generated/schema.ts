@@ -3123,6 +3123,13 @@ export interface components {
                 /** @description UTC, seconds */
                 since: number;
             };
+            /** @description Of what was recorded aside and nobody had decided about, what was deleted since the kernel started: bytes, and files by why: too old; more than recordings may take; no room on the disk. Absent where there was none */
+            unclaimed_deleted?: {
+                bytes: number;
+                age: number;
+                size: number;
+                room: number;
+            };
         };
         StoredEvent: {
             /** @description Given when it was stored */

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { migrate } from '../src/record/archive/index-schema.ts';
 import { KeptSpans } from '../src/record/archive/kept-spans.ts';
-import { deletable, type RetentionLimits } from '../src/record/archive/retention.ts';
+import type { AsideFile } from '../src/record/archive/aside.ts';
+import { deletable, type RetentionLimits, type Want } from '../src/record/archive/retention.ts';
 import { SegmentIndex } from '../src/record/archive/segment-index.ts';
 import type { WholeSegment } from '../src/record/archive/recorded-segment.ts';
 
@@ -80,18 +81,32 @@ test('by age and by size the oldest go first, never what is kept or in use', () 
   keeps.set('a', 0, SECOND_US, true);
   const nowUs = DAY_US + 25 * SECOND_US;
   const want = { nowUs, bytes: 0, passedOver: [] as string[], atMost: 64 };
-  assert.deepEqual(deletable(index, { ...want, limits: UNLIMITED }), []);
-  assert.deepEqual(filesOf(deletable(index, { ...want, limits: { ...UNLIMITED, all: { maxAgeDays: 1, maxBytes: null } } })), [10, 5, 15], 'a day after its end');
+  assert.deepEqual(deletable(index, [], { ...want, limits: UNLIMITED }), []);
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, limits: { ...UNLIMITED, all: { maxAgeDays: 1, maxBytes: null } } })), [10, 5, 15], 'a day after its end');
   const own = { a: { maxAgeDays: 2, maxBytes: null }, b: { maxAgeDays: null, maxBytes: 3500 } };
-  assert.deepEqual(filesOf(deletable(index, { ...want, limits: { all: { maxAgeDays: 1, maxBytes: null }, cameras: own } })), [5, 15], 'its own age counts instead');
-  assert.deepEqual(filesOf(deletable(index, { ...want, limits: { ...UNLIMITED, cameras: { b: { maxAgeDays: null, maxBytes: 2500 } } } })), [5, 15]);
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, limits: { all: { maxAgeDays: 1, maxBytes: null }, cameras: own } })), [5, 15], 'its own age counts instead');
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, limits: { ...UNLIMITED, cameras: { b: { maxAgeDays: null, maxBytes: 2500 } } } })), [5, 15]);
   const passedOver = [segment('b', 5, 10).file];
-  assert.deepEqual(filesOf(deletable(index, { ...want, passedOver, limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 6500 } } })), [10, 15]);
-  const aside = { b: { bytes: 1000 } };
-  assert.deepEqual(filesOf(deletable(index, { ...want, aside, passedOver, limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 7500 } } })), [10, 15], 'what lies aside counts for the size of all');
-  assert.deepEqual(filesOf(deletable(index, { ...want, aside, limits: { ...UNLIMITED, cameras: { b: { maxAgeDays: null, maxBytes: 3500 } } } })), [5, 15], 'and for that of its camera');
-  assert.deepEqual(filesOf(deletable(index, { ...want, bytes: 1500, limits: UNLIMITED })), [5, 10], 'as the disk needs room');
-  assert.deepEqual(filesOf(deletable(index, { ...want, nowUs: 80 * SECOND_US, bytes: 1e9, limits: UNLIMITED })), [5], 'the last minute stays');
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, passedOver, limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 6500 } } })), [10, 15]);
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, bytes: 1500, limits: UNLIMITED })), [5, 10], 'as the disk needs room');
+  assert.deepEqual(filesOf(deletable(index, [], { ...want, nowUs: 80 * SECOND_US, bytes: 1e9, limits: UNLIMITED })), [5], 'the last minute stays');
+});
+
+test('what lies aside counts for every limit, and goes when it is the oldest', () => {
+  const { index, keeps } = newIndex();
+  for (const start of [0, 20, 40]) index.insert(segment('a', start, 10));
+  keeps.set('a', 0, SECOND_US, true);
+  const lying = (cameraId: string, start: number): AsideFile => ({ cameraId, file: `.unclaimed/${segment(cameraId, start, 10).file}`, startUs: start * SECOND_US, endUs: (start + 10) * SECOND_US, bytes: 1000 });
+  const aside = [lying('a', 10), lying('a', 30), lying('b', 25)];
+  const want = { nowUs: DAY_US + 25 * SECOND_US, bytes: 0, passedOver: [] as string[], atMost: 64, limits: UNLIMITED };
+  const chosen = (more: Partial<Want>): (readonly [string, number, string])[] => deletable(index, aside, { ...want, ...more }).map(({ file, cause }) => [file.startsWith('.unclaimed/') ? file.split('/')[1]!.toUpperCase() : file.split('/')[0]!, Number(/(\d+)\.mp4$/.exec(file)![1]) / 1000, cause]);
+  assert.deepEqual(chosen({}), []);
+  assert.deepEqual(chosen({ limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes: 3500 } } }), [['A', 10, 'size'], ['a', 20, 'size'], ['B', 25, 'size']], 'of six; the one that is kept stays');
+  assert.deepEqual(chosen({ limits: { ...UNLIMITED, cameras: { a: { maxAgeDays: null, maxBytes: 3500 }, b: { maxAgeDays: null, maxBytes: 500 } } } }), [['A', 10, 'size'], ['a', 20, 'size'], ['B', 25, 'size']], 'of a camera, also of one of which there is nothing else');
+  assert.deepEqual(chosen({ limits: { ...UNLIMITED, all: { maxAgeDays: 1, maxBytes: null } } }), [['A', 10, 'age'], ['B', 25, 'age']], 'it ages from its beginning');
+  assert.deepEqual(chosen({ bytes: 1500 }), [['A', 10, 'room'], ['a', 20, 'room']]);
+  assert.deepEqual(chosen({ bytes: 1e9, nowUs: 91 * SECOND_US }), [['A', 10, 'room'], ['a', 20, 'room']], 'the last minute stays: what ended in it');
+  assert.deepEqual(chosen({ bytes: 1500, passedOver: [aside[0]!.file] }), [['a', 20, 'room'], ['B', 25, 'room']]);
 });
 
 test('of any limits the result is the oldest, as few as possible, and enough', () => {
@@ -99,7 +114,7 @@ test('of any limits the result is the oldest, as few as possible, and enough', (
   fc.assert(fc.property(sizes, fc.integer({ min: 0, max: 3000 }), (bytes, maxBytes) => {
     const { index } = newIndex();
     for (const [at, size] of bytes.entries()) index.insert(segment(at % 3 === 0 ? 'a' : 'b', at * 10, 10, { bytes: size }));
-    const chosen = filesOf(deletable(index, { limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes } }, nowUs: DAY_US, bytes: 0, passedOver: [], atMost: 1000 }));
+    const chosen = filesOf(deletable(index, [], { limits: { ...UNLIMITED, all: { maxAgeDays: null, maxBytes } }, nowUs: DAY_US, bytes: 0, passedOver: [], atMost: 1000 }));
     assert.deepEqual(chosen, bytes.map((_, at) => at * 10).slice(0, chosen.length));
     const left = (from: number): number => bytes.slice(from).reduce((sum, size) => sum + size, 0);
     assert.ok(left(chosen.length) <= maxBytes);

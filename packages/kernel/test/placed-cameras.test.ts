@@ -1,6 +1,6 @@
 // Cameras that a site gave to this node: recorded until the lease ends and no longer, whoever is frozen or gone meanwhile.
 import assert from 'node:assert/strict';
-import { cp, rm, stat } from 'node:fs/promises';
+import { cp, rm, stat, utimes } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -139,6 +139,8 @@ test('what lies aside goes as old as recordings do', async () => {
   await recordedWhile(() => 7, 8, async (directory) => {
     const open = (maxAgeDays: number): Promise<Archive> => Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
     const days = (Date.now() * 1000 - START_US) / 86_400e6;
+    // One that was written just now is not touched.
+    for (const file of segmentFiles(join(directory, UNCLAIMED), 'door')) await utimes(join(directory, UNCLAIMED, file), new Date(), new Date(START_US / 1000));
     for (const [maxAgeDays, left] of [[days + 1, 1], [days - 1, 0]] as const) {
       await using archive = await open(maxAgeDays);
       await archive.sweep();

@@ -113,6 +113,9 @@ export const StorageStatus = Type.Object({
   /** What the kernel found and did when it started. */
   repaired: Nullable(Type.Record(Type.String(), Count)),
   unclaimed: Type.Optional({ ...UnclaimedFiles, description: 'Recorded aside, in no index; counts for the size that recordings may have. Absent where there is none' }),
+  unclaimed_deleted: Type.Optional(Type.Object({
+    bytes: Count, age: Count, size: Count, room: Count,
+  }, { description: 'Of what was recorded aside and nobody had decided about, what was deleted since the kernel started: bytes, and files by why: too old; more than recordings may take; no room on the disk. Absent where there was none' })),
 });
 export type StorageStatus = Static<typeof StorageStatus>;
 

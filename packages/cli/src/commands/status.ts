@@ -33,6 +33,7 @@ export function addStatusCommand(program: Command): void {
       console.log(`\n${cameras instanceof RuthError ? `cameras: ${cameras.message}` : cameraTable(cameras)}`);
       if (copies !== null) console.log(`\ncopies: ${copies instanceof RuthError ? copies.message : copiesText(copies)}`);
       if (!(storage instanceof RuthError) && storage.unclaimed) console.log(`\nrecorded aside, in ${storage.directory}/.unclaimed: ${unclaimedText(storage.unclaimed)}${settings.site === null ? `. ${LEFT_SITE}` : ''}`);
+      if (!(storage instanceof RuthError) && storage.unclaimed_deleted) console.log(`\n${unclaimedDeletedText(storage.unclaimed_deleted)}`);
       console.log(`\n${capacity instanceof RuthError ? `capacity cannot be told: ${capacity.message}` : capacityText(capacity)}`);
     }));
 }
@@ -62,3 +63,5 @@ export function capacityText({ message, resources }: Capacity): string {
   const rows = resources.map(({ kind, name, more_cameras: more, message: why }) => [name === null ? kind : `${kind} ${name}`, more === null ? '-' : String(more), why]);
   return [message, ...(rows.length === 0 ? [] : [table(['LIMIT', 'MORE CAMERAS', ''], rows)])].join('\n');
 }
+
+const unclaimedDeletedText = ({ bytes, age, size, room }: NonNullable<StorageStatus['unclaimed_deleted']>): string => `of what was recorded aside, ${number(bytes / 1e6, 0)} MB were deleted since the kernel started, although nobody had decided about them: ${age} files too old, ${size} beyond the size that recordings may have, ${room} as the disk needed room`;

@@ -91,6 +91,7 @@ export const KERNEL_METRICS: readonly Metric<KernelSnapshot>[] = [
   storage('segments', 'Files of all recordings there are', ({ segments }) => segments),
   storage('unclaimed_bytes', 'Recorded aside by a node of a site, in no index, until somebody decides', ({ unclaimed }) => unclaimed?.bytes ?? 0),
   storage('unclaimed_files', 'Files of that', ({ unclaimed }) => unclaimed?.files ?? 0),
+  { name: 'storage_unclaimed_deleted_files_total', type: 'counter', help: 'Files of that which were deleted although nobody had decided, by why', labels: ['cause'], values: ({ storage: { unclaimed_deleted: { bytes: _, ...files } = { bytes: 0, age: 0, size: 0, room: 0 } } }) => Object.entries(files).map(([cause, count]) => [{ cause }, count]) },
   storage('free_bytes', 'Free on the disk of the recordings', ({ free_bytes }) => free_bytes),
   storage('total_bytes', 'Size of the disk of the recordings', ({ total_bytes }) => total_bytes),
 ];

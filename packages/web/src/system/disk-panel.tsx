@@ -14,7 +14,7 @@ export function DiskPanel({ storage: { value, failure }, cameras }: { storage: K
   );
 }
 
-function Disk({ storage: { state, message, directory, bytes, segments, free_bytes: free, total_bytes: total, unclaimed }, cameras }: { storage: StorageStatus; cameras: readonly CameraStatus[] }) {
+function Disk({ storage: { state, message, directory, bytes, segments, free_bytes: free, total_bytes: total, unclaimed, unclaimed_deleted: deleted }, cameras }: { storage: StorageStatus; cameras: readonly CameraStatus[] }) {
   const bytesPerSecond = cameras.filter(({ recording }) => recording.state === 'recording').reduce((sum, { bitrate_bps }) => sum + (bitrate_bps ?? 0) / 8, 0);
   return (
     <>
@@ -26,6 +26,7 @@ function Disk({ storage: { state, message, directory, bytes, segments, free_byte
         </>
       )}
       {unclaimed && <p data-tone="warn"><span className="dot" aria-hidden="true" /> {bytesText(unclaimed.bytes)} of {unclaimed.cameras} {unclaimed.cameras === 1 ? 'camera' : 'cameras'} were recorded aside, without a lease of the site, and are in no timeline until it is known what of it other nodes have.</p>}
+      {deleted && <p data-tone="warn"><span className="dot" aria-hidden="true" /> {bytesText(deleted.bytes)} of what was recorded aside were deleted before that was known: {deleted.age > 0 ? 'they were older than recordings are kept' : 'they were the oldest, and there was no room for all'}.</p>}
       {bytesPerSecond > 0 && free !== null && <p>At present {bytesText(bytesPerSecond * 3600)} are recorded an hour. What is free is enough for {durationText(free / bytesPerSecond)}; after that the oldest makes room.</p>}
     </>
   );

@@ -4,13 +4,14 @@ import { closeSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeptFile, RecordedSpan, RecordingSeam } from '@ruth/protocol';
-import { asideSpans, claimAside, forgetAside, unclaimedCameras, unclaimedFiles, type AsideSpan, type ClaimDecision, type Claimed } from './claim.ts';
+import { asideFiles, asideSpans, deleteAside, isAside, unclaimedCameras, unclaimedFiles, type AsideFile, type AsideSpan } from './aside.ts';
+import { claimAside, type ClaimDecision, type Claimed } from './claim.ts';
 import { GapTable, type Gap } from './gap-table.ts';
 import { lockFolder, openIndex, type FolderLock } from './index-file.ts';
 import { KeptSpans } from './kept-spans.ts';
 import { findAside, keyframeOf, type FoundKeyframe } from './keyframes.ts';
 import { adopt, repair, type Adopted, type RepairReport } from './repair.ts';
-import { ageLimitUs, deletable, type Deletable, type RetentionLimits, type Want } from './retention.ts';
+import { deletable, type Deletable, type Want } from './retention.ts';
 import { SegmentIndex, type IndexedSegment, type PackedSegment, type Usage } from './segment-index.ts';
 import type { WholeSegment } from './recorded-segment.ts';
 import type { Segment } from '../segment.ts';
@@ -30,10 +31,12 @@ export interface StoredTimeline {
   readonly newestUs: number | null;
 }
 
-export interface Deletion { readonly files: readonly string[]; readonly bytes: number; readonly failed: number; readonly message: string | null }
+export interface Deletion { readonly files: readonly string[]; readonly bytes: number; readonly message: string | null }
 
 /** An hour's folder is removed only when no recorder can be about to write into it. */
 const FOLDER_IN_USE_MS = 2 * 3600_000;
+/** What lies aside is looked at anew. */
+const ASIDE_AGAIN_MS = 5000;
 /** Gaps of a camera without files are told of for so long. */
 const GAPS_WITHOUT_FILES_US = 90 * 86_400e6;
 
@@ -43,6 +46,9 @@ export class ArchiveStore implements Disposable {
   readonly gaps: GapTable;
   readonly #database: DatabaseSync;
   readonly #keeps: KeptSpans;
+  /** As it was then. */
+  #aside: readonly AsideFile[] = [];
+  #asideAtMs = -Infinity;
   readonly #lock: FolderLock;
 
   private constructor(directory: string, database: DatabaseSync, lock: FolderLock) {
@@ -71,12 +77,15 @@ export class ArchiveStore implements Disposable {
   /** Takes a file into the index as its own bytes tell it. */
   adopt(file: string): Promise<Adopted> { return adopt(this, file); }
   /** What was recorded aside becomes part of the recordings, or is deleted, as is decided. */
-  claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> { return claimAside(this, cameraId, decision); }
+  claim(cameraId: string, decision: ClaimDecision): Promise<Claimed> {
+    this.#asideAtMs = -Infinity;
+    return claimAside(this, cameraId, decision);
+  }
+
   asideSpans(cameraId: string, startUs: number, endUs: number): AsideSpan[] { return asideSpans(this.directory, cameraId, startUs, endUs); }
   /** Of files of recordings: what they begin with, or the last one that others need. */
   keyframes(wanted: readonly (readonly [segment: Segment, which: 'first' | 'last'])[]): (RecordingSeam | null)[] { return wanted.map(([segment, which]) => keyframeOf(this.directory, segment, which)); }
   findAside(cameraId: string, wanted: readonly RecordingSeam[]): Promise<FoundKeyframe[]> { return findAside(this.directory, cameraId, wanted); }
-  forgetAside(limits: RetentionLimits, nowUs: number): number { return forgetAside(this.directory, (cameraId) => ageLimitUs(limits, cameraId, nowUs)); }
   unclaimed(): Record<string, AsideSpan> { return unclaimedCameras(this.directory); }
   unclaimedFiles(): ReturnType<typeof unclaimedFiles> { return unclaimedFiles(this.directory); }
 
@@ -96,7 +105,7 @@ export class ArchiveStore implements Disposable {
   putGap(cameraId: string, gap: Gap): void { this.gaps.put(cameraId, gap); }
   removeGap(cameraId: string, startUs: number): void { this.gaps.remove(cameraId, startUs); }
   keep(cameraId: string, startUs: number, endUs: number, kept: boolean): void { this.transaction(() => this.#keeps.set(cameraId, startUs, endUs, kept)); }
-  deletable(want: Want): Deletable[] { return deletable(this.segments, want); }
+  deletable(want: Want): Deletable[] { return deletable(this.segments, this.#asideFiles(), want); }
 
   /** Of every camera that was ever recorded, or was to be. */
   extents(): Map<string, CameraExtent> {
@@ -110,9 +119,9 @@ export class ArchiveStore implements Disposable {
     };
   }
 
-  /** Rows are marked, files unlinked, rows deleted: whatever happens between, the next start ends it. What was kept meanwhile stays. */
+  /** Rows are marked, files unlinked, rows deleted: whatever happens between, the next start ends it. What was kept meanwhile stays. What lies aside has no row. */
   delete(asked: readonly string[], nowUs: number): Deletion {
-    const files = asked.filter((file) => !this.segments.isKept(file));
+    const files = asked.filter((file) => !isAside(file) && !this.segments.isKept(file));
     try {
       this.transaction(() => this.segments.markDeleting(files));
     } catch {
@@ -130,12 +139,22 @@ export class ArchiveStore implements Disposable {
         failure = error as Error;
       }
     }
+    const goneAside: string[] = [];
+    for (const file of asked.filter(isAside)) {
+      try {
+        bytes += deleteAside(this.directory, file);
+        goneAside.push(file);
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+    if (goneAside.length > 0) this.#aside = this.#aside.filter(({ file }) => !goneAside.includes(file));
     this.transaction(() => {
       this.segments.remove(gone);
       this.#forgetGaps(nowUs);
     });
     for (const folder of new Set(gone.map(dirname))) this.#removeIfEmpty(folder, nowUs);
-    return { files: gone, bytes, failed: files.length - gone.length, message: failure?.message ?? null };
+    return { files: [...gone, ...goneAside], bytes, message: failure?.message ?? null };
   }
 
   space(): DiskSpace {
@@ -162,6 +181,13 @@ export class ArchiveStore implements Disposable {
   }
 
   [Symbol.dispose](): void { this.close(); }
+
+  /** Each is looked at: not for every few files that are deleted. */
+  #asideFiles(): readonly AsideFile[] {
+    const nowMs = performance.now();
+    if (nowMs - this.#asideAtMs > ASIDE_AGAIN_MS) [this.#aside, this.#asideAtMs] = [asideFiles(this.directory), nowMs];
+    return this.#aside;
+  }
 
   #forgetGaps(nowUs: number): void {
     for (const [cameraId, { segments }] of this.usage()) {

@@ -1,14 +1,14 @@
 // What was recorded aside while nobody knew whether another node records, too (`UNCLAIMED`): what no other node has becomes part of the recordings, what another
 // one has is deleted, and what nobody knows stays aside. Whatever dies meanwhile, a file is aside, or a recording that repair finds.
-import { closeSync, existsSync, fstatSync, fsyncSync, futimesSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmdirSync, rmSync, truncateSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, futimesSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, truncateSync, utimesSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { UnclaimedFiles } from '@ruth/protocol';
 import { patchDecodeTimes } from '../../mp4/index.ts';
 import { UNCLAIMED } from '../segment.ts';
+import { overlap, removeEmpty, spanOf, type AsideSpan } from './aside.ts';
 import type { Gap } from './gap-table.ts';
 import { adopt, type RepairableStore } from './repair.ts';
 import { readSegment, TICKS_TO_US, type WholeSegment } from './recorded-segment.ts';
-import { cameraFolders, parseSegmentPath, segmentFiles, segmentPath } from './segment-path.ts';
+import { segmentFiles, segmentPath } from './segment-path.ts';
 
 export interface Claimed {
   /** Time that is recorded now and was not, us, oldest first. */
@@ -23,28 +23,6 @@ export interface Claimed {
 /** Each is read whole, for its hash. */
 const FILES_AT_ONCE = 32;
 
-/** Cameras of which something lies aside, and from when to when. */
-export function unclaimedCameras(directory: string): Record<string, AsideSpan> {
-  const aside = join(directory, UNCLAIMED);
-  return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
-    const files = [...segmentFiles(aside, id)];
-    return files.length === 0 ? [] : [[id, { startUs: spanOf(aside, files[0]!).startUs, endUs: spanOf(aside, files.at(-1)!).endUs }]];
-  }));
-}
-
-/** All that lies aside, of each camera; empty where nothing does. Looks at each file. */
-export function unclaimedFiles(directory: string): Record<string, Omit<UnclaimedFiles, 'cameras'>> {
-  const aside = join(directory, UNCLAIMED);
-  return Object.fromEntries(cameraFolders(aside).flatMap((id) => {
-    const files = [...segmentFiles(aside, id)];
-    const bytes = files.reduce((sum, file) => sum + (lstatSync(join(aside, file), { throwIfNoEntry: false })?.size ?? 0), 0);
-    return files.length === 0 ? [] : [[id, { files: files.length, bytes, since: parseSegmentPath(files[0]!)!.startMs / 1000 }]];
-  }));
-}
-
-/** Microseconds UTC, `endUs` not in it. */
-export interface AsideSpan { readonly startUs: number; readonly endUs: number }
-
 /** What is known of what lies aside of a camera; the rest of it stays where it is. */
 export interface ClaimDecision {
   /** No other node has it. */
@@ -53,37 +31,8 @@ export interface ClaimDecision {
   readonly drop: readonly AsideSpan[];
 }
 
-/** What lies aside of a camera between these, file by file, as their names and dates say: not looked into. */
-export function asideSpans(directory: string, cameraId: string, startUs: number, endUs: number): AsideSpan[] {
-  const aside = join(directory, UNCLAIMED);
-  return [...segmentFiles(aside, cameraId)].map((file) => spanOf(aside, file)).filter((span) => overlap(span, { startUs, endUs }));
-}
-
-/** Of a file in the folder of what lies aside, as its name and its date say. Not looked into. */
-export function spanOf(aside: string, file: string): AsideSpan {
-  const startUs = parseSegmentPath(file)!.startMs * 1000;
-  return { startUs, endUs: Math.max(startUs + 1, (lstatSync(join(aside, file), { throwIfNoEntry: false })?.mtimeMs ?? 0) * 1000) };
-}
-
-const overlap = (one: AsideSpan, other: AsideSpan): boolean => one.startUs < other.endUs && one.endUs > other.startUs;
-
 function ownOf(store: RepairableStore, { cameraId, startUs, endUs }: WholeSegment): AsideSpan[] {
   return store.segments.spans(cameraId, startUs, endUs).map(({ start, end }) => ({ startUs: start * 1e6, endUs: end * 1e6 }));
-}
-
-/** What lies aside goes as old as recordings do: files of a camera that began before `beforeUs` says. Returns how many. */
-export function forgetAside(directory: string, beforeUs: (cameraId: string) => number): number {
-  const aside = join(directory, UNCLAIMED);
-  let files = 0;
-  for (const id of cameraFolders(aside)) {
-    for (const file of segmentFiles(aside, id)) {
-      if (spanOf(aside, file).startUs >= beforeUs(id)) break;
-      rmSync(join(aside, file), { force: true });
-      removeEmpty(aside, dirname(file));
-      files++;
-    }
-  }
-  return files;
 }
 
 /** Does what is decided; to be called again while files are left and some were done. */
@@ -218,14 +167,5 @@ function sync(path: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** The folders of an hour, its day and its camera; one that is in use is not empty for long. */
-function removeEmpty(aside: string, folder: string): void {
-  try {
-    for (let path = folder; path !== '.'; path = dirname(path)) rmdirSync(join(aside, path));
-  } catch {
-    // Others are in it.
   }
 }

@@ -7,7 +7,7 @@ import { splitSample } from '../../media/nal-units.ts';
 import { pictureDigest } from '../../media/picture-digest.ts';
 import { samplesOf } from '../../mp4/index.ts';
 import { UNCLAIMED, type FragmentEntry, type Segment } from '../segment.ts';
-import { spanOf, type AsideSpan } from './claim.ts';
+import { spanOf, type AsideSpan } from './aside.ts';
 import { readSegment, TICKS_TO_US } from './recorded-segment.ts';
 import { segmentFiles } from './segment-path.ts';
 

@@ -1,6 +1,7 @@
-// What is to be deleted next: by age, by size of a camera and of all, and where the disk needs room. Oldest first, never what is
+// What is to be deleted next: by age, by size of a camera and of all, and where the disk needs room. Oldest first, whether it is in the index or lies aside; never what is
 // kept or in use.
 import type { Retention } from '@ruth/protocol';
+import type { AsideFile } from './aside.ts';
 import type { SegmentIndex } from './segment-index.ts';
 
 export interface RetentionLimits {
@@ -14,68 +15,82 @@ export interface Want {
   readonly nowUs: number;
   /** Bytes that the disk needs, whatever the limits say. */
   readonly bytes: number;
-  /** What lies aside of cameras, in no index: their recordings, and all, are to be so much smaller. */
-  readonly aside?: Readonly<Record<string, { readonly bytes: number }>>;
   /** In use. */
   readonly passedOver: readonly string[];
   /** Most files to name at once. */
   readonly atMost: number;
 }
 
-export interface Deletable { readonly file: string; readonly bytes: number }
+/** `room`: the disk needs it, whatever the limits say. */
+export type DeletionCause = 'age' | 'size' | 'room';
+
+export interface Deletable { readonly file: string; readonly bytes: number; readonly cause: DeletionCause }
+
+/** Recorded, or lying aside. */
+interface Candidate { readonly file: string; readonly bytes: number; readonly startUs: number; readonly endUs: number; /** Since when it ages. */ readonly agesUs: number }
 
 const DAY_US = 86_400e6;
 /** For room on the disk nothing is deleted that is younger: where so little fits, recording pauses instead. */
 const YOUNGEST_US = 60e6;
 
 /** What ended before is too old. */
-export function ageLimitUs({ all, cameras }: RetentionLimits, cameraId: string, nowUs: number): number {
+function ageLimitUs({ all, cameras }: RetentionLimits, cameraId: string, nowUs: number): number {
   const maxAgeDays = cameras[cameraId]?.maxAgeDays ?? all.maxAgeDays;
   return maxAgeDays === null ? -Infinity : nowUs - maxAgeDays * DAY_US;
 }
 
-export function deletable(index: SegmentIndex, want: Want): Deletable[] {
-  const { limits, nowUs, atMost, aside = {} } = want;
+/** `aside`: oldest first of each camera. It counts for the sizes: had there been a lease, it would be recordings. */
+export function deletable(index: SegmentIndex, aside: readonly AsideFile[], want: Want): Deletable[] {
+  const { limits, nowUs, atMost } = want;
   const passedOver = new Set(want.passedOver);
+  const asideOf = Map.groupBy(aside, ({ cameraId }) => cameraId);
   const usage = index.usage();
+  const bytesOf = new Map([...new Set([...usage.keys(), ...asideOf.keys()])].map((id) => [id, (usage.get(id)?.bytes ?? 0) + (asideOf.get(id) ?? []).reduce((sum, { bytes }) => sum + bytes, 0)]));
   const chosen: Deletable[] = [];
   let chosenBytes = 0;
-  const choose = (segment: Deletable): void => {
-    chosen.push({ file: segment.file, bytes: segment.bytes });
-    passedOver.add(segment.file);
-    chosenBytes += segment.bytes;
+  const choose = ({ file, bytes }: Candidate, cause: DeletionCause): void => {
+    chosen.push({ file, bytes, cause });
+    passedOver.add(file);
+    chosenBytes += bytes;
   };
-  for (const [cameraId, { bytes }] of usage) {
-    const own = limits.cameras[cameraId];
+  const candidates = (id: string): Generator<Candidate> => oldestOfCamera(index, id, asideOf.get(id) ?? [], passedOver);
+  for (const [cameraId, bytes] of bytesOf) {
     const endsBeforeUs = ageLimitUs(limits, cameraId, nowUs);
-    let excess = bytes + (aside[cameraId]?.bytes ?? 0) - (own?.maxBytes ?? Infinity);
-    for (const segment of index.deletable(cameraId, passedOver)) {
-      if (chosen.length >= atMost || (segment.endUs > endsBeforeUs && excess <= 0)) break;
-      excess -= segment.bytes;
-      choose(segment);
+    let excess = bytes - (limits.cameras[cameraId]?.maxBytes ?? Infinity);
+    for (const candidate of candidates(cameraId)) {
+      const isOld = candidate.agesUs <= endsBeforeUs;
+      if (chosen.length >= atMost || (!isOld && excess <= 0)) break;
+      excess -= candidate.bytes;
+      choose(candidate, isOld ? 'age' : 'size');
     }
   }
-  const total = [...usage.values(), ...Object.values(aside)].reduce((sum, { bytes }) => sum + bytes, 0);
-  const forSize = total - (limits.all.maxBytes ?? Infinity);
-  for (const segment of oldestOfAll(index, [...usage.keys()], passedOver)) {
-    const forRoom = want.bytes > chosenBytes && segment.endUs < nowUs - YOUNGEST_US;
+  const forSize = [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0) - (limits.all.maxBytes ?? Infinity);
+  for (const candidate of oldestOfAll([...bytesOf.keys()].map(candidates))) {
+    const forRoom = want.bytes > chosenBytes && candidate.endUs < nowUs - YOUNGEST_US;
     if (chosen.length >= atMost || !(forSize > chosenBytes || forRoom)) break;
-    choose(segment);
+    choose(candidate, forSize > chosenBytes ? 'size' : 'room');
   }
   return chosen;
 }
 
-function* oldestOfAll(index: SegmentIndex, cameraIds: readonly string[], passedOver: ReadonlySet<string>): Generator<Deletable & { readonly endUs: number }> {
-  const heads = cameraIds.map((cameraId) => {
-    const segments = index.deletable(cameraId, passedOver);
-    return { segments, next: segments.next() };
-  });
+function* oldestOfCamera(index: SegmentIndex, cameraId: string, aside: readonly AsideFile[], passedOver: ReadonlySet<string>): Generator<Candidate> {
+  // The date of a file may be that of a copy: what lies aside ages from its beginning on.
+  const waiting = aside.filter(({ file }) => !passedOver.has(file)).map((file): Candidate => ({ ...file, agesUs: file.startUs }));
+  for (const segment of index.deletable(cameraId, passedOver)) {
+    while (waiting.length > 0 && waiting[0]!.startUs < segment.startUs) yield waiting.shift()!;
+    yield { ...segment, agesUs: segment.endUs };
+  }
+  yield* waiting;
+}
+
+function* oldestOfAll(cameras: readonly Generator<Candidate>[]): Generator<Candidate> {
+  const heads = cameras.map((candidates) => ({ candidates, next: candidates.next() }));
   for (;;) {
-    let oldest: { segments: (typeof heads)[number]['segments']; next: (typeof heads)[number]['next'] } | null = null;
-    for (const head of heads) if (!head.next.done && (oldest === null || head.next.value.startUs < (oldest.next.value as { startUs: number }).startUs)) oldest = head;
+    let oldest: (typeof heads)[number] | null = null;
+    for (const head of heads) if (!head.next.done && (oldest === null || head.next.value.startUs < (oldest.next.value as Candidate).startUs)) oldest = head;
     if (oldest === null || oldest.next.done) return;
     const { value } = oldest.next;
     yield value;
-    oldest.next = oldest.segments.next();
+    oldest.next = oldest.candidates.next();
   }
 }

@@ -4,7 +4,8 @@ import type { GapCause, RecordingSettings, StorageStatus, UnclaimedFiles } from 
 import type { Logger } from '@ruth/transport';
 import type { DiskSpace } from './archive-store.ts';
 import type { Clock } from './gap-watch.ts';
-import type { RetentionLimits } from './retention.ts';
+import { isAside } from './aside.ts';
+import type { Deletable, DeletionCause, RetentionLimits } from './retention.ts';
 import type { StoreThread } from './store-thread.ts';
 
 type Aside = Readonly<Record<string, Omit<UnclaimedFiles, 'cameras'>>>;
@@ -48,6 +49,8 @@ export class StorageKeeper {
   #sweeping: Promise<void> | null = null;
   /** By camera, as the last sweep found it. */
   #aside: Aside = {};
+  /** Files, by why; null while there were none. */
+  #asideDeleted: Record<DeletionCause | 'bytes', number> | null = null;
 
   constructor(options: StorageKeeperOptions) { this.#options = options; }
 
@@ -84,27 +87,27 @@ export class StorageKeeper {
     const space = await this.#space().catch(() => null);
     return {
       directory: settings.directory, bytes: usage.reduce((sum, { bytes }) => sum + bytes, 0), segments: usage.reduce((sum, { segments }) => sum + segments, 0),
-      free_bytes: space?.freeBytes ?? null, total_bytes: space?.totalBytes ?? null, state: this.#state, message: this.#message, repaired, ...(unclaimed && { unclaimed }),
+      free_bytes: space?.freeBytes ?? null, total_bytes: space?.totalBytes ?? null, state: this.#state, message: this.#message, repaired, ...(unclaimed && { unclaimed }), ...(this.#asideDeleted && { unclaimed_deleted: { ...this.#asideDeleted } }),
     };
   }
 
   async #sweep(): Promise<void> {
-    const { store, settings: { minFreeBytes, segmentS }, clock, limits, held, logger } = this.#options;
+    const { store, settings: { minFreeBytes }, clock, limits, held, logger } = this.#options;
     this.#lastMs = clock.monotonicMs();
     this.#soon = false;
     const { freeBytes } = await this.#space();
     if (freeBytes < minFreeBytes) this.#nearlyFull = true;
     else if (freeBytes >= minFreeBytes * EASED_SHARE) this.#nearlyFull = false;
     const wanted = Math.max(freeBytes < minFreeBytes ? minFreeBytes * EARLY_SHARE - freeBytes : 0, this.#options.paused().includes('disk_full') ? ROOM_TO_GO_ON_BYTES : 0);
-    const tooOld = await store.call('forgetAside', limits(), clock.utcUs() - segmentS * 1e6).catch(() => 0);
-    if (tooOld > 0) logger.warn({ files: tooOld }, 'what was recorded aside, and nobody has decided about, is older than recordings are kept: it is deleted');
     // A folder that cannot be read holds what it held.
-    const aside = this.#aside = await store.call('unclaimedFiles').catch(() => this.#aside);
+    const lookAside = async (): Promise<void> => { this.#aside = await store.call('unclaimedFiles').catch(() => this.#aside); };
+    await lookAside();
+    const goneAside: Deletable[] = [];
     let deleted = 0;
     let files = 0;
     this.#failure = null;
     for (;;) {
-      const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, aside, passedOver: [...held.keys()], atMost: BATCH });
+      const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, passedOver: [...held.keys()], atMost: BATCH });
       // Who began to read meanwhile keeps its files.
       const batch = chosen.map(({ file }) => file).filter((file) => !held.has(file));
       if (batch.length === 0) break;
@@ -112,10 +115,24 @@ export class StorageKeeper {
       const { bytes, files: gone, message } = await store.call('delete', batch, clock.utcUs()).finally(() => { for (const file of batch) this.#deleting.delete(file); });
       deleted += bytes;
       files += gone.length;
+      goneAside.push(...chosen.filter(({ file }) => isAside(file) && gone.includes(file)));
       this.#failure = message;
       if (gone.length === 0) break;
     }
+    if (goneAside.length > 0) {
+      this.#tellAside(goneAside, freeBytes);
+      await lookAside();
+    }
     if (files > 0) logger.info({ files, bytes: deleted, free_bytes: freeBytes, early: wanted > 0 }, 'deleted the oldest recordings');
+  }
+
+  /** Nobody has decided about these: whether another node has them is not known. */
+  #tellAside(gone: readonly Deletable[], freeBytes: number): void {
+    const bytes = gone.reduce((sum, one) => sum + one.bytes, 0);
+    const deleted = this.#asideDeleted ??= { bytes: 0, age: 0, size: 0, room: 0 };
+    deleted.bytes += bytes;
+    for (const { cause } of gone) deleted[cause]++;
+    this.#options.logger.warn({ files: gone.length, bytes, free_bytes: freeBytes, causes: [...new Set(gone.map(({ cause }) => cause))] }, 'what was recorded aside, and nobody has decided about, is deleted: it was older than recordings are kept, or the oldest where there was no room for all');
   }
 
   #space(): Promise<DiskSpace> {

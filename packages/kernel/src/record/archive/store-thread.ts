@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { RuthError, type ErrorCode } from '@ruth/protocol';
 import type { ArchiveStore } from './archive-store.ts';
 
-export type StoreMethod = 'ownerBefore' | 'repair' | 'adopt' | 'claim' | 'asideSpans' | 'keyframes' | 'findAside' | 'forgetAside' | 'unclaimed' | 'unclaimedFiles' | 'put' | 'get' | 'between' | 'filesAt' | 'kept' | 'usage' | 'putGap' | 'removeGap' | 'keep' | 'deletable' | 'extents' | 'timeline' | 'delete' | 'space' | 'close';
+export type StoreMethod = 'ownerBefore' | 'repair' | 'adopt' | 'claim' | 'asideSpans' | 'keyframes' | 'findAside' | 'unclaimed' | 'unclaimedFiles' | 'put' | 'get' | 'between' | 'filesAt' | 'kept' | 'usage' | 'putGap' | 'removeGap' | 'keep' | 'deletable' | 'extents' | 'timeline' | 'delete' | 'space' | 'close';
 type Result<M extends StoreMethod> = Awaited<ReturnType<ArchiveStore[M]>>;
 
 export interface StoreCall { readonly id: number; readonly method: StoreMethod | 'open'; readonly args: readonly unknown[] }
