@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { cameraSettings, coreSocketPath, kernelSocketPath, NodeCamera, type RuthError, validator } from '@ruth/protocol';
+import { type CameraIntent, cameraSettings, coreSocketPath, kernelSocketPath, NodeCamera, type RuthError, validator } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
 import { NodeCameras, resolveSettings, type SettingsSource } from '../src/index.ts';
 
@@ -119,6 +119,25 @@ test('a node that was started without a file keeps what is changed in a file of 
   assert.deepEqual(again.cameras.map(({ id, url }) => [id, url]), [['yard', 'rtsp://h/2'], ['demo', 'rtsp://127.0.0.1:5678/demo']]);
   assert.deepEqual([again.scenes.demo?.zones?.length, again.rules.length, again.subscriptions.length], [1, 1, 4]);
   assert.ok(again.models.every(({ folder }) => !folder.startsWith(directory)), 'built-in models are where they always are');
+});
+
+test('what a camera that a command brought along begins with is told as its own, and stays where a part of it is changed', async (t) => {
+  const { directory, cameras } = await place(t);
+  const demo = cameraSettings({ id: 'demo', name: 'Demo', url: 'rtsp://127.0.0.1:1234/demo' });
+  const extraIntent: CameraIntent = { subscriptions: [{ model: 'centernet-coco', desired_fps: 2, config: { classes: ['person'] } }, { model: 'not-there', desired_fps: 1 }], scene: { zones: [zone] }, rules: [loitering] };
+  const source = { stateDirectory: join(directory, 'state'), extraCamera: demo, extraIntent };
+  const node = cameras(source);
+  const begun = node.get('demo');
+  assert.deepEqual([begun.scene, begun.rules, begun.shared_rules, begun.managed], [extraIntent.scene, [loitering], [], false]);
+  const looking = (): (string | number | undefined)[][] => node.get('demo').subscriptions.map(({ model, desired_fps, config }) => [model, desired_fps, config?.classes?.join()]);
+  assert.deepEqual(looking(), [['centernet-coco', 2, 'person']], 'as far as its models are there');
+
+  const changed = await node.changeIntent('demo', { rules: [{ ...loitering, severity: 'low' }] });
+  assert.deepEqual([changed.scene, changed.rules.map(({ severity }) => severity)], [extraIntent.scene, ['low']]);
+  assert.deepEqual(looking(), [['centernet-coco', 2, 'person']]);
+  await node.changeIntent('demo', { rules: [], scene: {} });
+  assert.deepEqual([node.get('demo').scene, node.get('demo').rules], [{}, []], 'what was taken away does not come back');
+  assert.deepEqual(resolveSettings(source).rules, []);
 });
 
 test('while kernel and core are away the file is changed all the same', async (t) => {

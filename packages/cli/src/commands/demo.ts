@@ -29,7 +29,7 @@ export function addDemoCommand(program: Command): void {
         const defaults = settingsText(resolveSettings({ file: options.config }));
         const camera = supervisor.start({ name: 'demo-camera', entry: entryOf('@ruth/kernel', 'live/rtsp-main.ts'), args: [clip.path, MOUNT], stdin: defaults, required: true });
         const { url } = await Promise.race([camera.firstReady, supervisor.fatal]);
-        const source = { file: options.config, extraCamera: demoCamera(String(url), clip.description), httpPort: environment.RUTH_HTTP_PORT, stateDirectory: join(stateDirectory(environment), 'demo') };
+        const source = { file: options.config, extraCamera: demoCamera(String(url), clip.description), extraIntent: clip.intent, httpPort: environment.RUTH_HTTP_PORT, stateDirectory: join(stateDirectory(environment), 'demo') };
         const resolved = resolveSettings(source);
         // A settings file decides by itself whether and where is recorded.
         const settings = options.config === undefined ? { ...resolved, recording: demoRecording(cacheDirectory(environment)) } : resolved;

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { RuthError } from '@ruth/protocol';
+import { type CameraIntent, RuthError } from '@ruth/protocol';
+import { PHOTO_INTENT, SAMPLE_INTENT } from './intent.ts';
 import { makePhotoClip, photoStrip } from './photo-clip.ts';
 import { playsAsItIs, transcode } from './transcode.ts';
 import { SAMPLE_SHA256, sampleWays, type SampleWay } from './sample-video.ts';
@@ -13,6 +14,8 @@ export interface DemoClip {
   readonly path: string;
   /** One sentence for the page: which clip it is. */
   readonly description: string;
+  /** What is looked for in it; null where nobody knows what it shows. */
+  readonly intent: CameraIntent | null;
 }
 
 export interface DemoClipOptions {
@@ -43,19 +46,19 @@ export async function prepareDemoClip(options: DemoClipOptions): Promise<DemoCli
 async function userClip(path: string, options: DemoClipOptions): Promise<DemoClip> {
   if (!existsSync(path)) throw new RuthError('not_found', `the demo clip ${path} does not exist`);
   const description = `Your clip ${basename(path)}, in an endless loop.`;
-  if (await playsAsItIs(path)) return { path, description };
+  if (await playsAsItIs(path)) return { path, description, intent: null };
   const made = await cached(`own-${(await sha256Of(path)).slice(0, 16)}`, options, (target) => {
     options.log(`converting ${basename(path)} to H.264`);
     return transcode(path, target, { log: options.log, signal: options.signal });
   });
-  return { path: made, description };
+  return { path: made, description, intent: null };
 }
 
 async function sampleClip(options: DemoClipOptions): Promise<DemoClip | null> {
   const description = 'Sample video: pedestrians, vtest.avi of the OpenCV project, in an endless loop.';
   const name = `vtest-${SAMPLE_SHA256.slice(0, 16)}`;
   const target = cachePath(name, options);
-  if (existsSync(target)) return { path: target, description };
+  if (existsSync(target)) return { path: target, description, intent: SAMPLE_INTENT };
   if (await triedLately(options)) return null;
   const original = join(options.cacheDirectory, `vtest-${process.pid}.avi`);
   try {
@@ -65,7 +68,7 @@ async function sampleClip(options: DemoClipOptions): Promise<DemoClip | null> {
         if (await sha256Of(original) !== SAMPLE_SHA256) throw new Error('what came is another file (sha256 differs)');
         options.log('converting the sample video to H.264');
         const path = await cached(name, options, (part) => transcode(original, part, { log: options.log, signal: options.signal }));
-        return { path, description };
+        return { path, description, intent: SAMPLE_INTENT };
       } catch (error) {
         if (options.signal?.aborted) throw new RuthError('cancelled', 'the demo clip was not waited for', { cause: error });
         options.log(`sample video not from ${way.name}: ${(error as Error).message}`);
@@ -84,7 +87,7 @@ async function photoClip(options: DemoClipOptions): Promise<DemoClip> {
     options.log('making a clip from photos of the npm package @vladmandic/human');
     return makePhotoClip(photo, target, { log: options.log, signal: options.signal });
   });
-  return { path, description: 'A pan over photos of people from the npm package @vladmandic/human, as the sample video could not be fetched.' };
+  return { path, description: 'A pan over photos of people from the npm package @vladmandic/human, as the sample video could not be fetched.', intent: PHOTO_INTENT };
 }
 
 async function photoClipName(photo: string): Promise<string> {

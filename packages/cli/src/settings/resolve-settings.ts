@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
+import { type CameraIntent, type CameraSettings, parseSettings, redactUrls, type RuthConfig, RuthError, type Settings } from '@ruth/protocol';
 import { loadSettings } from '@ruth/transport';
 import { settingsText } from './settings-text.ts';
 import { type ModelSwitch, withModelsSwitched } from './switched-models.ts';
@@ -17,6 +17,8 @@ export interface SettingsSource {
   readonly cameraUrls?: readonly string[] | undefined;
   /** A camera that a command brings along, such as the demo's. */
   readonly extraCamera?: CameraSettings | undefined;
+  /** What that camera begins with, in place of the default subscriptions: it counts until the file says something of that camera. */
+  readonly extraIntent?: CameraIntent | null | undefined;
   /** RUTH_HTTP_PORT. */
   readonly httpPort?: string | undefined;
   /** Where a node without a file remembers things. */
@@ -48,12 +50,26 @@ export function resolveSettings(source: SettingsSource): Settings {
     http: { ...base.http, port: source.httpPort === undefined ? base.http.port : portFrom(source.httpPort) },
   };
   if (extra.length === 0) return settings;
+  const begun = intentOf(source, settings, base);
+  const isNew = (id: string): boolean => extra.some((camera) => camera.id === id) && !base.cameras.some((camera) => camera.id === id);
   // Cameras beside the file get the default subscriptions; those that the file declares stay as they are.
-  const config = JSON.parse(settingsText({ ...settings, subscriptions: [] })) as RuthConfig;
-  delete config.subscriptions;
-  const added = parseSettings(JSON.stringify(config), source.file ?? '(command line)').subscriptions
-    .filter((subscription) => extra.some((camera) => camera.id === subscription.camera) && !base.cameras.some(({ id }) => id === subscription.camera));
-  return { ...settings, subscriptions: [...base.subscriptions, ...added] };
+  const { subscriptions: _, ...config } = JSON.parse(settingsText({ ...begun, subscriptions: [] })) as RuthConfig;
+  const defaults = parseSettings(JSON.stringify(config), source.file ?? '(command line)').subscriptions
+    .filter(({ camera }) => isNew(camera) && !begun.subscriptions.some((subscription) => subscription.camera === camera));
+  return { ...begun, subscriptions: [...begun.subscriptions, ...defaults] };
+}
+
+/** With what the extra camera begins with, as far as its models are there; as it was where the file says something of that camera. */
+function intentOf({ extraCamera, extraIntent }: SettingsSource, settings: Settings, base: Settings): Settings {
+  if (!extraCamera || !extraIntent || base.cameras.some(({ id }) => id === extraCamera.id)) return settings;
+  const { id } = extraCamera;
+  const isThere = (model: string | undefined): boolean => model === undefined || settings.models.some((known) => known.id === model);
+  const looking = extraIntent.subscriptions.filter(({ model, regions }) => isThere(model) && isThere(regions?.model));
+  return {
+    ...settings, scenes: { ...settings.scenes, [id]: extraIntent.scene ?? {} },
+    rules: [...settings.rules, ...(extraIntent.rules ?? []).map((rule) => ({ ...rule, camera: id }))],
+    subscriptions: [...settings.subscriptions, ...looking.map((subscription) => ({ ...subscription, camera: id, active: subscription.active ?? true }))],
+  };
 }
 
 /** What the file says, or the defaults, with the models switched as they are. */

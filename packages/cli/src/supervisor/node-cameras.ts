@@ -2,7 +2,7 @@
 // kernel and core. One that is away learns it from the file when it starts. Changes come one after another.
 import { existsSync } from 'node:fs';
 import {
-  redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
+  redactUrls, RuthError, type CameraChange, type CameraConfig, type CameraIntent, type CameraIntentChange, type CameraProbe, type CameraSearch, type DiscoverRequest, type NodeCamera, type ProbeRequest, type Settings,
 } from '@ruth/protocol';
 import { assertCameraUrls, type Logger } from '@ruth/transport';
 import { extraCameras, resolveSettings, settingsFileOf, type SettingsSource } from '../settings/resolve-settings.ts';
@@ -75,8 +75,12 @@ export class NodeCameras {
       const ofAll = settings.subscriptions.filter((subscription) => subscription.camera === id);
       this.#write((file) => {
         // A camera that a command brought along is named in the file from now on, for what was said of it; its address stays the command's.
-        if (!file.has(id)) file.putCamera(cameraConfig(camera));
-        file.putIntent(id, change, file.defaultSubscriptions(ofAll));
+        const isNamed = file.has(id);
+        if (!isNamed) file.putCamera(cameraConfig(camera));
+        // And with it all that it began with: what the file says of a camera counts as a whole.
+        const begun = isNamed ? null : this.#begunIntent(id);
+        const subscriptions = ofAll.map(({ camera: _, ...subscription }) => subscription);
+        file.putIntent(id, begun ? { ...begun, subscriptions, ...change } : change, file.defaultSubscriptions(ofAll));
       });
       return this.#tell(id, (changed) => this.#node.putIntent(id, cameraForNode(changed, id)[1]));
     });
@@ -117,7 +121,7 @@ export class NodeCameras {
     const config = cameraConfig(camera);
     const { subscriptions, scene, rules } = cameraForNode(settings, id)[1];
     const file = this.#file();
-    const own = file?.ownRuleIds(id) ?? new Set();
+    const own = file?.has(id) ? file.ownRuleIds(id) : new Set(this.#begunIntent(id)?.rules?.map((rule) => rule.id));
     return {
       config: {
         ...config, url: redactUrls(config.url), ...(config.detect_url === undefined ? {} : { detect_url: redactUrls(config.detect_url) }),
@@ -126,6 +130,12 @@ export class NodeCameras {
       has_credentials: redactUrls(config.url) !== config.url, managed: this.#isManaged(id),
       subscriptions: subscriptions.map(({ camera: _, ...subscription }) => subscription), scene, rules: rules.filter((rule) => own.has(rule.id)), shared_rules: rules.filter((rule) => !own.has(rule.id)),
     };
+  }
+
+  /** What a camera that a command brought along began with; null where that is nothing of its own. */
+  #begunIntent(id: string): CameraIntent | null {
+    const { extraCamera, extraIntent } = this.#options.source;
+    return extraCamera?.id === id ? extraIntent ?? null : null;
   }
 
   /** Null where there is none yet. */
