@@ -15,11 +15,13 @@ const octets: Headers = { ...admin, 'content-type': 'application/octet-stream' }
 
 test('a model of some megabytes goes through whole, is noted, and is answered clearly where it is refused or breaks off', async () => {
   await using at = await startAccessPlace();
+  const begun: string[] = [];
   const ended: string[] = [];
   await using _supervisor = await startSupervisor(at.place.directory, () => [], (app) => {
     app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
     app.post<{ Querystring: { file_name: string } }>('/v1/model-uploads', async (request, reply) => {
       const { file_name: name } = request.query;
+      begun.push(name);
       if (name === 'too-large.onnx') return reply.code(507).send({ error: 'no room for it', error_code: 'disk_full' } satisfies ErrorBody);
       const hash = createHash('sha256');
       let bytes = 0;
@@ -54,7 +56,7 @@ test('a model of some megabytes goes through whole, is noted, and is answered cl
   const { port, hostname } = new URL(at.url);
   const line = connect(Number(port), hostname).on('error', () => undefined);
   line.write(`POST /api/v1/model-uploads?file_name=cut.onnx HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 1000\r\nContent-Type: application/octet-stream\r\nAuthorization: ${admin.authorization}\r\n\r\nsome`);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(() => begun.includes('cut.onnx'), 'it is on its way');
   line.destroy();
   await until(() => ended.includes('cut.onnx: broken off'), 'the supervisor hears that nothing more comes');
   assert.deepEqual(ended, ['größer.onnx: 8000000', 'cut.onnx: broken off']);

@@ -149,7 +149,7 @@ export async function startPlace(over: { models?: string[]; pageDirectory?: stri
 }
 
 /** Waits until `check` holds; for states that become true by themselves and tell nobody. */
-export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 90_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`);

@@ -129,7 +129,14 @@ async function save(body: Readable, path: string, bytes: number): Promise<string
     }
     if (came < bytes) throw shortOrLong();
   };
-  await pipeline(chunks, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+  // What fails at once fails while the file is still being made: until it is closed, it may yet appear where everything was removed.
+  const closed = new Promise((resolve) => { file.once('close', resolve); });
+  try {
+    await pipeline(chunks, file);
+  } finally {
+    await closed;
+  }
   return hash.digest('hex');
 }
 
