@@ -76,6 +76,7 @@ test('The control API is the owner\'s alone, and says of each process what becam
   process.kill(pid!, 'SIGKILL');
   for (;;) {
     const [now] = await statuses();
+    assert.ok(now!.restarts <= 1, `it ended again: ${now!.ends.at(-1)?.reason}`);
     if (now!.restarts === 1 && now!.state === 'ready') {
       assert.notEqual(now!.pid, pid);
       assert.deepEqual(now!.ends.map(({ reason }) => reason), ['killed by SIGKILL']);

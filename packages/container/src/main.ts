@@ -17,7 +17,8 @@ if (import.meta.main) {
 }
 
 async function start(): Promise<never> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'take-over': { type: 'boolean', default: false } } });
+  // How the one before it ended, which every supervised process is told, is of no use to a container.
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { config: { type: 'string', short: 'c' }, 'ended-before': { type: 'string' }, 'take-over': { type: 'boolean', default: false } } });
   const settings = await settingsOf(values.config);
   const [folder, ...more] = positionals;
   if (folder === undefined || more.length > 0) throw new RuthError('invalid_config', 'name one model folder, e.g. models/centernet-coco');
