@@ -131,7 +131,7 @@ async function save(body: Readable, path: string, bytes: number): Promise<string
   };
   const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
   // What fails at once fails while the file is still being made: until it is closed, it may yet appear where everything was removed.
-  const closed = new Promise((resolve) => { file.once('close', resolve); });
+  const closed = new Promise<void>((resolve) => { file.once('close', resolve); });
   try {
     await pipeline(chunks, file);
   } finally {
