@@ -2,6 +2,8 @@
 export { BackOff } from './live/back-off.ts';
 export { capturedAt, ptsOfRtpTimestamp, type ShownFrame, type WallOrigin } from './live/live-path.ts';
 export { followLiveEdge, type EdgeStep, type EdgeView } from './live/live-edge.ts';
+export { Growth, type LiveNumbers } from './live/live-numbers.ts';
+export { PlayoutLag } from './live/playout-lag.ts';
 export { LookBook, LookHistory, staleAfterUs } from './live/look-history.ts';
 export { classColour } from './overlay/class-colour.ts';
 export { lookAhead, lookBetween } from './overlay/interpolation.ts';

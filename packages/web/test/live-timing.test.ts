@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Look } from '@ruth/protocol';
-import { BackOff, capturedAt, followLiveEdge, LookBook, LookHistory, ptsOfRtpTimestamp, staleAfterUs } from '@ruth/web';
+import { BackOff, capturedAt, followLiveEdge, Growth, LookBook, LookHistory, PlayoutLag, ptsOfRtpTimestamp, staleAfterUs } from '@ruth/web';
 
 const look = (ptsMs: number, epoch = 1, over: Partial<Look> = {}): Look => ({
   camera_id: 'front', model_id: 'detector', frame_id: ptsMs, captured_at: 1, pts_us: ptsMs * 1000, epoch, width: 640, height: 360, detections: [], metadata: {}, error: null, error_code: null, ...over,
@@ -99,37 +99,114 @@ describe('the pts of a frame that came over RTP', () => {
 });
 
 describe('playback near the live edge', () => {
-  const step = (currentTimeS: number, endS: number, rate = 1, startS = 0) => followLiveEdge({ currentTimeS, buffered: [{ startS, endS }], targetDelayS: 0.4, rate, jumpBeyondS: 3 });
+  /** At 10 s, with a lag of 0.4 s wanted. */
+  const step = (currentTimeS: number, rate = 1, { nowS = 10, startS = 0, endS = 10 } = {}) => followLiveEdge({ currentTimeS, buffered: [{ startS, endS }], nowS, targetLagS: 0.4, rate, jumpBeyondS: 3 });
 
-  it('goes on at its own pace where the delay is right', () => {
-    assert.deepEqual(step(9.6, 10), { seekToS: null, rate: 1 });
-    assert.deepEqual(followLiveEdge({ currentTimeS: 0, buffered: [], targetDelayS: 0.4, rate: 1.05, jumpBeyondS: 3 }), { seekToS: null, rate: 1 });
+  it('goes on at its own pace where the lag is right', () => {
+    for (const atS of [9.57, 9.6, 9.63]) assert.deepEqual(step(atS), { seekToS: null, rate: 1 });
+    assert.deepEqual(followLiveEdge({ currentTimeS: 0, buffered: [], nowS: 10, targetLagS: 0.4, rate: 1.05, jumpBeyondS: 3 }), { seekToS: null, rate: 1 });
   });
 
-  it('hurries gently until the delay is right again, and no further', () => {
-    assert.equal(step(9.3, 10).rate, 1.05);
-    assert.equal(step(9.55, 10, 1.05).rate, 1.05);
-    assert.equal(step(9.61, 10, 1.05).rate, 1);
-    assert.equal(step(8, 10).rate, 1.1);
+  it('hurries gently until the lag is right again, and no further', () => {
+    assert.equal(step(9.5).rate, 1.05);
+    assert.equal(step(9.58, 1.02).rate, 1.01);
+    assert.equal(step(9.595, 1.01).rate, 1);
+    assert.equal(step(8).rate, 1.1);
   });
 
-  it('slows down before it runs dry', () => {
-    assert.equal(step(9.9, 10).rate, 0.95);
-    assert.equal(step(9.7, 10, 0.95).rate, 0.95);
-    assert.equal(step(9.63, 10, 0.95).rate, 1);
-    assert.equal(followLiveEdge({ currentTimeS: 9.6, buffered: [{ startS: 0, endS: 10 }], targetDelayS: 1.5, rate: 1, jumpBeyondS: 3 }).rate, 0.85);
+  it('dallies before it runs dry', () => {
+    assert.equal(step(9.7).rate, 0.95);
+    assert.equal(step(9.62, 0.95).rate, 0.99);
+    assert.equal(step(9.605, 0.99).rate, 1);
+    assert.equal(step(9.99).rate, 0.85);
   });
 
-  it('jumps where it is far behind, before the first picture, or past the last', () => {
-    assert.deepEqual(step(5, 10), { seekToS: 9.6, rate: 1 });
-    assert.deepEqual(step(0, 101, 1, 100), { seekToS: 100.6, rate: 1 });
-    assert.deepEqual(step(0, 100.2, 1, 100), { seekToS: 100, rate: 1 });
-    assert.deepEqual(step(12, 10), { seekToS: 9.6, rate: 1 });
+  it('jumps where it is far behind, before the first picture, or past the last, never beyond what is there', () => {
+    assert.deepEqual(step(5), { seekToS: 9.6, rate: 1 });
+    assert.deepEqual(step(0, 1, { nowS: 101, startS: 100, endS: 101 }), { seekToS: 100.6, rate: 1 });
+    assert.deepEqual(step(0, 1, { nowS: 100.2, startS: 100, endS: 100.2 }), { seekToS: 100, rate: 1 });
+    assert.deepEqual(step(12), { seekToS: 9.6, rate: 1 });
+    assert.equal(step(3, 1, { endS: 8 }).seekToS, 7.98);
   });
 
   it('leaves a gap in what is buffered behind', () => {
-    const view = { currentTimeS: 4.9, buffered: [{ startS: 0, endS: 5 }, { startS: 6, endS: 6.3 }], targetDelayS: 0.4, rate: 1, jumpBeyondS: 3 };
+    const view = { currentTimeS: 4.9, buffered: [{ startS: 0, endS: 5 }, { startS: 6, endS: 6.3 }], nowS: 6.3, targetLagS: 0.4, rate: 1, jumpBeyondS: 3 };
     assert.deepEqual(followLiveEdge(view), { seekToS: 6, rate: 1 });
+  });
+});
+
+describe('how far playback lags', () => {
+  const FRAME_S = 0.04;
+  /** Pictures of 25 a second, each come at once, but for what `lateS` says of them. */
+  const watched = (pictures: number, lateS: (index: number) => number, lag = new PlayoutLag(), first = 0): PlayoutLag => {
+    for (let index = first; index < first + pictures; index++) lag.arrivals.note(index * FRAME_S + lateS(index), index * FRAME_S, (index + 1) * FRAME_S, 1);
+    return lag;
+  };
+  const about = (value: number | null, wantedS: number): void => assert.ok(value !== null && Math.abs(value - wantedS) < 0.001, `${value}, not ${wantedS}`);
+
+  it('is a margin where pictures come evenly, and as much more as the latest of them is late', () => {
+    assert.equal(new PlayoutLag().behindS, null);
+    const even = watched(100, () => 0.02);
+    about(even.jitterS, 0);
+    about(even.behindS, even.marginS);
+    const uneven = watched(100, (index) => (index % 10 === 0 ? 0.17 : 0.02));
+    about(uneven.jitterS, 0.15);
+    about(uneven.behindS, 0.15 + uneven.marginS);
+  });
+
+  it('forgets what was late, and is ruled neither by what was late once nor by outages', () => {
+    about(watched(100, (index) => (index === 20 ? 0.3 : 0)).jitterS, 0);
+    const lag = watched(100, (index) => (index === 20 || index === 70 ? 0.3 : 0));
+    about(lag.jitterS, 0.3);
+    about(watched(500, () => 0, lag, 100).jitterS, 0);
+    const outage = watched(100, (index) => (index === 20 || index === 70 ? 4 : 0));
+    about(outage.jitterS, 0);
+  });
+
+  it('takes the pictures that a stream begins with for no late ones', () => {
+    // 50 of them within 50 ms, then one each 40 ms.
+    const lag = watched(150, (index) => (index < 50 ? 2 - index * FRAME_S + index / 1000 : 0));
+    assert.ok(lag.jitterS! < 0.1, String(lag.jitterS));
+  });
+
+  it('counts several that come at once as late as the first of them', () => {
+    const lag = watched(50, () => 0);
+    for (const atS of [2, 3]) lag.arrivals.note(atS + 5 * FRAME_S, atS, atS + 5 * FRAME_S, 5);
+    about(lag.jitterS, 5 * FRAME_S);
+  });
+
+  it('is what looks need where that is more', () => {
+    const lag = watched(50, () => 0);
+    lag.atLeastS = 0.5;
+    about(lag.behindS, 0.5);
+  });
+
+  it('grows when playback ran dry nevertheless, once for what belongs together, and comes back when all is calm', () => {
+    const lag = watched(50, () => 0);
+    const calmS = lag.marginS;
+    lag.ranDry(1000);
+    lag.ranDry(1100);
+    const grownS = lag.marginS;
+    assert.ok(grownS > calmS);
+    assert.equal(lag.dry, 2);
+    lag.relax(10_000);
+    assert.equal(lag.marginS, grownS);
+    lag.relax(60_000);
+    about(lag.marginS, calmS);
+    for (let times = 0; times < 100; times++) lag.ranDry(100_000 + times * 1000);
+    assert.ok(lag.marginS <= 1);
+  });
+});
+
+describe('how fast a number grows', () => {
+  it('is told of the last seconds, not before it was watched for one, and anew where it began anew', () => {
+    const growth = new Growth(3000);
+    assert.equal(growth.note(0, 100), null);
+    assert.equal(growth.note(500, 110), null);
+    assert.equal(growth.note(1000, 125), 25);
+    for (let ms = 1250; ms <= 10_000; ms += 250) growth.note(ms, 125);
+    assert.equal(growth.note(10_250, 125), 0);
+    assert.equal(growth.note(10_500, 3), null);
   });
 });
 

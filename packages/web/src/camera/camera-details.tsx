@@ -1,5 +1,6 @@
 // What is known of a camera, for whoever looks after it; and the choice of the way that live video takes.
 import type { CameraStatus } from '@ruth/protocol';
+import type { LiveNumbers } from '../live/live-numbers.ts';
 import type { PathChoice, PathName } from '../live/live-path.ts';
 import type { LivePathReport } from '../live/live-video.ts';
 import { bytesText, clockText, dateText } from '../wall-clock.ts';
@@ -12,11 +13,13 @@ const CHOICES: readonly { readonly choice: PathChoice; readonly words: string }[
 export interface CameraDetailsProps {
   readonly camera: CameraStatus;
   readonly path: LivePathReport | null;
+  /** Of live video as it plays here; null where it does not. */
+  readonly numbers: LiveNumbers | null;
   readonly choice: PathChoice;
   readonly onChoice: (choice: PathChoice) => void;
 }
 
-export function CameraDetails({ camera, path, choice, onChoice }: CameraDetailsProps) {
+export function CameraDetails({ camera, path, numbers, choice, onChoice }: CameraDetailsProps) {
   return (
     <section className="details" aria-label={`Details of ${camera.name}`}>
       <div className="path-choice">
@@ -26,12 +29,33 @@ export function CameraDetails({ camera, path, choice, onChoice }: CameraDetailsP
         </div>
         {path && <p className="why">{path.why}</p>}
       </div>
+      {numbers && (
+        <>
+          <h4>In this browser</h4>
+          <dl data-live-numbers>{numberFactsOf(numbers).map(([term, fact, title]) => <div key={term} title={title}><dt>{term}</dt><dd>{fact}</dd></div>)}</dl>
+          <h4>At the camera</h4>
+        </>
+      )}
       <dl>{factsOf(camera).map(([term, fact]) => <div key={term}><dt>{term}</dt><dd>{fact}</dd></div>)}</dl>
       {camera.last_error && (
         <p className="last-error"><strong>Last error</strong> {dateText(camera.last_error.at)}, {clockText(camera.last_error.at)}: {camera.last_error.message}</p>
       )}
     </section>
   );
+}
+
+function numberFactsOf({ path, delayS, targetS, jitterS, rate, shownFps, dropped, halts, bitsPerS }: LiveNumbers): [term: string, fact: string, title: string][] {
+  const ms = (seconds: number | null): string => (seconds === null ? '\u2013' : `${Math.round(seconds * 1000)} ms`);
+  const aim = path === 'mse' ? `, aims at ${ms(targetS)}` : targetS ? `, held back ${ms(targetS)}` : '';
+  return [
+    ['Delay', `${ms(delayS)}${aim}`, 'How far the picture is behind the newest one that came to this browser; what comes before, from the camera to here, is not in it'],
+    ['Pictures come late by', ms(jitterS), path === 'mse' ? 'The latest of the last 15 seconds, next to the earliest' : 'How irregularly packets come, on average'],
+    ['Speed', rate === 1 ? 'as it comes' : `${Math.round(rate * 100)} %`, 'Playback hurries or dallies until its delay is right'],
+    ['Shown', shownFps === null ? '\u2013' : `${shownFps.toFixed(1)} fps`, 'Of the last 3 seconds'],
+    ['Shown too late to be seen', String(dropped), 'Pictures that this browser decoded and did not show; many mean that the machine has too much to do'],
+    ['Halts', String(halts), 'Times that playback waited for a picture'],
+    ['Received', bitsPerS === null ? '\u2013' : `${(bitsPerS / 1e6).toFixed(2)} Mbit/s`, 'Of the last 3 seconds'],
+  ];
 }
 
 function factsOf(camera: CameraStatus): [term: string, fact: string][] {

@@ -52,7 +52,7 @@ export function CameraFocus({ camera, atS, system, store }: { camera: CameraStat
         <section className="panel" aria-label="Camera">
           <h3>Camera</h3>
           {camera.note && <p className="note">{camera.note}</p>}
-          <CameraDetails camera={camera} path={shown.report.path} choice={shown.choice} onChoice={shown.setChoice} />
+          <CameraDetails camera={camera} path={shown.report.path} numbers={shown.report.numbers} choice={shown.choice} onChoice={shown.setChoice} />
         </section>
       </div>
     </main>

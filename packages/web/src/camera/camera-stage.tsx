@@ -28,7 +28,7 @@ export function CameraStage({ camera, shown: { pictures, canvas, report, conditi
       {children}
       <div className="stage-bar">
         <div className="badges">
-          {recorded === null ? <Badge condition={condition} delayS={report.delayS} path={report.path} /> : <span className="badge" data-state="recorded"><span className="dot" aria-hidden="true" />Recorded, {recorded}</span>}
+          {recorded === null ? <Badge condition={condition} delayS={report.numbers?.delayS ?? null} path={report.path} /> : <span className="badge" data-state="recorded"><span className="dot" aria-hidden="true" />Recorded, {recorded}</span>}
           {recorded === null && <RecordingBadge camera={camera} />}
         </div>
         <div className="stage-buttons">

@@ -49,7 +49,7 @@ export function CameraTile(props: CameraTileProps) {
               <a className="text-button" href={addressOf({ name: 'recordings', cameraId: id, atS: null })}>Recordings</a>
               <button type="button" className="text-button" aria-expanded={detailed} onClick={() => setDetailed(!detailed)}>Details</button>
             </div>
-            {detailed && <CameraDetails camera={camera} path={shown.report.path} choice={shown.choice} onChoice={shown.setChoice} />}
+            {detailed && <CameraDetails camera={camera} path={shown.report.path} numbers={shown.report.numbers} choice={shown.choice} onChoice={shown.setChoice} />}
             <ModelList camera={camera} system={system} shown={shown} />
           </>
         )}

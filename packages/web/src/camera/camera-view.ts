@@ -2,6 +2,7 @@
 // Works outside React; says to it a few times a second what is to be seen.
 import type { Detection, Look, ModelStatus, SceneConfig, SubscriptionStatus } from '@ruth/protocol';
 import { capturedAt, type LivePhase, type PathChoice, type ShownFrame } from '../live/live-path.ts';
+import type { LiveNumbers } from '../live/live-numbers.ts';
 import { LiveVideo, type LivePathReport } from '../live/live-video.ts';
 import { staleAfterUs, type LookBook } from '../live/look-history.ts';
 import { EVERYTHING, isWanted, type OverlayChoice } from '../overlay/overlay-choice.ts';
@@ -22,13 +23,17 @@ export type Sight = { readonly kind: 'looked'; readonly count: number } | { read
 export interface CameraReport {
   readonly phase: LivePhase;
   readonly path: LivePathReport | null;
-  readonly delayS: number | null;
+  /** Of what plays; null where nothing does. */
+  readonly numbers: LiveNumbers | null;
   readonly sights: ReadonlyMap<string, Sight>;
 }
 
 const REPORT_EVERY_MS = 250;
 const HIDDEN_LIMIT_MS = 10_000;
-const MIN_DELAY_S = 0.4;
+/** Of models whose latency is not known yet. */
+const USUAL_LOOK_S = 0.3;
+/** Between a look's answer and its being here. */
+const TOLD_WITHIN_S = 0.1;
 const MAX_DELAY_S = 2;
 /** From a picture to the next look after it. */
 const CARRIED_ON_S = 0.5;
@@ -49,6 +54,7 @@ export interface CameraViewOptions {
 export class CameraView implements Disposable {
   readonly #cameraId: string;
   readonly #canvas: HTMLCanvasElement;
+  readonly #pictures: HTMLElement;
   readonly #looks: LookBook;
   readonly #onReport: (report: CameraReport) => void;
   readonly #live: LiveVideo;
@@ -72,6 +78,7 @@ export class CameraView implements Disposable {
   constructor(options: CameraViewOptions) {
     this.#cameraId = options.cameraId;
     this.#canvas = options.canvas;
+    this.#pictures = options.pictures;
     this.#looks = options.looks;
     this.#onReport = options.onReport;
     this.#live = new LiveVideo({
@@ -115,11 +122,12 @@ export class CameraView implements Disposable {
 
   set models(models: readonly ModelAtCamera[]) {
     this.#models = models;
-    const slowestS = (latency: 'p50' | 'p95'): number => Math.max(0, ...models.filter((model) => model.shown).map(({ subscription: { latency_ms, desired_fps } }) => (latency_ms ? latency_ms[latency] / 1000 + 1 / desired_fps : 0)));
-    const typicalS = slowestS('p50');
+    const shown = models.filter((model) => model.shown);
+    const slowestS = (latency: 'p50' | 'p95', unknownS: number): number => Math.max(0, ...shown.map(({ subscription: { latency_ms, desired_fps } }) => (latency_ms ? latency_ms[latency] / 1000 + 1 / desired_fps : unknownS)));
+    const typicalS = slowestS('p50', 0);
     this.#live.delays = {
-      // Late enough that the look after a picture is there when the picture is shown.
-      mseS: Math.min(MAX_DELAY_S, Math.max(MIN_DELAY_S, slowestS('p95') + 0.1)),
+      // Late enough that the look after a picture is there when the picture is shown; where nothing looks, as early as can be.
+      mseS: shown.length === 0 ? 0 : Math.min(MAX_DELAY_S, slowestS('p95', USUAL_LOOK_S) + TOLD_WITHIN_S),
       // Looks that are a little late are carried on; later ones would lie beside what they are about.
       webRtcS: typicalS > CARRIED_ON_S ? Math.min(MAX_DELAY_S, typicalS) : 0,
     };
@@ -215,6 +223,22 @@ export class CameraView implements Disposable {
     if (this.#frame !== null && this.#frame === this.#reportedFrame) this.#repaint();
     this.#reportedFrame = this.#frame;
     const playing = this.#phase.name === 'playing';
-    this.#onReport({ phase: this.#phase, path: this.#phase.name === 'idle' ? null : this.#live.path, delayS: playing ? this.#live.delayS : null, sights: this.#sights });
+    const numbers = playing ? this.#live.numbers : null;
+    this.#tell(numbers);
+    this.#onReport({ phase: this.#phase, path: this.#phase.name === 'idle' ? null : this.#live.path, numbers, sights: this.#sights });
+  }
+
+  /** For tests and benches, which read what people read in the details. Milliseconds. */
+  #tell(numbers: LiveNumbers | null): void {
+    const { dataset } = this.#pictures;
+    if (numbers === null) {
+      delete dataset.path;
+      return;
+    }
+    const ms = (seconds: number | null): string => (seconds === null ? '' : String(Math.round(seconds * 1000)));
+    Object.assign(dataset, {
+      path: numbers.path, delayMs: ms(numbers.delayS), targetMs: ms(numbers.targetS), jitterMs: ms(numbers.jitterS), rate: numbers.rate.toFixed(2),
+      shownFps: numbers.shownFps?.toFixed(1) ?? '', dropped: String(numbers.dropped), halts: String(numbers.halts),
+    });
   }
 }

@@ -12,7 +12,7 @@ import { CameraView, type CameraReport, type ModelAtCamera } from './camera-view
 import { tileCondition, type TileCondition } from './tile-condition.ts';
 
 const SCENE_EVERY_MS = 15_000;
-const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, path: null, delayS: null, sights: new Map() };
+const NOTHING_YET: CameraReport = { phase: { name: 'idle' }, path: null, numbers: null, sights: new Map() };
 
 export interface ShownCamera {
   /** Where the video goes, and the overlay over it. */

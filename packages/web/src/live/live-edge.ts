@@ -1,10 +1,13 @@
-// Keeps playback a set delay behind the newest picture: gently by rate, by a jump where it is far off.
+// Keeps playback a set lag behind the present: gently by rate, by a jump where it is far off. A lag is the present less the
+// media time that is shown, by a clock of one's own; unlike the distance to what is buffered it does not jump with each picture.
 
 export interface EdgeView {
   readonly currentTimeS: number;
   /** Buffered ranges in order, seconds. */
   readonly buffered: readonly { readonly startS: number; readonly endS: number }[];
-  readonly targetDelayS: number;
+  /** The present, seconds. */
+  readonly nowS: number;
+  readonly targetLagS: number;
   readonly rate: number;
   /** How much farther behind than the target it may be before it jumps. */
   readonly jumpBeyondS: number;
@@ -16,15 +19,27 @@ export interface EdgeStep {
   readonly rate: number;
 }
 
-export function followLiveEdge({ currentTimeS, buffered, targetDelayS, rate, jumpBeyondS }: EdgeView): EdgeStep {
+/** It begins to correct when it is off by more than the first, and does so until it is by less than the second. */
+const CORRECT_BEYOND_S = 0.04;
+const CORRECT_UNTIL_S = 0.01;
+/** What is off is gone in about so long, if the rate may. */
+const CORRECT_WITHIN_S = 2;
+const MAX_HURRY = 0.1;
+const MAX_DALLY = 0.15;
+const RATE_STEP = 0.01;
+
+export function followLiveEdge({ currentTimeS, buffered, nowS, targetLagS, rate, jumpBeyondS }: EdgeView): EdgeStep {
   const newest = buffered.at(-1);
   if (!newest) return { seekToS: null, rate: 1 };
-  const delayS = newest.endS - currentTimeS;
-  if (currentTimeS < newest.startS - 0.02 || delayS < -0.1 || delayS > targetDelayS + jumpBeyondS) {
-    return { seekToS: Math.max(newest.startS, newest.endS - targetDelayS), rate: 1 };
+  const wantedS = nowS - targetLagS;
+  const behindS = wantedS - currentTimeS;
+  // In what is buffered already, and short of its very end, where there is no picture yet.
+  if (currentTimeS < newest.startS - 0.02 || currentTimeS > newest.endS + 0.1 || behindS > jumpBeyondS) {
+    return { seekToS: Math.max(newest.startS, Math.min(wantedS, newest.endS - 0.02)), rate: 1 };
   }
-  // Once it corrects, it does so until the delay is right, else the rate would flutter.
-  if (delayS > targetDelayS + (rate > 1 ? 0 : 0.2)) return { seekToS: null, rate: delayS > targetDelayS + 1 ? 1.1 : 1.05 };
-  if (delayS < targetDelayS * (rate < 1 ? 0.9 : 0.4)) return { seekToS: null, rate: delayS < targetDelayS - 0.5 ? 0.85 : 0.95 };
-  return { seekToS: null, rate: 1 };
+  if (Math.abs(behindS) < (rate === 1 ? CORRECT_BEYOND_S : CORRECT_UNTIL_S)) return { seekToS: null, rate: 1 };
+  const change = Math.max(-MAX_DALLY, Math.min(MAX_HURRY, behindS / CORRECT_WITHIN_S));
+  // Never 1: it is off.
+  const steps = Math.sign(change) * Math.max(1, Math.round(Math.abs(change) / RATE_STEP));
+  return { seekToS: null, rate: 1 + steps * RATE_STEP };
 }

@@ -1,6 +1,7 @@
 // Live video of a camera by the better of two ways. MSE begins at once; WebRTC, which is later by less, takes over with
 // its first picture, without a flash; where there is no WebRTC or it breaks, MSE carries on and WebRTC is tried again.
 import { BackOff } from './back-off.ts';
+import { Growth, type LiveNumbers } from './live-numbers.ts';
 import { followFrames, liveVideoElement, ptsOfRtpTimestamp, type LivePhase, type PathChoice, type PathName, type ShownFrame, type WallOrigin } from './live-path.ts';
 import { MsePlayer } from './mse-player.ts';
 import { webRtcMissing, WebRtcPlayer } from './webrtc-player.ts';
@@ -24,8 +25,9 @@ export interface LiveVideoOptions {
   readonly onFrame: (frame: ShownFrame | null) => void;
 }
 
-interface Mse { readonly video: HTMLVideoElement; readonly player: MsePlayer; readonly following: AbortController }
-interface WebRtc { readonly video: HTMLVideoElement; readonly player: WebRtcPlayer; readonly following: AbortController; shown: boolean; heldBackS: number }
+interface Way<Player> { readonly video: HTMLVideoElement; readonly player: Player; readonly following: AbortController; readonly pictures: Growth; readonly bytes: Growth }
+type Mse = Way<MsePlayer>;
+type WebRtc = Way<WebRtcPlayer> & { shown: boolean; heldBackS: number };
 
 const HELD_BACK_STEP_S = 0.2;
 const RETRY_FIRST_MS = 4000;
@@ -50,7 +52,7 @@ export class LiveVideo {
 
   set delays(delays: LiveDelays) {
     this.#delays = delays;
-    if (this.#mse) this.#mse.player.targetDelayS = delays.mseS;
+    if (this.#mse) this.#mse.player.lag.atLeastS = delays.mseS;
     const heldBackS = this.#heldBackS;
     if (!this.#webRtc || (heldBackS !== 0 && Math.abs(heldBackS - this.#webRtc.heldBackS) < HELD_BACK_STEP_S)) return;
     this.#webRtc.player.heldBackS = this.#webRtc.heldBackS = heldBackS;
@@ -75,6 +77,21 @@ export class LiveVideo {
   }
 
   get delayS(): number | null { return this.#webRtc?.shown ? this.#webRtc.player.delayS : this.#mse?.player.delayS ?? null; }
+
+  /** What is shown, in numbers; null where nothing is. To be asked a few times a second. */
+  get numbers(): LiveNumbers | null {
+    const nowMs = performance.now();
+    const shown = this.#webRtc?.shown ? this.#webRtc : this.#mse;
+    if (!shown) return null;
+    const { totalVideoFrames, droppedVideoFrames } = shown.video.getVideoPlaybackQuality();
+    const { delayS, receivedBytes } = shown.player;
+    const common = { delayS, rate: shown.video.playbackRate, shownFps: shown.pictures.note(nowMs, totalVideoFrames - droppedVideoFrames), dropped: droppedVideoFrames };
+    const bytesPerS = receivedBytes === null ? null : shown.bytes.note(nowMs, receivedBytes);
+    const bitsPerS = bytesPerS === null ? null : bytesPerS * 8;
+    if (shown.player instanceof WebRtcPlayer) return { path: 'webrtc', ...common, bitsPerS, targetS: this.#heldBackS, jitterS: shown.player.jitterS, halts: shown.player.halts };
+    const { behindS, jitterS, dry } = shown.player.lag;
+    return { path: 'mse', ...common, bitsPerS, targetS: behindS, jitterS, halts: dry };
+  }
 
   get wallOrigin(): WallOrigin | null { return this.#wallOrigin; }
 
@@ -103,8 +120,8 @@ export class LiveVideo {
     const video = liveVideoElement(this.#options.label);
     const following = new AbortController();
     const player = new MsePlayer(video, this.#options.mseUrl, (phase) => this.#onMsePhase(phase));
-    player.targetDelayS = this.#delays.mseS;
-    this.#mse = { video, player, following };
+    player.lag.atLeastS = this.#delays.mseS;
+    this.#mse = { video, player, following, pictures: new Growth(), bytes: new Growth() };
     // Under the last picture of another path, until it has one of its own.
     this.#options.container.prepend(video);
     followFrames(video, following.signal, (frame) => {
@@ -144,7 +161,7 @@ export class LiveVideo {
       video, url: this.#options.webRtcUrl,
       onPicture: () => this.#onWebRtcPicture(), onEnd: ({ reason, again }) => this.#onWebRtcEnd(reason, again),
     });
-    this.#webRtc = { video, player, following, shown: false, heldBackS: this.#heldBackS };
+    this.#webRtc = { video, player, following, pictures: new Growth(), bytes: new Growth(), shown: false, heldBackS: this.#heldBackS };
     player.heldBackS = this.#heldBackS;
     this.#options.container.prepend(video);
     if (this.#choice === 'webrtc') this.#options.onPhase({ name: 'connecting' });

@@ -4,16 +4,18 @@ import type { LiveInit } from '@ruth/protocol';
 import { BackOff } from './back-off.ts';
 import { followLiveEdge } from './live-edge.ts';
 import type { LivePhase } from './live-path.ts';
+import { PlayoutLag } from './playout-lag.ts';
 import { mediaSourceClass, SegmentBuffer } from './segment-buffer.ts';
 
 const FOLLOW_EVERY_MS = 200;
 const SILENCE_LIMIT_MS = 12_000;
 const UNPLAYABLE_RETRY_MS = 20_000;
-const MAX_DELAY_S = 2.5;
 /** A stream begins with all pictures since its last keyframe, in pieces; while they come, it jumps at once. */
 const SETTLING_MS = 1500;
 const SETTLING_JUMP_BEYOND_S = 0.3;
 const JUMP_BEYOND_S = 3;
+/** So long after a jump, that no picture is there is the jump's doing. */
+const JUMP_MS = 1000;
 
 export class MsePlayer {
   readonly #video: HTMLVideoElement;
@@ -27,9 +29,11 @@ export class MsePlayer {
   #followTimer: ReturnType<typeof setInterval> | undefined;
   #heardAt = 0;
   #settledAt = Infinity;
-  #targetDelayS = 0.4;
-  /** Grows when playback runs dry, and shrinks again while it does not. */
-  #reserveS = 0;
+  #jumpedAt = -Infinity;
+  #receivedBytes = 0;
+
+  /** Where playback shall be. */
+  readonly lag = new PlayoutLag();
 
   constructor(video: HTMLVideoElement, url: string, onPhase: (phase: LivePhase) => void) {
     this.#video = video;
@@ -40,14 +44,14 @@ export class MsePlayer {
   /** What the present stream said of itself; null while there is none. */
   get init(): LiveInit | null { return this.#init; }
 
-  /** How far behind the newest picture playback shall stay, seconds. */
-  set targetDelayS(value: number) { this.#targetDelayS = value; }
-
-  /** How far behind the newest received picture playback is, seconds; null where nothing is buffered. */
+  /** How far behind the newest picture playback is, seconds, where that comes as early as others; null while nothing came. */
   get delayS(): number | null {
-    const { buffered, currentTime } = this.#video;
-    return buffered.length > 0 ? Math.max(0, buffered.end(buffered.length - 1) - currentTime) : null;
+    const { earliestS } = this.lag.arrivals;
+    return earliestS === null ? null : Math.max(0, performance.now() / 1000 - this.#video.currentTime - earliestS);
   }
+
+  /** Of all streams together. */
+  get receivedBytes(): number { return this.#receivedBytes; }
 
   start(): void {
     if (this.#followTimer !== undefined) return;
@@ -75,7 +79,10 @@ export class MsePlayer {
     socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
       this.#heardAt = performance.now();
       if (typeof data === 'string') this.#begin(JSON.parse(data) as LiveInit);
-      else this.#buffer?.append(data);
+      else {
+        this.#receivedBytes += data.byteLength;
+        this.#buffer?.append(data);
+      }
     });
     socket.addEventListener('close', ({ reason }) => {
       if (this.#socket === socket) this.#retry(reason || 'the connection was lost');
@@ -95,7 +102,9 @@ export class MsePlayer {
     this.#onPhase({ name: 'connecting' });
     this.#init = init;
     this.#settledAt = Infinity;
+    this.lag.begin();
     this.#buffer = new SegmentBuffer(Source, this.#video, init.mime, (reason) => this.#retry(reason));
+    this.#buffer.onGrown = (endBeforeS, endS, parts) => this.lag.arrivals.note(performance.now() / 1000, endBeforeS, endS, parts);
   }
 
   #retry(reason: string): void {
@@ -125,21 +134,27 @@ export class MsePlayer {
     }
     const video = this.#video;
     if (!this.#init || video.buffered.length === 0) return;
-    this.#reserveS = Math.max(0, this.#reserveS - 0.002);
+    this.lag.relax(performance.now());
+    const { behindS, arrivals: { earliestS } } = this.lag;
+    if (behindS === null || earliestS === null) return;
     const buffered = Array.from({ length: video.buffered.length }, (_, index) => ({ startS: video.buffered.start(index), endS: video.buffered.end(index) }));
     const step = followLiveEdge({
-      currentTimeS: video.currentTime, buffered, rate: video.playbackRate, targetDelayS: Math.min(MAX_DELAY_S, this.#targetDelayS + this.#reserveS),
+      currentTimeS: video.currentTime, buffered, rate: video.playbackRate, nowS: performance.now() / 1000, targetLagS: earliestS + behindS,
       jumpBeyondS: performance.now() > this.#settledAt ? JUMP_BEYOND_S : SETTLING_JUMP_BEYOND_S,
     });
     if (this.#settledAt === Infinity) this.#settledAt = performance.now() + SETTLING_MS;
-    if (step.seekToS !== null) video.currentTime = step.seekToS;
+    if (step.seekToS !== null) {
+      video.currentTime = step.seekToS;
+      this.#jumpedAt = performance.now();
+    }
     if (video.playbackRate !== step.rate) video.playbackRate = step.rate;
     // Refused only before the first gesture where sound is on; this video has none.
     if (video.paused) video.play().catch(() => undefined);
   }
 
+  // A jump waits for its picture, too; and while a stream begins, what is there is no measure.
   readonly #onDry = (): void => {
-    if (this.#init) this.#reserveS = Math.min(1, this.#reserveS + 0.1);
+    if (this.#init && !this.#video.seeking && performance.now() > Math.max(this.#settledAt, this.#jumpedAt + JUMP_MS)) this.lag.ranDry(performance.now());
   };
 
   readonly #onPlaying = (): void => {

@@ -20,7 +20,13 @@ export class SegmentBuffer {
   #buffer: SourceBuffer | null = null;
   #pending: ArrayBuffer[] = [];
   #pendingBytes = 0;
+  /** Of what is being appended. */
+  #parts = 0;
+  #endS: number | null = null;
   #closed = false;
+
+  /** What is buffered and may be played grew by so many parts. */
+  onGrown: ((endBeforeS: number, endS: number, parts: number) => void) | null = null;
 
   /** `onFailure` is called at most once, when this stream cannot go on. */
   constructor(Source: MediaSourceConstructor, video: HTMLVideoElement, mime: string, onFailure: (reason: string) => void) {
@@ -34,7 +40,10 @@ export class SegmentBuffer {
       if (this.#closed || this.#buffer) return;
       this.#buffer = this.#source.addSourceBuffer(mime);
       this.#buffer.mode = 'segments';
-      this.#buffer.addEventListener('updateend', () => this.#pump());
+      this.#buffer.addEventListener('updateend', () => {
+        this.#grown();
+        this.#pump();
+      });
       this.#buffer.addEventListener('error', () => this.#fail('the browser refused a part of the stream'));
       this.#pump();
     });
@@ -58,6 +67,14 @@ export class SegmentBuffer {
     URL.revokeObjectURL(this.#address);
   }
 
+  #grown(): void {
+    const { buffered } = this.#buffer!;
+    const endS = buffered.length > 0 ? buffered.end(buffered.length - 1) : null;
+    const before = this.#endS;
+    this.#endS = endS;
+    if (endS !== null && before !== null && endS > before) this.onGrown?.(before, endS, this.#parts);
+  }
+
   #pump(): void {
     const buffer = this.#buffer;
     if (this.#closed || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
@@ -70,6 +87,7 @@ export class SegmentBuffer {
     const bytes = joined(this.#pending, this.#pendingBytes);
     try {
       buffer.appendBuffer(bytes);
+      this.#parts = this.#pending.length;
       this.#pending = [];
       this.#pendingBytes = 0;
     } catch (error) {

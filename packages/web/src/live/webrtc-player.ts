@@ -36,6 +36,7 @@ export class WebRtcPlayer implements Disposable {
   #stream: WebRtcStream | null = null;
   #delayS: number | null = null;
   #heldBackS = 0;
+  #received: { readonly bytes: number; readonly jitterS: number | null; readonly halts: number } = { bytes: 0, jitterS: null, halts: 0 };
   #waited = { seconds: 0, pictures: 0 };
   #ended = false;
   #pictures = 0;
@@ -67,6 +68,15 @@ export class WebRtcPlayer implements Disposable {
 
   /** How long pictures wait in this browser, seconds; null where it is not known. */
   get delayS(): number | null { return this.#delayS; }
+
+  /** Of media, as the browser counts them once a second. */
+  get receivedBytes(): number | null { return this.#received.bytes; }
+
+  /** By how much packets come irregularly (RFC 3550), seconds; null where it is not known. */
+  get jitterS(): number | null { return this.#received.jitterS; }
+
+  /** Times that the picture stood still, as the browser sees it. */
+  get halts(): number { return this.#received.halts; }
 
   [Symbol.dispose](): void { this.#close(); }
 
@@ -133,6 +143,8 @@ export class WebRtcPlayer implements Disposable {
       const waited = { seconds: entry.jitterBufferDelay ?? 0, pictures: entry.jitterBufferEmittedCount ?? 0 };
       if (waited.pictures > this.#waited.pictures) this.#delayS = (waited.seconds - this.#waited.seconds) / (waited.pictures - this.#waited.pictures);
       this.#waited = waited;
+      // mediasoup's probing has an entry of its own, with no picture.
+      if (decoded > 0) this.#received = { bytes: entry.bytesReceived ?? 0, jitterS: entry.jitter ?? null, halts: entry.freezeCount ?? 0 };
     }
     if (document.visibilityState !== 'visible') this.#newAt = performance.now();
     if (performance.now() - this.#newAt > STILL_LIMIT_MS) this.#end({ reason: 'no new picture came over WebRTC', again: true });

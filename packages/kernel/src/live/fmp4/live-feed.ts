@@ -122,7 +122,6 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
           wall_origin: picture.capturedAtUs / 1e6 - (picture.ptsTicks - muxer.originTicks) / TICKS_PER_SECOND },
       });
     }
-    const fragment = this.#muxer!.muxer.write(picture);
-    if (fragment) await send({ type: 'live-fragment', ...fragment });
+    await send({ type: 'live-fragment', ...this.#muxer!.muxer.write(picture) });
   }
 }
