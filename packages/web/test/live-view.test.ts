@@ -137,7 +137,7 @@ describe('the live view', { skip: browserMissing() }, () => {
     // A round of the clip begins, so that none ends while it is watched.
     suite.system.square.restart();
     await drawn(page, 1);
-    const fps = (await page.locator('.tile video').evaluateAll(async (videos, watchedMs) => {
+    const fps = (await page.locator('.tile .pictures video:last-child').evaluateAll(async (videos, watchedMs) => {
       const counts = (videos as HTMLVideoElement[]).map((video) => {
         const frames = { first: 0, last: 0 };
         const count = (_now: number, { presentedFrames }: VideoFrameCallbackMetadata): void => {
