@@ -956,7 +956,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Live video as fragmented MP4
+         * Live video as fragmented MP4, of the main or the smaller stream
          * @description Needs the permission view, and that the camera may be seen.
          */
         get: operations["getCamerasIdLive"];
@@ -4809,6 +4809,8 @@ export interface operations {
     getCamerasIdLive: {
         parameters: {
             query?: {
+                /** @description `detect`: the smaller stream, which models look at, where the camera has one (`detect_url`); `main` unless told */
+                stream?: "main" | "detect";
                 /** @description Of a site: the node to ask; unless told, the one that has what is asked for, or this one */
                 node?: string;
             };
@@ -4820,7 +4822,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Live video as fragmented MP4 */
+            /** @description Live video as fragmented MP4, of the main or the smaller stream */
             101: {
                 headers: {
                     [name: string]: unknown;

@@ -29,6 +29,8 @@ const END_WORDS: Readonly<Record<CameraEnd, string>> = {
 export class KernelCamera implements RosterCamera {
   readonly process: CameraProcess;
   readonly relay: LiveRelay;
+  /** Of the stream for models; null where the camera has one stream. */
+  readonly detectRelay: LiveRelay | null;
   readonly webrtc: WebRtcCamera | null;
   readonly restream: CameraRestream;
   readonly #archive: CameraArchive | null;
@@ -41,6 +43,7 @@ export class KernelCamera implements RosterCamera {
     this.#settings = camera;
     this.#archive = archive;
     this.relay = new LiveRelay({ onWanted: (fmp4) => this.process.want({ fmp4 }) });
+    this.detectRelay = camera.detectUrl === null ? null : new LiveRelay({ onWanted: (fmp4Detect) => this.process.want({ fmp4Detect }) });
     this.restream = new CameraRestream({ onWanted: (units) => this.process.want({ units }) });
     this.webrtc = webrtc && webrtc.camera({ cameraId: camera.id, look: () => this.process.stream, onWanted: (rtp) => this.process.want({ rtp }), onRepeat: () => this.#repeat() });
     this.process = new CameraProcess({
@@ -52,7 +55,7 @@ export class KernelCamera implements RosterCamera {
       },
       onGone: (reason) => {
         this.#held = false;
-        this.relay.forget();
+        for (const relay of this.#relays) relay.forget();
         this.webrtc?.forget();
         this.restream.forget();
         return archive?.gone(reason);
@@ -84,9 +87,11 @@ export class KernelCamera implements RosterCamera {
 
   get status(): CameraStatus {
     const status = this.process.status;
-    const { droppedFragments, closedViewers } = this.relay.counters;
+    const sum = (of: (relay: LiveRelay) => number): number => this.#relays.reduce((total, relay) => total + of(relay), 0);
+    const droppedFragments = sum(({ counters }) => counters.droppedFragments);
+    const closedViewers = sum(({ counters }) => counters.closedViewers);
     const drops = { ...status.drops, ...(droppedFragments > 0 ? { viewer_behind: droppedFragments } : {}), ...(closedViewers > 0 ? { viewer_closed: closedViewers } : {}) };
-    const live = { mse_viewers: this.relay.viewers, webrtc_viewers: this.webrtc?.viewers ?? 0, rtsp_clients: this.restream.clients };
+    const live = { mse_viewers: sum(({ viewers }) => viewers), webrtc_viewers: this.webrtc?.viewers ?? 0, rtsp_clients: this.restream.clients };
     const { name, note } = this.#settings;
     return { ...status, name, note, drops, viewers: live.mse_viewers + live.webrtc_viewers, live };
   }
@@ -94,14 +99,16 @@ export class KernelCamera implements RosterCamera {
   start(): void { this.process.start(); }
 
   async end(why: CameraEnd): Promise<void> {
-    this.relay.close();
+    for (const relay of this.#relays) relay.close();
     this.webrtc?.close();
     this.restream[Symbol.dispose]();
     await this.process.close();
     await this.#archive?.end(END_WORDS[why], why === 'orphaned' ? 'process_died' : 'stopped');
     // Of viewers that came meanwhile.
-    this.relay.close();
+    for (const relay of this.#relays) relay.close();
   }
+
+  get #relays(): readonly LiveRelay[] { return this.detectRelay ? [this.relay, this.detectRelay] : [this.relay]; }
 
   #repeat(): void {
     const { rtp } = this.process.wants;
@@ -116,7 +123,7 @@ export class KernelCamera implements RosterCamera {
   }
 
   #take(message: Exclude<FromIngest, { type: 'status' }>): void {
-    if (message.type === 'live-init' || message.type === 'live-fragment') this.relay.relay(message);
+    if (message.type === 'live-init' || message.type === 'live-fragment') (message.stream === 'main' ? this.relay : this.detectRelay)?.relay(message);
     else if (message.type === 'rtp-clock') this.webrtc?.setClock(message);
     else if (message.type === 'segment-opened' || message.type === 'segment-grew' || message.type === 'segment-closed' || message.type === 'recording-paused') this.#archive?.take(message);
     else if (message.type === 'held' || message.type === 'left') this.#takeTurn(message);

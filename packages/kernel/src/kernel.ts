@@ -1,6 +1,6 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
 import { accessSync, constants } from 'node:fs';
-import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
+import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type LiveStreamName, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraCosts } from './control/camera-costs.ts';
 import { CameraRoster, type CameraEnd } from './control/camera-roster.ts';
@@ -132,8 +132,11 @@ export class Kernel implements AsyncDisposable {
   /** There as soon as the API is. */
   get playback(): Playback { return this.#playback!; }
 
-  /** Throws `camera_not_found`. */
-  live(id: string): LiveRelay { return this.#cameras.get(id).relay; }
+  /** `detect`: of the stream for models, where the camera has one; else of its only one. Throws `camera_not_found`. */
+  live(id: string, stream: LiveStreamName = 'main'): LiveRelay {
+    const { relay, detectRelay } = this.#cameras.get(id);
+    return stream === 'main' ? relay : detectRelay ?? relay;
+  }
 
   /** Throws `camera_not_found`, and `webrtc_unavailable` where the settings say so. */
   webrtc(id: string): WebRtcCamera { return this.#cameras.get(id).webrtc ?? webRtcIsOff(); }

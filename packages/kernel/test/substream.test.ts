@@ -40,6 +40,40 @@ test('the stream for models is open only while frames are wanted, and is the one
   await kernel.until('cam', ({ counters }) => counters.published > closed.counters.published + 10, 'publishes again');
 });
 
+test('the stream for models is shown, too, to who asks for the smaller picture, and closed after them', real, async () => {
+  await using main = await RealCamera.start({ main: launch.h264(large) });
+  await using detect = await RealCamera.start({ sub: launch.h264(small) });
+  await using kernel = await TestKernel.start([{ id: 'cam', url: main.url('main'), detect_url: detect.url('sub') }, { id: 'plain', url: main.url('main') }]);
+  await Promise.all(['cam', 'plain'].map((id) => kernel.streaming(id)));
+  const seen = new Map<string, { init: LiveInit; fragments: number }>();
+  const watch = (id: string, query: string): WebSocket => {
+    const socket = new WebSocket(`ws+unix:${kernel.kernel.socketPath}:/v1/cameras/${id}/live${query}`);
+    socket.on('message', (data: Buffer, binary) => {
+      const of = seen.get(`${id}${query}`);
+      if (!binary) seen.set(`${id}${query}`, { init: JSON.parse(data.toString()) as LiveInit, fragments: 0 });
+      else if (of) of.fragments++;
+    });
+    return socket;
+  };
+  const sockets = [watch('cam', ''), watch('cam', '?stream=detect'), watch('plain', '?stream=detect')];
+  try {
+    await until(() => [...seen.values()].map(({ fragments }) => fragments), (counts) => counts.length === 3 && counts.every((count) => count > 30), 'all three play');
+    assert.deepEqual([...seen].map(([what, { init }]) => [what, init.width]).toSorted(), [['cam', 640], ['cam?stream=detect', 320], ['plain?stream=detect', 640]]);
+    const watched = kernel.kernel.camera('cam');
+    assert.deepEqual([watched.viewers, watched.detect?.state, watched.decode_level, watched.counters.decoded], [2, 'streaming', 'none', 0], 'nothing was decoded for it');
+  } finally {
+    for (const socket of sockets) socket.terminate();
+  }
+  await kernel.until('cam', ({ detect: status }) => status?.state === 'idle', 'is closed when nobody watches it any more');
+  // Who comes then sees what is there then, not where it ended.
+  const first = seen.get('cam?stream=detect')!.init;
+  seen.clear();
+  const again = watch('cam', '?stream=detect');
+  await until(() => seen.get('cam?stream=detect')?.fragments ?? 0, (count) => count > 5, 'plays again');
+  assert.ok(seen.get('cam?stream=detect')!.init.epoch > first.epoch);
+  again.terminate();
+});
+
 test('neither stream stops for the other: the main one streams without the one for models, and that one without it', real, async () => {
   await using main = await RealCamera.start({ main: launch.h264(large) });
   await using detect = await RealCamera.start({ sub: launch.h264(small) });

@@ -105,6 +105,16 @@ export const LiveInit = Type.Object({
 });
 export type LiveInit = Static<typeof LiveInit>;
 
+/** `detect`: the smaller one, for models; where a camera has none, that means its only one. */
+export const LiveStreamName = Type.Enum(['main', 'detect']);
+export type LiveStreamName = Static<typeof LiveStreamName>;
+
+/** Query of `WS /v1/cameras/:id/live` and of the server's. */
+export const LiveStreamQuery = Type.Object({
+  stream: Type.Optional(Type.Enum(['main', 'detect'], { description: '`detect`: the smaller stream, which models look at, where the camera has one (`detect_url`); `main` unless told' })),
+}, { additionalProperties: false });
+export type LiveStreamQuery = Static<typeof LiveStreamQuery>;
+
 // core: GET /v1/health, /v1/models, /v1/subscriptions, /v1/detections/latest?camera=, SSE /v1/events
 
 /** Why a due frame was not looked at. `busy`: its subscription's own look took too long. `overloaded`: others had their turn, or the container refused. */

@@ -1,5 +1,5 @@
 // The WebSockets: what happens, as it happens, and live video of a camera.
-import { LiveQuery, RuthError } from '@ruth/protocol';
+import { LiveQuery, LiveStreamQuery, RuthError } from '@ruth/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { identityOf, maySee } from './access/index.ts';
@@ -24,12 +24,13 @@ export function addLive(app: FastifyInstance, kernel: Upstream, site: SiteParts 
     if (client) site?.live.follow(socket, client, request, mayHave);
   });
   for (const way of ['live', 'webrtc']) {
-    app.get<{ Params: { id: string } }>(`/api/v1/cameras/:id/${way}`, { websocket: true }, async (socket, request) => {
+    app.get<{ Params: { id: string }; Querystring: LiveStreamQuery }>(`/api/v1/cameras/:id/${way}`, { websocket: true, ...(way === 'live' && { schema: { querystring: LiveStreamQuery } }) }, async (socket, request) => {
       keep(request, socket, request.params.id);
-      const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}`, name: 'the kernel' };
+      const stream = way === 'live' ? request.query.stream ?? 'main' : 'main';
+      const own: LiveSource = { address: `ws+unix:${kernel.socketPath}:/v1/cameras/${request.params.id}/${way}${stream === 'main' ? '' : `?stream=${stream}`}`, name: 'the kernel' };
       if (!site || !request.elsewhere) return proxyLive(socket, own, counters);
       try {
-        if (way === 'live') return site.mse.add(socket, request.params.id, request.elsewhere, request);
+        if (way === 'live') return site.mse.add(socket, { camera: request.params.id, stream }, request.elsewhere, request);
         // What the page says meanwhile waits in its socket.
         socket.pause();
         proxyLive(socket, await site.pipes.sourceFor(socket, request.params.id, request.elsewhere, request), counters);

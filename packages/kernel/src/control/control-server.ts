@@ -1,7 +1,7 @@
 // The kernel's HTTP API on its Unix socket. Schemas are protocol's; every error is an ErrorBody from the table.
 import websocket from '@fastify/websocket';
 import {
-  ID_PATTERN, LeaseRequest, RuthError, validator, type CameraStatus, type ErrorBody, type LeaseGrant, type ProcessHealth,
+  ID_PATTERN, LeaseRequest, LiveStreamQuery, RuthError, validator, type CameraStatus, type ErrorBody, type LeaseGrant, type LiveStreamName, type ProcessHealth,
 } from '@ruth/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
@@ -19,7 +19,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 export interface ControlledKernel extends CameraControl, PipedKernel, RecordingControl, EventfulKernel {
   cameras(): CameraStatus[];
   camera(id: string): CameraStatus;
-  live(id: string): LiveRelay;
+  live(id: string, stream?: LiveStreamName): LiveRelay;
   lease(leaseId: string, request: LeaseRequest): LeaseGrant;
   release(leaseId: string): void;
   readonly placed: PlacementControl;
@@ -27,6 +27,7 @@ export interface ControlledKernel extends CameraControl, PipedKernel, RecordingC
 
 const MAX_BODY_BYTES = 64 << 10;
 const leaseRequest = validator(LeaseRequest);
+const streamQuery = validator(LiveStreamQuery);
 const idRegExp = new RegExp(ID_PATTERN);
 
 const idOf = (params: unknown): string => {
@@ -68,8 +69,11 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
     routes.get('/v1/cameras/:id/live', {
       websocket: true,
       // A wrong id is answered over HTTP, before the upgrade.
-      preValidation: async (request) => { kernel.camera(idOf(request.params)); },
-    }, (socket, request) => kernel.live(idOf(request.params)).add(socket));
+      preValidation: async (request) => {
+        kernel.camera(idOf(request.params));
+        streamQuery.parse(request.query);
+      },
+    }, (socket, request) => kernel.live(idOf(request.params), streamQuery.parse(request.query).stream).add(socket));
   });
   return server;
 }

@@ -41,6 +41,7 @@ export class CameraIngest {
   readonly #decoder: FrameDecoder;
   readonly #group = new PictureGroup();
   readonly #live: LiveFeed;
+  readonly #liveDetect: LiveFeed;
   readonly #rtp: RtpFeed;
   readonly #units: UnitFeed;
   /** Null where the camera is not recorded. */
@@ -54,7 +55,9 @@ export class CameraIngest {
     const { logger, send } = options;
     this.#publisher = new FramePublisher({ cameraId, slotCount, ringDirectory });
     this.#decoder = new FrameDecoder({ publisher: this.#publisher, rates: detectUrl === null ? this.#rates : this.#detectRates, hardware, logger });
-    this.#live = new LiveFeed({ cameraId, group: this.#group, send });
+    const detectGroup = new PictureGroup();
+    this.#live = new LiveFeed({ cameraId, stream: 'main', group: this.#group, send });
+    this.#liveDetect = new LiveFeed({ cameraId, stream: 'detect', group: detectGroup, send });
     this.#rtp = new RtpFeed({ group: this.#group, send });
     this.#units = new UnitFeed({ group: this.#group, send });
     this.#recorder = recording && new Recorder({ ...recording, cameraId, send });
@@ -62,15 +65,19 @@ export class CameraIngest {
     const own: readonly PacketConsumer[] = [...(this.#moving ? [this.#moving] : []), this.#group, this.#live, this.#rtp, this.#units];
     this.#main = this.#stream({ url, audio, firstEpoch, rates: this.#rates, logger, consumers: detectUrl === null ? [...own, this.#decoder] : own });
     this.#detect = detectUrl === null ? null : new StreamOnDemand(this.#stream({
-      url: detectUrl, audio: false, firstEpoch: firstEpoch + DETECT_EPOCHS, rates: this.#detectRates, logger: logger.child({ stream: 'detect' }), consumers: [this.#decoder],
-    }), () => this.#report());
+      url: detectUrl, audio: false, firstEpoch: firstEpoch + DETECT_EPOCHS, rates: this.#detectRates, logger: logger.child({ stream: 'detect' }), consumers: [detectGroup, this.#liveDetect, this.#decoder],
+    }), () => {
+      detectGroup.forget();
+      this.#report();
+    });
   }
 
-  want({ fps, fmp4, rtp, units, record, recordUntilS, turn }: Wants): void {
+  want({ fps, fmp4, fmp4Detect, rtp, units, record, recordUntilS, turn }: Wants): void {
     this.#decoder.setDemand(fps);
-    this.#detect?.setWanted(fps > 0);
+    this.#detect?.setWanted(fps > 0 || fmp4Detect);
     this.#main.setPrompt(fmp4 || units || rtp !== null || (this.#detect === null && fps > 0));
     this.#live.setWanted(fmp4);
+    this.#liveDetect.setWanted(fmp4Detect);
     this.#rtp.setTarget(rtp);
     this.#units.setWanted(units);
     this.#moving?.setLeaseEnd(recordUntilS);
@@ -92,6 +99,7 @@ export class CameraIngest {
       await this.#detect?.[Symbol.asyncDispose]();
       this.#rtp[Symbol.dispose]();
       await this.#live[Symbol.asyncDispose]();
+      await this.#liveDetect[Symbol.asyncDispose]();
       await this.#decoder[Symbol.asyncDispose]();
     }
   }
@@ -133,7 +141,7 @@ export class CameraIngest {
         ...main.counters, decoded: decoder.decoded, published: this.#publisher.published,
         decode_errors: main.counters.decode_errors + decoder.decodeErrors + (this.#detect?.stream.counters.decode_errors ?? 0),
       },
-      drops: counted({ ...decoder.drops, ...main.drops, live_behind: this.#live.dropped, ...this.#rtp.drops, ...this.#units.drops }),
+      drops: counted({ ...decoder.drops, ...main.drops, live_behind: this.#live.dropped + this.#liveDetect.dropped, ...this.#rtp.drops, ...this.#units.drops }),
       epoch: main.epoch,
       recording: this.#moving?.status ?? { state: 'off', cause: null, bytes_written: 0, segments: 0, drops: {} },
     };

@@ -1,5 +1,5 @@
 // What kernel and ingest child tell each other over the child's IPC channel (structured clones, so Buffers travel as they are).
-import type { CameraAddresses, CameraStatus, LiveInit, RecordingSeam, RuthError, Settings } from '@ruth/protocol';
+import type { CameraAddresses, CameraStatus, LiveInit, LiveStreamName, RecordingSeam, RuthError, Settings } from '@ruth/protocol';
 import type { VideoCodec } from '../media/video-codec.ts';
 import type { RecordingMessage } from '../record/segment.ts';
 
@@ -53,6 +53,8 @@ export interface Wants {
   readonly fps: number;
   /** fMP4 for viewers over WebSocket. */
   readonly fmp4: boolean;
+  /** Likewise of the stream for models, where there is one. */
+  readonly fmp4Detect: boolean;
   /** Pictures for the RTSP server. */
   readonly units: boolean;
   /** RTP for WebRTC; null for none. */
@@ -64,7 +66,7 @@ export interface Wants {
   readonly turn: RecordingTurn;
 }
 
-export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, units: false, rtp: null, record: true, recordUntilS: null, turn: { step: 'record', turn: 0, seam: null } };
+export const NOTHING_WANTED: Wants = { fps: 0, fmp4: false, fmp4Detect: false, units: false, rtp: null, record: true, recordUntilS: null, turn: { step: 'record', turn: 0, seam: null } };
 
 export type ToIngest =
   /** The first message. */
@@ -79,8 +81,8 @@ export type IngestStatus = Pick<CameraStatus, 'state' | 'last_error' | 'codec' |
 };
 
 export type Fmp4Message =
-  | { readonly type: 'live-init'; readonly init: LiveInit; readonly segment: Buffer }
-  | { readonly type: 'live-fragment'; readonly keyframe: boolean; readonly data: Buffer };
+  | { readonly type: 'live-init'; readonly stream: LiveStreamName; readonly init: LiveInit; readonly segment: Buffer }
+  | { readonly type: 'live-fragment'; readonly stream: LiveStreamName; readonly keyframe: boolean; readonly data: Buffer };
 
 export type UnitMessage =
   | { readonly type: 'unit-format'; readonly codec: VideoCodec; readonly parameterSets: Buffer }

@@ -18,19 +18,20 @@ export class PictureGroup implements PacketConsumer {
 
   begin(format: StreamFormat): void {
     this.format = format;
-    this.#clear();
+    this.forget();
+  }
+
+  /** The stream has ended: what was kept is not what is seen now. */
+  forget(): void {
+    this.#packets.length = 0;
+    this.#bytes = 0;
   }
 
   accept(packet: MediaPacket): void {
-    if (packet.keyframe || this.#packets[0]?.epoch !== packet.epoch) this.#clear();
+    if (packet.keyframe || this.#packets[0]?.epoch !== packet.epoch) this.forget();
     if (!packet.keyframe && this.#packets.length === 0) return;
     this.#packets.push(packet);
     this.#bytes += packet.data.length;
-    if (this.#bytes > MAX_BYTES || this.#packets.length > MAX_PICTURES) this.#clear();
-  }
-
-  #clear(): void {
-    this.#packets.length = 0;
-    this.#bytes = 0;
+    if (this.#bytes > MAX_BYTES || this.#packets.length > MAX_PICTURES) this.forget();
   }
 }

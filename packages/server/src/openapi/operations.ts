@@ -2,7 +2,7 @@
 // identity: a route that checks by another one than it tells of keeps the server from starting (openapi.ts).
 import {
   AuditEntry, AuditQuery, CameraIntentUpdate, CameraProbe, CameraRemoval, CameraSearch, CameraStatus, CameraUpdate, ClipRequest, CopiesStatus, CreatedToken, DeadLetterInfo, DeliveryStatus, DiscoveredDevice, EventCountQuery, EventCounts, EventPage, EventQuery, LiveQuery,
-  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewCamera, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, PipeListener, PipeQuery, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
+  ExportRequest, ExportStatus, ID_PATTERN, KeepRequest, Keyframes, LiveStreamQuery, Look, LookLatencies, ModelJob, ModelJobRequest, ModelStatus, ModelUpload, ModelUploadQuery, NewCamera, NewToken, NewUser, NodeCamera, OfferedModel, PasswordChange, PipeListener, PipeQuery, ProbeReport, RecordedAnswer, RecordedQuery, RuleTest, RuleTestRequest, SceneConfig, SeenMarks, SessionInfo, SignInRequest, SignInWays, StorageStatus,
   SiteInfo, SiteNodeChange, StoredEvent, SubscriptionStatus, SupervisedModel, SupervisedProcessStatus, SystemHealth, SystemStatus, Timeline, TokenInfo, TrackPage, TrackQuery, UserChange, UserInfo, Verification, VerificationRequest,
 } from '@ruth/protocol';
 import Type from 'typebox';
@@ -85,7 +85,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /api/v1/events/seen': { summary: 'Marks several events as seen, or all up to an instant', body: SeenMarks, answer: null },
   'POST /api/v1/recorded': { summary: 'Whether the recordings of instants are (still) there', body: RecordedQuery, answer: RecordedAnswer },
   'GET /api/v1/tracks': { summary: 'Stored tracks, newest first', query: TrackQuery, answer: TrackPage },
-  'GET /api/v1/cameras/:id/live': { summary: 'Live video as fragmented MP4', answer: SOCKET },
+  'GET /api/v1/cameras/:id/live': { summary: 'Live video as fragmented MP4, of the main or the smaller stream', query: LiveStreamQuery, answer: SOCKET },
   'GET /api/v1/cameras/:id/webrtc': { summary: 'Signalling of the console\'s WebRTC', answer: SOCKET },
   'GET /api/v1/cameras/:id/pipe': { summary: 'Between servers of a site: a camera over one pipe, for all who watch at another node', query: PipeQuery, answer: SOCKET },
   'GET /api/v1/pipes/:id': { summary: 'Between servers of a site: where a pipe of this node listens', answer: PipeListener },

@@ -1,6 +1,6 @@
 // MSE of cameras that other nodes have: each comes from its node once, however many watch it through this server, who hands it to each of them as a kernel does. It is asked
 // for in the name of one of them; when that one may not see it any more, in the name of another. Whether each viewer may see it is this server's to say, as ever.
-import { LiveInit, RuthError, validator } from '@ruth/protocol';
+import { LiveInit, RuthError, validator, type LiveStreamName } from '@ruth/protocol';
 import { beginsWithKeyframe, Fmp4Viewers, type Fmp4Counters } from '@ruth/transport';
 import type { FastifyRequest } from 'fastify';
 import { WebSocket } from 'ws';
@@ -8,6 +8,8 @@ import { keepAlive } from '../keep-alive.ts';
 import { closingFor, openSource, type Closing } from '../live-source.ts';
 import type { OtherNodes } from './other-nodes.ts';
 import type { SiteNodeInfo } from './site.ts';
+
+export interface StreamOfCamera { readonly camera: string; readonly stream: LiveStreamName }
 
 /** Of each the pictures since the last keyframe are kept, 16 MiB at most. */
 const MOST_CAMERAS = 256;
@@ -20,7 +22,7 @@ export class MseRelays implements Disposable {
   /** Of viewers, also of those that are gone. */
   readonly dropped: Fmp4Counters = { droppedFragments: 0, closedViewers: 0 };
   readonly #others: OtherNodes;
-  /** By camera and node: one that moves is at both for a moment. */
+  /** By camera, stream and node: one that moves is at both for a moment. */
   readonly #relays = new Map<string, MseRelay>();
 
   constructor(others: OtherNodes) { this.#others = others; }
@@ -29,19 +31,19 @@ export class MseRelays implements Disposable {
   get viewers(): number { return [...this.#relays.values()].reduce((sum, { viewers }) => sum + viewers, 0); }
 
   /** Throws `overloaded`. */
-  add(socket: WebSocket, camera: string, node: SiteNodeInfo, request: FastifyRequest): void {
-    const key = `${camera} ${node.id}`;
+  add(socket: WebSocket, { camera, stream }: StreamOfCamera, node: SiteNodeInfo, request: FastifyRequest): void {
+    const key = `${camera} ${stream} ${node.id}`;
     if (!this.#relays.has(key) && this.#relays.size >= MOST_CAMERAS) throw new RuthError('overloaded', `${MOST_CAMERAS} cameras of other nodes are watched here already`);
     keepAlive(socket);
-    const relay = this.#relays.get(key) ?? this.#open(key, camera, node);
+    const relay = this.#relays.get(key) ?? this.#open(key, { camera, stream }, node);
     relay.add(socket, request);
   }
 
   [Symbol.dispose](): void { for (const relay of this.#relays.values()) relay.end([1001, 'the server is stopping']); }
 
-  #open(key: string, camera: string, node: SiteNodeInfo): MseRelay {
+  #open(key: string, of: StreamOfCamera, node: SiteNodeInfo): MseRelay {
     const relay = new MseRelay({
-      camera, node, others: this.#others, counters: this.dropped,
+      of, node, others: this.#others, counters: this.dropped,
       onEnded: (isFailure) => {
         this.#relays.delete(key);
         if (isFailure) this.counters.failed++;
@@ -53,7 +55,7 @@ export class MseRelays implements Disposable {
 }
 
 interface MseRelayOptions {
-  readonly camera: string;
+  readonly of: StreamOfCamera;
   readonly node: SiteNodeInfo;
   readonly others: OtherNodes;
   readonly counters: Fmp4Counters;
@@ -61,7 +63,7 @@ interface MseRelayOptions {
   readonly onEnded: (isFailure: boolean) => void;
 }
 
-/** One camera. */
+/** One stream of one camera. */
 class MseRelay {
   readonly #options: MseRelayOptions;
   readonly #requests = new Map<WebSocket, FastifyRequest>();
@@ -95,10 +97,10 @@ class MseRelay {
   /** In the name of whoever has watched longest. */
   #ask(): void {
     const [asker, request] = this.#requests.entries().next().value!;
-    const { camera, node, others } = this.#options;
+    const { of: { camera, stream }, node, others } = this.#options;
     let source: WebSocket;
     try {
-      source = this.#source = openSource(others.live(node, request, `/api/v1/cameras/${camera}/live`), (closing, isAskers) => {
+      source = this.#source = openSource(others.live(node, request, `/api/v1/cameras/${camera}/live${stream === 'main' ? '' : `?stream=${stream}`}`), (closing, isAskers) => {
         if (this.#source !== source) return;
         if (!isAskers) return this.end(closing);
         // Of a viewer that has gone meanwhile there is nothing to end.

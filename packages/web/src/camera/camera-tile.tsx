@@ -20,7 +20,7 @@ export interface CameraTileProps extends CameraOnScreen {
 export function CameraTile(props: CameraTileProps) {
   const { camera, system, compact, movable } = props;
   const { camera_id: id } = camera;
-  const shown = useCameraView(props);
+  const shown = useCameraView({ ...props, small: props.compact });
   const [detailed, setDetailed] = useState(false);
   const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({ id, disabled: !movable });
   const open = (): void => { location.hash = addressOf({ name: 'live', cameraId: id }); };

@@ -44,6 +44,8 @@ export interface CameraViewOptions {
   readonly label: string;
   readonly mseUrl: string;
   readonly webRtcUrl: string;
+  /** What MSE brings is the smaller stream of the camera. */
+  readonly small: boolean;
   /** Takes the video. */
   readonly pictures: HTMLElement;
   readonly canvas: HTMLCanvasElement;
@@ -55,6 +57,7 @@ export class CameraView implements Disposable {
   readonly #cameraId: string;
   readonly #canvas: HTMLCanvasElement;
   readonly #pictures: HTMLElement;
+  readonly #small: boolean;
   readonly #looks: LookBook;
   readonly #onReport: (report: CameraReport) => void;
   readonly #live: LiveVideo;
@@ -79,10 +82,11 @@ export class CameraView implements Disposable {
     this.#cameraId = options.cameraId;
     this.#canvas = options.canvas;
     this.#pictures = options.pictures;
+    this.#small = options.small;
     this.#looks = options.looks;
     this.#onReport = options.onReport;
     this.#live = new LiveVideo({
-      container: options.pictures, label: options.label, mseUrl: options.mseUrl, webRtcUrl: options.webRtcUrl,
+      container: options.pictures, label: options.label, mseUrl: options.mseUrl, webRtcUrl: options.webRtcUrl, small: options.small,
       recentPtsUs: () => this.#looks.newestPtsUs(this.#cameraId),
       onPhase: (phase) => {
         this.#phase = phase;
@@ -237,7 +241,7 @@ export class CameraView implements Disposable {
     }
     const ms = (seconds: number | null): string => (seconds === null ? '' : String(Math.round(seconds * 1000)));
     Object.assign(dataset, {
-      path: numbers.path, delayMs: ms(numbers.delayS), targetMs: ms(numbers.targetS), jitterMs: ms(numbers.jitterS), rate: numbers.rate.toFixed(2),
+      path: numbers.path, stream: this.#small && numbers.path === 'mse' ? 'detect' : 'main', delayMs: ms(numbers.delayS), targetMs: ms(numbers.targetS), jitterMs: ms(numbers.jitterS), rate: numbers.rate.toFixed(2),
       shownFps: numbers.shownFps?.toFixed(1) ?? '', dropped: String(numbers.dropped), halts: String(numbers.halts),
     });
   }

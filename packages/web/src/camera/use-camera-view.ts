@@ -26,9 +26,9 @@ export interface ShownCamera {
   readonly setChoice: (choice: PathChoice) => void;
 }
 
-export interface CameraOnScreen { readonly camera: CameraStatus; readonly system: System; readonly looks: LookBook; readonly overlay: OverlayChoice; /** Whether something else is shown in its place. */ readonly held?: boolean }
+export interface CameraOnScreen { readonly camera: CameraStatus; readonly system: System; readonly looks: LookBook; readonly overlay: OverlayChoice; /** Whether something else is shown in its place. */ readonly held?: boolean; /** Whether the picture is so small that a smaller stream of the camera suffices. */ readonly small?: boolean }
 
-export function useCameraView({ camera, system, looks, overlay, held = false }: CameraOnScreen): ShownCamera {
+export function useCameraView({ camera, system, looks, overlay, held = false, small = false }: CameraOnScreen): ShownCamera {
   const { camera_id: id, name } = camera;
   const pictures = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -36,6 +36,12 @@ export function useCameraView({ camera, system, looks, overlay, held = false }: 
   const [report, setReport] = useState(NOTHING_YET);
   const [choice, setChoice] = useStoredChoice<PathChoice>(`ruth.path.${id}`, 'auto');
   const [hidden, setHidden] = useStoredChoice<readonly string[]>(`ruth.hidden.${id}`, []);
+
+  // Once it does not come, it is the main stream for as long as this is on the screen: else it would be one and the other in turn.
+  const [detectFailed, setDetectFailed] = useState(false);
+  const detectState = camera.detect?.state ?? null;
+  if (small && detectState === 'down' && !detectFailed) setDetectFailed(true);
+  const showsDetect = small && detectState !== null && !detectFailed && choice !== 'webrtc';
 
   const models = useMemo(() => (system.subscriptions.value ?? [])
     .filter((subscription) => subscription.camera_id === id)
@@ -46,32 +52,32 @@ export function useCameraView({ camera, system, looks, overlay, held = false }: 
   useEffect(() => {
     const live = `cameras/${encodeURIComponent(id)}`;
     const opened = new CameraView({
-      cameraId: id, label: `Live video of ${name}`, mseUrl: socketAddress(`${live}/live`), webRtcUrl: socketAddress(`${live}/webrtc`),
+      cameraId: id, label: `Live video of ${name}`, mseUrl: socketAddress(`${live}/live${showsDetect ? '?stream=detect' : ''}`), small: showsDetect, webRtcUrl: socketAddress(`${live}/webrtc`),
       pictures: pictures.current!, canvas: canvas.current!, looks, onReport: setReport,
     });
     view.current = opened;
     return () => opened[Symbol.dispose]();
-  }, [id, name, looks]);
+  }, [id, name, looks, showsDetect]);
   useEffect(() => {
     if (view.current) view.current.choice = choice;
-  }, [choice, id, name, looks]);
+  }, [choice, id, name, looks, showsDetect]);
   useEffect(() => {
     if (view.current) view.current.held = held;
-  }, [held, id, name, looks]);
-  const ownStreamLooks = camera.detect === null;
+  }, [held, id, name, looks, showsDetect]);
+  const ownStreamLooks = detectState === null || showsDetect;
   useEffect(() => {
     if (!view.current) return;
     view.current.ownStreamLooks = ownStreamLooks;
     view.current.models = models;
-  }, [models, ownStreamLooks, id, name]);
+  }, [models, ownStreamLooks, id, name, showsDetect]);
   useEffect(() => {
     if (view.current) view.current.overlay = overlay;
-  }, [overlay, id, name, looks]);
+  }, [overlay, id, name, looks, showsDetect]);
 
   const { value: scene } = usePolled<SceneConfig>(overlay.scene ? `cameras/${encodeURIComponent(id)}/scene` : null, SCENE_EVERY_MS);
   useEffect(() => {
     if (view.current) view.current.scene = scene ?? {};
-  }, [scene, id, name, looks]);
+  }, [scene, id, name, looks, showsDetect]);
 
   return {
     pictures, canvas, report, models, choice, setChoice, condition: tileCondition(camera, system.cameras.failure, report.phase),

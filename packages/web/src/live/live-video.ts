@@ -18,6 +18,8 @@ export interface LiveVideoOptions {
   /** Addresses of the two WebSockets. */
   readonly mseUrl: string;
   readonly webRtcUrl: string;
+  /** What MSE brings is the camera's smaller stream, which suffices where the picture is small: then WebRTC, which has the main one alone, is not tried unless it was chosen. */
+  readonly small: boolean;
   readonly onPhase: (phase: LivePhase) => void;
   /** `pts_us` of a recent picture, 0 where none is known: it tells RTP times of different rounds apart. */
   readonly recentPtsUs: () => number;
@@ -71,6 +73,7 @@ export class LiveVideo {
 
   get path(): LivePathReport {
     if (this.#webRtc?.shown) return { name: 'webrtc', why: `${this.#choice === 'webrtc' ? 'WebRTC, as you chose: as early as can be' : 'WebRTC: the least delay'}${this.#webRtc.heldBackS > 0 ? `; held back ${this.#webRtc.heldBackS.toFixed(1)} s, so that what slow models see lies on it` : ''}.` };
+    if (this.#options.small && this.#choice !== 'webrtc') return { name: 'mse', why: 'The camera\'s smaller stream, which models look at, over MSE (fMP4 over a WebSocket): it suffices for a small picture and costs this browser less.' };
     if (this.#choice === 'mse') return { name: 'mse', why: 'MSE (fMP4 over a WebSocket), as you chose.' };
     if (this.#choice === 'webrtc') return { name: 'webrtc', why: `WebRTC, as you chose${this.#webRtcProblem === null ? '' : `; it does not play: ${this.#webRtcProblem}`}.` };
     return { name: 'mse', why: this.#webRtcProblem === null ? 'MSE (fMP4 over a WebSocket) until WebRTC is there.' : `MSE (fMP4 over a WebSocket), as there is no WebRTC: ${this.#webRtcProblem}.` };
@@ -100,7 +103,7 @@ export class LiveVideo {
     this.#running = true;
     this.#webRtcProblem = null;
     if (this.#choice !== 'webrtc') this.#startMse();
-    if (this.#choice !== 'mse') this.#startWebRtc();
+    if (this.#choice === 'webrtc' || (this.#choice === 'auto' && !this.#options.small)) this.#startWebRtc();
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
-// Makes the live fMP4 of one camera, only while somebody watches; begins with the pictures since the last keyframe, so that
+// Makes the live fMP4 of one stream of a camera, only while somebody watches; begins with the pictures since the last keyframe, so that
 // a first viewer sees one at once. Its queue is bounded: when the kernel does not take the fragments, it drops to a keyframe.
+import type { LiveStreamName } from '@ruth/protocol';
 import { codecString } from '../../media/parameter-sets.ts';
 import { ticksToUs, TICKS_PER_SECOND, type MediaPacket, type PacketConsumer, type StreamFormat } from '../../media/media-packet.ts';
 import type { FromIngest } from '../../ingest/messages.ts';
@@ -19,6 +20,7 @@ export interface LiveFeedOptions {
   /** What a first viewer begins with; told of each packet before this feed is. */
   readonly group: PictureGroup;
   readonly cameraId: string;
+  readonly stream: LiveStreamName;
   /** Resolves when the message has left the process. */
   readonly send: (message: FromIngest) => Promise<void>;
 }
@@ -106,7 +108,7 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
   }
 
   async #mux(queued: Queued): Promise<void> {
-    const { cameraId, send } = this.#options;
+    const { cameraId, stream, send } = this.#options;
     const { format, picture } = queued;
     const open = this.#muxer?.of;
     if (!open || open.format !== queued.format || open.picture.epoch !== picture.epoch || open.view !== queued.view) {
@@ -117,11 +119,11 @@ export class LiveFeed implements PacketConsumer, AsyncDisposable {
       const mime = `video/mp4; codecs="${codecString(format.codec, format.parameterSets) ?? 'avc1'}"`;
       const { width, height } = format;
       await send({
-        type: 'live-init', segment: muxer.initSegment,
+        type: 'live-init', stream, segment: muxer.initSegment,
         init: { type: 'init', camera_id: cameraId, mime, width, height, pts_origin_us: ticksToUs(muxer.originTicks), epoch: picture.epoch,
           wall_origin: picture.capturedAtUs / 1e6 - (picture.ptsTicks - muxer.originTicks) / TICKS_PER_SECOND },
       });
     }
-    await send({ type: 'live-fragment', ...this.#muxer!.muxer.write(picture) });
+    await send({ type: 'live-fragment', stream, ...this.#muxer!.muxer.write(picture) });
   }
 }
