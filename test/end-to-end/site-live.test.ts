@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fleetSocketPath, type LiveInit, type SiteView } from '@ruth/protocol';
@@ -37,7 +38,8 @@ test('a camera that many watch at another server comes there once, over a pipe',
   const start = async (id: string, cameras: readonly object[]): Promise<SiteNode> => stack.use(await SiteNode.start({ id, cameras, databaseUrl: postgres.url, pageDirectory }));
   const [north, south] = await Promise.all([start('north', [{ id: 'front', url: camera.url('front') }]), start('south', [])]);
   const known = { state: 'lives' as const, since: null, recorded: [] as string[] };
-  const nodes: SiteView['nodes'] = { north: { ...known, own: ['front'], server_url: north.server.url }, south: { ...known, own: [], server_url: south.server.url } };
+  const door = stack.use(await Door.before(Number(new URL(north.server.url).port)));
+  const nodes: SiteView['nodes'] = { north: { ...known, own: ['front'], server_url: door.url }, south: { ...known, own: [], server_url: south.server.url } };
   for (const { id, folder } of [north, south]) {
     const fleet = fastify({ forceCloseConnections: true });
     fleet.get('/v1/site', () => ({ revision: 1, node: id, nodes, cameras: {} } satisfies SiteView));
@@ -60,6 +62,19 @@ test('a camera that many watch at another server comes there once, over a pipe',
     await until(() => front.locator('video').evaluateAll((all) => (all as HTMLVideoElement[]).some(({ srcObject, videoWidth, currentTime }) => srcObject !== null && videoWidth === 320 && currentTime > 0)), Boolean, 'pictures are shown');
   };
   const has = async (node: SiteNode, name: string, wanted: number, what: string): Promise<void> => void await until(() => node.metric(name), (value) => value === wanted, `${what}: ${name}`);
+
+  // The camera's node takes no more viewers: a player is given it over a pipe, and pictures come through.
+  door.isFull = true;
+  const player = await (await browser.newContext()).newPage();
+  await player.goto(`${south.server.url}/api/v1/health`);
+  const played = await player.evaluate(play, admin);
+  assert.deepEqual([played.status, door.refused], [201, 1], played.body);
+  await until(() => player.evaluate(() => window.ruthPlayed()), (frames) => frames > 20, 'the player shows pictures');
+  assert.deepEqual([await north.metric(SENT), await north.metric(WATCH), await south.metric('ruth_kernel_pipe_viewers')], [1, 0, 1]);
+  assert.equal((await south.ask('DELETE', played.location)).status, 200);
+  await player.context().close();
+  await has(south, RECEIVED, 0, 'the pipe ends with the player');
+  door.isFull = false;
 
   const anna = await watch('anna');
   await sees(anna);
@@ -122,3 +137,54 @@ test('a camera that many watch at another server comes there once, over a pipe',
   await south.killKernel();
   await has(north, SENT, 0, 'nothing stays where who took it died');
 });
+
+declare global {
+  interface Window { /** Pictures that were decoded. */ ruthPlayed: () => Promise<number> }
+}
+
+/** Runs in the page: a WHEP player. */
+async function play(headers: Record<string, string>): Promise<{ status: number; location: string; body: string }> {
+  const connection = new RTCPeerConnection();
+  connection.addTransceiver('video', { direction: 'recvonly' });
+  await connection.setLocalDescription(await connection.createOffer());
+  const answer = await fetch('/api/v1/cameras/front/whep', { method: 'POST', headers: { ...headers, 'content-type': 'application/sdp' }, body: connection.localDescription!.sdp });
+  const sdp = await answer.text();
+  if (answer.ok) await connection.setRemoteDescription({ type: 'answer', sdp });
+  window.ruthPlayed = async () => {
+    const report = [...(await connection.getStats()).values() as Iterable<RTCInboundRtpStreamStats>];
+    return Math.max(0, ...report.filter(({ type }) => type === 'inbound-rtp').map(({ framesDecoded = 0 }) => framesDecoded));
+  };
+  return { status: answer.status, location: answer.headers.get('location') ?? '', body: sdp };
+}
+
+/** Before a server: lets everything through, but answers players as one does that is full. */
+class Door implements Disposable {
+  isFull = false;
+  refused = 0;
+  readonly #server;
+
+  private constructor(toPort: number) {
+    this.#server = createServer((from) => {
+      const to = connect(toPort, '127.0.0.1');
+      from.on('data', (data) => {
+        if (!this.isFull || !data.toString('latin1').startsWith('POST /api/v1/cameras/front/whep ')) return to.write(data);
+        this.refused++;
+        const body = JSON.stringify({ error: '256 watch this camera already', error_code: 'overloaded' });
+        from.end(`HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+      });
+      to.pipe(from);
+      for (const [one, other] of [[from, to], [to, from]] as const) one.on('error', () => undefined).on('close', () => other.destroy());
+    });
+  }
+
+  static async before(toPort: number): Promise<Door> {
+    const door = new Door(toPort);
+    door.#server.listen(0, '127.0.0.1');
+    await once(door.#server, 'listening');
+    return door;
+  }
+
+  get url(): string { return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`; }
+
+  [Symbol.dispose](): void { this.#server.close(); }
+}
