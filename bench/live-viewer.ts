@@ -55,6 +55,13 @@ export class LiveViewer implements AsyncDisposable {
 
   unreadable(): Promise<number> { return this.page.evaluate(() => window.ruthNotes.unreadable); }
 
+  /** What the page says of its live video. */
+  numbers(): Promise<{ delayMs: number; targetMs: number; lateMs: number; halts: number; dropped: number }> {
+    return this.page.locator('.pictures').first().evaluate(({ dataset: { delayMs, targetMs, jitterMs, halts, dropped } }) => ({
+      delayMs: Number(delayMs), targetMs: Number(targetMs), lateMs: Number(jitterMs), halts: Number(halts), dropped: Number(dropped),
+    }));
+  }
+
   async receiver(): Promise<ReceiverStats | null> {
     return this.page.evaluate(async () => {
       const connection = window.ruthConnections.at(-1);

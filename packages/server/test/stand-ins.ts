@@ -42,18 +42,18 @@ const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, err
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
 
 /** `live` gets each WebSocket of a camera's live view. */
-export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off', recorded?: (cameraId: string, at: number) => RecordedAt): Promise<StandInWithEvents<KernelEvent>> {
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string, stream: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off', recorded?: (cameraId: string, at: number) => RecordedAt): Promise<StandInWithEvents<KernelEvent>> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
   app.get('/v1/health', () => health('kernel'));
   app.get('/v1/cameras', () => cameras());
   app.get('/v1/storage', (): StorageStatus => ({ directory: '/recordings', bytes: 4e9, segments: 120, free_bytes: 6e10, total_bytes: 1e11, state: 'ok', message: null, repaired: null }));
-  app.get<{ Params: { id: string } }>('/v1/cameras/:id/live', {
+  app.get<{ Params: { id: string }; Querystring: { stream?: string } }>('/v1/cameras/:id/live', {
     websocket: true,
     preHandler: async (request, reply) => {
       if (!cameras().some((known) => known.camera_id === request.params.id)) return reply.code(404).send(notFound(request.params.id));
     },
-  }, (socket, request) => live(socket, request.params.id));
+  }, (socket, request) => live(socket, request.params.id, request.query.stream ?? 'main'));
   app.get<{ Params: { id: string } }>('/v1/cameras/:id/timeline', (request, reply) => {
     const answer = timeline?.(request.params.id) ?? 'recording_off';
     return answer === 'recording_off' ? reply.code(409).send({ error: 'nothing is recorded', error_code: answer } satisfies ErrorBody) : answer;

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { camera } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
-import { pageSuite, WAIT } from './page-suite.ts';
+import { pageSuite, picture, WAIT } from './page-suite.ts';
 
 const WALL = 16;
 const WATCHED_MS = 5000;
@@ -127,6 +127,50 @@ describe('the live view', { skip: browserMissing() }, () => {
     await drawn(page, 0);
     suite.system.seeing.looks = true;
     await drawn(page, 1);
+  });
+
+  it('takes a camera\'s smaller stream where its picture is small, and looks at that lie on it; the main one where it is large, or the smaller does not come', async () => {
+    addCameras(4);
+    const detect = { state: 'idle' as const, width: null, height: null, fps: null, last_error: null };
+    for (const index of [0, 1]) suite.system.cameras[index]!.detect = detect;
+    await using opened = await suite.open();
+    const { page, problems } = opened;
+    await drawn(page, 1);
+    suite.system.watched.length = 0;
+    await page.getByRole('button', { name: '3 columns' }).click();
+    await page.locator('.tile .pictures[data-stream="detect"]').nth(1).waitFor({ ...WAIT, state: 'attached' });
+    await drawn(page, 1);
+    assert.deepEqual(suite.system.watched.toSorted(), ['more-2 detect', 'square detect'], 'cameras with one stream go on as they were');
+    assert.match((await page.locator('[data-camera-id="square"] .path').getAttribute('title'))!, /smaller stream/);
+    suite.system.cameras[1]!.detect = { ...detect, state: 'down' };
+    await page.locator('[data-camera-id="more-2"] .pictures[data-stream="main"]').waitFor({ ...WAIT, state: 'attached' });
+    suite.system.cameras[1]!.detect = detect;
+    await page.getByRole('button', { name: 'Open Square <hall>' }).click();
+    await page.locator('main[data-camera-id="square"] .pictures[data-stream="main"]').waitFor({ ...WAIT, state: 'attached' });
+    assert.deepEqual(suite.system.watched.slice(2), ['more-2 main', 'square main']);
+    assert.deepEqual(problems, []);
+  });
+
+  it('tells of live video in numbers: how late it is and why', async () => {
+    addCameras(1);
+    await using opened = await suite.open('#/live/square', { width: 1280, height: 1400 });
+    const { page, problems } = opened;
+    const told = page.locator('main[data-camera-id="square"] [data-live-numbers]');
+    const fact = (term: string) => told.locator('div', { hasText: term }).locator('dd').innerText();
+    await told.getByText(/\d fps/).waitFor(WAIT);
+    assert.match(await fact('Delay'), /^\d+ ms, aims at \d+ ms$/);
+    assert.match(await fact('Received'), /Mbit\/s$/);
+    const read = () => page.locator('main .pictures').evaluate((each) => ({ ...(each as HTMLElement).dataset }));
+    const calm = await read();
+    assert.deepEqual([calm.path, calm.stream], ['mse', 'main']);
+    // A camera that halts has playback run dry, and that is told.
+    suite.system.square.hold();
+    await page.waitForFunction((before) => Number(document.querySelector<HTMLElement>('main .pictures')!.dataset.halts) > before, Number(calm.halts), WAIT);
+    suite.system.square.release();
+    await page.locator('main[data-camera-id="square"][data-state="live"]').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'live-numbers');
+    assert.deepEqual(problems, []);
   });
 
   it('plays sixteen cameras at once', async (context) => {

@@ -54,7 +54,12 @@ export async function startSystem(pageDirectory: string) {
   }, LOOK_LATENCY_MS)));
   /** What is recorded of every camera; null: nothing is. */
   const recorded: { timeline: Timeline | null; at: (atS: number) => RecordedAt } = { timeline: null, at: () => true };
-  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket) => square.view(socket), () => recorded.timeline ?? 'recording_off', (_camera, atS) => recorded.at(atS)));
+  /** Which stream of which camera was asked for over MSE, in turn. */
+  const watched: string[] = [];
+  const kernel = stack.use(await startKernel(place.directory, () => cameras, (socket, cameraId, stream) => {
+    watched.push(`${cameraId} ${stream}`);
+    square.view(socket);
+  }, () => recorded.timeline ?? 'recording_off', (_camera, atS) => recorded.at(atS)));
   const processes: SupervisedProcessStatus[] = ['kernel', `container ${DETECTOR}`, 'core', 'server'].map((name, index) => (
     { name, state: 'ready', pid: 100 + index, since: Date.now() / 1000 - 5000, reason: null, restarts: 0, ends: [], resident_bytes: 120e6 + index * 1e6, cpu_s: 12.5 * index }
   ));
@@ -62,6 +67,6 @@ export async function startSystem(pageDirectory: string) {
   stack.use(await startSupervisor(place.directory, () => processes, (app) => node.serve(app)));
   /** As core would tell it, now. */
   const tell = (event: Told): void => core.publish({ ...event, id: ++id, version: 1, at: Date.now() / 1000 });
-  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, node, recorded, core, kernel, square, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { url: place.url, cameras, scene, subscriptions, processes, tell, models, failing, seeing, node, recorded, core, kernel, square, watched, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

@@ -68,6 +68,8 @@ export class SegmentBuffer {
   }
 
   #grown(): void {
+    // What was being appended when it was closed ends, too; the buffer is none any more then.
+    if (this.#closed || this.#source.readyState !== 'open') return;
     const { buffered } = this.#buffer!;
     const endS = buffered.length > 0 ? buffered.end(buffered.length - 1) : null;
     const before = this.#endS;
