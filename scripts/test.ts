@@ -1,4 +1,4 @@
-// `npm test` after set-up: type check, lint, then every test; the last line says how many ran.
+// `npm test` after set-up: type check, lint, and every test beside them; the last line says how many ran.
 //   node scripts/test.ts [--times] [file or folder ...]   only those tests; --times: what each file took, and used of a processor
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,15 +15,13 @@ import { runInTurns } from './test/schedule.ts';
 const { values: { times: timed }, positionals: wanted } = parseArgs({ allowPositionals: true, options: { times: { type: 'boolean', default: false } } });
 // What Node compiled of a file it need not compile again for each of two hundred processes of tests, and for those that they start.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
-if (wanted.length === 0) {
-  const checked = await Promise.all(([['type check', 'tsc', '--noEmit'], ['lint', 'oxlint']] as const).map(async ([what, program, ...parameters]) => {
-    const startedMs = performance.now();
-    const [status] = await once(spawn(join(import.meta.dirname, '../node_modules/.bin', program), parameters, { stdio: 'inherit' }), 'exit') as [number | null];
-    console.log(`${status === 0 ? '✔' : '✖'} ${what} (${((performance.now() - startedMs) / 1000).toFixed(0)} s)`);
-    return status === 0;
-  }));
-  if (checked.includes(false)) process.exit(1);
-}
+const check = (what: string, program: string, ...parameters: string[]) => async (): Promise<void> => {
+  const startedMs = performance.now();
+  const [status] = await once(spawn(join(import.meta.dirname, '../node_modules/.bin', program), parameters, { stdio: 'inherit' }), 'exit') as [number | null];
+  console.log(`${status === 0 ? '✔' : '✖'} ${what} (${((performance.now() - startedMs) / 1000).toFixed(0)} s)`);
+  if (status !== 0) throw new Error(`${what} failed`);
+};
+const checks = wanted.length === 0 ? [check('type check', 'tsc', '--noEmit'), check('lint', 'oxlint')] : [];
 
 const patterns = wanted.length === 0 ? ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'] : wanted.map((path) => (path.endsWith('.ts') ? path : `${path}/**/*.test.ts`));
 const folder = mkdtempSync(join(tmpdir(), 'ruth-tests-'));
@@ -34,7 +32,7 @@ const printed = report.pipe(new spec());
 printed.pipe(process.stdout, { end: false });
 const count = { passed: 0, failed: 0, skipped: 0 };
 const runs: FileRun[] = [];
-await runInTurns(globSync(patterns), async (file) => {
+const isWhole = await runInTurns(globSync(patterns), async (file) => {
   const ran = await runFile(file, timed);
   runs.push(ran);
   for (const event of ran.events) {
@@ -44,6 +42,9 @@ await runInTurns(globSync(patterns), async (file) => {
     else if (event.data.skip !== undefined) count.skipped++;
     else count.passed++;
   }
+}, { beside: checks }).then(() => true, (cause: Error) => {
+  console.error(`${cause.message}: no more was tested`);
+  return false;
 });
 report.end();
 await finished(printed);
@@ -54,4 +55,4 @@ if (timed) {
 }
 rmSync(folder, { recursive: true });
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);
+process.exit(!isWhole || count.failed > 0 || count.passed === 0 ? 1 : 0);

@@ -19,28 +19,36 @@ function rank(file: string): number {
   return first < 0 ? Infinity : first;
 }
 
-/** Runs each file once, several at a time. */
-export async function runInTurns(files: readonly string[], run: (file: string) => Promise<void>, machine: Machine = thisMachine): Promise<void> {
+/** Runs each file once, several at a time. `beside`: what begins first and takes a core; where it rejects, nothing more begins, and once what runs has ended so does this. */
+export async function runInTurns(files: readonly string[], run: (file: string) => Promise<void>, { machine = thisMachine, beside = [] }: { machine?: Machine; beside?: readonly (() => Promise<void>)[] } = {}): Promise<void> {
   const cores = Math.max(2, machine.cores);
   const waiting = files.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   const running = new Set<Promise<void>>();
   let taken = 0;
+  const begin = (parts: number, job: () => Promise<void>): void => {
+    taken += parts;
+    const done = job().finally(() => {
+      taken -= parts;
+      running.delete(done);
+    });
+    running.add(done);
+  };
   const beginOneWithin = (parts: number): boolean => {
     const next = waiting.findIndex((file) => taken + partsOf(file) <= parts);
     if (next < 0) return false;
     const [file] = waiting.splice(next, 1) as [string];
-    taken += partsOf(file);
-    const done = run(file).finally(() => {
-      taken -= partsOf(file);
-      running.delete(done);
-    });
-    running.add(done);
+    begin(partsOf(file), () => run(file));
     return true;
   };
-  while (waiting.length > 0) {
-    if (beginOneWithin(SURE_PER_CORE * cores)) continue;
-    const hasRoom = await Promise.race([machine.hasRoom(), ...running]);
-    if (hasRoom === true) beginOneWithin(MOST_PER_CORE * cores);
+  for (const job of beside) begin(SURE_PER_CORE, job);
+  try {
+    while (waiting.length > 0) {
+      if (beginOneWithin(SURE_PER_CORE * cores)) continue;
+      const hasRoom = await Promise.race([machine.hasRoom(), ...running]);
+      if (hasRoom === true) beginOneWithin(MOST_PER_CORE * cores);
+    }
+    await Promise.all(running);
+  } finally {
+    await Promise.allSettled(running);
   }
-  await Promise.all(running);
 }

@@ -6,6 +6,8 @@ import { runInTurns } from '../../scripts/test/schedule.ts';
 
 const FILES = ['packages/kernel/test/a.test.ts', 'packages/web/test/b.test.ts', 'test/end-to-end/c.test.ts', 'packages/kernel/test/d.test.ts', 'test/end-to-end/e.test.ts', 'packages/web/test/f.test.ts'];
 
+const BUSY = { cores: 2, hasRoom: async () => { await turn(); return false; } };
+
 /** Runs them on two cores until all have ended; `room` is what the machine answers. */
 async function runOn(room: () => boolean | Promise<boolean>) {
   const runs = new Map<string, () => void>();
@@ -18,7 +20,7 @@ async function runOn(room: () => boolean | Promise<boolean>) {
       resolve();
     });
     return promise;
-  }, { cores: 2, hasRoom: async () => { await turn(); return room(); } });
+  }, { machine: { cores: 2, hasRoom: async () => { await turn(); return room(); } } });
   const settle = async (): Promise<string[]> => {
     for (let turns = 0; turns < 20; turns++) await turn();
     return [...runs.keys()].map((file) => file.replace(/.*\/(\w)\.test\.ts/, '$1'));
@@ -56,5 +58,21 @@ test('where processors stand idle more run, but never more than twice as much', 
 });
 
 test('a file that cannot be run ends all of it', async () => {
-  await assert.rejects(runInTurns(FILES, () => Promise.reject(new Error('no such file')), { cores: 2, hasRoom: async () => false }), /no such file/);
+  await assert.rejects(runInTurns(FILES, () => Promise.reject(new Error('no such file')), { machine: BUSY }), /no such file/);
+});
+
+test('what begins first has a core of its own, and where it fails no further file begins', async () => {
+  const [types, file] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const begun: string[] = [];
+  const all = runInTurns(FILES, (name) => {
+    begun.push(name);
+    return file.promise;
+  }, { machine: BUSY, beside: [() => types.promise] });
+  assert.deepEqual(begun, [FILES[0], FILES[3]], 'two that wait, for there is no place for more');
+  types.reject(new Error('a type is wrong'));
+  const failed = assert.rejects(all, /a type is wrong/);
+  await turn();
+  file.resolve();
+  await failed;
+  assert.equal(begun.length, 2, 'what runs is waited for, so that it can clear up');
 });
