@@ -2818,6 +2818,13 @@ export interface components {
             version: string;
             pid: number;
             uptime_ms: number;
+            /** @description Of the kernel alone */
+            recording?: {
+                /** @enum {unknown} */
+                state: "off" | "ok" | "nearly_full" | "full" | "failing";
+                message: string | null;
+                since: number | null;
+            };
         };
         RecordedAnswer: {
             cameras: {
@@ -2866,6 +2873,12 @@ export interface components {
             type: "recording.gap";
             camera_id: string;
             gap: components["schemas"]["RecordingGap"];
+        };
+        RecordingHealth: {
+            /** @enum {unknown} */
+            state: "off" | "ok" | "nearly_full" | "full" | "failing";
+            message: string | null;
+            since: number | null;
         };
         RecordingStatus: {
             /** @enum {unknown} */
@@ -3239,6 +3252,7 @@ export interface components {
             kernel: components["schemas"]["PartHealth"];
             core: components["schemas"]["PartHealth"];
             models: components["schemas"]["ModelHealth"][] | null;
+            recording: components["schemas"]["RecordingHealth"] | null;
         };
         SystemStatus: {
             version: string;

@@ -1,6 +1,6 @@
 // VAS Kernel of one node: a process per camera, leases that say how much is decoded, and the control API.
 import { accessSync, constants } from 'node:fs';
-import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type LiveStreamName, type PtzRequest, type PtzStatus, type Settings } from '@ruth/protocol';
+import { cameraSettings, kernelSocketPath, RuthError, type CameraConfig, type CameraSettings, type CameraStatus, type KernelEvent, type LeaseGrant, type LeaseRequest, type LiveStreamName, type PtzRequest, type PtzStatus, type RecordingHealth, type Settings } from '@ruth/protocol';
 import { EventLog, listenOnSocket, sweepOrphanRings, type Logger } from '@ruth/transport';
 import { CameraCosts } from './control/camera-costs.ts';
 import { CameraRoster, type CameraEnd } from './control/camera-roster.ts';
@@ -128,6 +128,9 @@ export class Kernel implements AsyncDisposable {
 
   /** The RTSP output; null where it is not asked for. */
   get restream(): RestreamServer | null { return this.#restream; }
+
+  /** How recording is, told from memory. */
+  get recordingHealth(): RecordingHealth { return this.#archive?.health ?? { state: 'off', message: null, since: null }; }
 
   /** There as soon as the API is. */
   get playback(): Playback { return this.#playback!; }

@@ -60,9 +60,14 @@ test('a full disk: recording pauses with an event and a gap, old recordings make
   archive.look();
   await archive.sweep();
   assert.equal((await archive.storage()).state, 'full');
+  assert.match(archive.health.message!, /recording pauses until there is room\. No recording older than a minute is left/);
   assert.deepEqual(await archive.segments('cam', 0, Infinity), [], 'everything older than a minute made room');
   const [next] = await at.folder.record('cam', at.clip, { startUs: time.us });
   tell(camera, next!, true);
+  await archive.sweep();
+  assert.deepEqual([archive.health.state, archive.health.since], ['full', (time.us) / 1e6], 'the room may last for moments');
+  assert.match(archive.health.message!, /recording goes on, for as long as there is room/);
+  time.us += 30e6;
   await archive.sweep();
   assert.deepEqual(events.flatMap((event) => (event.type === 'recording.storage' ? event.state : [])), ['full', 'ok']);
   const { gaps } = await archive.timeline('cam', START_US, time.us + 60e6);

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
 import { Detection, InferMetadata } from './inference.ts';
-import { RecordingStatus } from './recording.ts';
+import { RecordingHealth, RecordingStatus } from './recording.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const Nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
@@ -20,6 +20,7 @@ export type ErrorBody = Static<typeof ErrorBody>;
 export const PROCESS_STATUSES = ['starting', 'ready', 'degraded', 'stopping'] as const;
 export const ProcessHealth = Type.Object({
   process: Type.String(), status: Type.Enum([...PROCESS_STATUSES]), version: Type.String(), pid: Count, uptime_ms: Type.Number({ minimum: 0 }),
+  recording: Type.Optional({ ...RecordingHealth, description: 'Of the kernel alone' }),
 });
 export type ProcessHealth = Static<typeof ProcessHealth>;
 

@@ -107,9 +107,16 @@ export const KeptFiles = Type.Array(KeptFile);
 export const UnclaimedFiles = Type.Object({ cameras: Count, files: Count, bytes: Count, since: Time });
 export type UnclaimedFiles = Static<typeof UnclaimedFiles>;
 
+/** How it is with the disk of the recordings. `full`, `failing`: cameras are not recorded for it. */
+export const STORAGE_STATES = ['off', 'ok', 'nearly_full', 'full', 'failing'] as const;
+
+/** Part of the kernel's health: told from memory, whatever the disk does. `since`: when it came to be so, UTC, seconds. */
+export const RecordingHealth = Type.Object({ state: Type.Enum([...STORAGE_STATES]), message: Nullable(Type.String()), since: Nullable(Time) });
+export type RecordingHealth = Static<typeof RecordingHealth>;
+
 export const StorageStatus = Type.Object({
   directory: Nullable(Type.String()), bytes: Count, segments: Count, free_bytes: Nullable(Count), total_bytes: Nullable(Count),
-  state: Type.Enum(['off', 'ok', 'nearly_full', 'full', 'failing']), message: Nullable(Type.String()),
+  state: Type.Enum([...STORAGE_STATES]), message: Nullable(Type.String()),
   /** What the kernel found and did when it started. */
   repaired: Nullable(Type.Record(Type.String(), Count)),
   unclaimed: Type.Optional({ ...UnclaimedFiles, description: 'Recorded aside, in no index; counts for the size that recordings may have. Absent where there is none' }),

@@ -1,6 +1,7 @@
 // What `GET /api/v1/health` of the server answers: every part as it was found. A part that could not be asked is never "ok".
 import Type, { type Static } from 'typebox';
 import { PROCESS_STATUSES, ProcessHealth } from './control.ts';
+import { RecordingHealth } from './recording.ts';
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()]);
 
@@ -16,12 +17,14 @@ export const ModelHealth = Type.Object({ model_id: Type.String(), state: Type.En
 export type ModelHealth = Static<typeof ModelHealth>;
 
 export const SystemHealth = Type.Object({
-  /** `ok` only where kernel and core are ready and every model is up. */
+  /** `ok` only where kernel and core are ready, every model is up, and the disk takes what is recorded. */
   status: Type.Enum(['ok', 'degraded']),
   server: ProcessHealth,
   kernel: PartHealth,
   core: PartHealth,
   /** Null where core could not be asked. */
   models: Type.Union([Type.Array(ModelHealth), Type.Null()]),
+  /** Null where the kernel could not be asked. */
+  recording: Type.Union([RecordingHealth, Type.Null()]),
 });
 export type SystemHealth = Static<typeof SystemHealth>;

@@ -8,17 +8,17 @@ const modelStatuses = validator(Type.Array(ModelStatus));
 
 /** Which models there shall be is core's to say: it lists those that are away, too. */
 export async function lookAtSystem(kernel: Upstream, core: Upstream, server: ProcessHealth): Promise<SystemHealth> {
-  const [kernelHealth, coreHealth, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core)]);
-  const well = kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
-  return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models };
+  const [{ recording, ...kernelHealth }, { recording: _, ...coreHealth }, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core)]);
+  const well = recording?.state !== 'full' && recording?.state !== 'failing' && kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
+  return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models, recording };
 }
 
-async function lookAtPart(part: Upstream): Promise<PartHealth> {
+async function lookAtPart(part: Upstream): Promise<PartHealth & Pick<SystemHealth, 'recording'>> {
   try {
-    const { status, version } = await part.get('/v1/health', processHealth);
-    return { status, version, error: null };
+    const { status, version, recording = null } = await part.get('/v1/health', processHealth);
+    return { status, version, error: null, recording };
   } catch (error) {
-    return { status: 'unreachable', version: null, error: RuthError.from(error).message };
+    return { status: 'unreachable', version: null, error: RuthError.from(error).message, recording: null };
   }
 }
 
@@ -35,5 +35,6 @@ async function lookAtModels(core: Upstream): Promise<ModelHealth[] | null> {
 export function withoutReasons(health: SystemHealth): SystemHealth {
   return {
     ...health, kernel: { ...health.kernel, error: null }, core: { ...health.core, error: null }, models: health.models && health.models.map((model) => ({ ...model, error: null })),
+    recording: health.recording && { ...health.recording, message: null },
   };
 }

@@ -73,6 +73,17 @@ describe('the HTTP API', () => {
     assert.deepEqual(await look(), ['ok', [['detector', 'up']]]);
   });
 
+  it('is degraded while the disk of the recordings takes nothing, and tells why to whoever may know', async () => {
+    await using place = await startPlace({ models: ['detector'] });
+    await using kernel = await startKernel(place.directory, () => []);
+    await using _core = await startCore(place.directory, core);
+    for (const [state, status] of [['ok', 'ok'], ['nearly_full', 'ok'], ['full', 'degraded'], ['failing', 'degraded'], ['off', 'ok']] as const) {
+      Object.assign(kernel.storage, { state, message: 'the disk says why' });
+      const { body } = await get<SystemHealth>(`${place.url}/api/v1/health`);
+      assert.deepEqual([body.status, body.recording], [status, { state, message: 'the disk says why', since: 1_700_000_000 }]);
+    }
+  });
+
   it('answers bad camera ids, unknown cameras and unknown addresses with errors from the table', async () => {
     await using place = await startPlace();
     await using _core = await startCore(place.directory, core);

@@ -42,12 +42,13 @@ const notFound = (what: string): ErrorBody => ({ error: `no camera ${what}`, err
 export interface StandIn extends AsyncDisposable { close(): Promise<void> }
 
 /** `live` gets each WebSocket of a camera's live view. */
-export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string, stream: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off', recorded?: (cameraId: string, at: number) => RecordedAt): Promise<StandInWithEvents<KernelEvent>> {
+export async function startKernel(directory: string, cameras: () => CameraStatus[], live: (socket: WebSocket, cameraId: string, stream: string) => void = () => undefined, timeline?: (cameraId: string) => Timeline | 'recording_off', recorded?: (cameraId: string, at: number) => RecordedAt): Promise<StandInKernel> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyWebsocket);
-  app.get('/v1/health', () => health('kernel'));
+  const storage: StorageStatus = { directory: '/recordings', bytes: 4e9, segments: 120, free_bytes: 6e10, total_bytes: 1e11, state: 'ok', message: null, repaired: null };
+  app.get('/v1/health', (): ProcessHealth => ({ ...health('kernel'), recording: { state: storage.state, message: storage.message, since: 1_700_000_000 } }));
   app.get('/v1/cameras', () => cameras());
-  app.get('/v1/storage', (): StorageStatus => ({ directory: '/recordings', bytes: 4e9, segments: 120, free_bytes: 6e10, total_bytes: 1e11, state: 'ok', message: null, repaired: null }));
+  app.get('/v1/storage', () => storage);
   app.get<{ Params: { id: string }; Querystring: { stream?: string } }>('/v1/cameras/:id/live', {
     websocket: true,
     preHandler: async (request, reply) => {
@@ -68,8 +69,11 @@ export async function startKernel(directory: string, cameras: () => CameraStatus
     events.end();
     await app.close();
   };
-  return { connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
+  return { storage, connections: events.connections, close, [Symbol.asyncDispose]: close, publish: (event) => events.publish(event) };
 }
+
+/** `storage` may be changed while it runs. */
+export interface StandInKernel extends StandInWithEvents<KernelEvent> { readonly storage: StorageStatus }
 
 export interface StandInWithEvents<E> extends StandIn {
   /** `Last-Event-ID` of every connection to the event stream. */

@@ -59,7 +59,7 @@ describe('the processes of a node', () => {
   it('are told by themselves where no supervisor watches them', () => {
     const health: SystemHealth = {
       status: 'degraded', server: { process: 'server', status: 'ready', version: '1', pid: 3, uptime_ms: 1 }, kernel: { status: 'ready', version: '1', error: null },
-      core: { status: 'unreachable', version: null, error: 'core cannot be reached' }, models: null,
+      core: { status: 'unreachable', version: null, error: 'core cannot be reached' }, models: null, recording: null,
     };
     assert.deepEqual(processTree(null, [front], health).map(({ name, tone }) => [name, tone]), [['kernel', 'good'], ['core', 'bad'], ['server', 'good']]);
     assert.deepEqual(processTree(null, [], null), []);

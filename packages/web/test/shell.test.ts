@@ -63,7 +63,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     suite.system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.health [data-part="${DETECTOR}"][data-tone="bad"]`).waitFor(WAIT);
     await page.getByRole('button', { name: 'Health: All parts' }).press('Enter');
-    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 6);
+    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 7);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ ...WAIT, state: 'hidden' });
     await page.setViewportSize({ width: 390, height: 844 });
@@ -78,6 +78,23 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     suite.system.models[0] = model(DETECTOR);
     Object.assign(suite.system.cameras[0]!, { state: 'streaming' });
     await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
+  });
+
+  it('says in the header that the disk is full, since when, and leads to what can be done', async () => {
+    await using opened = await suite.open();
+    const { page } = opened;
+    const { storage } = suite.system.kernel;
+    Object.assign(storage, { state: 'full', message: 'the disk of /recordings is full: recording pauses until there is room', free_bytes: 0 });
+    const part = page.locator('.health [data-part="Recording"][data-tone="bad"]');
+    await part.getByText(/^disk full since \d/).waitFor(WAIT);
+    await part.getByRole('link').press('Enter');
+    const disk = page.getByRole('region', { name: 'Disk' });
+    await disk.getByText('The disk of /recordings is full: recording pauses until there is room.').waitFor(WAIT);
+    await disk.getByText('Recording goes on by itself as soon as there is room').waitFor(WAIT);
+    await picture(page, 'system-disk-full');
+    Object.assign(storage, { state: 'nearly_full', message: 'the disk of /recordings is nearly full: the oldest recordings are deleted early' });
+    await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
+    Object.assign(storage, { state: 'ok', message: null, free_bytes: 6e10 });
   });
 
   it('says so where a view cannot be loaded, and goes on', async () => {

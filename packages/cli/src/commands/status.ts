@@ -31,6 +31,7 @@ export function addStatusCommand(program: Command): void {
       if (options.json) return console.log(JSON.stringify({ processes: running, cameras: orNull(cameras), capacity: orNull(capacity), copies: orNull(copies), storage: orNull(storage) }));
       console.log(processTable(running));
       console.log(`\n${cameras instanceof RuthError ? `cameras: ${cameras.message}` : cameraTable(cameras)}`);
+      console.log(`\n${storage instanceof RuthError ? `recordings: ${storage.message}` : storageText(storage)}`);
       if (copies !== null) console.log(`\ncopies: ${copies instanceof RuthError ? copies.message : copiesText(copies)}`);
       if (!(storage instanceof RuthError) && storage.unclaimed) console.log(`\nrecorded aside, in ${storage.directory}/.unclaimed: ${unclaimedText(storage.unclaimed)}${settings.site === null ? `. ${LEFT_SITE}` : ''}`);
       if (!(storage instanceof RuthError) && storage.unclaimed_deleted) console.log(`\n${unclaimedDeletedText(storage.unclaimed_deleted)}`);
@@ -47,6 +48,14 @@ function noNode(cause: unknown, config: string): never {
 function processTable(running: readonly SupervisedProcessStatus[]): string {
   return table(['PROCESS', 'STATE', 'RESTARTS', 'CPU S', 'MB', 'WHY'], running.map(({ name, state, restarts, cpu_s: cpu, resident_bytes: bytes, reason }) => [name, state, String(restarts), number(cpu), number(bytes === null ? null : bytes / 1e6, 0), reason ?? '']));
 }
+
+export function storageText({ directory, state, message, bytes, free_bytes: free, total_bytes: total }: StorageStatus): string {
+  if (state === 'off') return 'recordings: nothing is recorded (no `recording:` in the settings)';
+  const disk = free === null || total === null ? 'how much is free cannot be told' : `${bytesText(free)} of ${bytesText(total)} free`;
+  return `recordings: ${state.replace('_', ' ')}, ${bytesText(bytes)} in ${directory}, ${disk}${message === null ? '' : `\n  ${message}`}`;
+}
+
+const bytesText = (bytes: number): string => (bytes < 1e9 ? `${number(bytes / 1e6, 1)} MB` : `${number(bytes / 1e9, 1)} GB`);
 
 export function copiesText({ bucket, state, copied_files: copied, waiting_files: waiting, waiting_bytes: bytes, damaged_files: damaged, refused_files: refused, refusal, error }: CopiesStatus): string {
   if (state === 'looking') return `what bucket ${bucket} holds is not known yet`;

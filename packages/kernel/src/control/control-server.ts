@@ -2,6 +2,7 @@
 import websocket from '@fastify/websocket';
 import {
   ID_PATTERN, LeaseRequest, LiveStreamQuery, RuthError, validator, type CameraStatus, type ErrorBody, type LeaseGrant, type LiveStreamName, type ProcessHealth,
+  type RecordingHealth,
 } from '@ruth/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import { addCameraRoutes, type CameraControl } from './camera-routes.ts';
@@ -22,6 +23,7 @@ export interface ControlledKernel extends CameraControl, PipedKernel, RecordingC
   live(id: string, stream?: LiveStreamName): LiveRelay;
   lease(leaseId: string, request: LeaseRequest): LeaseGrant;
   release(leaseId: string): void;
+  readonly recordingHealth: RecordingHealth;
   readonly placed: PlacementControl;
 }
 
@@ -49,7 +51,7 @@ export function controlServer(kernel: ControlledKernel): FastifyInstance {
   void server.register(websocket, { options: { maxPayload: MAX_BODY_BYTES } });
   void server.register(async (routes) => {
     routes.get('/v1/health', async (): Promise<ProcessHealth> => ({
-      process: 'kernel', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: Math.round(process.uptime() * 1000),
+      process: 'kernel', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: Math.round(process.uptime() * 1000), recording: kernel.recordingHealth,
     }));
     routes.get('/v1/cameras', async () => kernel.cameras());
     routes.get('/v1/cameras/:id', async (request) => kernel.camera(idOf(request.params)));

@@ -1,5 +1,5 @@
 // What the kernel tells Prometheus, read from the status of its cameras and of the disk. docs/metrics.md lists it.
-import { CAMERA_STATES, DECODE_LEVELS, GAP_CAUSES, RECORDING_STATES, type CameraStatus, type GapCause, type KernelEvent, type StorageStatus } from '@ruth/protocol';
+import { CAMERA_STATES, DECODE_LEVELS, GAP_CAUSES, RECORDING_STATES, STORAGE_STATES, type CameraStatus, type GapCause, type KernelEvent, type StorageStatus } from '@ruth/protocol';
 import type { EventLog, Metric, MetricLabels } from '@ruth/transport';
 import type { PipesStatus } from '../live/webrtc/pipes/index.ts';
 
@@ -57,7 +57,7 @@ const ofPipes = (type: 'gauge' | 'counter', name: string, help: string, key: 'pi
 /** 1 for the one that holds, 0 for the others. */
 const oneOf = (all: readonly string[], held: string): Record<string, number> => Object.fromEntries(all.map((one) => [one, one === held ? 1 : 0]));
 
-const STORAGE_STATES = ['off', 'ok', 'nearly_full', 'full', 'failing'] as const satisfies readonly StorageStatus['state'][];
+
 
 export const KERNEL_METRICS: readonly Metric<KernelSnapshot>[] = [
   { name: 'cameras', type: 'gauge', help: 'Cameras of the node', values: ({ cameras }) => [[{}, cameras.length]] },

@@ -64,4 +64,4 @@ function Storage() {
   );
 }
 
-const STATES: Record<Exclude<StorageStatus['state'], 'off' | 'ok'>, string> = { nearly_full: 'Disk nearly full: old recordings are deleted early', full: 'Disk full: recording is paused', failing: 'The disk fails' };
+const STATES: Record<Exclude<StorageStatus['state'], 'off' | 'ok'>, string> = { nearly_full: 'Disk nearly full: old recordings are deleted early', full: 'Disk full', failing: 'The disk fails' };

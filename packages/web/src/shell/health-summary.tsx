@@ -3,6 +3,7 @@ import { Popover } from '@base-ui/react/popover';
 import type { CameraStatus, SystemHealth } from '@ruth/protocol';
 import type { System } from '../system/system-store.ts';
 import { addressOf, type View } from '../view-address.ts';
+import { clockText } from '../wall-clock.ts';
 
 type Tone = 'good' | 'warn' | 'bad' | 'unknown';
 /** `view`: where more of it is told. */
@@ -67,9 +68,19 @@ function partsOf({ server, eventsOpen, health, models, cameras }: System): Part[
   const name = (id: string): string => models.value?.find((model) => model.model_id === id)?.model_name ?? id;
   return [
     connection, processPart('Kernel', health.kernel), processPart('Core', health.core),
+    ...recordingPart(health.recording),
     ...cameraPart(cameras.failure ? [] : cameras.value ?? []),
     ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state, view: MODELS })),
   ];
+}
+
+/** A disk that is nearly full mends itself by what is oldest, and no one need do anything. `health` of an older server tells nothing of it. */
+function recordingPart(recording: SystemHealth['recording'] | undefined): Part[] {
+  if (!recording || recording.state === 'off') return [];
+  const since = recording.since === null ? '' : ` since ${clockText(recording.since)}`;
+  const [tone, words]: [Tone, string] = recording.state === 'full' ? ['bad', `disk full${since}`] : recording.state === 'failing' ? ['bad', `the disk fails${since}`]
+    : ['good', recording.state === 'nearly_full' ? 'disk nearly full, the oldest makes room' : 'the disk has room'];
+  return [{ name: 'Recording', tone, words, view: SYSTEM }];
 }
 
 /** Those that send nothing, counted: which they are, and why, stands on their tiles. */

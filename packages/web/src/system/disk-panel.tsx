@@ -1,9 +1,10 @@
 // The disk of the recordings: what they take, what is free, and for how long that is enough.
 import type { CameraStatus, StorageStatus } from '@ruth/protocol';
+import { sentence } from '../recordings/gap-cause.ts';
 import { bytesText, durationText } from '../wall-clock.ts';
 import type { Known } from './system-store.ts';
 
-const STATE_WORDS: Record<StorageStatus['state'], string> = { off: 'Nothing is recorded', ok: 'Well', nearly_full: 'Nearly full', full: 'Full: the oldest is deleted early', failing: 'It cannot be written to' };
+const STATE_WORDS: Record<StorageStatus['state'], string> = { off: 'Nothing is recorded', ok: 'Well', nearly_full: 'Nearly full', full: 'Full', failing: 'It cannot be written to' };
 
 export function DiskPanel({ storage: { value, failure }, cameras }: { storage: Known<StorageStatus>; cameras: readonly CameraStatus[] }) {
   return (
@@ -18,7 +19,8 @@ function Disk({ storage: { state, message, directory, bytes, segments, free_byte
   const bytesPerSecond = cameras.filter(({ recording }) => recording.state === 'recording').reduce((sum, { bitrate_bps }) => sum + (bitrate_bps ?? 0) / 8, 0);
   return (
     <>
-      <p data-tone={state === 'ok' || state === 'off' ? 'good' : state === 'nearly_full' ? 'warn' : 'bad'}><span className="dot" aria-hidden="true" /> {STATE_WORDS[state]}{message ? `: ${message}` : ''}</p>
+      <p data-tone={state === 'ok' || state === 'off' ? 'good' : state === 'nearly_full' ? 'warn' : 'bad'}><span className="dot" aria-hidden="true" /> {message ? sentence(message) : STATE_WORDS[state]}</p>
+      {(state === 'full' || state === 'failing') && <p>{state === 'full' ? 'Delete what else lies on that disk, take what is kept off it, or give it more room. Recording goes on by itself as soon as there is room; live video and events go on meanwhile.' : 'Check the disk and its cables, and whether it is mounted and may be written to. Recording goes on by itself as soon as it can.'}</p>}
       {total !== null && free !== null && (
         <>
           <meter className="disk" min={0} max={total} high={total * 0.9} value={total - free} aria-label="Share of the disk that is taken" />

@@ -2,7 +2,7 @@
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { MOST_EDGES, RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingSeam, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
+import { MOST_EDGES, RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingHealth, type RecordingSeam, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
 import type { EventContent, Logger } from '@ruth/transport';
 import { SYNC_DELAY_US, UNCLAIMED, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
@@ -255,6 +255,9 @@ export class Archive implements ArchiveView, AsyncDisposable {
   async kept(after: string): Promise<KeptFile[]> { return (await this.#store.call('kept', after, KEPT_AT_ONCE)).filter(({ file }) => !this.#keeper.isDeleting(file)); }
 
   storage(): Promise<StorageStatus> { return this.#keeper.status(); }
+
+  /** How the disk is, without asking it. */
+  get health(): RecordingHealth { return this.#keeper.health; }
 
   path({ file }: Pick<Segment, 'file'>): string { return join(this.#options.settings.directory, file); }
 

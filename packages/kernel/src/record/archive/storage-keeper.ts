@@ -1,6 +1,6 @@
 // Keeps the recordings within their limits and the disk from filling up, and says how the disk is. Deletes in small batches, so that
 // the store answers others between them; never what is kept or held.
-import type { GapCause, RecordingSettings, StorageStatus, UnclaimedFiles } from '@ruth/protocol';
+import type { GapCause, RecordingHealth, RecordingSettings, StorageStatus, UnclaimedFiles } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
 import type { DiskSpace } from './archive-store.ts';
 import type { Clock } from './gap-watch.ts';
@@ -34,6 +34,8 @@ const BATCH = 64;
 const EARLY_SHARE = 1.02;
 /** Deleted at a time while recorders pause for want of room, where no free space is asked for. */
 const ROOM_TO_GO_ON_BYTES = 64 << 20;
+/** A disk whose room lasts for moments is full all the while: it is told once, not each time. */
+const FULL_FOR_MS = 20_000;
 /** So much more room than is wanted, and the disk counts as nearly full no longer. */
 const EASED_SHARE = 1.25;
 
@@ -42,6 +44,11 @@ export class StorageKeeper {
   readonly #deleting = new Set<string>();
   #state: StorageStatus['state'] = 'ok';
   #message: string | null = null;
+  #sinceUs: number;
+  /** When recorders last paused for want of room. */
+  #fullMs = -Infinity;
+  /** Room was wanted, and nothing was left that may be deleted for it. */
+  #nothingLeft = false;
   #nearlyFull = false;
   #failure: string | null = null;
   #lastMs = -Infinity;
@@ -52,7 +59,13 @@ export class StorageKeeper {
   /** Files, by why; null while there were none. */
   #asideDeleted: Record<DeletionCause | 'bytes', number> | null = null;
 
-  constructor(options: StorageKeeperOptions) { this.#options = options; }
+  constructor(options: StorageKeeperOptions) {
+    this.#options = options;
+    this.#sinceUs = options.clock.utcUs();
+  }
+
+  /** How it is, from memory. */
+  get health(): RecordingHealth { return { state: this.#state, message: this.#message, since: this.#sinceUs / 1e6 }; }
 
   /** Its file may be gone, or goes now. */
   isDeleting(file: string): boolean { return this.#deleting.has(file); }
@@ -103,6 +116,7 @@ export class StorageKeeper {
     const lookAside = async (): Promise<void> => { this.#aside = await store.call('unclaimedFiles').catch(() => this.#aside); };
     await lookAside();
     const goneAside: Deletable[] = [];
+    this.#nothingLeft = false;
     let deleted = 0;
     let files = 0;
     this.#failure = null;
@@ -110,7 +124,10 @@ export class StorageKeeper {
       const chosen = await store.call('deletable', { limits: limits(), nowUs: clock.utcUs(), bytes: wanted - deleted, passedOver: [...held.keys()], atMost: BATCH });
       // Who began to read meanwhile keeps its files.
       const batch = chosen.map(({ file }) => file).filter((file) => !held.has(file));
-      if (batch.length === 0) break;
+      if (batch.length === 0) {
+        this.#nothingLeft = wanted > deleted;
+        break;
+      }
       for (const file of batch) this.#deleting.add(file);
       const { bytes, files: gone, message } = await store.call('delete', batch, clock.utcUs()).finally(() => { for (const file of batch) this.#deleting.delete(file); });
       deleted += bytes;
@@ -142,16 +159,21 @@ export class StorageKeeper {
 
   /** From what is known the one state that matters most; a change of it is told. */
   #judge(): void {
-    const { settings: { directory }, paused, onEvent } = this.#options;
+    const { settings: { directory }, paused, onEvent, clock } = this.#options;
     const causes = paused();
+    const isFull = causes.includes('disk_full');
+    if (isFull) this.#fullMs = clock.monotonicMs();
+    const why = this.#nothingLeft ? '. No recording older than a minute is left that may be deleted for it (what is kept stays): something else takes the room' : '';
     const [state, message]: [StorageStatus['state'], string] =
-      causes.includes('disk_full') ? ['full', `the disk of ${directory} is full: recording pauses until there is room`]
+      isFull ? ['full', `the disk of ${directory} is full: recording pauses until there is room${why}`]
+      : clock.monotonicMs() - this.#fullMs < FULL_FOR_MS ? ['full', `the disk of ${directory} was full a moment ago: recording goes on, for as long as there is room${why}`]
       : this.#failure !== null || causes.length > 0 ? ['failing', `the disk of ${directory} fails: ${this.#failure ?? causes[0]}`]
       : this.#nearlyFull ? ['nearly_full', `the disk of ${directory} is nearly full: the oldest recordings are deleted early`]
       : ['ok', `the disk of ${directory} has room, and recording goes on`];
     this.#message = state === 'ok' ? null : message;
     if (state === this.#state) return;
     this.#state = state;
+    this.#sinceUs = clock.utcUs();
     onEvent({ state, message });
   }
 }
