@@ -15,6 +15,8 @@ export { frameOf } from './outward/mqtt/onvif-metadata.ts';
 export { Notifications } from './outward/notifications.ts';
 export { Cooldown, hearingOf, isQuiet } from './outward/notify/hearing.ts';
 export { signatureOf } from './outward/notify/targets.ts';
+export { wordsOf } from './outward/notify/words.ts';
+export type { FoldingOptions } from './outward/notify/folding.ts';
 export { limitBody } from './request-guard.ts';
 export { openApiDocument } from './openapi/openapi.ts';
 export { OPERATIONS } from './openapi/operations.ts';

@@ -8,17 +8,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { kernelSocketPath, type HearingConfig, type NotificationsConfig, type StoredEvent } from '@ruth/protocol';
-import { Cooldown, hearingOf, isQuiet, Notifications, signatureOf, Upstream } from '@ruth/server/parts';
+import { Cooldown, hearingOf, isQuiet, Notifications, signatureOf, Upstream, wordsOf, type FoldingOptions } from '@ruth/server/parts';
 import { openStore, type EventRow, type FoundEvent, type Store } from '@ruth/server/store';
 import { createLogger, secretReader } from '@ruth/transport';
 import { fastify } from 'fastify';
-import { until } from './stand-ins.ts';
+import { camera, until } from './stand-ins.ts';
 
 const SECRET = 'a secret of webhooks';
 
 interface Asked { readonly method: string; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
 
-async function place(t: TestContext, config: (url: string, directory: string) => NotificationsConfig, { retriesMs = [20, 20], lookEveryMs = 5000 } = {}) {
+async function place(t: TestContext, config: (url: string, directory: string) => NotificationsConfig, { retriesMs = [20, 20], lookEveryMs = 5000, folding }: { retriesMs?: number[]; lookEveryMs?: number; folding?: FoldingOptions } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'ruth-notify-'));
   writeFileSync(join(directory, 'secret'), `${SECRET}\n`);
   const asked: Asked[] = [];
@@ -37,11 +37,12 @@ async function place(t: TestContext, config: (url: string, directory: string) =>
   await once(server, 'listening');
   const kernel = fastify({ forceCloseConnections: true });
   kernel.get('/v1/cameras/:id/snapshot.jpg', (_request, reply) => reply.type('image/jpeg').send(Buffer.from('a picture')));
+  kernel.get('/v1/cameras', () => [{ ...camera('front'), name: 'Front door' }]);
   await kernel.listen({ path: kernelSocketPath(directory) });
   const store = await openStore({ kind: 'sqlite', file: join(directory, 'ruth.sqlite') });
   const upstream = new Upstream('kernel', kernelSocketPath(directory));
   const start = () => {
-    const notifications = new Notifications({ config: config(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, directory), store, kernel: upstream, logger: createLogger('test', 'silent'), timeZone: 'UTC', retriesMs, waitMs: 50, lookEveryMs, readSecret: secretReader({ RUTH_TEST_NTFY: 'tk_test' }) });
+    const notifications = new Notifications({ config: config(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, directory), store, kernel: upstream, logger: createLogger('test', 'silent'), timeZone: 'UTC', retriesMs, waitMs: 50, lookEveryMs, ...(folding && { folding }), readSecret: secretReader({ RUTH_TEST_NTFY: 'tk_test' }) });
     const stop = new AbortController();
     const running = notifications.run(stop.signal);
     return { notifications, end: async () => { stop.abort(); await running; } };
@@ -173,9 +174,55 @@ describe('notifications', () => {
     at.notifications.poke();
     await until(() => at.asked.length === 1 && mails.length === 1, 'both are told, once');
     const [{ method, headers, body }] = at.asked as [Asked];
-    assert.deepEqual([method, headers.title, headers.priority, headers.authorization, body.toString()], ['PUT', 'loitering at front, mat', 'high', 'Bearer tk_test', 'a picture']);
-    assert.match(mails[0]!, /Subject: loitering at front, mat/);
+    assert.deepEqual([method, headers.title, headers.priority, headers.authorization, body.toString()], ['PUT', 'loitering at Front door, mat', 'high', 'Bearer tk_test', 'a picture']);
+    assert.match(mails[0]!, /Subject: loitering at Front door, mat/);
     assert.match(mails[0]!, new RegExp(`filename=event-2\\.jpg[^]*${Buffer.from('a picture').toString('base64')}`));
+  });
+
+  test('cameras that fall at once are told people as one, programs one by one; what somebody did does not wait behind them', async (t) => {
+    const time = { ms: 1_800_000_000_000 };
+    const at = await place(t, (url, directory) => ({
+      ntfy: [{ id: 'phone', url: `${url}/topic`, snapshot: false, hears: [{}] }], webhooks: [{ id: 'crm', url: `${url}/hook`, secret: { file: join(directory, 'secret') }, hears: [{}] }], allow_addresses: ['127.0.0.1'],
+    }), { lookEveryMs: 3_600_000, folding: { nowMs: () => time.ms } });
+    await at.settled();
+    const titles = (): unknown[] => at.asked.filter(({ headers }) => headers.title !== undefined).map(({ headers }) => headers.title);
+    const toPrograms = (): number => at.asked.filter(({ headers }) => headers['ruth-event-id'] !== undefined).length;
+    const fall = (id: string, type = 'camera.down'): EventRow => ({ ...row({ type, camera: id, model: '', class_name: '', zones: '', rule: '' }, { type, camera_id: id, severity: undefined, reason: 'no route to it' }), atUs: time.ms * 1000 });
+    const tell = async (events: readonly EventRow[]): Promise<void> => {
+      await append(at.store, events);
+      at.notifications.poke();
+    };
+    await tell([...Array.from({ length: 10 }, (_, index) => fall(`cam-${index}`)), row()]);
+    await until(() => titles().length === 1, 'the alert');
+    assert.deepEqual(titles(), ['loitering at Front door, mat']);
+    time.ms += 4000;
+    await tell(Array.from({ length: 10 }, (_, index) => fall(`cam-${index + 10}`)));
+    await until(() => toPrograms() === 21, 'programs are told each');
+    assert.equal(titles().length, 1, 'others may still fall');
+    time.ms += 6001;
+    at.notifications.poke();
+    await until(() => titles().length === 2, 'twenty in one');
+    assert.equal(titles()[1], '20 cameras are down');
+    const { body } = at.asked.find(({ headers }) => headers.title === '20 cameras are down')!;
+    assert.match(body.toString(), /^Cam-0, cam-1, .*, cam-11 and 8 more\. No route to it\. If that came at once, look at what they have in common/);
+    await until(async () => await at.store.write('courierPosition', 'ntfy phone') === 21, 'none of them comes again');
+
+    await tell([fall('front', 'camera.up')]);
+    time.ms += 10_001;
+    at.notifications.poke();
+    await until(() => titles().length === 3, 'one that is back');
+    assert.equal(titles()[2], 'Front door is back');
+    await tell([fall('front')]);
+    time.ms += 20_000;
+    at.notifications.poke();
+    await until(() => toPrograms() === 23, 'programs');
+    assert.equal(titles().length, 3, 'where cameras have just fallen, it waits longer for others');
+    time.ms += 40_001;
+    at.notifications.poke();
+    await until(() => titles().length === 4, 'told at last');
+    assert.equal(titles()[3], 'Front door is down');
+    await at.stop();
+    assert.equal(at.notifications.couriers.find(({ name }) => name === 'ntfy phone')!.state.delivered, 23);
   });
 
   test('addresses of this machine, link-local ones and those of a cloud\'s secrets are not reached, by whatever name', async (t) => {
@@ -194,6 +241,20 @@ const found = (over: Partial<EventRow['series']> = {}, body: object = {}, atUs =
   const { series, body: text, score } = row(over, body);
   return { id: 1, node: null, source: 'core', atUs, score, series: { id: 1, ...series }, body: text };
 };
+
+test('people are told in words of their own: of the disk, and of what is not recorded and since when', () => {
+  const told = (event: object, over: object = {}): Parameters<typeof wordsOf>[0] => ({ event_id: 1, source: 'kernel', at: 1_700_000_000, type: (event as { type: string }).type, camera_id: null, model_id: null, class_name: null, zones: [], rule: null, score: null, event: { id: 1, version: 1, at: 1, ...event } as StoredEvent['event'], ...over });
+  const full = wordsOf(told({ type: 'recording.storage', state: 'full', message: 'the disk of /srv is full' }));
+  assert.deepEqual([full.title, full.isUrgent], ['The disk of the recordings is full', true]);
+  assert.match(full.text, /^The disk of \/srv is full\. \d/);
+  const gap = (end: number | null): Parameters<typeof wordsOf>[0] => told({ type: 'recording.gap', camera_id: 'front', gap: { start: 1_700_000_000, end, cause: 'disk_full', message: 'ENOSPC' } }, { camera_id: 'front' });
+  assert.equal(wordsOf(gap(null), [], () => 'Front door').title, 'Front door is not recorded: disk full');
+  assert.match(wordsOf(gap(null)).text, /^ENOSPC\. /);
+  const over = wordsOf(gap(1_700_000_030), [], () => 'Front door');
+  assert.equal(over.title, 'Front door is recorded again');
+  assert.match(over.text, /for 30 s \(disk full\)/);
+  assert.equal(wordsOf(told({ type: 'model.down', model_id: 'pose', reason: null }, { model_id: 'pose' })).title, 'Model pose is down');
+});
 
 test('an event is heard where it fits all of one list', () => {
   const heard = (hearing: HearingConfig, event = found()): boolean => hearingOf([hearing], event) !== null;

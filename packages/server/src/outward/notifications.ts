@@ -1,5 +1,5 @@
 // Who is told of what: a courier for each target, the MQTT broker among them, woken by what happens; how they are doing, and their dead letters, over HTTP.
-import { DeadLetterInfo, DeliveryStatus, ErrorBody, RuthError, type NotificationsConfig } from '@ruth/protocol';
+import { CameraStatus, DeadLetterInfo, DeliveryStatus, ErrorBody, RuthError, validator, type NotificationsConfig } from '@ruth/protocol';
 import { AddressPolicy, type Logger, type ReadSecret } from '@ruth/transport';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
@@ -9,7 +9,11 @@ import type { FoundEvent, Store } from '../store/index.ts';
 import type { Upstream } from '../upstream.ts';
 import { CourierTurns } from './notify/courier-turns.ts';
 import { Courier } from './notify/courier.ts';
-import { emailTarget, ntfyTarget, webhookTarget, type Target } from './notify/targets.ts';
+import type { FoldingOptions } from './notify/folding.ts';
+import { emailTarget, ntfyTarget, webhookTarget, type Delivery, type Target } from './notify/targets.ts';
+
+const NAMES_FOR_MS = 60_000;
+const cameraStatuses = validator(Type.Array(CameraStatus));
 
 export interface NotificationsOptions {
   readonly config: NotificationsConfig;
@@ -27,6 +31,7 @@ export interface NotificationsOptions {
   readonly waitMs?: number;
   readonly lookEveryMs?: number;
   readonly roundMs?: number;
+  readonly folding?: FoldingOptions;
 }
 
 export class Notifications {
@@ -38,14 +43,14 @@ export class Notifications {
   readonly #store: Store;
 
   /** Throws `invalid_config` for an address that may not be reached. */
-  constructor({ config, broker = null, store, kernel, logger, timeZone, isOfSite = false, retriesMs, waitMs, lookEveryMs, roundMs, readSecret }: NotificationsOptions) {
+  constructor({ config, broker = null, store, kernel, logger, timeZone, isOfSite = false, retriesMs, waitMs, lookEveryMs, roundMs, folding, readSecret }: NotificationsOptions) {
     this.#store = store;
     const policy = AddressPolicy.forNotifications(config.allow_addresses);
     this.#targets = [
       ...(config.webhooks ?? []).map((webhook) => webhookTarget(webhook, policy, readSecret)), ...(config.ntfy ?? []).map((ntfy) => ntfyTarget(ntfy, policy, readSecret)), ...(config.email ?? []).map((email) => emailTarget(email, readSecret)),
       ...(broker ? [broker] : []),
     ];
-    const common = { store, logger, asStored: asStoredEvent, picture: (event: FoundEvent) => pictureOf(kernel, event), ...(retriesMs === undefined ? {} : { retriesMs }), ...(waitMs === undefined ? {} : { waitMs }), ...(lookEveryMs === undefined ? {} : { lookEveryMs }) };
+    const common = { store, logger, asStored: asStoredEvent, picture: (event: FoundEvent) => pictureOf(kernel, event), names: namesOf(kernel), ...(folding === undefined ? {} : { folding }), ...(retriesMs === undefined ? {} : { retriesMs }), ...(waitMs === undefined ? {} : { waitMs }), ...(lookEveryMs === undefined ? {} : { lookEveryMs }) };
     this.couriers = this.#targets.map((target) => new Courier({ ...common, target, hears: target.hears, timeZone, mayBring: () => this.turns === null || this.turns.mayBring(target.name, null) }));
     this.turns = !isOfSite || this.#targets.length === 0 ? null : new CourierTurns({
       store, logger, targets: this.#targets, couriers: this.couriers, timeZone, ...(roundMs === undefined ? {} : { roundMs }),
@@ -67,11 +72,27 @@ export class Notifications {
 }
 
 /** Of the frame that the event is about, where it is recorded. */
-async function pictureOf(kernel: Upstream, { series: { camera }, body }: FoundEvent): Promise<Buffer | null> {
+async function pictureOf(kernel: Upstream, { series: { camera, type }, body }: FoundEvent): Promise<Buffer | null> {
   const { recording_at: at } = JSON.parse(body) as { recording_at?: number };
-  if (camera === '') return null;
+  // Of a camera that shows nothing there is none.
+  if (camera === '' || type === 'camera.down' || type === 'recording.gap') return null;
   const path = `/v1/cameras/${camera}/snapshot.jpg`;
   return at === undefined ? kernel.bytes(path) : kernel.bytes(`${path}?at=${at}`).catch(() => kernel.bytes(path));
+}
+
+/** By id, as the kernel of this node calls them; one that it does not know is called by its id. */
+function namesOf(kernel: Upstream): Delivery['names'] {
+  let known: Promise<ReadonlyMap<string, string>> = Promise.resolve(new Map());
+  let askedMs = -Infinity;
+  return async () => {
+    if (performance.now() - askedMs > NAMES_FOR_MS) {
+      askedMs = performance.now();
+      const before = known;
+      known = kernel.get('/v1/cameras', cameraStatuses).then((cameras) => new Map(cameras.map(({ camera_id, name }) => [camera_id, name])), () => before);
+    }
+    const names = await known;
+    return (id) => names.get(id) ?? id;
+  };
 }
 
 interface ById { Params: { id: number } }

@@ -1,11 +1,11 @@
 // Brings stored events of one node to one target, in order. How far it came is in the store: what was stored while the target, or the server, was away is brought
 // later, and again where nobody knows whether it arrived (its `event_id` tells). A target that takes nothing is waited for; an event that alone is not taken becomes a dead letter.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ERRORS, RuthError, type HearingConfig, type StoredEvent } from '@ruth/protocol';
-import type { Logger } from '@ruth/transport';
-import type { FoundEvent, Store } from '../../store/index.ts';
+import { ERRORS, RuthError } from '@ruth/protocol';
+import type { FoundEvent } from '../../store/index.ts';
+import type { CourierCounts, CourierOptions, CourierState } from './courier-options.ts';
+import { Folding } from './folding.ts';
 import { Cooldown, hearingOf, isQuiet } from './hearing.ts';
-import type { Target } from './targets.ts';
 
 const BATCH = 64;
 const LOOK_EVERY_MS = 5000;
@@ -15,31 +15,6 @@ const WAIT_MS = 30_000;
 /** So far the store may be behind what was looked through and is of no concern. */
 const MOST_UNMOVED = 1000;
 
-export interface CourierOptions {
-  readonly target: Target;
-  /** Whose events, where they are not this node's. */
-  readonly node?: string | null;
-  /** What is heard, and in which time zone it is quiet. */
-  readonly hears: readonly HearingConfig[];
-  readonly timeZone: string | null;
-  readonly store: Store;
-  readonly logger: Logger;
-  readonly asStored: (event: FoundEvent) => Omit<StoredEvent, 'seen' | 'recorded'>;
-  readonly picture: (event: FoundEvent) => Promise<Buffer | null>;
-  /** False while it is another server's turn. */
-  readonly mayBring?: () => boolean;
-  /** Counted together with another one's. */
-  readonly counts?: CourierCounts;
-  /** Waits between tries, in milliseconds, and after them. */
-  readonly retriesMs?: readonly number[];
-  readonly waitMs?: number;
-  /** What it is not woken for it finds so much later. */
-  readonly lookEveryMs?: number;
-}
-
-export interface CourierCounts { delivered: number; unheard: number; quiet: number; failed: number; deadLetters: number; lastError: string | null }
-export type CourierState = Readonly<CourierCounts>;
-
 interface Untaken { readonly attempts: number; readonly error: string }
 
 export class Courier {
@@ -47,6 +22,7 @@ export class Courier {
   readonly node: string | null;
   readonly #options: CourierOptions;
   readonly #cooldown = new Cooldown();
+  readonly #folding: Folding;
   #wake = new AbortController();
   /** Up to here there is nothing else of this node. */
   #seenTo = 0;
@@ -56,6 +32,7 @@ export class Courier {
 
   constructor(options: CourierOptions) {
     this.#options = options;
+    this.#folding = new Folding(options.folding);
     this.node = options.node ?? null;
     this.counts = options.counts ?? { delivered: 0, unheard: 0, quiet: 0, failed: 0, deadLetters: 0, lastError: null };
   }
@@ -107,9 +84,21 @@ export class Courier {
     for (const [index, event] of events.entries()) {
       if (index < brought) continue;
       if (signal.aborted || !this.#mayBring()) return false;
+      const later = events.slice(index + 1);
+      const waitsMs = this.#options.target.folds && !this.#ahead.has(event.id) && this.#fits(event) ? this.#folding.waitMs(event) : 0;
+      if (waitsMs > 0) {
+        await this.#bringMeanwhile(later, signal);
+        await sleep(waitsMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+        return true;
+      }
       if (!this.#ahead.delete(event.id) && this.#isHeard(event)) {
-        const untaken = await this.#tryUntilTaken(event, events.slice(index + 1), signal);
-        if (untaken === null) await this.#move(event.id);
+        const alike = this.#options.target.folds ? this.#folding.alike(event, later.filter((one) => !this.#ahead.has(one.id) && this.#fits(one))) : [];
+        const untaken = await this.#tryUntilTaken(event, later, signal, alike);
+        if (untaken === null) {
+          this.#folding.told(event);
+          for (const { id } of alike) this.#ahead.add(id);
+          await this.#move(event.id);
+        }
         else if (untaken === 'stopped') return false;
         else await this.#bury(event, untaken);
       }
@@ -147,17 +136,39 @@ export class Courier {
     return false;
   }
 
+  /** As `#isHeard`, uncounted. */
+  #fits(event: FoundEvent): boolean {
+    const { hears, timeZone } = this.#options;
+    const hearing = hearingOf(hears, event);
+    return hearing !== null && !isQuiet(hearing, event.atUs / 1000, timeZone) && !this.#cooldown.holds(hearing, event);
+  }
+
+  /** What is told by itself does not wait behind what waits for others like it. One that is not taken has its turn later. */
+  async #bringMeanwhile(later: readonly FoundEvent[], signal: AbortSignal): Promise<void> {
+    for (const event of later) {
+      if (signal.aborted || !this.#mayBring()) return;
+      if (this.#ahead.has(event.id) || !this.#folding.isAlone(event) || !this.#fits(event)) continue;
+      try {
+        await this.#deliver(event);
+        this.#ahead.add(event.id);
+      } catch (cause) {
+        this.#failed(cause);
+        return;
+      }
+    }
+  }
+
   /**
    * Null where it arrived; 'stopped' where nothing more is to be tried. While nothing else arrives either, the target is away, and it is tried again; where a later
    * event does, it is this one that the target does not take.
    */
-  async #tryUntilTaken(event: FoundEvent, later: readonly FoundEvent[], signal: AbortSignal): Promise<Untaken | 'stopped' | null> {
+  async #tryUntilTaken(event: FoundEvent, later: readonly FoundEvent[], signal: AbortSignal, alike: readonly FoundEvent[]): Promise<Untaken | 'stopped' | null> {
     const { name, logger, retriesMs = RETRIES_MS, waitMs = WAIT_MS } = { name: this.name, ...this.#options };
     let isLaterTaken = false;
     for (let attempts = 1; ; attempts++) {
       if (!await this.#isReady(signal)) return 'stopped';
       try {
-        await this.#deliver(event);
+        await this.#deliver(event, alike);
         return null;
       } catch (cause) {
         const error = this.#failed(cause);
@@ -185,12 +196,8 @@ export class Courier {
 
   async #isLaterTaken({ id }: FoundEvent, later: readonly FoundEvent[]): Promise<boolean> {
     if (later.some((event) => this.#ahead.has(event.id))) return true;
-    const { store, hears, timeZone } = this.#options;
-    const isHeard = (event: FoundEvent): boolean => {
-      const hearing = hearingOf(hears, event);
-      return hearing !== null && !isQuiet(hearing, event.atUs / 1000, timeZone) && !this.#cooldown.holds(hearing, event);
-    };
-    const next = later.find(isHeard) ?? (await store.read('eventsOfNode', this.node, later.at(-1)?.id ?? id, BATCH)).events.find(isHeard);
+    const fits = (event: FoundEvent): boolean => this.#fits(event);
+    const next = later.find(fits) ?? (await this.#options.store.read('eventsOfNode', this.node, later.at(-1)?.id ?? id, BATCH)).events.find(fits);
     if (!next) return false;
     try {
       await this.#deliver(next);
@@ -221,12 +228,14 @@ export class Courier {
     this.#moved = event.id;
   }
 
-  async #deliver(event: FoundEvent): Promise<void> {
-    const { target, hears, asStored, picture } = this.#options;
-    await target.deliver({ event: asStored(event), picture: () => picture(event).catch(() => null) });
-    const hearing = hearingOf(hears, event);
-    if (hearing) this.#cooldown.heard(hearing, event);
-    this.counts.delivered++;
+  async #deliver(event: FoundEvent, alike: readonly FoundEvent[] = []): Promise<void> {
+    const { target, hears, asStored, picture, names } = this.#options;
+    await target.deliver({ event: asStored(event), alike: alike.map(asStored), names, picture: async () => (alike.length > 0 ? null : picture(event).catch(() => null)) });
+    for (const one of [event, ...alike]) {
+      const hearing = hearingOf(hears, one);
+      if (hearing) this.#cooldown.heard(hearing, one);
+    }
+    this.counts.delivered += 1 + alike.length;
     this.counts.lastError = null;
   }
 }

@@ -1,13 +1,18 @@
 // The ways out: a signed webhook, a topic of ntfy, e-mail. Each delivers one event or throws why it could not; whether it is tried again is
 // decided elsewhere (courier.ts).
 import { createHash, createHmac } from 'node:crypto';
-import { RuthError, type EmailConfig, type HearingConfig, type NtfyConfig, type StoredEvent, type WebhookConfig } from '@ruth/protocol';
+import { RuthError, type EmailConfig, type HearingConfig, type NtfyConfig, type WebhookConfig } from '@ruth/protocol';
 import type { AddressPolicy, ReadSecret } from '@ruth/transport';
 import { createTransport } from 'nodemailer';
 import { Agent, request, type Dispatcher } from 'undici';
+import { wordsOf, type ToldEvent } from './words.ts';
 
 export interface Delivery {
-  readonly event: Omit<StoredEvent, 'seen' | 'recorded'>;
+  readonly event: ToldEvent;
+  /** Others of its kind, which are told with it; for a target that folds. */
+  readonly alike?: readonly ToldEvent[];
+  /** How cameras are called, by id. */
+  readonly names: () => Promise<(cameraId: string) => string>;
   /** The picture of its frame, where there is one. */
   readonly picture: () => Promise<Buffer | null>;
 }
@@ -22,6 +27,8 @@ export interface Target extends AsyncDisposable {
   readonly topics?: string;
   /** The same, as a node tells that has these topics. Throws `internal`. */
   readonly under?: (topics: string) => Target;
+  /** It is read by people: many alike are delivered as one. */
+  readonly folds?: boolean;
   /** Takes what is delivered at once in that order. */
   readonly takesMany?: boolean;
   /** False while there is no use in trying. */
@@ -56,9 +63,9 @@ export function ntfyTarget({ id, url, token, snapshot = true, hears }: NtfyConfi
   policy.assertUrl(url);
   const agent = agentOf(policy);
   return {
-    name: `ntfy ${id}`, address: addressOf(url), hears,
-    async deliver({ event, picture }) {
-      const { title, text, isUrgent } = wordsOf(event);
+    name: `ntfy ${id}`, address: addressOf(url), hears, folds: true,
+    async deliver({ event, alike, names, picture }) {
+      const { title, text, isUrgent } = wordsOf(event, alike, await names());
       const headers = { title: encoded(title), priority: isUrgent ? 'high' : 'default', tags: isUrgent ? 'rotating_light' : 'camera', ...(token === undefined ? {} : { authorization: `Bearer ${await readSecret(token)}` }) };
       const image = snapshot ? await picture() : null;
       if (image) await send(agent, url, { method: 'PUT', body: image, headers: { ...headers, message: encoded(text), filename: `event-${event.event_id}.jpg` } });
@@ -70,9 +77,9 @@ export function ntfyTarget({ id, url, token, snapshot = true, hears }: NtfyConfi
 
 export function emailTarget({ id, smtp, user, password, from, to, snapshot = true, hears }: EmailConfig, readSecret: ReadSecret): Target {
   return {
-    name: `email ${id}`, address: addressOf(...to.toSorted()), hears,
-    async deliver({ event, picture }) {
-      const { title, text } = wordsOf(event);
+    name: `email ${id}`, address: addressOf(...to.toSorted()), hears, folds: true,
+    async deliver({ event, alike, names, picture }) {
+      const { title, text } = wordsOf(event, alike, await names());
       const image = snapshot ? await picture() : null;
       const transport = createTransport({
         url: smtp, connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS, disableFileAccess: true, disableUrlAccess: true,
@@ -92,17 +99,6 @@ export function emailTarget({ id, smtp, user, password, from, to, snapshot = tru
 
 /** An address may be a secret (that of a topic of ntfy is). */
 const addressOf = (...parts: readonly string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-
-/** For a person. */
-export function wordsOf({ type, camera_id: camera, class_name: what, zones, event, at }: Delivery['event']): { title: string; text: string; isUrgent: boolean } {
-  const place = [camera ?? '', ...zones].filter((one) => one !== '').join(', ');
-  const told = 'severity' in event ? event.event : type;
-  const when = new Date(at * 1000).toLocaleString('en-GB');
-  return {
-    title: `${told}${place === '' ? '' : ` at ${place}`}`, text: [what ?? '', place === '' ? '' : `at ${place}`, when, 'reason' in event && event.reason ? `(${event.reason})` : ''].filter((one) => one !== '').join(' '),
-    isUrgent: type === 'fall' || ('severity' in event && (event.severity === 'high' || event.severity === 'critical')),
-  };
-}
 
 /** Headers are ASCII; ntfy reads RFC 2047. */
 const encoded = (text: string): string => (/^[\x20-\x7e]*$/.test(text) ? text : `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`);
