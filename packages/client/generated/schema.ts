@@ -3102,6 +3102,12 @@ export interface components {
                     /** @description UTC, seconds */
                     since: number;
                 };
+                /** @description Its clock against that of NATS, by which recordings are dated; absent: not known yet */
+                clock?: {
+                    ahead_s: number;
+                    /** @description By so much that may be wrong, as the answer was under way so long */
+                    within_s: number;
+                };
             } | null;
         };
         StorageEvent: {

@@ -1,9 +1,6 @@
 // What becomes of that which a node recorded aside, by what the others say that they have. A function of what is known, no I/O: of two nodes that both have an instant aside, at most one
 // ever finds that it may claim it. The later of two terms goes first: who had the camera under it claims what no node of a term after it has, and who had it before claims what that one has not.
-import type { CameraPlacement, ClaimRequest, Holdings, KeyframesFound, SiteSpan } from '@ruth/protocol';
-
-/** By so much the clocks of nodes and of NATS may differ. */
-export const CLOCKS_DIFFER_S = 2;
+import { CLOCKS_DIFFER_S, type CameraPlacement, type ClaimRequest, type Holdings, type KeyframesFound, type RecordingSeam, type SiteClock, type SiteSpan } from '@ruth/protocol';
 
 /** A row of the camera in ruth_placement: null where there was none. */
 export interface Term { readonly createdS: number; readonly placement: Pick<CameraPlacement, 'node' | 'from'> | null }
@@ -19,10 +16,27 @@ export interface AsideOf {
   readonly forgotten: boolean;
   /** All nodes of the site. */
   readonly nodes: readonly string[];
+  /** The clock of this node may be wrong by so much more, against that of NATS, than clocks may differ. */
+  readonly doubtS?: number;
 }
 
-/** What another node says that it has; `found`: where keyframes of its edges lie aside here. */
-export type Answer = Holdings & Partial<KeyframesFound>;
+/** What another node says that it has, by the clock of this one; `found`: where keyframes of its edges lie aside here; `doubtS`: its dates may be wrong by so much more than clocks may differ. */
+export type Answer = Holdings & Partial<KeyframesFound> & { readonly doubtS?: number };
+
+/** Of what clocks may differ by: the rest is for pictures that come late. */
+const OF_CLOCKS_S = CLOCKS_DIFFER_S / 2;
+
+/** What is not covered by what clocks may differ by. */
+export const doubtOf = (withinS: number): number => Math.max(0, withinS - OF_CLOCKS_S);
+
+/** `clock`: of that node, against this one. A difference that may be none is none. */
+export function byThisClock(answer: Holdings, { ahead_s: aheadS, within_s: withinS }: SiteClock): Answer {
+  const byS = Math.abs(aheadS) <= withinS ? 0 : aheadS;
+  const at = (second: number): number => Math.max(0, second - byS);
+  const spans = (of: readonly SiteSpan[]): SiteSpan[] => of.map(({ start, end }) => ({ start: at(start), end: at(end) }));
+  const seams = (of: readonly RecordingSeam[] = []): RecordingSeam[] => of.map((seam) => ({ ...seam, at: at(seam.at) }));
+  return { ...answer, recorded: spans(answer.recorded), aside: spans(answer.aside), settled: at(answer.settled), firsts: seams(answer.firsts), lasts: seams(answer.lasts), doubtS: doubtOf(withinS) };
+}
 
 /** Dates of neighbours differ by roundings. */
 const ROUNDING_S = 0.001;
@@ -52,39 +66,45 @@ export function decide(aside: AsideOf, answers: ReadonlyMap<string, Answer>): De
 }
 
 /** Those that had the camera after this node had it, and may have had it then. */
-function rivalsAt({ node, terms, forgotten, nodes }: AsideOf, at: number): string[] {
-  const own = terms.findLastIndex(({ createdS, placement }) => placement?.node === node && !placement.from && createdS <= at - CLOCKS_DIFFER_S);
+function rivalsAt({ node, terms, forgotten, nodes, doubtS = 0 }: AsideOf, at: number): string[] {
+  const marginS = CLOCKS_DIFFER_S + doubtS;
+  const own = terms.findLastIndex(({ createdS, placement }) => placement?.node === node && !placement.from && createdS <= at - marginS);
   if (own < 0 && forgotten) return nodes.filter((id) => id !== node);
-  return terms.flatMap(({ createdS, placement }, index) => (index > own && placement && !placement.from && placement.node !== node && createdS <= at + CLOCKS_DIFFER_S ? [placement.node] : []));
+  return terms.flatMap(({ createdS, placement }, index) => (index > own && placement && !placement.from && placement.node !== node && createdS <= at + marginS ? [placement.node] : []));
 }
 
 /** By the clock of this node: what that one may have, and from when on it may have more. */
-interface Held { readonly recorded: readonly SiteSpan[]; readonly aside: readonly SiteSpan[]; readonly settled: number }
+interface Held { readonly recorded: readonly SiteSpan[]; /** It may have that. */ readonly doubtful: readonly SiteSpan[]; readonly settled: number }
 
 /** Where a keyframe of an edge is known here, that edge is there, to a picture; else what clocks may differ by lies on both sides. */
-function heldOf({ recorded, aside, settled, firsts = [], lasts = [], found = [] }: Answer): Held {
+function heldOf({ recorded, aside, settled, firsts = [], lasts = [], found = [], doubtS = 0 }: Answer): Held {
+  const marginS = CLOCKS_DIFFER_S + doubtS;
+  const doubtful: SiteSpan[] = aside.map(({ start, end }) => ({ start: start - marginS, end: end + marginS }));
   const place = (keyframe: { readonly picture: string; readonly at: number } | undefined): KeyframesFound['found'][number] | undefined => found.find(({ keyframe: { picture, at } }) => picture === keyframe?.picture && at === keyframe.at);
   const spans = recorded.map(({ start, end }): SiteSpan => {
     const first = place(firsts.find(({ at }) => Math.abs(at - start) < ROUNDING_S));
     const last = place(lasts.findLast(({ at }) => at > start - ROUNDING_S && at < end));
     const known = first ?? last;
     const aheadS = known ? known.start - known.keyframe.at : 0;
-    return { start: first ? first.start + ROUNDING_S : start + aheadS - CLOCKS_DIFFER_S, end: last && last.next !== null ? last.next - ROUNDING_S : end + aheadS + CLOCKS_DIFFER_S };
+    const span = { start: first ? first.start + ROUNDING_S : start + aheadS - CLOCKS_DIFFER_S, end: last && last.next !== null ? last.next - ROUNDING_S : end + aheadS + CLOCKS_DIFFER_S };
+    if (doubtS === 0 || known) return span;
+    doubtful.push({ start: span.start - doubtS, end: span.end + doubtS });
+    return { start: span.start + doubtS, end: span.end - doubtS };
   });
-  return { recorded: spans, aside: aside.map(({ start, end }) => ({ start: start - CLOCKS_DIFFER_S, end: end + CLOCKS_DIFFER_S })), settled: settled - CLOCKS_DIFFER_S };
+  return { recorded: spans, doubtful, settled: settled - marginS };
 }
 
 function fateAt(at: number, held: Held | undefined): Fate {
   if (!held) return 'wait';
   const has = (spans: readonly SiteSpan[]): boolean => spans.some(({ start, end }) => at >= start && at < end);
-  return has(held.recorded) ? 'delete' : has(held.aside) || at >= held.settled ? 'wait' : 'claim';
+  return has(held.recorded) ? 'delete' : has(held.doubtful) || at >= held.settled ? 'wait' : 'claim';
 }
 
 /** Within each everything is the same; `at`: some instant in it. */
-function pieces({ start, end, terms }: AsideOf, held: readonly Held[]): { readonly start: number; readonly end: number; readonly at: number }[] {
+function pieces({ start, end, terms, doubtS = 0 }: AsideOf, held: readonly Held[]): { readonly start: number; readonly end: number; readonly at: number }[] {
   const bounds = [
-    ...terms.flatMap(({ createdS }) => [createdS - CLOCKS_DIFFER_S, createdS + CLOCKS_DIFFER_S]),
-    ...held.flatMap(({ recorded, aside, settled }) => [settled, ...[...recorded, ...aside].flatMap((span) => [span.start, span.end])]),
+    ...terms.flatMap(({ createdS }) => [createdS - CLOCKS_DIFFER_S - doubtS, createdS + CLOCKS_DIFFER_S + doubtS]),
+    ...held.flatMap(({ recorded, doubtful, settled }) => [settled, ...[...recorded, ...doubtful].flatMap((span) => [span.start, span.end])]),
   ].filter((bound) => bound > start && bound < end);
   const sorted = [start, ...new Set(bounds.sort((a, b) => a - b)), end];
   return sorted.slice(1).flatMap((to, index) => (to > sorted[index]! ? [{ start: sorted[index]!, end: to, at: (sorted[index]! + to) / 2 }] : []));

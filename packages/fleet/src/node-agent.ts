@@ -2,13 +2,14 @@
 // longer, and its core, which looks at them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { isClockOff, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
 import { OwnCameras } from './own-cameras.ts';
 import { Pause } from './pause.ts';
+import { NodeClock } from './node-clock.ts';
 import { answerHoldings } from './holdings.ts';
 import { Refusals } from './refusals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
@@ -35,6 +36,8 @@ export interface NodeAgentOptions {
   readonly nowS: () => number;
   /** Not for a site whose other nodes have another one. */
   readonly timing?: LeaseTiming;
+  /** UTC; the machine's clock, unless told. */
+  readonly wallS?: () => number;
   readonly logger: Logger;
 }
 
@@ -44,8 +47,12 @@ const MOST_RECORDED = 4096;
 const KERNEL_AGAIN = 0.2;
 const MOVES_LOOK_MS = 150;
 
+/** Not while all begin; then each look is one question of JetStream. */
+const CLOCK_AFTER_RENEWALS = 5;
+const CLOCK_EVERY_S = 60;
+
 /** What may fail in each round. */
-type Task = 'renew' | 'learn' | 'kernel';
+type Task = 'renew' | 'learn' | 'kernel' | 'clock';
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
@@ -63,6 +70,8 @@ export class NodeAgent {
   readonly #refusals: Refusals;
   readonly #unreached: Unreached;
   readonly #pause = new Pause();
+  readonly #clock: NodeClock;
+  #clockDueS: number;
   readonly #warnings: Readonly<Record<Task, RepeatedWarning>>;
 
   constructor(options: NodeAgentOptions) {
@@ -70,11 +79,13 @@ export class NodeAgent {
     this.#timing = options.timing ?? LEASE_TIMING;
     this.#own = new OwnCameras(options);
     this.#intents = new CameraIntents(options.core, options.logger);
-    this.#unclaimed = new Unclaimed(options);
+    this.#clock = new NodeClock(options.nowS, options.wallS);
+    this.#clockDueS = options.nowS() + CLOCK_AFTER_RENEWALS * this.#timing.renewEveryS;
+    this.#unclaimed = new Unclaimed({ ...options, clock: this.#clock });
     this.#refusals = new Refusals(options.nowS);
     this.#unreached = new Unreached(options.nowS, this.#timing.unreachedS);
     const { logger } = options;
-    this.#warnings = { renew: new RepeatedWarning(logger), learn: new RepeatedWarning(logger), kernel: new RepeatedWarning(logger) };
+    this.#warnings = { renew: new RepeatedWarning(logger), learn: new RepeatedWarning(logger), kernel: new RepeatedWarning(logger), clock: new RepeatedWarning(logger) };
     this.#lease = this.#newLease();
   }
 
@@ -94,7 +105,7 @@ export class NodeAgent {
       this.#pause.end();
     }, { signal, id }).catch(() => undefined);
     const leading = new Office({ node: id, store, logger, nowS: this.#options.nowS, timing: this.#timing }).run(signal);
-    void answerHoldings(store, id, (request) => this.#options.kernel.holdings(request), { signal, logger });
+    void answerHoldings(store, id, (request) => this.#options.kernel.holdings(request), { signal, logger, clock: this.#clock });
     for (const part of [told, leading]) part.catch(fails).finally(() => this.#pause.end());
     signal.addEventListener('abort', () => this.#pause.end(), { once: true });
     while (!signal.aborted) {
@@ -138,15 +149,30 @@ export class NodeAgent {
       incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
       cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, status.cameras[camera]), cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
       ...this.#refusals.told, ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told, ...(status.unclaimed_files && { unclaimed: status.unclaimed_files }),
+      ...(this.#clock.ofNats && { clock: this.#clock.ofNats }),
     };
     const sentS = nowS();
+    const sentWallS = this.#clock.nowS;
     try {
       this.#revision = await store.nodes.put(id, node, this.#revision);
       lease.renewed(sentS);
+      if (nowS() >= this.#clockDueS) void this.#lookAtClock(this.#revision, sentWallS, this.#clock.nowS);
     } catch (cause) {
       if (RuthError.from(cause).code !== 'conflict') throw cause;
       await this.#yield(lease);
     }
+  }
+
+  /** When JetStream stored what was sent and acknowledged between these. */
+  async #lookAtClock(revision: number, sentS: number, receivedS: number): Promise<void> {
+    const { store, id, nowS } = this.#options;
+    this.#clockDueS = nowS() + CLOCK_EVERY_S;
+    const entry = await store.nodes.get(id, revision).catch(() => null);
+    if (entry?.revision !== revision) return;
+    this.#clock.stored({ sentS, receivedS, storedS: entry.createdMs / 1000 });
+    const clock = this.#clock.ofNats!;
+    if (isClockOff(clock)) this.#warnings.clock.warn(clock, 'the clock of this node is not that of NATS, and recordings are dated by it: run NTP on all nodes, and where NATS runs');
+    else this.#warnings.clock.over();
   }
 
   async #beginAnew(): Promise<void> {

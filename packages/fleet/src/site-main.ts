@@ -89,8 +89,8 @@ async function status(store: SiteStore, keys: SiteKeys): Promise<SiteStatus> {
   const [nodes, cameras, placements, outboxes, leader] = await Promise.all([allOf(store.nodes), allOf(store.cameras), allOf(store.placements), allOf(store.outboxes), store.leader.get('leader')]);
   return {
     leader: leader?.value?.node ?? null, key_ids: keys.ids,
-    nodes: Object.fromEntries([...nodes].map(([id, { value: { revoked, draining, labels, capacity_cores: capacityCores, cameras: held, key_ids: keyIds = [], unclaimed = null } }]) => [id, {
-      state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels, outbox: outboxes.get(id)?.value ?? null, unclaimed, key_ids: keyIds,
+    nodes: Object.fromEntries([...nodes].map(([id, { value: { revoked, draining, labels, capacity_cores: capacityCores, cameras: held, key_ids: keyIds = [], unclaimed = null, clock = null } }]) => [id, {
+      state: revoked ? 'gone' : draining ? 'draining' : 'lives', cameras: Object.keys(held).length, capacity_cores: capacityCores, labels, outbox: outboxes.get(id)?.value ?? null, unclaimed, clock, key_ids: keyIds,
     }])),
     cameras: Object.fromEntries([...cameras].map(([id, { value: camera }]) => {
       const node = placements.get(id)?.value.node ?? null;

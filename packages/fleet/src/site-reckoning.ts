@@ -52,10 +52,10 @@ export class SiteReckoning {
 
   detailsOf(id: string): SiteNodeDetails {
     const { nodes, outboxes, leader } = this.#known;
-    const { labels, capacity_cores: capacity, unclaimed } = nodes.get(id)!.node;
+    const { labels, capacity_cores: capacity, unclaimed, clock } = nodes.get(id)!.node;
     const { used, measured } = this.#sums.get(id)!;
     const told = outboxes.get(id);
-    return { leads: leader === id, labels, capacity_cores: capacity, used_cores: used, measured_cores: measured, draining: this.#drainingOf(id), outbox: told ? { ...told.outbox, told_at: told.toldMs / 1000 } : null, ...(unclaimed && { unclaimed }) };
+    return { leads: leader === id, labels, capacity_cores: capacity, used_cores: used, measured_cores: measured, draining: this.#drainingOf(id), outbox: told ? { ...told.outbox, told_at: told.toldMs / 1000 } : null, ...(unclaimed && { unclaimed }), ...(clock && { clock }) };
   }
 
   #drainingOf(id: string): SiteDraining | null {

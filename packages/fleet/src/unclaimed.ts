@@ -1,9 +1,10 @@
 // What a node goes on recording aside after its lease ended: until it is known who has those cameras now, and then what of it is this node's.
-import { MOST_EDGES, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type PlacementStatus, type Holdings, type SiteCamera } from '@ruth/protocol';
+import { CLOCKS_DIFFER_S, MOST_EDGES, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type PlacementStatus, type Holdings, type SiteCamera } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
-import { CLOCKS_DIFFER_S, decide, rivalsOf, type Answer, type AsideOf } from './claims.ts';
+import { byThisClock, decide, doubtOf, rivalsOf, type Answer, type AsideOf } from './claims.ts';
 import { askHoldings } from './holdings.ts';
 import { LEASE_TIMING, type LeaseTiming } from './node-lease.ts';
+import type { NodeClock } from './node-clock.ts';
 import { allOf } from './records.ts';
 import { KEPT_TERMS, type SiteStore } from './site-store.ts';
 
@@ -13,6 +14,7 @@ export interface UnclaimedOptions {
   readonly store: SiteStore;
   readonly kernel: { claim(request: ClaimRequest): Promise<ClaimResult>; keyframes(request: KeyframesRequest): Promise<KeyframesFound> };
   readonly nowS: () => number;
+  readonly clock: NodeClock;
   /** Not for a site whose other nodes have another one. */
   readonly timing?: LeaseTiming;
   readonly logger: Logger;
@@ -34,6 +36,8 @@ export class Unclaimed {
   readonly #warning: RepeatedWarning;
   /** Of cameras that a node which lives is to have, and does not record yet. */
   readonly #livesSinceS = new Map<string, number>();
+  /** By how much the clock of each node is ahead of this one, as it was last. */
+  readonly #aheadS = new Map<string, number>();
   #busy = false;
   #lookedAtS = -Infinity;
   #claimedAtS = -Infinity;
@@ -105,6 +109,21 @@ export class Unclaimed {
     return unreachedS + 2 * prepareS;
   }
 
+  /** By the clock of this node. One whose clock turns out to be another than was thought is asked once more, for the right time. */
+  async #ask(rival: string, camera: string, { start, end }: Pick<AsideOf, 'start' | 'end'>): Promise<Answer | null> {
+    const ask = async (aheadS: number): ReturnType<typeof askHoldings> => askHoldings(this.#options.store, rival, { camera, start: Math.max(0, start + aheadS - CLOCKS_DIFFER_S), end: end + aheadS + CLOCKS_DIFFER_S }, this.#options.clock);
+    const thoughtS = this.#aheadS.get(rival) ?? 0;
+    let answer = await ask(thoughtS);
+    if (!answer?.clock) return answer?.holdings ?? null;
+    const { ahead_s: aheadS } = answer.clock;
+    this.#aheadS.set(rival, aheadS);
+    if (Math.abs(aheadS - thoughtS) > CLOCKS_DIFFER_S / 2) {
+      this.#options.logger.warn({ node: rival, ahead_s: aheadS }, 'the clock of another node differs from the one here, and recordings are dated by them: run NTP on both. What was recorded aside is compared by the difference');
+      answer = await ask(aheadS);
+    }
+    return answer && (answer.clock ? byThisClock(answer.holdings, answer.clock) : answer.holdings);
+  }
+
   /** Where its recordings begin and end among what lies aside here, as far as that can be found. */
   async #located(camera: string, answer: Holdings): Promise<Answer> {
     const keyframes = [...answer.firsts ?? [], ...answer.lasts ?? []].slice(0, MOST_EDGES);
@@ -120,14 +139,17 @@ export class Unclaimed {
   async #claim(camera: string, { from, to }: { readonly from: number; readonly to: number }, silent: Set<string>): Promise<boolean> {
     const { kernel, logger, store, id: node } = this.#options;
     const terms = await store.placements.history(camera);
+    const ofNats = this.#options.clock.ofNats ?? { ahead_s: 0, within_s: 0 };
+    const aheadOfNatsS = Math.abs(ofNats.ahead_s) <= ofNats.within_s ? 0 : ofNats.ahead_s;
     const aside: AsideOf = {
+      doubtS: doubtOf(ofNats.within_s + this.#options.clock.setSince(from)),
       node, start: from, end: Math.min(to + LAST_PICTURE_S, Date.now() / 1000 - YOUNGEST_S), forgotten: terms.length >= KEPT_TERMS, nodes: terms.length >= KEPT_TERMS ? [...(await allOf(store.nodes)).keys()] : [],
-      terms: terms.map(({ value, createdMs }) => ({ createdS: createdMs / 1000, placement: value })),
+      terms: terms.map(({ value, createdMs }) => ({ createdS: createdMs / 1000 + aheadOfNatsS, placement: value })),
     };
     if (aside.end <= aside.start) return true;
     const answers = new Map<string, Answer>();
     for (const rival of rivalsOf(aside)) {
-      const answer = silent.has(rival) ? null : await askHoldings(store, rival, { camera, start: Math.max(0, aside.start - CLOCKS_DIFFER_S), end: aside.end + CLOCKS_DIFFER_S });
+      const answer = silent.has(rival) ? null : await this.#ask(rival, camera, aside);
       if (answer) answers.set(rival, await this.#located(camera, answer));
       else silent.add(rival);
     }

@@ -2,9 +2,9 @@
 // node's begins or ends. Time is a sequence of seconds here; who claims what is decided with the code of the real nodes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Holdings, KeyframesFound, RecordingSeam, SiteSpan } from '@ruth/protocol';
+import { CLOCKS_DIFFER_S, type Holdings, type KeyframesFound, type RecordingSeam, type SiteSpan } from '@ruth/protocol';
 import fc from 'fast-check';
-import { CLOCKS_DIFFER_S, decide, rivalsOf, type Answer, type AsideOf, type Term } from '../src/claims.ts';
+import { byThisClock, decide, rivalsOf, type Answer, type AsideOf, type Term } from '../src/claims.ts';
 
 const IDS = ['a', 'b', 'c'] as const;
 const LEASE_S = 3;
@@ -68,8 +68,12 @@ class World {
 
   readonly #finds: boolean;
 
-  constructor(offsets: readonly number[], kept: number, finds = false) {
+  /** Clocks are compared, and differ by more than is allowed else. */
+  readonly #measures: boolean;
+
+  constructor(offsets: readonly number[], kept: number, finds = false, measures = false) {
     this.#finds = finds;
+    this.#measures = measures;
     this.nodes = IDS.map((id, index) => new Node(id, offsets[index]!));
     this.#kept = kept;
     this.name(this.nodes[0]!);
@@ -120,10 +124,12 @@ class World {
   claim(node: Node): void {
     if (!node.answers || node.has === 'aside' || node.aside.size === 0) return;
     const spans = spansOf(node.aside, node.offsetS);
-    const terms = this.terms.slice(-this.#kept);
+    const aheadS = this.#measures ? node.offsetS : 0;
+    const terms = this.terms.slice(-this.#kept).map((term) => ({ ...term, createdS: term.createdS + aheadS }));
     const aside: AsideOf = { node: node.id, start: spans[0]!.start, end: Math.min(spans.at(-1)!.end, this.now + node.offsetS - 4), terms, forgotten: terms.length >= this.#kept, nodes: IDS };
     if (aside.end <= aside.start) return;
-    const answers = new Map(rivalsOf(aside).map((id) => this.nodes.find((one) => one.id === id)!).filter((one) => one.answers).map((one) => [one.id, one.holdings(this.now)]));
+    const told = (one: Node): Answer => (this.#measures ? byThisClock(one.holdings(this.now), { ahead_s: one.offsetS - node.offsetS + 0.2, within_s: 0.3 }) : one.holdings(this.now));
+    const answers = new Map(rivalsOf(aside).map((id) => this.nodes.find((one) => one.id === id)!).filter((one) => one.answers).map((one) => [one.id, told(one)]));
     const { claim, delete: gone } = decide(aside, this.#finds ? new Map([...answers].map(([id, answer]) => [id, { ...answer, found: node.found(answer) }])) : answers);
     for (const second of [...node.aside]) {
       const from = second + node.offsetS;
@@ -168,14 +174,14 @@ const KINDS = ['second', ...Array.from({ length: 12 }, () => 'seconds' as const)
 type Step = readonly [what: (typeof KINDS)[number], which: number];
 const histories = fc.record({
   steps: fc.array(fc.tuple(fc.constantFrom(...KINDS), fc.nat(5)), { minLength: 30, maxLength: 200, size: 'max' }),
-  // No two differ by more than is allowed, and none from NATS.
-  offsets: fc.tuple(...IDS.map(() => fc.double({ min: -0.95, max: 0.95, noNaN: true }))), kept: fc.constantFrom(4, 16, 1000), finds: fc.boolean(),
+  // No two differ by more than is allowed, and none from NATS, unless they are compared.
+  offsets: fc.tuple(...IDS.map(() => fc.double({ min: -0.95, max: 0.95, noNaN: true }))), kept: fc.constantFrom(4, 16, 1000), finds: fc.boolean(), measures: fc.boolean(),
 });
 
 test('no instant gets into two indexes, and none is lost that no index has but at the edges of what others recorded', () => {
   let claimed = 0;
-  fc.assert(fc.property(histories, ({ steps, offsets, kept, finds }) => {
-    const world = new World(offsets, kept, finds);
+  fc.assert(fc.property(histories, ({ steps, offsets, kept, finds, measures }) => {
+    const world = new World(offsets.map((offsetS) => offsetS * (measures ? 30 : 1)), kept, finds, measures);
     for (const [index, step] of steps.entries()) {
       const before = step[0] === 'claim' ? world.nodes[step[1] % 3]!.index.size : 0;
       world.step(step);
@@ -228,6 +234,15 @@ test('where a keyframe of the other node is found aside, its recordings begin an
   assert.deepEqual(edges(answer(both.map((one) => ({ ...one, next: null })))), [1020.2 + 0.001, 1500 + (1020.2 - 1020) + CLOCKS_DIFFER_S], 'what follows its last keyframe is not here');
   assert.deepEqual(edges(answer([both[1]!])), [1020 + (1499.2 - 1499) - CLOCKS_DIFFER_S, 1500.2 - 0.001], 'where it begins is not here');
   assert.deepEqual(edges(answer([])), [1020 - CLOCKS_DIFFER_S, 1500 + CLOCKS_DIFFER_S]);
+});
+
+test('where the clock of the other node was set meanwhile, what lies near its recordings stays aside: they may be elsewhere', () => {
+  const held: Holdings = { recorded: [{ start: 1120, end: 1500 }], aside: [], settled: 3000 };
+  const decided = (aheadS: number, withinS: number): ReturnType<typeof decide> => decide({ ...HOUR, terms }, new Map([['b', byThisClock(held, { ahead_s: aheadS, within_s: withinS })]]));
+  assert.deepEqual(decided(0.4, 0.5), { claim: [{ start: 1000, end: 1118 }, { start: 1502, end: 2000 }], delete: [{ start: 1118, end: 1502 }], waitsFor: [] });
+  assert.deepEqual(decided(100, 0.5), { claim: [{ start: 1000, end: 1018 }, { start: 1402, end: 2000 }], delete: [{ start: 1018, end: 1402 }], waitsFor: [] }, 'a difference that is known is taken off');
+  assert.deepEqual(decided(0, 11), { claim: [{ start: 1000, end: 1108 }, { start: 1512, end: 2000 }], delete: [{ start: 1128, end: 1492 }], waitsFor: ['b'] });
+  assert.deepEqual(decided(0, 1000).delete, [], 'nothing is certain');
 });
 
 test('a node that is being made ready has no term; of what nobody remembers everybody is asked', () => {

@@ -135,7 +135,7 @@ export class TestNode implements AsyncDisposable {
   /** Renewals of which the answer gets lost. */
   answersToLose = 0;
 
-  private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels, keyFile: string) {
+  private constructor(id: string, link: Link, store: SiteStore, labels: SiteLabels, keyFile: string, clockAheadS: number) {
     this.link = link;
     this.#store = store;
     const put = store.nodes.put.bind(store.nodes);
@@ -144,15 +144,15 @@ export class TestNode implements AsyncDisposable {
       if (this.answersToLose-- > 0) throw new RuthError('unreachable', 'the answer was lost');
       return revision;
     };
-    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, keys: new SiteKeyFile(keyFile, logger), kernel: this.kernel, core: this.core, serverUrl: 'http://127.0.0.1', nowS, logger: logger.child({ node: id }), timing: TIMING });
+    this.agent = new NodeAgent({ id, machine: `machine of ${id}`, labels, capacityCores: 4, store, keys: new SiteKeyFile(keyFile, logger), kernel: this.kernel, core: this.core, serverUrl: 'http://127.0.0.1', nowS, wallS: () => Date.now() / 1000 + clockAheadS, logger: logger.child({ node: id }), timing: TIMING });
     this.#running = this.agent.run(this.#stop.signal).catch((error: Error) => { this.failure = error; });
   }
 
-  /** `keyFile`: of the site; none unless told. */
-  static async start(id: string, port: number, labels: SiteLabels = {}, keyFile = '/nonexistent'): Promise<TestNode> {
+  /** `keyFile`: of the site; none unless told. `clockAheadS`: its wall clock, against that of the machine. */
+  static async start(id: string, port: number, labels: SiteLabels = {}, keyFile = '/nonexistent', clockAheadS = 0): Promise<TestNode> {
     const link = new Link(port);
     const url = await link.listen();
-    return new TestNode(id, link, await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger), labels, keyFile);
+    return new TestNode(id, link, await SiteStore.open({ servers: [url], credentialsFile: null, caFile: null, name: id, replicas: 1 }, logger), labels, keyFile, clockAheadS);
   }
 
   /** As where its process is killed: its lease is not given back. */

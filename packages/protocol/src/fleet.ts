@@ -28,6 +28,16 @@ export const RecordingSeam = Type.Object({
 }, strict);
 export type RecordingSeam = Static<typeof RecordingSeam>;
 
+/** By how much one clock is ahead of another one, seconds. */
+export const SiteClock = Type.Object({ ahead_s: Type.Number(), within_s: Type.Number({ minimum: 0, description: 'By so much that may be wrong, as the answer was under way so long' }) }, strict);
+export type SiteClock = Static<typeof SiteClock>;
+
+/** By so much the clocks of nodes and of NATS may differ: beyond it, more than is needed stays aside. */
+export const CLOCKS_DIFFER_S = 2;
+
+/** Whether a clock is to be put right: said before it does harm. */
+export const isClockOff = ({ ahead_s: aheadS, within_s: withinS }: SiteClock): boolean => Math.abs(aheadS) - withinS > CLOCKS_DIFFER_S / 2;
+
 /** State of a camera of a node from which nothing has come there for a minute: another node may try. */
 export const UNREACHABLE = 'unreachable';
 
@@ -47,6 +57,7 @@ export const SiteNode = Type.Object({
   held: Type.Optional(Type.Record(Id, Type.Integer({ minimum: 1 }), { description: 'Cameras of which it is the next node: their pictures come and are held back; and in which terms' })),
   left: Type.Optional(Type.Record(Id, Type.Object({ term: Type.Integer({ minimum: 1 }), seam: Nullable(RecordingSeam) }, strict), { description: 'Cameras that it records no more under that term, nor ever will; null where nobody can say at which picture it ended' })),
   unclaimed: Type.Optional(UnclaimedFiles),
+  clock: Type.Optional({ ...SiteClock, description: 'Its clock against that of NATS' }),
 }, strict);
 export type SiteNode = Static<typeof SiteNode>;
 
@@ -178,6 +189,9 @@ export const Holdings = Type.Object({
   recorded: Spans('Among its recordings'), aside: Spans('Recorded aside, and for that node to claim'),
   firsts: Type.Optional(Keyframes('Keyframes with which spans of `recorded` begin, as far as they are known')),
   lasts: Type.Optional(Keyframes('The last keyframe of spans of `recorded` that end in that time')),
+  clock: Type.Optional(Type.Object({
+    asked: Type.Number({ minimum: 0 }), answered: Type.Number({ minimum: 0 }), set_s: Type.Number({ minimum: 0, description: 'It was set by so much since the time that was asked for' }),
+  }, { description: 'When the question came and the answer went, by the clock of that node' })),
   settled: Type.Number({ minimum: 0, description: 'UTC, seconds: it has nothing else that is older, nor ever will, but of what lies aside' }),
 });
 export type Holdings = Static<typeof Holdings>;
@@ -203,7 +217,7 @@ export type SiteCredentials = (typeof SITE_CREDENTIALS)[number];
 /** What `ruth site status` tells. */
 export const SiteStatus = Type.Object({
   leader: Nullable(Id),
-  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox), unclaimed: Nullable(UnclaimedFiles), key_ids: Type.Array(KeyId) })),
+  nodes: Type.Record(Id, Type.Object({ state: Type.Enum(['lives', 'draining', 'gone']), cameras: Type.Integer({ minimum: 0 }), capacity_cores: Cores, labels: SiteLabels, outbox: Nullable(SiteOutbox), unclaimed: Nullable(UnclaimedFiles), clock: Nullable(SiteClock), key_ids: Type.Array(KeyId) })),
   cameras: Type.Record(Id, Type.Object({ url: Type.String({ description: 'Without credentials' }), node: Nullable(Id), state: Type.String(), refused: Nullable(Type.String()), credentials: Type.Enum([...SITE_CREDENTIALS]) })),
   key_ids: Type.Array(KeyId, { description: 'Keys that are here, the one first that seals' }),
 });
@@ -239,6 +253,7 @@ export const SiteNodeDetails = Type.Object({
   draining: Nullable(SiteDraining),
   outbox: Nullable(Type.Object({ ...SiteOutbox.properties, told_at: Type.Number({ description: 'UTC, seconds: as of then' }) }, { description: 'Its events that the site does not have yet; null where it told nothing of them' })),
   unclaimed: Type.Optional({ ...UnclaimedFiles, description: 'What it recorded aside, without a lease, and is not among its recordings; absent: nothing' }),
+  clock: Type.Optional({ ...SiteClock, description: 'Its clock against that of NATS, by which recordings are dated; absent: not known yet' }),
 });
 export type SiteNodeDetails = Static<typeof SiteNodeDetails>;
 

@@ -189,7 +189,7 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     const { page, problems } = opened;
     const details: SiteNodeDetails = { leads: false, labels: { building: 'north' }, capacity_cores: 1.5, used_cores: 0.6, measured_cores: 0.6, draining: null, outbox: { waiting: 0, oldest_age_s: 0, dropped: 0, told_at: Date.now() / 1000 } };
     const node = (id: string, over: Partial<SiteNodeStatus>): SiteNodeStatus => ({ node_id: id, state: 'lives', since: null, reachable: true, error: null, cameras: 12, own_cameras: 0, details, ...over });
-    const south = node('south', { cameras: 13, own_cameras: 1, details: { ...details, leads: true, labels: { building: 'south' }, unclaimed: { cameras: 2, files: 9, bytes: 12_000_000, since: 1_700_000_000 }, outbox: { waiting: 41, oldest_age_s: 130, dropped: 5, told_at: Date.now() / 1000 - 600 } } });
+    const south = node('south', { cameras: 13, own_cameras: 1, details: { ...details, leads: true, labels: { building: 'south' }, unclaimed: { cameras: 2, files: 9, bytes: 12_000_000, since: 1_700_000_000 }, clock: { ahead_s: -4.21, within_s: 0.02 }, outbox: { waiting: 41, oldest_age_s: 130, dropped: 5, told_at: Date.now() / 1000 - 600 } } });
     let told: SiteInfo = { node: 'north', problem: null, nodes: [node('north', {}), south, node('west', { state: 'away', since: 1_700_000_000, reachable: false, error: 'its server cannot be reached (ECONNREFUSED)', cameras: 0, details: null })] };
     const asked: unknown[] = [];
     let answer = { status: 503, json: { error: 'NATS is away: nodes of the site cannot be changed at the moment, and nothing was', error_code: 'unreachable', advice: 'Look there.' } as object | undefined };
@@ -203,6 +203,7 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await row.getByText('41 wait, the oldest for 2 min 10 s').waitFor(WAIT);
     await row.getByText('5 lost: too many waited for too long').waitFor(WAIT);
     await row.getByText('9 files (12 MB) recorded aside').waitFor(WAIT);
+    await row.getByText('Its clock is 4.2 s behind that of NATS').waitFor(WAIT);
     await row.getByText(', places the cameras').waitFor(WAIT);
     await page.locator('[data-node="west"]').getByText('its server cannot be reached').waitFor(WAIT);
     await row.getByRole('button', { name: 'Drain south' }).click();

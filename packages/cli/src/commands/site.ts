@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { SiteStatus, validator, type SiteCamera, type SiteCredentials, type SiteLabels, type SiteOutbox } from '@ruth/protocol';
+import { isClockOff, SiteStatus, validator, type SiteCamera, type SiteCredentials, type SiteLabels, type SiteOutbox } from '@ruth/protocol';
 import { InvalidArgumentError, type Command } from 'commander';
 import { entryOf } from '../supervisor/definitions.ts';
 import { oneShot } from './camera/one-shot.ts';
@@ -79,12 +79,17 @@ export function addSiteCommand(program: Command): void {
 function statusText({ leader, nodes, cameras, key_ids: keyIds }: SiteStatus): string {
   const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
   const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
-  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...unclaimedNotes(nodes), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
+  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...clockNotes(nodes), ...unclaimedNotes(nodes), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
 }
 
 /** What nodes recorded without a lease and nobody has decided about; nothing on a good day. */
 function unclaimedNotes(nodes: SiteStatus['nodes']): string[] {
   return Object.entries(nodes).flatMap(([id, { state, unclaimed }]) => (unclaimed === null ? [] : [`${id} has recorded aside: ${unclaimedText(unclaimed)}; ${state === 'gone' ? 'what of it no other node recorded is claimed when it is back' : 'what of it no other node recorded is claimed within seconds, else its log says why not'}`]));
+}
+
+/** Nothing on a good day. */
+function clockNotes(nodes: SiteStatus['nodes']): string[] {
+  return Object.entries(nodes).flatMap(([id, { state, clock }]) => (state === 'gone' || clock === null || !isClockOff(clock) ? [] : [`${id}: its clock is ${Math.abs(clock.ahead_s).toFixed(1)} s ${clock.ahead_s > 0 ? 'ahead of' : 'behind'} that of NATS, and recordings are dated by it; run NTP on all nodes, and where NATS runs`]));
 }
 
 /** What is to be done about credentials; nothing on a good day. */

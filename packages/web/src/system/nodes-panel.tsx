@@ -1,6 +1,6 @@
 // The nodes of the site, where there are several: which live, since when others are away, what each gives and is used for, which of its events the site does not have
 // yet, and whether what it has can be seen here. Whoever administers drains one, or gives it cameras again.
-import type { SiteInfo, SiteNodeDetails, SiteNodeStatus } from '@ruth/protocol';
+import { isClockOff, type SiteInfo, type SiteNodeDetails, type SiteNodeStatus } from '@ruth/protocol';
 import { bytesText, clockText, dateText, durationText } from '../wall-clock.ts';
 import { DrainNode, UndrainNode } from './drain-node.tsx';
 import type { Known } from './system-store.ts';
@@ -38,6 +38,7 @@ function Row({ node, site, isSelf, mayAdminister, onChanged }: { node: SiteNodeS
         <span className="dot" aria-hidden="true" /> {STATE_WORDS[state]}{details?.leads && <span className="hint">, places the cameras</span>}
         {since !== null && <span className="hint">, heard of last {dateText(since)}, {clockText(since)}</span>}
         {details?.unclaimed && <p className="problem">{details.unclaimed.files} {details.unclaimed.files === 1 ? 'file' : 'files'} ({bytesText(details.unclaimed.bytes)}) recorded aside, since {dateText(details.unclaimed.since)}, {clockText(details.unclaimed.since)}: in no timeline until it is known who had the cameras then</p>}
+        {details?.clock && isClockOff(details.clock) && <p className="problem">Its clock is {Math.abs(details.clock.ahead_s).toFixed(1)} s {details.clock.ahead_s > 0 ? 'ahead of' : 'behind'} that of NATS, and its recordings are dated by it: run NTP</p>}
         {details?.draining && <Draining draining={details.draining} isAway={state === 'away'} />}
       </td>
       <td data-label="Cameras">{cameras}{own > 0 && <span className="hint">{own === cameras ? ', its own' : `, ${own} its own`}</span>}</td>
