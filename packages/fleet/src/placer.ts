@@ -222,7 +222,7 @@ export class Placer {
     await inParallel([...wanted], WRITES_AT_ONCE, async ([id, cameras]) => {
       const present = this.#view.ofNodes.get(id);
       if (present && isDeepStrictEqual(present.cameras, cameras)) return;
-      await ifStill(async () => this.#view.ofNodes.set(id, { cameras, revision: await this.#store.ofNodes.put(id, { cameras }, present?.revision ?? 0) }));
+      await ifStill(async () => this.#view.ofNodes.set(id, { cameras, revision: await this.#store.tell(id, { cameras }, present?.revision ?? 0) }));
     });
   }
 }

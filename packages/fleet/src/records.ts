@@ -11,6 +11,8 @@ const WRONG_LAST_SEQUENCE = 10_071;
 /** A request that has no answer by then has none. */
 export const ANSWER_LIMIT_MS = 2000;
 export const RECONNECT_MS = 500;
+/** Header of what is said again: the revision that it is. */
+export const SEQUENCE = 'Nats-Sequence';
 
 export interface Entry<T> { readonly key: string; /** Null: deleted. */ readonly value: T | null; readonly revision: number; /** When it was written, by the clock of NATS. */ readonly createdMs: number }
 
@@ -137,7 +139,7 @@ export class Records<T> {
 
   /** Of a message in which a server says again what it stored. Null for one that is broken. */
   saidAgain(id: string, { headers, data: value }: Msg): Entry<T> | null {
-    const revision = Number(headers?.get('Nats-Sequence'));
+    const revision = Number(headers?.get(SEQUENCE));
     if (!Number.isSafeInteger(revision) || revision < 1) return null;
     return this.#entry({ key: this.#prefix + encodeToken(id), operation: headers!.has('KV-Operation') ? 'DEL' : 'PUT', revision, value, created: new Date() });
   }

@@ -1,11 +1,11 @@
 // What a site keeps in JetStream: its buckets, and the connection to them.
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvOptions } from '@nats-io/kv';
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
 import { CameraPlacement, NodePlacement, RuthError, SiteCamera, SiteDrain, SiteLeader, SiteNode, SiteOutbox, validator, type SiteConfig } from '@ruth/protocol';
 import type { Logger } from '@ruth/transport';
-import { ANSWER_LIMIT_MS, encodeToken, Reconnects, RECONNECT_MS, Records } from './records.ts';
+import { ANSWER_LIMIT_MS, encodeToken, Reconnects, RECONNECT_MS, Records, SEQUENCE } from './records.ts';
 
 /** What is told to a node is said again here by the servers, once it is stored. */
 const TOLD = 'ruth.told.';
@@ -53,9 +53,12 @@ export class SiteStore implements AsyncDisposable {
   readonly cameras: Records<SiteCamera>;
   readonly placements: Records<CameraPlacement>;
   readonly ofNodes: Records<NodePlacement>;
+  /** The servers say again what is stored of these. */
+  readonly #isSaidAgain: boolean;
 
-  private constructor(connection: NatsConnection, [site, leader, drains, cameras, placement]: readonly KV[], logger: Logger) {
+  private constructor(connection: NatsConnection, [site, leader, drains, cameras, placement]: readonly KV[], isSaidAgain: boolean, logger: Logger) {
     this.connection = connection;
+    this.#isSaidAgain = isSaidAgain;
     const reconnects = new Reconnects(connection);
     this.nodes = new Records(site!, reconnects, 'node.', validator(SiteNode), logger);
     this.outboxes = new Records(site!, reconnects, 'outbox.', validator(SiteOutbox), logger);
@@ -71,7 +74,7 @@ export class SiteStore implements AsyncDisposable {
     const connection = await connectSite(options);
     const { replicas } = options;
     try {
-      await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
+      const manager = await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
       const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));
       // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
       const bucket = (bucketName: string, more: Partial<KvOptions> = {}): Promise<KV> => kvm.create(bucketName, { replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS, ...more });
@@ -80,11 +83,23 @@ export class SiteStore implements AsyncDisposable {
         await bucket('ruth_site'), await bucket('ruth_leader'), await bucket('ruth_drains'), await bucket('ruth_cameras'),
         await bucket('ruth_placement', { history: KEPT_TERMS, republish: { src: '$KV.ruth_placement.of.>', dest: `${TOLD}>` } }),
       ];
-      return new SiteStore(connection, buckets, logger);
+      // A bucket that was made before Ruth asked for that stays without: servers before NATS 2.10 change nothing of it.
+      const { config: { republish } } = await manager.streams.info('KV_ruth_placement');
+      return new SiteStore(connection, buckets, republish !== undefined, logger);
     } catch (cause) {
       await connection.close();
       throw new RuthError('unreachable', `JetStream does not serve: ${(cause as Error).message}; is it switched on, and are there ${replicas} servers?`, { cause });
     }
+  }
+
+  /** What a node is told, in the place of `revision`; returns its own. Throws as `put` does. Where no server says it again, whoever stored it does. */
+  async tell(node: string, placement: NodePlacement, revision: number): Promise<number> {
+    const stored = await this.ofNodes.put(node, placement, revision);
+    if (this.#isSaidAgain) return stored;
+    const said = headers();
+    said.set(SEQUENCE, String(stored));
+    this.connection.publish(toldSubject(node), JSON.stringify(placement), { headers: said });
+    return stored;
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.connection.close(); }

@@ -1,11 +1,13 @@
 // What a node is told, heard and looked up, and what it takes of it in a time that is short: by a real NATS server and a link that is cut.
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { headers } from '@nats-io/transport-node';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type NodePlacement } from '@ruth/protocol';
 import { NodeLease, SiteKeyFile, SiteStore } from '../src/index.ts';
 import { OwnCameras } from '../src/own-cameras.ts';
-import { toldSubject } from '../src/site-store.ts';
+import { connectSite, toldSubject } from '../src/site-store.ts';
 import { Told } from '../src/told.ts';
 import { Link, Nats, natsMissing } from './nats.ts';
 import { logger, nowS, until } from './site-run.ts';
@@ -85,4 +87,23 @@ describe('what a node is told', { skip: natsMissing() }, () => {
     delete cameras.y;
     assert.deepEqual([await learn(60), own.cameras.size], [{ missing: 0, late: 0 }, 1]);
   });
+});
+
+it('in a site that was set up before servers were asked to say it again, a node hears at once what it is told, by who leads', { skip: natsMissing() }, async () => {
+  await using nats = await Nats.start();
+  {
+    await using old = await connectSite({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'old' });
+    await new Kvm(jetstream(old)).create('ruth_placement', { history: 16, allow_direct: false });
+  }
+  await using store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'test', replicas: 1 }, logger);
+  const heard: number[] = [];
+  const stop = new AbortController();
+  await using _following = { [Symbol.asyncDispose]: async () => { stop.abort(); await following; } };
+  const following = new Told(store, NODE, ({ revision }) => heard.push(revision), logger).follow(stop.signal);
+  let revision = 0;
+  const told: number[] = [];
+  for (let count = 0; count < 20; count++) told.push(revision = await store.tell(NODE, { cameras: {} }, revision));
+  await until(() => heard.at(-1) === revision, 'the last is heard');
+  assert.deepEqual(heard, told.slice(-heard.length));
+  assert.ok(heard.length > 10, 'they are heard, not looked up');
 });
