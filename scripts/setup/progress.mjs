@@ -21,7 +21,7 @@ const SAY_AGAIN_MS = 30_000;
 
 /** @param {import('node:tty').WriteStream} output */
 export function createProgress(output) {
-  const live = output.isTTY === true && process.env.CI === undefined;
+  const live = output.isTTY === true && !process.env.CI;
   const begun = Date.now();
   let worked = false;
   const line = (/** @type {string} */ text) => { output.write(`${live ? '\r\x1b[K' : ''}${text}\n`); };

@@ -1,4 +1,5 @@
 // What a person at a terminal sees, and what a log collector reads: lines for the one, JSON lines for the other.
+import { ERRORS } from '@ruth/protocol';
 import { createLogger, type Logger } from '@ruth/transport';
 import pretty from 'pino-pretty';
 
@@ -19,7 +20,17 @@ export function openTerminal(options: { interactive: boolean; verbose: boolean; 
   const forward = (name: string, line: string): void => {
     if (!line.startsWith('{')) { stream.write(`${JSON.stringify({ level: 40, time: Date.now(), name, msg: line })}\n`); return; }
     const level = /"level":(\d+)/.exec(line)?.[1];
-    if (!quiet || Number(level) >= 40) stream.write(`${line}\n`);
+    if (!quiet || Number(level) >= 40) stream.write(`${quiet ? withoutStack(line) : line}\n`);
   };
   return { logger: createLogger('ruth', quiet ? 'warn' : 'info', stream), forward };
+}
+
+/** Where an error that Ruth knows was thrown is of no use to whoever reads what it says. */
+function withoutStack(line: string): string {
+  try {
+    const { err, ...entry } = JSON.parse(line) as { err?: { code?: string }; msg?: string };
+    return err?.code !== undefined && err.code !== 'internal' && Object.hasOwn(ERRORS, err.code) ? JSON.stringify(entry) : line;
+  } catch {
+    return line;
+  }
 }

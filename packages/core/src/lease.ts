@@ -6,6 +6,8 @@ import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { Clock } from './clock.ts';
 
 export const LEASE_TTL_MS = 5000;
+/** A node's processes start at once: that the kernel is not there yet is no failure for so long. */
+const STARTING_MS = 5000;
 const backOff = new ExponentialBackoff({ initialDelay: 100, maxDelay: 2000 });
 
 /** What of the kernel a lease needs; KernelClient is one. */
@@ -20,7 +22,7 @@ export interface LeaseOptions {
   readonly kernel: LeaseIssuer;
   readonly clock: Clock;
   onGrant(grant: LeaseGrant): void;
-  /** The first attempt that failed, and the first one to fail after a grant. */
+  /** The first attempt that failed, and the first one to fail after a grant; a kernel that is not there yet is told after some seconds. */
   onFailure(error: RuthError): void;
   /** Unrenewed for its whole life: there may be no frames. */
   onExpiry(): void;
@@ -32,6 +34,9 @@ export class Lease {
   #fps: number;
   #grantedAtMs: number | null = null;
   #failure: RuthError | null = null;
+  #beganAtMs: number | null = null;
+  #isFailureTold = false;
+  #wasGranted = false;
   /** Aborts when it is to be asked for again, or no more. */
   #pause = new AbortController();
   /** Of the request under way: each has its own, for what hangs on a signal that lives long lives as long. */
@@ -75,23 +80,33 @@ export class Lease {
   async #runOnce(signal: AbortSignal): Promise<boolean> {
     const { cameraId, kernel, clock } = this.#options;
     this.#attempt = new AbortController();
+    this.#beganAtMs ??= clock.monotonicMs();
     try {
       const grant = await kernel.putLease(this.id, { camera_id: cameraId, fps: this.#fps, ttl_ms: LEASE_TTL_MS }, this.#attempt.signal);
       if (signal.aborted) return false;
       this.#grantedAtMs = clock.monotonicMs();
       this.#failure = null;
+      this.#isFailureTold = false;
+      this.#wasGranted = true;
       this.#options.onGrant(grant);
       return true;
     } catch (cause) {
       if (signal.aborted) return false;
       const error = RuthError.from(cause);
-      if (this.#failure === null) this.#options.onFailure(error);
       this.#failure = error;
+      if (!this.#isFailureTold && !this.#isStarting(error)) {
+        this.#isFailureTold = true;
+        this.#options.onFailure(error);
+      }
       if (this.#grantedAtMs !== null && clock.monotonicMs() - this.#grantedAtMs >= LEASE_TTL_MS) {
         this.#grantedAtMs = null;
         this.#options.onExpiry();
       }
       return false;
     }
+  }
+
+  #isStarting({ code }: RuthError): boolean {
+    return code === 'unreachable' && !this.#wasGranted && this.#options.clock.monotonicMs() - this.#beganAtMs! < STARTING_MS;
   }
 }
