@@ -69,7 +69,7 @@ function FirstRunNotice({ view }: { view: View }) {
 function Notice({ system }: { system: System }) {
   const text = system.server === 'offline' ? 'The server does not answer. What you see may be old; this page keeps trying.'
     : system.health?.kernel.status === 'unreachable' ? 'The kernel does not answer: no live video until it is back. This page keeps trying.'
-      : system.health?.core.status === 'unreachable' ? 'The AI core does not answer: nothing is being looked at. Live video goes on.'
+      : system.health?.core.status === 'unreachable' ? 'The AI core does not answer: nothing is being looked at, and no event comes of it. Live video and recording go on, and Ruth starts it again by itself.'
         : system.cameras.notAsked ? `Cameras may be missing here: ${notAskedText(system.cameras.notAsked)}. This page keeps trying.`
           : null;
   return <div role="status" aria-live="polite">{text && <p className="notice">{text}</p>}</div>;

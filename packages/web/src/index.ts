@@ -12,6 +12,7 @@ export { boxIn, containedRectangle, type Rectangle } from './overlay/video-recta
 export { EVERYTHING, changesOf, isWanted, type OverlayChoice } from './overlay/overlay-choice.ts';
 export { arranged, isCompact, suitingColumns, suitingRows } from './grid/arrangement.ts';
 export { eventWords } from './events/event-words.ts';
+export { foldedEvents } from './events/folded-events.ts';
 export { RecentEvents } from './events/recent-events.ts';
 export { followEvents } from './live/events-socket.ts';
 export { tileCondition, type TileCondition, type TileState } from './camera/tile-condition.ts';

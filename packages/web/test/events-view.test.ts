@@ -119,4 +119,33 @@ describe('the view of events', { skip: browserMissing() }, () => {
     await page.getByText('The events cannot be read').waitFor(WAIT);
     assert.ok(await page.locator('.queue-event').count() > 0, 'what was read stays');
   });
+
+  it('shows cameras that fell at once as one row, which can be opened, and gone through and marked as one', async () => {
+    const { system } = suite;
+    for (let index = 1; index <= 20; index++) system.tell({ type: 'camera.down', camera_id: `aisle-${index}`, reason: 'stalled' });
+    await until(async () => {
+      const { events } = await (await fetch(`${system.url}/api/v1/events?type=camera.down`)).json() as EventPage;
+      return events.length === 20;
+    }, 'they are stored');
+    await using opened = await suite.open('#/events');
+    const { page } = opened;
+    const row = page.getByRole('button', { name: /20 cameras send nothing/ }).first();
+    await row.getByText('aisle-20, aisle-19, aisle-18 and 17 more').waitFor(WAIT);
+    assert.equal(await page.locator('.queue-event').count(), 5, 'what else happened stands beside it');
+    await page.keyboard.press('j');
+    await page.locator('.event-detail').waitFor(WAIT);
+    await page.keyboard.press('j');
+    await page.locator('.event-detail h2', { hasText: 'person #4 entered door' }).waitFor(WAIT);
+    await page.keyboard.press('k');
+    await page.locator('.queue-event[aria-current] >> text=20 cameras').waitFor(WAIT);
+    await page.keyboard.press('s');
+    await page.locator('.queue-group .queue-event[data-seen="true"]').waitFor(WAIT);
+    await page.getByRole('button', { name: 'Show each: 20 cameras send nothing' }).press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.queue-group .queue-event[data-seen="true"]').length === 20);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'events-folded-open');
+    await page.getByRole('button', { name: 'Fold: 20 cameras send nothing' }).press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 5);
+    await picture(page, 'events-folded');
+  });
 });

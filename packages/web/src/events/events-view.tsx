@@ -11,6 +11,7 @@ import { EventDetail } from './event-detail.tsx';
 import { EVERY_EVENT, eventFilterQuery, parseEventFilter } from './event-filter.ts';
 import { EventFilters } from './event-filters.tsx';
 import { EventQueue } from './event-queue.ts';
+import { foldedEvents, type EventGroup } from './folded-events.ts';
 import { QueueList } from './queue-list.tsx';
 import { useSeenEvents } from './seen-events.ts';
 import '../styles/events.css';
@@ -23,6 +24,8 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
   const key = eventFilterQuery(filter).toString();
   const [queue, setQueue] = useState(() => new EventQueue(filter));
   const [playing, setPlaying] = useState(false);
+  /** Groups that were opened, by their newest event. */
+  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const mayOperate = useMay('operate');
   const { events, cursor, loading, failure, newer } = useObservable(queue);
   const { isSeen, mark, failure: markFailure } = useSeenEvents();
@@ -45,13 +48,25 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
     replaceView({ name: 'events', filter, eventId: stored.event_id });
     document.querySelector(`[data-queue-id="${stored.event_id}"]`)?.scrollIntoView({ block: 'nearest' });
   };
-  const move = (by: number): void => choose(events?.[index < 0 ? 0 : index + by]);
+  const groups = foldedEvents(events ?? []);
+  const isOpen = (group: EventGroup): boolean => open.has(group.events[0].event_id) || group.events.some(({ event_id }, at) => at > 0 && event_id === eventId);
+  const toggle = (group: EventGroup): void => {
+    const [first] = group.events;
+    // What is chosen is never hidden.
+    if (isOpen(group) && group.events.some(({ event_id }) => event_id === eventId)) choose(first);
+    setOpen((before) => new Set(isOpen(group) ? [...before].filter((id) => id !== first.event_id) : [...before, first.event_id]));
+  };
+  /** What the keys go through: of a group that is not open, its newest. */
+  const steps = groups.flatMap((group) => (isOpen(group) ? group.events : group.events.slice(0, 1)));
+  const step = steps.findIndex(({ event_id }) => event_id === eventId);
+  const move = (by: number): void => choose(steps[step < 0 ? 0 : step + by]);
   useEffect(() => {
     if (index >= 0 && events && index >= events.length - 3) void queue.more();
   }, [index, events, queue]);
   const markChosen = (): void => {
     if (!chosen) return;
-    mark(chosen, true);
+    const group = groups.find(({ events: [first] }) => first.event_id === chosen.event_id);
+    for (const one of group && !isOpen(group) ? group.events : [chosen]) mark(one, true);
     move(1);
   };
   useShortcuts({ j: () => move(1), k: () => move(-1), arrowdown: () => move(1), arrowup: () => move(-1), s: markChosen, p: () => { if (chosen && recorded !== false) setPlaying(!playing); } });
@@ -73,7 +88,7 @@ export function EventsView({ view: { filter, eventId }, cameras }: { view: Extra
               {filter.kind !== 'all' && <a href={addressOf({ name: 'events', filter: { ...EVERY_EVENT, kind: 'all', period: 'all' }, eventId: null })}>Show everything that was ever stored</a>}
             </Empty>
           )}
-          {events && events.length > 0 && <QueueList events={events} cameras={cameras} chosenId={chosen?.event_id ?? null} isSeen={isSeen} onChoose={choose} />}
+          {events && events.length > 0 && <QueueList groups={groups} isOpen={isOpen} onToggle={toggle} cameras={cameras} chosenId={chosen?.event_id ?? null} isSeen={isSeen} onChoose={choose} />}
           {cursor !== null && <button type="button" className="button" disabled={loading} onClick={() => void queue.more()}>Older events</button>}
         </section>
         <section className="event-stage" aria-label="The chosen event">
