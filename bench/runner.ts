@@ -1,5 +1,6 @@
 // Runs one file of a folder by its name and prints its figures; the last line of output is one JSON object where that is asked for.
-import { readdirSync } from 'node:fs';
+// Its help is what each file says of itself at its top.
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,9 +15,15 @@ export async function runNamed(folder: string, kind: string): Promise<never> {
   const suffix = `.${kind}.ts`;
   const names = readdirSync(folder).filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
   const name = positionals[0] ?? '';
-  if (values.help || !names.includes(name)) {
-    console.error(`usage: npm run -s ${kind} -- <name> [--json]; there are: ${names.join(', ')}`);
-    process.exit(values.help ? 0 : 2);
+  const usage = `usage: npm run -s ${kind} -- <name> [--json]`;
+  if (values.help) {
+    console.log(usage);
+    for (const one of names.includes(name) ? [name] : names) console.log(`\n${one}\n${aboutOf(join(folder, `${one}${suffix}`))}`);
+    process.exit(0);
+  }
+  if (!names.includes(name)) {
+    console.error(`${usage}; there are: ${names.join(', ')}; --help says what each does`);
+    process.exit(2);
   }
   leaveNothing();
   const { bench } = await import(join(folder, `${name}${suffix}`)) as { bench: Bench };
@@ -25,6 +32,20 @@ export async function runNamed(folder: string, kind: string): Promise<never> {
   if (values.json) console.log(JSON.stringify({ [kind]: name, ...figures, machine }));
   else console.table(figures);
   process.exit(0);
+}
+
+/** The comment at the top of a file, and what of the environment it heeds. */
+function aboutOf(file: string): string {
+  const text = readFileSync(file, 'utf8');
+  const words = /^(?:\/\/.*\n)+/.exec(text)?.[0].replaceAll(/^\/\/ ?/gm, '').trim().split(/\s+/) ?? [];
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 100) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  const heeded = [...new Set(text.match(/RUTH_[A-Z_]+/g) ?? [])];
+  return [...lines, ...(heeded.length > 0 ? [`  Heeds ${heeded.join(', ')}.`] : [])].join('\n');
 }
 
 /** However it ends, by a signal or an error too: what was started for it ends with it. */
