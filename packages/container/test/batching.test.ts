@@ -113,7 +113,7 @@ test('A model that cannot look at several pictures is refused where its manifest
 });
 
 test('A batch that takes too long is a hang as one picture is: each of its requests is answered so, and the session is replaced', async (t) => {
-  const { container, client, ring, request } = await serveProbe(t, { weights: brightnessModel('N', { slow: 4000 }), manifest: TOGETHER, inferenceLimitMs: 500 });
+  const { container, client, ring, request } = await serveProbe(t, { weights: brightnessModel('N', { slow: 6000 }), manifest: TOGETHER, inferenceLimitMs: 500 });
   const answers = await Promise.all(['a', 'b', 'c', 'd'].map((cameraId) => {
     const frames = ring({ cameraId });
     return client.request(request(frames, publishGrey(frames, 255)), { timeoutMs: 60_000 }) as Promise<InferResponse>;
