@@ -120,6 +120,15 @@ test('of what lies aside, what no other node has becomes recordings, what anothe
   });
 });
 
+test('of a file that ends, by its own dates, some milliseconds after another node began nothing is lost', async () => {
+  await recordedWhile(() => 7, 18, async (directory) => {
+    await using archive = await Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays: null, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
+    const beganUs = START_US + 18e6 - 40_000;
+    const { leftFiles, spans } = await archive.claim('door', { claim: [{ startUs: START_US, endUs: beganUs }], drop: [{ startUs: beganUs, endUs: beganUs + 60e6 }] });
+    assert.deepEqual([leftFiles, spans.map(({ endUs }) => Math.round((endUs - START_US) / 1e5) / 10)], [0, [18]]);
+  });
+});
+
 test('a keyframe is known again by its bytes: where recordings begin and end, and where that lies aside of another node', async () => {
   const keyframe = (second: number): string => pictureDigest('h264', { nals: [slice(second * 25, true).subarray(4)] });
   await recordedWhile(() => 7, 18, async (directory) => {

@@ -72,15 +72,15 @@ export async function claimAside(store: RepairableStore, cameraId: string, decis
 type Fate = 'claim' | 'drop' | 'wait';
 interface Run { fate: Fate; readonly from: number; to: number }
 
-/** Of each fragment, joined. What begins a file begins with a keyframe; what is decided of a part of a picture group alone waits for the rest. */
+/**
+ * Of each fragment, joined. What begins a file begins with a keyframe; what is decided of a part of a picture group alone waits for the rest. A fragment goes by its middle: files that follow one
+ * another are dated each by itself, so that one may end, by its own clock, some milliseconds after the next begins.
+ */
 function fatesOf({ startUs, fragments }: WholeSegment, { claim, drop }: ClaimDecision, own: readonly AsideSpan[]): Run[] {
   const fates = fragments.map(({ startTicks, durationTicks }): Fate => {
-    const from = startUs + startTicks * TICKS_TO_US;
-    const to = from + durationTicks * TICKS_TO_US;
-    if (drop.some((span) => overlap(span, { startUs: from, endUs: to }))) return 'drop';
-    // Dates of neighbours overlap by roundings.
-    if (own.some((span) => (from + to) / 2 >= span.startUs && (from + to) / 2 < span.endUs)) return 'drop';
-    return claim.some((span) => from >= span.startUs && to <= span.endUs) ? 'claim' : 'wait';
+    const middleUs = startUs + (startTicks + durationTicks / 2) * TICKS_TO_US;
+    const isIn = (spans: readonly AsideSpan[]): boolean => spans.some((span) => middleUs >= span.startUs && middleUs < span.endUs);
+    return isIn(drop) || isIn(own) ? 'drop' : isIn(claim) ? 'claim' : 'wait';
   });
   for (let at = 0, next; at < fates.length; at = next) {
     next = fragments.findIndex(({ keyframe }, index) => index > at && keyframe);
