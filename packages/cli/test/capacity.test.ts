@@ -37,7 +37,18 @@ describe('the capacity of a machine', () => {
     const idle = { cores: 64, cpuS: new Map([['camera a 11', 1]]) };
     const space = (maxAgeDays: number) => capacityOf(sampleAt(0, idle), sampleAt(60, { ...idle, idleS: 100 + 63 * 60, cpuS: new Map([['camera a 11', 2]]) }), { ...LIMITS, maxAgeDays }).resources.find(({ kind }) => kind === 'disk_space')!;
     assert.deepEqual([space(1).more_cameras, space(2).more_cameras, space(7).more_cameras], [3, 0, 0]);
-    assert.match(space(7).message, /the disk holds 2\.9 days; 7 are asked for/);
+    assert.match(space(7).message, /the disk holds 2\.9 days; wanted: 7 days$/);
+    assert.match(space(1).message, /; wanted: 1 day$/);
+  });
+
+  it('is told in hours, or minutes, where the disk is small', () => {
+    const held = (bytes: number): string => {
+      const storage = { ...sampleAt(0).storage, bytes: 0, free_bytes: LIMITS.minFreeBytes + bytes };
+      return capacityOf(sampleAt(0, { storage }), sampleAt(60, { storage }), { ...LIMITS, maxAgeDays: null }).resources.find(({ kind }) => kind === 'disk_space')!.message;
+    };
+    // 2 MB/s.
+    assert.match(held(21.6 * GB), /the disk holds 3 hours, /);
+    assert.match(held(0.24 * GB), /the disk holds 2 minutes, /);
   });
 
   it('is none where a model does not keep up, with the reason', () => {

@@ -23,7 +23,7 @@ export const ERRORS = {
   message_too_large: { httpStatus: 413, retryable: false, advice: 'Send at most 10 MiB.' },
   invalid_length: { httpStatus: 400, retryable: false, advice: 'Begin each message with its length, 4 bytes big-endian, 1 to 10485760.' },
   socket_in_use: { httpStatus: 409, retryable: false, advice: 'Stop the process that owns the socket, or choose another socket directory.' },
-  unreachable: { httpStatus: 503, retryable: true, advice: 'Check that the process is running and that the socket path is right.' },
+  unreachable: { httpStatus: 503, retryable: true, advice: 'Ruth starts its own processes again by itself. Where it stays so, its log says why; of what Ruth does not start, see that it runs and that its address is right.' },
   timeout: { httpStatus: 504, retryable: true, advice: 'The other side did not answer in time; see its log.' },
   cancelled: { httpStatus: 499, retryable: true, advice: 'The caller gave up.' },
   // shared memory

@@ -95,9 +95,15 @@ function diskSpace({ before, now, overS }: Measured, { maxAgeDays, minFreeBytes 
   if (recorded === 0 || storage.free_bytes === null) return resource('disk_space', {}, 'Cannot tell: nothing was written in the time that was measured');
   const bytes = Math.max(0, storage.bytes + storage.free_bytes - minFreeBytes);
   const days = bytes / perDay;
-  const message = `At this rate the disk holds ${days.toFixed(1)} days`;
-  if (maxAgeDays === null) return resource('disk_space', { used: perDay, perCamera: perDay / recorded }, `${message}; each camera more makes them fewer, and no number of days is asked for`);
-  return resource('disk_space', { used: perDay, usable: bytes / maxAgeDays, perCamera: perDay / recorded }, `${message}; ${maxAgeDays} are asked for`);
+  const message = `At this rate the disk holds ${timeText(days)}`;
+  if (maxAgeDays === null) return resource('disk_space', { used: perDay, perCamera: perDay / recorded }, `${message}, with each camera more less; no number of days is asked for`);
+  return resource('disk_space', { used: perDay, usable: bytes / maxAgeDays, perCamera: perDay / recorded }, `${message}; wanted: ${timeText(maxAgeDays)}`);
+}
+
+function timeText(days: number): string {
+  const [value, unit] = days >= 1 ? [days, 'day'] : days * 24 >= 1 ? [days * 24, 'hour'] : [Math.round(days * 24 * 60), 'minute'];
+  const rounded = Number(value.toFixed(1));
+  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
 }
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;

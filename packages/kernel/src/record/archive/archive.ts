@@ -1,39 +1,27 @@
 // The archive of a kernel: every camera's recordings and gaps, asked for by playback and the API; how much disk they take, and what
 // is deleted for it. Files are written by the cameras' own processes; everything about them that must last is in the store.
-import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { MOST_EDGES, RuthError, type CameraSettings, type KernelEvent, type KeptFile, type RecordingHealth, type RecordingSeam, type RecordingSettings, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
-import type { EventContent, Logger } from '@ruth/transport';
-import { SYNC_DELAY_US, UNCLAIMED, type Segment } from '../segment.ts';
+import { MOST_EDGES, RuthError, type CameraSettings, type KeptFile, type RecordingHealth, type RecordingSeam, type StorageStatus, type Timeline, type UnclaimedFiles } from '@ruth/protocol';
+import { SYNC_DELAY_US, type Segment } from '../segment.ts';
 import type { ArchiveView, GrownSegment } from './archive-view.ts';
 import type { CameraExtent, DiskSpace } from './archive-store.ts';
 import type { AsideSpan } from './aside.ts';
 import type { ClaimDecision, Claimed } from './claim.ts';
 import type { FoundKeyframe } from './keyframes.ts';
 import { CameraArchive, eventGap } from './camera-archive.ts';
-import type { Gap } from './gap-table.ts';
 import { systemClock, type Clock } from './gap-watch.ts';
-import { alsoKnown, bootId, whyEnded, type EndFacts } from './owner-before.ts';
+import { openStore, type OpeningOptions } from './opening.ts';
 import { appendSpan, unpack } from './segment-index.ts';
-import { StorageKeeper, sumOf } from './storage-keeper.ts';
-import { StoreThread } from './store-thread.ts';
+import { StorageKeeper } from './storage-keeper.ts';
+import type { StoreThread } from './store-thread.ts';
 
-export interface ArchiveOptions {
-  readonly settings: RecordingSettings;
-  readonly logger: Logger;
-  readonly onEvent: (event: EventContent<KernelEvent>) => void;
-  /** False where the node is by itself, so that nobody decides about what lies aside. */
-  readonly isInSite?: boolean;
-  readonly clock?: Clock;
-  /** What a supervisor saw of the end of the kernel before this one. */
-  readonly endedBefore?: string | null;
+export interface ArchiveOptions extends OpeningOptions {
   /** How much room the disk has; asked of the file system unless given. */
   readonly space?: () => DiskSpace;
 }
 
 const LOOK_INTERVAL_MS = 1000;
 const KEPT_AT_ONCE = 500;
-const ROOM_TO_START_BYTES = 16 << 20;
 
 export class Archive implements ArchiveView, AsyncDisposable {
   readonly #options: ArchiveOptions;
@@ -70,43 +58,8 @@ export class Archive implements ArchiveView, AsyncDisposable {
    * naming the owner where another kernel has it, `invalid_config` where it cannot be used.
    */
   static async open(options: ArchiveOptions): Promise<Archive> {
-    const { settings: { directory }, logger } = options;
-    const store = await StoreThread.open(directory);
-    try {
-      const nowUs = (options.clock ?? systemClock).utcUs();
-      const { counts, inUse } = await withRoom(store, nowUs, () => store.call('repair', nowUs));
-      const found = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
-      if (Object.keys(found).some((kind) => kind !== 'files')) logger.warn({ ...found, in_use: inUse }, 'the recordings were not ended in order; they are put right');
-      const aside = sumOf(await store.call('unclaimedFiles').catch(() => ({})));
-      if (aside && options.isInSite === false) logger.warn({ ...aside, folder: join(directory, UNCLAIMED) }, 'this node has left its site, and what it recorded aside, without a lease, is in no index and takes room: it cannot find out what of it other nodes recorded. "ruth site unclaimed" shows it; with --take it becomes part of the recordings, with --delete it goes');
-      const extents = await store.call('extents');
-      const facts: EndFacts = { ownerBefore: await store.call('ownerBefore'), bootIdNow: bootId(), bootedUs: nowUs - uptime() * 1e6, seen: options.endedBefore ?? null };
-      const tell = async (cameraId: string, gap: Gap): Promise<void> => {
-        await withRoom(store, nowUs, () => store.call('putGap', cameraId, gap));
-        options.onEvent({ type: 'recording.gap', camera_id: cameraId, gap: eventGap(gap) });
-      };
-      for (const [cameraId, { newestEndUs, gap: left }] of extents) {
-        // Whoever ended in order left a gap that lasts and says so.
-        const inOrder = newestEndUs === null || (left !== null && left.startUs >= newestEndUs);
-        if (inOrder) {
-          const more = left && alsoKnown(left, facts);
-          if (!left || !more) continue;
-          const gap = { ...left, message: more };
-          await tell(cameraId, gap);
-          extents.set(cameraId, { newestEndUs, gap });
-          continue;
-        }
-        const [next] = left ? await store.call('between', cameraId, left.startUs, Number.MAX_SAFE_INTEGER) : [];
-        if (left) await (next!.startUs > left.startUs ? tell(cameraId, { ...left, endUs: next!.startUs }) : store.call('removeGap', cameraId, left.startUs));
-        const gap: Gap = { startUs: newestEndUs, endUs: null, ...whyEnded(newestEndUs, facts) };
-        await tell(cameraId, gap);
-        extents.set(cameraId, { newestEndUs, gap });
-      }
-      return new Archive(options, store, extents, counts);
-    } catch (error) {
-      await store[Symbol.asyncDispose]();
-      throw error;
-    }
+    const { store, extents, repaired } = await openStore(options);
+    return new Archive(options, store, extents, repaired);
   }
 
   /** The camera's part. What was recorded of a camera that is gone stays, and goes on when it returns. */
@@ -284,18 +237,5 @@ export class Archive implements ArchiveView, AsyncDisposable {
 
   #unindexed(cameraId: string, startUs: number, endUs: number): Segment[] {
     return (this.#cameras.get(cameraId)?.unindexed() ?? []).filter((segment) => segment.startUs < endUs && segment.endUs > startUs);
-  }
-}
-
-/** A kernel that starts on a full disk starts all the same: the oldest recordings make room for what the index must note. */
-async function withRoom<T>(store: StoreThread, nowUs: number, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!(error instanceof RuthError) || error.code !== 'disk_full') throw error;
-    const limits = { all: { maxAgeDays: null, maxBytes: null }, cameras: {} };
-    const oldest = await store.call('deletable', { limits, nowUs, bytes: ROOM_TO_START_BYTES, passedOver: [], atMost: 64 });
-    await store.call('delete', oldest.map(({ file }) => file), nowUs);
-    return write();
   }
 }
