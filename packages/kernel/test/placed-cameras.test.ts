@@ -141,6 +141,8 @@ test('a keyframe is known again by its bytes: where recordings begin and end, an
     assert.deepEqual(await find(5, 6.3), [[5, 6]], 'whatever the date, as far as clocks may differ');
     assert.deepEqual(await find(17, 17), [[17, null]], 'nothing comes after it');
     assert.deepEqual([await find(2, 2), await find(5, 9)], [[], []], 'that is no longer, or not yet, aside; that is another one');
+    await archive.claim('door', { claim: [{ startUs: START_US + 8e6, endUs: START_US + 10e6 }], drop: [] });
+    assert.deepEqual(await find(7, 7), [[7, 10]], 'in the next file, however that is dated: what lies between is not here');
   });
 });
 

@@ -57,8 +57,6 @@ const ofPipes = (type: 'gauge' | 'counter', name: string, help: string, key: 'pi
 /** 1 for the one that holds, 0 for the others. */
 const oneOf = (all: readonly string[], held: string): Record<string, number> => Object.fromEntries(all.map((one) => [one, one === held ? 1 : 0]));
 
-
-
 export const KERNEL_METRICS: readonly Metric<KernelSnapshot>[] = [
   { name: 'cameras', type: 'gauge', help: 'Cameras of the node', values: ({ cameras }) => [[{}, cameras.length]] },
   cameraBy('gauge', 'state', 'state', '1 for the state the camera is in, 0 for the others', ({ state }) => oneOf(CAMERA_STATES, state)),

@@ -15,19 +15,17 @@ import { segmentFiles } from './segment-path.ts';
 export interface FoundKeyframe {
   readonly seam: RecordingSeam;
   readonly startUs: number;
-  /** The keyframe after it; null where none is there, or something is missing between. */
+  /** The keyframe after it that is here, up to which all here belongs to the found one; null where none follows. */
   readonly nextUs: number | null;
 }
 
-type Placed = Pick<Segment, 'file' | 'startUs' | 'endUs' | 'codec' | 'fragments'>;
-interface Keyframe { readonly picture: string; readonly startUs: number; readonly endUs: number }
+type Placed = Pick<Segment, 'file' | 'startUs' | 'codec' | 'fragments'>;
+interface Keyframe { readonly picture: string; readonly startUs: number }
 
 /** Around the date that is told: what is known of the other node's clock is in it already. Two of the same bytes that are so near: nobody can say which of them it is. */
 const NEAR_US = 2e6;
 /** Of a NAL unit, before it. */
 const LENGTH_BYTES = 4;
-/** Dates of neighbours differ by roundings. */
-const ROUNDING_US = 1000;
 
 /** The first keyframe of a file, or its last one; null where it cannot be read. `directory`: of the file. */
 export function keyframeOf(directory: string, segment: Placed, which: 'first' | 'last'): RecordingSeam | null {
@@ -49,14 +47,11 @@ export async function findAside(directory: string, cameraId: string, wanted: rea
     const alike = keyframes.flatMap(({ picture, startUs }, index) => (picture === seam.picture ? [{ index, offUs: Math.abs(startUs - seam.at * 1e6) }] : [])).sort((a, b) => a.offUs - b.offUs);
     const [found, other] = alike;
     if (!found || found.offUs > NEAR_US || (other && other.offUs <= NEAR_US)) return [];
-    const { startUs, endUs } = keyframes[found.index]!;
-    const next = keyframes[found.index + 1];
-    return [{ seam, startUs, nextUs: next && next.startUs - endUs < ROUNDING_US ? next.startUs : null }];
+    return [{ seam, startUs: keyframes[found.index]!.startUs, nextUs: keyframes[found.index + 1]?.startUs ?? null }];
   });
 }
 
-/** `endUs`: of what follows a keyframe up to the next one. */
-function keyframesIn(directory: string, { file, startUs, endUs, codec, fragments }: Placed, chosen: readonly FragmentEntry[]): Keyframe[] {
+function keyframesIn(directory: string, { file, startUs, codec }: Placed, chosen: readonly FragmentEntry[]): Keyframe[] {
   let fd: number;
   try {
     fd = openSync(join(directory, file), 'r');
@@ -70,8 +65,7 @@ function keyframesIn(directory: string, { file, startUs, endUs, codec, fragments
       const whole = readSync(fd, data, 0, fragment.bytes, fragment.offset) === fragment.bytes;
       const first = whole ? samplesOf(data)?.[0] : undefined;
       if (!first?.keyframe) return [];
-      const next = fragments.find(({ keyframe, startTicks }) => keyframe && startTicks > fragment.startTicks);
-      return [{ picture: pictureDigest(codec, { nals: splitSample(data.subarray(first.offset, first.offset + first.size), LENGTH_BYTES) }), startUs: startUs + fragment.startTicks * TICKS_TO_US, endUs: next ? startUs + next.startTicks * TICKS_TO_US : endUs }];
+      return [{ picture: pictureDigest(codec, { nals: splitSample(data.subarray(first.offset, first.offset + first.size), LENGTH_BYTES) }), startUs: startUs + fragment.startTicks * TICKS_TO_US }];
     });
   } finally {
     closeSync(fd);
