@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Box } from '@ruth/protocol';
 import type { Page } from 'playwright-core';
-import { camera } from '../../server/test/stand-ins.ts';
+import { camera, until } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
 import { pageSuite, picture, WAIT } from './page-suite.ts';
@@ -136,6 +136,8 @@ describe('the live view', { skip: browserMissing() }, () => {
     await using opened = await suite.open();
     const { page, problems } = opened;
     await drawn(page, 1);
+    // Who comes late would be taken for one that began anew.
+    await until(() => new Set(suite.system.watched).size === 4, 'all four are watched');
     suite.system.watched.length = 0;
     await page.getByRole('button', { name: '3 columns' }).click();
     await page.locator('.tile .pictures[data-stream="detect"]').nth(1).waitFor({ ...WAIT, state: 'attached' });
