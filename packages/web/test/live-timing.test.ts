@@ -129,6 +129,10 @@ describe('playback near the live edge', () => {
     assert.equal(step(3, 1, { endS: 8 }).seekToS, 7.98);
   });
 
+  it('waits where it is while nothing newer comes, however long that is', () => {
+    for (const atS of [6, 5.99]) assert.deepEqual(step(atS, 1, { nowS: 20, endS: 6 }).seekToS, null);
+  });
+
   it('leaves a gap in what is buffered behind', () => {
     const view = { currentTimeS: 4.9, buffered: [{ startS: 0, endS: 5 }, { startS: 6, endS: 6.3 }], nowS: 6.3, targetLagS: 0.4, rate: 1, jumpBeyondS: 3 };
     assert.deepEqual(followLiveEdge(view), { seekToS: 6, rate: 1 });

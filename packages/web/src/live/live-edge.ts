@@ -34,9 +34,10 @@ export function followLiveEdge({ currentTimeS, buffered, nowS, targetLagS, rate,
   const wantedS = nowS - targetLagS;
   const behindS = wantedS - currentTimeS;
   // In what is buffered already, and short of its very end, where there is no picture yet.
-  if (currentTimeS < newest.startS - 0.02 || currentTimeS > newest.endS + 0.1 || behindS > jumpBeyondS) {
-    return { seekToS: Math.max(newest.startS, Math.min(wantedS, newest.endS - 0.02)), rate: 1 };
-  }
+  const nearestS = Math.max(newest.startS, Math.min(wantedS, newest.endS - 0.02));
+  const outside = currentTimeS < newest.startS - 0.02 || currentTimeS > newest.endS + 0.1;
+  // Where nothing newer came, it waits where it is.
+  if (outside || (behindS > jumpBeyondS && nearestS > currentTimeS)) return { seekToS: nearestS, rate: 1 };
   if (Math.abs(behindS) < (rate === 1 ? CORRECT_BEYOND_S : CORRECT_UNTIL_S)) return { seekToS: null, rate: 1 };
   const change = Math.max(-MAX_DALLY, Math.min(MAX_HURRY, behindS / CORRECT_WITHIN_S));
   // Never 1: it is off.

@@ -30,6 +30,8 @@ export class MsePlayer {
   #heardAt = 0;
   #settledAt = Infinity;
   #jumpedAt = -Infinity;
+  /** Playback waits for a picture, which is not counted yet: what it does as it begins or jumps may be why. */
+  #waits = false;
   #receivedBytes = 0;
 
   /** Where playback shall be. */
@@ -56,7 +58,7 @@ export class MsePlayer {
   start(): void {
     if (this.#followTimer !== undefined) return;
     this.#followTimer = setInterval(() => this.#follow(), FOLLOW_EVERY_MS);
-    this.#video.addEventListener('waiting', this.#onDry);
+    this.#video.addEventListener('waiting', this.#onWaiting);
     this.#video.addEventListener('playing', this.#onPlaying);
     this.#connect();
   }
@@ -64,7 +66,7 @@ export class MsePlayer {
   stop(): void {
     clearInterval(this.#followTimer);
     this.#followTimer = undefined;
-    this.#video.removeEventListener('waiting', this.#onDry);
+    this.#video.removeEventListener('waiting', this.#onWaiting);
     this.#video.removeEventListener('playing', this.#onPlaying);
     this.#disconnect();
     this.#onPhase({ name: 'idle' });
@@ -125,6 +127,7 @@ export class MsePlayer {
     this.#buffer?.close();
     this.#buffer = null;
     this.#init = null;
+    this.#waits = false;
   }
 
   #follow(): void {
@@ -132,6 +135,7 @@ export class MsePlayer {
       this.#retry('no pictures came');
       return;
     }
+    this.#countDry();
     const video = this.#video;
     if (!this.#init || video.buffered.length === 0) return;
     this.lag.relax(performance.now());
@@ -152,12 +156,20 @@ export class MsePlayer {
     if (video.paused) video.play().catch(() => undefined);
   }
 
-  // A jump waits for its picture, too; and while a stream begins, what is there is no measure.
-  readonly #onDry = (): void => {
-    if (this.#init && !this.#video.seeking && performance.now() > Math.max(this.#settledAt, this.#jumpedAt + JUMP_MS)) this.lag.ranDry(performance.now());
+  readonly #onWaiting = (): void => {
+    this.#waits = this.#init !== null;
+    this.#countDry();
   };
 
+  /** A jump waits for its picture, too, and while a stream begins, what is there is no measure; but what lasts longer than that is dry. */
+  #countDry(): void {
+    if (!this.#waits || this.#video.seeking || performance.now() <= Math.max(this.#settledAt, this.#jumpedAt + JUMP_MS)) return;
+    this.#waits = false;
+    this.lag.ranDry(performance.now());
+  }
+
   readonly #onPlaying = (): void => {
+    this.#waits = false;
     this.#backOff.reset();
     this.#onPhase({ name: 'playing' });
   };
