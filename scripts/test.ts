@@ -1,5 +1,6 @@
 // `npm test` after set-up: type check, lint, and every test beside them; the last line says how many ran.
-//   node scripts/test.ts [--times] [file or folder ...]   only those tests; --times: what each file took, and used of a processor
+//   node scripts/test.ts [--times] [--alone] [file or folder ...]   only those tests; --times: what each file took, and used of a processor; --alone: one file after the other,
+//   as what is wrong only where a machine is quiet shows nowhere else
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { readUsage, runFile, type FileRun } from './test/file-run.ts';
 import { runInTurns } from './test/schedule.ts';
 
-const { values: { times: timed }, positionals: wanted } = parseArgs({ allowPositionals: true, options: { times: { type: 'boolean', default: false } } });
+const { values: { times: timed, alone }, positionals: wanted } = parseArgs({ allowPositionals: true, options: { times: { type: 'boolean', default: false }, alone: { type: 'boolean', default: false } } });
 // What Node compiled of a file it need not compile again for each of two hundred processes of tests, and for those that they start.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
 const check = (what: string, program: string, ...parameters: string[]) => async (): Promise<void> => {
@@ -32,7 +33,7 @@ const printed = report.pipe(new spec());
 printed.pipe(process.stdout, { end: false });
 const count = { passed: 0, failed: 0, skipped: 0 };
 const runs: FileRun[] = [];
-const isWhole = await runInTurns(globSync(patterns), async (file) => {
+const runOne = async (file: string): Promise<void> => {
   const ran = await runFile(file, timed);
   runs.push(ran);
   for (const event of ran.events) {
@@ -42,7 +43,13 @@ const isWhole = await runInTurns(globSync(patterns), async (file) => {
     else if (event.data.skip !== undefined) count.skipped++;
     else count.passed++;
   }
-}, { beside: checks }).then(() => true, (cause: Error) => {
+};
+const runEachAlone = async (files: readonly string[]): Promise<void> => {
+  for (const each of checks) await each();
+  for (const file of files) await runOne(file);
+};
+const files = globSync(patterns);
+const isWhole = await (alone ? runEachAlone(files) : runInTurns(files, runOne, { beside: checks })).then(() => true, (cause: Error) => {
   console.error(`${cause.message}: no more was tested`);
   return false;
 });
