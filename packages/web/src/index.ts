@@ -31,5 +31,6 @@ export { dropSums } from './system/drop-sums.ts';
 export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';
 export { idOfName, problemsUnder, urlWith } from './cameras/camera-api.ts';
 export { canFinish, draftOf, drawnOn, type SceneAction, type SceneDraft } from './scene-editor/scene-draft.ts';
-export { contains, LineCrossings, matchesOf, objectsText, type SeenObject } from './scene-editor/scene-matches.ts';
+export { LineCrossings, matchesOf, objectsText, type SeenObject } from './scene-editor/scene-matches.ts';
+export { contains, isMasked } from './overlay/scene-places.ts';
 export { formOfRule, NEW_RULE, RULE_KINDS, ruleOfForm, ruleOfSentence, sentenceOfRule, type RuleForm } from './rules/rule-form.ts';

@@ -1,7 +1,7 @@
 // Parts of the console that need no browser: the order of cameras, the overlay's choice, events in words.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { LookLatencies, SystemHealth } from '@ruth/protocol';
+import type { LookLatencies, SceneConfig, SystemHealth } from '@ruth/protocol';
 import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, latenciesBetween, neighbourEvent, quantileMs } from '@ruth/web';
 import { camera, subscription } from '../../server/test/stand-ins.ts';
 
@@ -20,10 +20,15 @@ describe('the grid', () => {
 
 describe('the overlay\'s choice', () => {
   const person = { class_id: 0, class_name: 'person', confidence: 0.5, bbox: [0, 0, 1, 1] } as const;
-  it('leaves out what is not sure enough, and classes that were hidden', () => {
+  it('leaves out what is not sure enough, classes that were hidden, and what a mask hides', () => {
     assert.ok(isWanted({ ...person, bbox: [0, 0, 1, 1] }, { ...EVERYTHING, threshold: 0.5 }));
     assert.ok(!isWanted({ ...person, bbox: [0, 0, 1, 1] }, { ...EVERYTHING, threshold: 0.55 }));
     assert.ok(!isWanted({ ...person, bbox: [0, 0, 1, 1] }, { ...EVERYTHING, hiddenClasses: ['person'] }));
+    const scene: SceneConfig = { masks: [{ polygon: [[0.4, 0.9], [0.6, 0.9], [0.5, 1]] }] };
+    const standing = { ...person, bbox: [0.4, 0, 0.6, 0.95] as [number, number, number, number] };
+    assert.ok(!isWanted(standing, EVERYTHING, scene), 'a mask hides who stands in it');
+    assert.ok(isWanted({ ...standing, bbox: [0.4, 0, 0.6, 0.8] }, EVERYTHING, scene) && isWanted(standing, { ...EVERYTHING, masked: true }, scene));
+    for (const over of [{ hides: ['motion'] as ['motion'] }, { classes: ['car'] }]) assert.ok(isWanted(standing, EVERYTHING, { masks: [{ ...scene.masks![0]!, ...over }] }));
     assert.deepEqual([changesOf(EVERYTHING), changesOf({ ...EVERYTHING, hiddenClasses: ['cat'], opacity: 0.5 })], [0, 2]);
   });
 });

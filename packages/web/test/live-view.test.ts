@@ -129,6 +129,21 @@ describe('the live view', { skip: browserMissing() }, () => {
     await page.locator('canvas[data-drawn-scene="0"]').waitFor(WAIT);
   });
 
+  it('draws nothing of what a mask hides, says so beside it, and shows it to who wants to see it', async () => {
+    addCameras(1);
+    await using opened = await suite.open();
+    const { page } = opened;
+    await drawn(page, 1);
+    Object.assign(suite.system.scene, { zones: [], lines: [], masks: [{ polygon: [[0, 0], [1, 0], [1, 1], [0, 1]] }] });
+    await page.reload();
+    await page.locator('canvas[data-drawn-scene="1"][data-drawn-boxes="0"][data-drawn-keypoints="0"]').waitFor(WAIT);
+    await page.getByText('Nothing that counts').first().waitFor(WAIT);
+    await page.getByRole('button', { name: 'Overlay' }).click();
+    await page.getByRole('switch', { name: 'What masks hide' }).click();
+    await drawn(page, 1);
+    suite.system.scene.masks = [];
+  });
+
   it('takes away a box that is stale, and draws again when there are looks', async () => {
     addCameras(1);
     await using opened = await suite.open();

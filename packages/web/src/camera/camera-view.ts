@@ -8,6 +8,7 @@ import { staleAfterUs, type LookBook } from '../live/look-history.ts';
 import { EVERYTHING, isWanted, type OverlayChoice } from '../overlay/overlay-choice.ts';
 import { paint, type Layer } from '../overlay/painter.ts';
 import type { Tail } from '../overlay/tail-painter.ts';
+import { isMasked } from '../overlay/scene-places.ts';
 import { containedRectangle } from '../overlay/video-rectangle.ts';
 
 /** A model at this camera: what core says of both, and whether the user wants to see it. */
@@ -18,7 +19,7 @@ export interface ModelAtCamera {
 }
 
 /** What a model said of the displayed picture; null: no look belongs to it. */
-export type Sight = { readonly kind: 'looked'; readonly count: number } | { readonly kind: 'failed'; readonly error: string } | null;
+export type Sight = { readonly kind: 'looked'; /** But for what masks hide. */ readonly count: number; readonly masked: number } | { readonly kind: 'failed'; readonly error: string } | null;
 
 export interface CameraReport {
   readonly phase: LivePhase;
@@ -190,9 +191,10 @@ export class CameraView implements Disposable {
     const layers: Layer[] = [];
     for (const { subscription, model, shown } of this.#models) {
       const look = this.#lookAt(frame, subscription);
-      this.#sights.set(subscription.model_id, look && (look.error === null ? { kind: 'looked', count: look.detections.length } : { kind: 'failed', error: look.error }));
+      const masked = look?.detections.filter((detection) => isMasked(detection, this.#scene)).length ?? 0;
+      this.#sights.set(subscription.model_id, look && (look.error === null ? { kind: 'looked', count: look.detections.length - masked, masked } : { kind: 'failed', error: look.error }));
       if (!look || look.error !== null || !shown) continue;
-      const wanted = look.detections.filter((detection) => isWanted(detection, this.#overlay));
+      const wanted = look.detections.filter((detection) => isWanted(detection, this.#overlay, this.#scene));
       layers.push({ look: { ...look, detections: wanted }, tails: this.#tailsOf(wanted, frame, subscription.model_id), keypointNames: model?.keypoint_names ?? [], skeleton: model?.skeleton ?? [], boxes: true });
     }
     // A detector's boxes stand for the people whose skeletons another model drew.

@@ -16,5 +16,7 @@ export function findingOf(subscription: SubscriptionStatus, down: string | null,
   if (kept !== undefined) return { kind: kept > 0 ? 'seen' : 'idle', words: `${kept} known again`, title: 'It tells what people look like; so many kept their identity by that after they had been hidden' };
   if (sight === null) return { kind: 'idle', words: 'Looking\u2026' };
   if (sight.kind === 'failed') return { kind: 'blind', words: 'Could not look', title: sight.error };
-  return sight.count === 0 ? { kind: 'nothing', words: 'Nothing seen' } : { kind: 'seen', words: `${sight.count} seen` };
+  const { count, masked } = sight;
+  const title = masked === 0 ? {} : { title: `Beside ${masked} that masks of the camera hide` };
+  return count === 0 ? { kind: 'nothing', words: masked === 0 ? 'Nothing seen' : 'Nothing that counts', ...title } : { kind: 'seen', words: `${count} seen`, ...title };
 }

@@ -74,7 +74,7 @@ export function useCameraView({ camera, system, looks, overlay, held = false, sm
     if (view.current) view.current.overlay = overlay;
   }, [overlay, id, name, looks, showsDetect]);
 
-  const { value: scene } = usePolled<SceneConfig>(overlay.scene ? `cameras/${encodeURIComponent(id)}/scene` : null, SCENE_EVERY_MS);
+  const { value: scene } = usePolled<SceneConfig>(overlay.scene || !overlay.masked ? `cameras/${encodeURIComponent(id)}/scene` : null, SCENE_EVERY_MS);
   useEffect(() => {
     if (view.current) view.current.scene = scene ?? {};
   }, [scene, id, name, looks, showsDetect]);

@@ -1,6 +1,7 @@
 // What of the overlay this browser's user wants to see. It filters what is drawn, never what is looked at or recorded.
-import type { Detection } from '@ruth/protocol';
+import type { Detection, SceneConfig } from '@ruth/protocol';
 import { useStoredChoice } from '../stored-choice.ts';
+import { isMasked } from './scene-places.ts';
 
 export interface OverlayChoice {
   readonly boxes: boolean;
@@ -10,6 +11,8 @@ export interface OverlayChoice {
   readonly tails: boolean;
   /** Zones, lines and masks of the camera. */
   readonly scene: boolean;
+  /** What masks of the camera hide, and nothing is told of. */
+  readonly masked: boolean;
   /** Only what is at least this sure, 0..1. */
   readonly threshold: number;
   /** 0..1 */
@@ -17,10 +20,10 @@ export interface OverlayChoice {
   readonly hiddenClasses: readonly string[];
 }
 
-export const EVERYTHING: OverlayChoice = { boxes: true, labels: true, skeletons: true, tails: false, scene: true, threshold: 0, opacity: 1, hiddenClasses: [] };
+export const EVERYTHING: OverlayChoice = { boxes: true, labels: true, skeletons: true, tails: false, scene: true, masked: false, threshold: 0, opacity: 1, hiddenClasses: [] };
 
-export function isWanted({ class_name, confidence }: Detection, { threshold, hiddenClasses }: OverlayChoice): boolean {
-  return confidence >= threshold && !hiddenClasses.includes(class_name);
+export function isWanted(detection: Detection, { threshold, hiddenClasses, masked }: OverlayChoice, scene: SceneConfig = {}): boolean {
+  return detection.confidence >= threshold && !hiddenClasses.includes(detection.class_name) && (masked || !isMasked(detection, scene));
 }
 
 /** How many of its parts differ from what is shown unless told. */

@@ -5,7 +5,7 @@ import { Switch } from '@base-ui/react/switch';
 import { classColour } from './class-colour.ts';
 import { changesOf, EVERYTHING, type OverlayChoice } from './overlay-choice.ts';
 
-const PARTS = [['boxes', 'Boxes'], ['labels', 'Labels'], ['skeletons', 'Skeletons'], ['tails', 'Tails of tracks'], ['scene', 'Zones, lines and masks']] as const;
+const PARTS = [['boxes', 'Boxes'], ['labels', 'Labels'], ['skeletons', 'Skeletons'], ['tails', 'Tails of tracks'], ['scene', 'Zones, lines and masks'], ['masked', 'What masks hide']] as const;
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 export interface OverlayControlsProps {

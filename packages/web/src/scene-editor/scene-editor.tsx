@@ -93,7 +93,7 @@ type StageProps = Pick<SceneEditorProps, 'system' | 'looks'> & { readonly status
 /** The live picture with boxes, and the shapes over it. */
 function Stage({ status, system, looks, draft, matches, isWrong, dispatch }: StageProps) {
   const [choice] = useOverlayChoice();
-  const shown = useCameraView({ camera: status, system, looks, overlay: { ...choice, scene: false, skeletons: false, tails: false, boxes: true } });
+  const shown = useCameraView({ camera: status, system, looks, overlay: { ...choice, scene: false, masked: true, skeletons: false, tails: false, boxes: true } });
   const { canvas } = shown;
   const [element, setElement] = useState({ width: 0, height: 0 });
   const stage = useRef<HTMLDivElement>(null);

@@ -1,27 +1,15 @@
 // What a shape of the scene matches of what is in the picture now, by the rules that core applies: an object is where its anchor is.
-import { segmentsMeet, turn, type Anchor, type Detection, type LineConfig, type Point } from '@ruth/protocol';
+import { segmentsMeet, turn, type Detection, type LineConfig, type MaskConfig, type Point } from '@ruth/protocol';
+import { anchorOf, contains, isMaskedBy } from '../overlay/scene-places.ts';
 import type { Shape, ShapeKind } from './scene-draft.ts';
 
 /** In the picture now. */
 export interface SeenObject { readonly trackId: number | null; readonly className: string; readonly box: Detection['bbox'] }
 
-export function anchorOf([xMin, yMin, xMax, yMax]: Detection['bbox'], anchor: Anchor = 'base'): Point {
-  return [(xMin + xMax) / 2, anchor === 'base' ? yMax : (yMin + yMax) / 2];
-}
-
-export function contains(polygon: readonly Point[], [x, y]: Point): boolean {
-  let isInside = false;
-  for (let index = 0, before = polygon.length - 1; index < polygon.length; before = index++) {
-    const [[x1, y1], [x2, y2]] = [polygon[index]!, polygon[before]!];
-    if (y1 > y !== y2 > y && x < (x2 - x1) * (y - y1) / (y2 - y1) + x1) isInside = !isInside;
-  }
-  return isInside;
-}
-
 /** The objects that are in a zone, or that a mask hides. */
 export function matchesOf(kind: ShapeKind, shape: Shape, objects: readonly SeenObject[]): SeenObject[] {
   if (!('polygon' in shape)) return [];
-  if (kind === 'masks' && 'hides' in shape && !shape.hides.includes('objects')) return [];
+  if (kind === 'masks') return objects.filter(({ className, box }) => isMaskedBy(shape as MaskConfig, className, box));
   const anchor = 'anchor' in shape ? shape.anchor : undefined;
   return objects.filter(({ className, box }) => (shape.classes?.includes(className) ?? true) && contains(shape.polygon, anchorOf(box, anchor)));
 }

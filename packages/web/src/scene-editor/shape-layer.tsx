@@ -3,7 +3,8 @@ import { useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { polygonArea, type Point, type SceneConfig } from '@ruth/protocol';
 import type { Rectangle } from '../overlay/video-rectangle.ts';
 import { canFinish, isClosed, pointsOf, type ChosenShape, type SceneAction, type SceneDraft, type Shape, type ShapeKind } from './scene-draft.ts';
-import { anchorOf, type SeenObject } from './scene-matches.ts';
+import { anchorOf } from '../overlay/scene-places.ts';
+import type { SeenObject } from './scene-matches.ts';
 
 const KINDS: readonly ShapeKind[] = ['masks', 'zones', 'lines'];
 const STEP = 0.01;
