@@ -17,7 +17,7 @@ async function serve(context: ProcessContext<ConfinedSettings>): Promise<void> {
   const logger = context.logger.child({ model_id: model.manifest.model_id });
   const container = await serveModel(model, { socketDirectory, ringDirectory, logger, takeOver, recycle: (reason) => context.recycle(reason) });
   if (!signal.aborted) {
-    context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions });
+    context.ready({ model_id: model.manifest.model_id, socket: container.socketPath, device: container.device, sessions: container.sessions, ...(container.trouble !== null && { reason: container.trouble }) });
     const shallEnd = AbortSignal.any([signal, drain]);
     if (!shallEnd.aborted) await once(shallEnd, 'abort');
     if (!signal.aborted) await container.drain({ limitMs: DRAIN_LIMIT_MS, signal });

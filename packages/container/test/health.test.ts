@@ -60,10 +60,11 @@ test('A container that outgrows its memory says so, once a minute; one without a
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
-  let bytes = 90 * 1024 * 1024;
+  let bytes = 60 * 1024 * 1024;
   const reasons: string[] = [];
-  using _watch = new MemoryWatch({ limitMb: 100, onExceeded: (reason) => reasons.push(reason), bytes: () => bytes });
+  using watch = new MemoryWatch({ limitMb: 100, onExceeded: (reason) => reasons.push(reason), bytes: () => bytes });
   using _other = new MemoryWatch({ limitMb: undefined, onExceeded: () => assert.fail(), bytes: () => Infinity });
+  assert.equal(watch.trouble, null);
   const pass = (seconds: number): void => { for (let second = 0; second < seconds; second++) { now += 1000; t.mock.timers.tick(1000); } };
   pass(100);
   assert.equal(reasons.length, 0);
@@ -72,6 +73,25 @@ test('A container that outgrows its memory says so, once a minute; one without a
   assert.deepEqual(reasons, ['it has 130 MiB of memory; its manifest grants 100 (resource_requirements.memory_mb)']);
   pass(60);
   assert.equal(reasons.length, 2);
+});
+
+test('A container that is granted less than it has as soon as it is loaded says so, and asks for no successor, which would need as much', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  let bytes = 200 * 1024 * 1024;
+  const reasons: string[] = [];
+  using watch = new MemoryWatch({ limitMb: 240, onExceeded: (reason) => reasons.push(reason), bytes: () => bytes });
+  assert.equal(watch.trouble, 'it has 200 MiB of memory as soon as it is loaded; its manifest grants 240 (resource_requirements.memory_mb): grant 400 or more. Until then a successor takes its place past 400');
+  const pass = (): void => { now += 1000; t.mock.timers.tick(1000); };
+  bytes = 390 * 1024 * 1024;
+  pass();
+  assert.deepEqual(reasons, []);
+  bytes = 410 * 1024 * 1024;
+  pass();
+  assert.equal(reasons.length, 1, 'one that leaks has a successor nevertheless');
+  using well = new MemoryWatch({ limitMb: 600, onExceeded: () => assert.fail(), bytes: () => bytes });
+  assert.equal(well.trouble, null);
 });
 
 test('The memory of a process is its own: what it writes counts', () => {

@@ -42,7 +42,7 @@ test('Weights that are ONNX outside and rubbish inside are refused by a sentence
 test('Weights that are missing, or lie outside the folder, are refused', async (t) => {
   const folder = modelFolder(t);
   rmSync(join(folder, 'probe.onnx'));
-  await assert.rejects(loadModel(folder), fails('model_invalid', /probe\.onnx is missing/));
+  await assert.rejects(loadModel(folder), fails('model_invalid', /probe\.onnx is missing: put it there, or correct model_weights in .*model\.yaml$/));
   const outside = join(freshFolder(t), 'else.onnx');
   writeFileSync(outside, probeModel());
   symlinkSync(outside, join(folder, 'probe.onnx'));

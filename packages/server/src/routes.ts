@@ -63,12 +63,12 @@ export async function buildApp(options: ServerOptions, certificate: Certificate 
   // Its library is loaded where it is wanted.
   if (options.oidc) (await import('./access/oidc.ts')).addOidc(app, options.oidc, { access, audit, readSecret: secretReader(options.environment ?? {}) });
   addPeople(app, store, access, audit);
-  addStatus(app, parts);
+  const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
+  app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
+  addStatus(app, { ...parts, supervisor });
   addSite(app, site?.nodes ?? null, options.site ? SITE_NEEDS_DATABASE : null, audit);
   addEvents(app, store, new RecordedMoments(kernel, site, options.store.kind === 'postgres' ? options.store.node ?? null : null));
   addNotifications(app, store, notifications, audit);
-  const supervisor = new Upstream('supervisor', supervisorSocketPath(options.socketDirectory));
-  app.addHook('onClose', () => supervisor[Symbol.asyncDispose]());
   addProcesses(app, supervisor);
   const copier = options.copies === true ? new Upstream('copier', copierSocketPath(options.socketDirectory)) : null;
   addCopies(app, copier);

@@ -35,6 +35,17 @@ describe('the HTTP API', () => {
     assert.deepEqual((await get(`${place.url}/api/v1/processes`)).body, [kernel]);
   });
 
+  it('says in the health why a model is away, as its supervisor knows it', async () => {
+    await using place = await startPlace({ models: ['detector'] });
+    await using _kernel = await startKernel(place.directory, () => [camera('front')]);
+    const away = model('detector', { state: 'down', last_error: { code: 'unreachable', message: 'nothing answers', at: 1 } });
+    await using _core = await startCore(place.directory, { ...core, models: () => [away] });
+    const told = async () => (await get<SystemHealth>(`${place.url}/api/v1/health`)).body.models![0]!;
+    assert.deepEqual(await told(), { model_id: 'detector', state: 'down', error: 'nothing answers' }, 'without a supervisor it is what core knows');
+    await using _supervisor = await startSupervisor(place.directory, () => [{ name: 'container detector', state: 'crash_loop', pid: null, since: 1, reason: 'it is no ONNX file', restarts: 1, ends: [], resident_bytes: null, cpu_s: null }]);
+    await until(async () => (await told()).error === 'it is no ONNX file', 'the supervisor is asked');
+  });
+
   it('never shows a camera\'s credentials, even where the kernel would', async () => {
     await using place = await startPlace();
     const leaky = camera('front', { url: 'rtsp://user:secret@host/s', last_error: { code: 'camera_unreachable', message: 'rtsp://user:secret@host/s refused', at: 1 } });

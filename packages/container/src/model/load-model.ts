@@ -39,8 +39,8 @@ export async function loadModel(folder: string, options: { weightsPath?: string 
   };
 }
 
-async function checkedWeights(folder: string, { model_type, model_weights, sha256 }: Manifest, replaced: string | undefined): Promise<string> {
-  const path = replaced ?? await insideFolder(folder, model_weights!);
+async function checkedWeights(folder: string, { model_type, model_weights, sha256, source }: Manifest, replaced: string | undefined): Promise<string> {
+  const path = replaced ?? await insideFolder(folder, model_weights!, 'model_weights', source !== undefined);
   if (model_type === 'onnx') checkOnnxFile(path);
   if (sha256) await checkSha256(path, sha256);
   return path;
@@ -48,23 +48,23 @@ async function checkedWeights(folder: string, { model_type, model_weights, sha25
 
 async function fallbackWeights(folder: string, { remote }: Manifest): Promise<string> {
   if (remote?.fallback === undefined) return '';
-  const path = await insideFolder(folder, remote.fallback);
+  const path = await insideFolder(folder, remote.fallback, 'remote.fallback');
   checkOnnxFile(path);
   return path;
 }
 
 /** The manifest's schema refuses `..`; a symlink could still lead out of the folder. */
-async function insideFolder(folder: string, path: string): Promise<string> {
+async function insideFolder(folder: string, path: string, key: string, isFetched = false): Promise<string> {
   const file = join(folder, path);
   const [root, target] = await Promise.all([realpath(folder), realpath(file)]).catch((cause: unknown) => {
-    throw new RuthError('model_invalid', `${file} is missing: run "npm run setup", or put the weights there`, { cause });
+    throw new RuthError('model_invalid', `${file} is missing: ${isFetched ? '"npm run setup" makes it for the models that come with Ruth; else ' : ''}put it there, or correct ${key} in ${join(folder, 'model.yaml')}`, { cause });
   });
   if (relative(root, target).split(sep)[0] === '..') throw new RuthError('model_invalid', `${file} leads out of the model folder, to ${target}`);
   return file;
 }
 
 async function readNames(folder: string, path: string): Promise<string[]> {
-  const text = await readText(await insideFolder(folder, path), 'model_invalid', 'class_names_file names it');
+  const text = await readText(await insideFolder(folder, path, 'output_schema.class_names_file'), 'model_invalid', 'class_names_file names it');
   return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
 }
 

@@ -36,6 +36,8 @@ export interface ModelContainer extends AsyncDisposable {
   readonly socketPath: string;
   readonly device: string;
   readonly sessions: number;
+  /** What is wrong though it serves; null where all is well. */
+  readonly trouble: string | null;
   health(): HealthResponse;
   /** For a container whose socket another has taken over: answers all that it was asked, within `limitMs` and until `signal` aborts, and closes. */
   drain(options: { limitMs: number; signal?: AbortSignal }): Promise<boolean>;
@@ -97,6 +99,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
   });
 
   const memory = new MemoryWatch({ limitMb: resources.memory_mb, onExceeded: (reason) => options.recycle?.(reason) });
+  if (memory.trouble !== null) options.logger?.error(memory.trouble);
 
   const wantedDevice = resources.device ?? 'auto';
   if (wantedDevice !== 'auto' && wantedDevice !== pool.device) options.logger?.warn({ device: pool.device }, `the model runs on ${pool.device}: ${pool.deviceReason}`);
@@ -166,7 +169,7 @@ export async function serveModel(model: LoadedModel, options: ServeOptions = {})
     await server.drain(drainOptions);
     return close();
   };
-  return { socketPath: server.path, device: pool.device, sessions, health, drain, close, async [Symbol.asyncDispose]() { await close(); } };
+  return { socketPath: server.path, device: pool.device, sessions, trouble: memory.trouble, health, drain, close, async [Symbol.asyncDispose]() { await close(); } };
 }
 
 function processCounters(): { cpu_ms: number; resident_bytes: number; private_bytes: number } {
