@@ -32,5 +32,6 @@ export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type Ev
 export { idOfName, problemsUnder, urlWith } from './cameras/camera-api.ts';
 export { canFinish, draftOf, drawnOn, type SceneAction, type SceneDraft } from './scene-editor/scene-draft.ts';
 export { LineCrossings, matchesOf, objectsText, type SeenObject } from './scene-editor/scene-matches.ts';
+export { silentGroups } from './cameras/silent-groups.ts';
 export { contains, isMasked } from './overlay/scene-places.ts';
 export { formOfRule, NEW_RULE, RULE_KINDS, ruleOfForm, ruleOfSentence, sentenceOfRule, type RuleForm } from './rules/rule-form.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NodeCamera, SiteInfo } from '@ruth/protocol';
 import type { Page } from 'playwright-core';
+import { camera } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing } from './browser.ts';
 import { pageSuite, picture, WAIT } from './page-suite.ts';
 import { ADVICE } from './stand-in-node.ts';
@@ -140,6 +141,30 @@ describe('the view of cameras', { skip: browserMissing() }, () => {
     assert.deepEqual(await accessibilityProblems(page), []);
     await picture(page, 'system-nodes');
     assert.deepEqual(problems, []);
+  });
+
+  it('lists what sends nothing, together by why, with what helps said once, and pictures of the others', async () => {
+    const { cameras } = suite.system;
+    const error = (code: string, message: string) => ({ code, message, at: 1_700_000_000 });
+    for (let index = 1; index <= 20; index++) cameras.push(camera(`hall-${index}`, { name: `Hall ${index}`, state: index % 5 === 0 ? 'connecting' : 'down', last_error: error('camera_unreachable', `nobody listens at 192.0.2.${index}:554`) }));
+    cameras.push(camera('gate', { name: 'Gate', state: 'down', last_error: error('camera_unauthorized', 'the camera refuses user and password') }), camera('porch', { name: 'Porch', state: 'connecting' }));
+    await using opened = await suite.open('#/cameras');
+    const { page, problems } = opened;
+    const unreachable = page.getByRole('region', { name: '20 cameras cannot be reached' });
+    await unreachable.getByText('Check address, port and cable of the camera.').waitFor(WAIT);
+    assert.equal(await unreachable.getByRole('listitem').count(), 20);
+    await unreachable.locator('[data-camera-id="hall-7"]', { hasText: /Hall 7.*Down.*192\.0\.2\.7/s }).waitFor(WAIT);
+    await page.getByRole('region', { name: '1 camera refuses user and password' }).waitFor(WAIT);
+    assert.deepEqual(await page.locator('.camera-card').evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.cameraId)), ['square', 'porch'], 'one that only just connects is no trouble');
+    await picture(page, 'cameras-down');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.setViewportSize(PHONE);
+    assert.ok(await fits(page), 'a phone shows it all');
+    await picture(page, 'cameras-down-phone');
+    await unreachable.getByRole('link', { name: 'Settings of Hall 7' }).click();
+    await page.waitForURL(/#\/cameras\/hall-7\/settings$/);
+    assert.deepEqual(problems, []);
+    cameras.length = 1;
   });
 
   it('can be used on a phone, in the dark', async () => {

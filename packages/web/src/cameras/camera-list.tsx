@@ -1,20 +1,21 @@
-// All cameras: a picture of each, in what state it is, what it sends, what went wrong.
+// All cameras: what sends nothing in lists, by why; of each other one a picture, what it sends, what went wrong.
 import { useEffect, useState } from 'react';
 import type { CameraStatus } from '@ruth/protocol';
-import { adviceFor, codecName } from '../camera/tile-condition.ts';
+import { codecName } from '../camera/tile-condition.ts';
 import { useMay, useSession } from '../session.ts';
 import { withoutCameras } from '../shell/no-cameras.tsx';
 import { Empty } from '../shell/states.tsx';
 import { apiAddress, SERVER_UNREACHABLE, type Failure } from '../system/api.ts';
 import { addressOf } from '../view-address.ts';
 import { clockText, dateText } from '../wall-clock.ts';
+import { STATE_WORDS, TONES } from './camera-states.ts';
 import { RemoveCamera } from './remove-camera.tsx';
+import { SilentCameras } from './silent-cameras.tsx';
+import { isSilent, silentGroups } from './silent-groups.ts';
 
 /** A picture costs the decoding of a keyframe. */
 const PICTURE_EVERY_MS = 20_000;
 const PICTURE_WIDTH = 480;
-const STATE_WORDS: Record<CameraStatus['state'], string> = { streaming: 'Streaming', connecting: 'Connecting', stalled: 'Stalled', down: 'Down' };
-const TONES: Record<CameraStatus['state'], string> = { streaming: 'good', connecting: 'warn', stalled: 'warn', down: 'bad' };
 const RECORDING_WORDS: Record<CameraStatus['recording']['state'], string> = { off: 'not recorded', waiting: 'waits for pictures', recording: 'recording', paused: 'is paused' };
 
 export function CameraList({ cameras, failure, onRemoved }: { cameras: readonly CameraStatus[]; failure: Failure | null; onRemoved: () => void }) {
@@ -28,8 +29,9 @@ export function CameraList({ cameras, failure, onRemoved }: { cameras: readonly 
       </div>
       {failure && failure.code !== SERVER_UNREACHABLE && <p className="problem" role="status">The kernel does not answer. What you see is what it said last.</p>}
       {cameras.length === 0 && <Empty title={isLimited ? 'No camera that you may see' : 'No camera yet'}><p>{mayAdminister ? 'Add one by its address, or search the network for cameras that speak ONVIF.' : withoutCameras(isLimited)}</p></Empty>}
+      <SilentCameras groups={silentGroups(cameras)} mayAdminister={mayAdminister} onRemoved={onRemoved} />
       <ul className="cards camera-cards" aria-label="Cameras">
-        {cameras.map((camera) => <CameraCard key={camera.camera_id} camera={camera} mayAdminister={mayAdminister} onRemoved={onRemoved} />)}
+        {cameras.filter((camera) => !isSilent(camera)).map((camera) => <CameraCard key={camera.camera_id} camera={camera} mayAdminister={mayAdminister} onRemoved={onRemoved} />)}
       </ul>
     </main>
   );
@@ -48,7 +50,7 @@ function CameraCard({ camera, mayAdminister, onRemoved }: { camera: CameraStatus
         {factsOf(camera).map(([term, fact]) => <div key={term}><dt>{term}</dt><dd>{fact}</dd></div>)}
         {(lost > 0 || counters.reconnects > 0 || counters.decode_errors > 0) && <div><dt>Troubles</dt><dd>{troubles(camera)}</dd></div>}
       </dl>
-      {error && <p className={state === 'streaming' ? 'hint' : 'problem'}>{state === 'streaming' ? `Last trouble, ${dateText(error.at)}, ${clockText(error.at)}: ` : ''}{error.message}{state !== 'streaming' && adviceFor(error) && <span className="hint"> {adviceFor(error)}</span>}</p>}
+      {error && <p className="hint">Last trouble, {dateText(error.at)}, {clockText(error.at)}: {error.message}</p>}
       <div className="card-actions">
         <a className="text-button" href={addressOf({ name: 'live', cameraId: id })}>Live</a>
         <a className="text-button" href={page('scene')} aria-label={`Scene of ${name}`}>Scene</a>
