@@ -10,11 +10,15 @@ const SILENCE_TIMEOUT_MS = 30_000;
 const NOT_THERE = ['NoSuchBucket', 'PermanentRedirect'];
 const NO_CONNECTION = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID'];
 const WRONG_KEY = ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'AuthorizationHeaderMalformed', 'RequestTimeTooSkewed'];
+/** HEAD has no body to name it in. Other refusals with 403 have their own name: a quota, a user that is suspended. */
+const NOT_ALLOWED = ['AccessDenied', 'Forbidden', 'Unknown'];
+/** What the client says where the storage says nothing. */
+const UNTOLD = ['', 'UnknownError', 'Unknown'];
 
 export interface Content {
   readonly body: Readable;
   readonly bytes: number;
-  /** Hexadecimal. Storage that knows such checksums refuses what has another one. */
+  /** Hexadecimal. It is signed, so that storage refuses bytes that have another one. */
   readonly sha256: string;
 }
 
@@ -63,7 +67,13 @@ export class Bucket implements Disposable {
     const place = { Bucket: this.#config.bucket, Key: name };
     const options = { abortSignal: AbortSignal.any([signal, stop.signal]) };
     try {
-      await this.#client.send(new PutObjectCommand({ ...place, Body: body, ContentLength: bytes, ContentType: 'video/mp4', ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'), Metadata: { sha256 } }), options);
+      const put = new PutObjectCommand({ ...place, Body: body, ContentLength: bytes, ContentType: 'video/mp4', ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'), Metadata: { sha256 } });
+      // Bytes that come as a stream are not signed unless told so. Every storage compares what is signed; the checksum above is kept by some and ignored by others (Ceph 16).
+      put.middlewareStack.add((next) => (parts) => {
+        (parts.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256;
+        return next(parts);
+      }, { step: 'build', name: 'signedContent' });
+      await this.#client.send(put, options);
       const { ContentLength } = await this.#client.send(new HeadObjectCommand(place), options);
       if (ContentLength !== bytes) throw new Refusal('unreachable', `${this.where} holds ${ContentLength} bytes of what has ${bytes}`);
     } catch (cause) {
@@ -83,8 +93,9 @@ export class Bucket implements Disposable {
     const status = cause instanceof S3ServiceException ? cause.$metadata.httpStatusCode : undefined;
     if (NOT_THERE.includes(name)) return new RuthError('invalid_config', `${this.where} has no bucket ${bucket} in this region: make it, or correct copies.bucket or copies.region`, { cause });
     if (WRONG_KEY.includes(name)) return new RuthError('invalid_config', `${this.where} does not take the access key (${name}): correct copies.access_key_id or copies.secret_access_key, and look at the clock of this machine`, { cause });
-    if (status === 403) return new RuthError('invalid_config', `${this.where} refuses ${key}: it needs s3:ListBucket, s3:GetObject and s3:PutObject for the bucket ${bucket}`, { cause });
-    if (status !== undefined) return new RuthError('unreachable', `${this.where} does not take it: ${status} ${name}, ${(cause as Error).message}`, { cause });
+    if (status === 403 && NOT_ALLOWED.includes(name)) return new RuthError('invalid_config', `${this.where} refuses ${key}: it needs s3:ListBucket, s3:GetObject and s3:PutObject for the bucket ${bucket}`, { cause });
+    if (status !== undefined) return new RuthError('unreachable', `${this.where} does not take it: ${status} ${[name, (cause as Error).message].filter((part) => !UNTOLD.includes(part)).join(', ')}`, { cause });
+    if ((cause as Error).name === 'TimeoutError') return new RuthError('unreachable', `${this.where} does not answer: no connection within ${CONNECT_TIMEOUT_MS / 1000} s, or silence for ${SILENCE_TIMEOUT_MS / 1000} s, as of a storage that is full`, { cause });
     return new RuthError('unreachable', `${this.where} cannot be reached: ${name === '' ? '' : `${name}, `}${(cause as Error).message || (cause as Error).name}`, { cause });
   }
 }

@@ -165,6 +165,33 @@ test('What a person must change is named: a bucket that is not there, a key that
   }
 });
 
+test('The hash of what is put is signed, so that every storage refuses other bytes, also one that ignores checksums', async (t) => {
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  const { kept: { file, sha256 } } = kernel.keep('door', NOON_MS);
+  const inFront = await StorageInFront.start(t, buckets.config.endpoint!, () => false);
+  const { copier } = running(t, kernel, { ...buckets.config, endpoint: inFront.endpoint });
+  await until('a copy', () => copier.status.copied_files === 1);
+  assert.equal(inFront.signed.get(file), sha256);
+});
+
+test('A storage that refuses for a reason of its own is quoted, and is not said to lack a permission', async (t) => {
+  const [kernel, buckets] = [await KernelStandIn.start(t), await storage(t)];
+  kernel.keep('door', NOON_MS);
+  const inFront = await StorageInFront.start(t, buckets.config.endpoint!, () => true);
+  for (const [code, message, expected] of [
+    ['QuotaExceeded', '', `${inFront.endpoint} does not take it: 403 QuotaExceeded`],
+    ['UserSuspended', 'ask the keeper', `${inFront.endpoint} does not take it: 403 UserSuspended, ask the keeper`],
+    ['AccessDenied', '', `${inFront.endpoint} refuses ${KEY}: it needs s3:ListBucket, s3:GetObject and s3:PutObject for the bucket evidence`],
+  ] as const) {
+    inFront.refusal = { status: 403, code, message };
+    const { copier, stop } = running(t, kernel, { ...buckets.config, endpoint: inFront.endpoint });
+    await until(code, () => copier.status.refused_files === 1);
+    assert.match(copier.status.refusal!, /^door\/.*\.mp4: /);
+    assert.equal(copier.status.refusal!.slice(copier.status.refusal!.indexOf(': ') + 2), expected);
+    await stop();
+  }
+});
+
 test('Bytes go no faster than they may, and not all of them where they are not the right ones', async () => {
   const signal = new AbortController().signal;
   const chunks = async function* (): AsyncGenerator<Buffer> { for (let index = 0; index < 5; index++) yield Buffer.alloc(10_000, index); };

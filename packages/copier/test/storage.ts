@@ -60,16 +60,22 @@ export async function storage(t: TestContext): Promise<Storage> {
 export class StorageInFront {
   readonly endpoint: string;
   refusals = 0;
+  /** Of each file that was put: the hash of its bytes that was signed. */
+  readonly signed = new Map<string, string>();
+  refusal = { status: 400, code: 'EntityTooLarge', message: 'it is too large' };
 
   private constructor(endpoint: string) { this.endpoint = endpoint; }
 
   static async start(t: TestContext, behind: string, refuses: (file: string) => boolean): Promise<StorageInFront> {
     const server = createServer((request, response) => {
       // The path begins with the bucket.
-      if (request.method === 'PUT' && refuses(decodeURIComponent(new URL(request.url!, behind).pathname.split('/').slice(2).join('/')))) {
+      const file = decodeURIComponent(new URL(request.url!, behind).pathname.split('/').slice(2).join('/'));
+      if (request.method === 'PUT') front.signed.set(file, request.headers['x-amz-content-sha256'] as string);
+      if (request.method === 'PUT' && refuses(file)) {
         request.resume().on('end', () => {
           front.refusals++;
-          response.writeHead(400, { 'content-type': 'application/xml' }).end('<?xml version="1.0"?><Error><Code>EntityTooLarge</Code><Message>it is too large</Message></Error>');
+          const { status, code, message } = front.refusal;
+          response.writeHead(status, { 'content-type': 'application/xml' }).end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`);
         });
         return;
       }
