@@ -1,7 +1,7 @@
 // What is wrong with recordings is found, told and put right: by the program, and by the kernel while it records.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -49,6 +49,26 @@ test('verify finds every kind of damage, and repair leaves nothing to find', rea
   const clean = await run('--directory', directory, '--decode');
   assert.equal(clean.code, 0, clean.stdout);
   assert.deepEqual(await readdir(join(directory, 'damaged')), [`cam-${segments[4]!.file.split('/').at(-1)}`]);
+});
+
+test('recordings without an index, such as copies that were taken back, get one by a repair; a folder without recordings is said to have none', real, async () => {
+  await using at = await place();
+  const segments = await recorded(at);
+  const { directory } = at.folder;
+  await at.archive[Symbol.asyncDispose]();
+  const back = join(directory, 'elsewhere', 'recordings');
+  await mkdir(back, { recursive: true });
+  const none = await run('--directory', back, '--repair');
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /^there is neither index\.sqlite nor a recording \(<camera>.*\) in .*elsewhere\/recordings: name the folder of the recordings\n/);
+  assert.deepEqual(await readdir(back), [], 'nothing is made where there is nothing');
+  await cp(join(directory, 'cam'), join(back, 'cam'), { recursive: true });
+  const asked = await run('--directory', back);
+  assert.equal(asked.code, 2);
+  assert.match(asked.stderr, /^the recordings in .* have no index\.sqlite: --repair makes one of them\n/);
+  assert.deepEqual(kindsOf(await check(back, true)), segments.map(({ file }) => `extra ${file}`));
+  const clean = await run('--directory', back, '--decode');
+  assert.equal(clean.code, 0, clean.stdout);
 });
 
 test('recordings are looked into in the background while they are written: what is wrong with which camera, and what to do; one at a time, and until it is cancelled', real, async () => {

@@ -54,10 +54,15 @@ const MOST_FINDINGS = 1000;
 /** A file that was closed a moment ago gets its row within this. */
 const ROW_LIMIT_MS = 2000;
 
-/** Throws `invalid_config` where there are no recordings, `invalid_state` where a repair is wanted while a kernel runs. */
+/** Throws `invalid_config` where there are no recordings, `invalid_state` where a repair is wanted while a kernel runs. A repair makes the index of recordings that came without one, such as copies that were taken back. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { directory } = options;
-  if (!existsSync(join(directory, INDEX_FILE))) throw new RuthError('invalid_config', `there is no ${INDEX_FILE} in ${directory}; name the folder of the recordings`);
+  if (!existsSync(join(directory, INDEX_FILE))) {
+    if (!cameraFolders(directory).some((cameraId) => !segmentFiles(directory, cameraId).next().done)) {
+      throw new RuthError('invalid_config', `there is neither ${INDEX_FILE} nor a recording (<camera>/<YYYY-MM-DD>/<HH>/<ms>.mp4) in ${directory}: name the folder of the recordings`);
+    }
+    if (!options.repair) throw new RuthError('invalid_config', `the recordings in ${directory} have no ${INDEX_FILE}: --repair makes one of them`);
+  }
   if (options.repair) {
     using store = ArchiveStore.open(directory);
     return await walk(options, store.segments, store);
