@@ -112,7 +112,7 @@ export class Records<T> {
       const { stop, isLost } = this.#reconnects.whileConnected(changes, signal);
       using _ = { [Symbol.dispose]: stop };
       // Where no record is there, none tells that it is the last one.
-      if (caughtUp && await isEmpty(this.#kv, key)) {
+      if (caughtUp && (id === undefined ? await isEmpty(this.#kv, key) : !(await this.get(id))?.value)) {
         caughtUp();
         caughtUp = undefined;
       }

@@ -1,5 +1,5 @@
 // What a site keeps in JetStream: its buckets, and the connection to them.
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvOptions } from '@nats-io/kv';
 import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
@@ -75,7 +75,7 @@ export class SiteStore implements AsyncDisposable {
     const { replicas } = options;
     try {
       const manager = await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
-      const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_LIMIT_MS }));
+      const kvm = new Kvm(watchingInMemory(jetstream(connection, { timeout: ANSWER_LIMIT_MS })));
       // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
       const bucket = (bucketName: string, more: Partial<KvOptions> = {}): Promise<KV> => kvm.create(bucketName, { replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS, ...more });
       // What every node watches is apart from what every node writes: for each record that is replaced, a server looks at each watch of its bucket.
@@ -103,4 +103,15 @@ export class SiteStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.connection.close(); }
+}
+
+/**
+ * A server writes several files for each consumer of a bucket that lies on its disk, unless told otherwise, and keeps those of watches that ended for five minutes more. A thousand nodes that watch anew after
+ * it was away had it do that for half a minute, and renewals waited. What a consumer had told is nothing that need outlive a server: whoever watches notices that something is missing, and asks anew.
+ */
+function watchingInMemory(js: JetStreamClient): JetStreamClient {
+  const { consumers } = js;
+  const make = consumers.getPushConsumer.bind(consumers);
+  consumers.getPushConsumer = (stream, name) => make(stream, typeof name === 'object' ? { ...name, mem_storage: true } as typeof name : name);
+  return js;
 }

@@ -1,6 +1,7 @@
 // What a site keeps in JetStream, as it is watched over a connection that is lost and comes back: by a real NATS server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { SiteStore } from '../src/index.ts';
 import { Link, Nats, natsMissing } from './nats.ts';
 import { logger, until } from './site-run.ts';
@@ -27,4 +28,23 @@ test('who watches hears of what was changed while its connection was lost, thoug
   end.abort();
   await watched;
   assert.equal(told[0], 'a');
+});
+
+test('no watch is written to the disk of a server, nor leaves one behind to see that there is nothing', { skip: natsMissing() }, async () => {
+  await using nats = await Nats.start();
+  await using store = await SiteStore.open({ servers: [nats.url], credentialsFile: null, caFile: null, name: 'watches', replicas: 1 }, logger);
+  const end = new AbortController();
+  const caughtUp = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  const watched = [
+    store.leader.watch(() => undefined, { signal: end.signal, id: 'leader', caughtUp: caughtUp[0].resolve }),
+    store.nodes.watch(() => undefined, { signal: end.signal, caughtUp: caughtUp[1].resolve }),
+  ];
+  await Promise.all(caughtUp.map(({ promise }) => promise));
+  const { consumers } = await jetstreamManager(store.connection);
+  const inMemory = async (bucket: string): Promise<boolean[]> => (await consumers.list(`KV_${bucket}`).next()).map(({ config }) => config.mem_storage === true);
+  assert.deepEqual(await inMemory('ruth_leader'), [true], 'one that is watched alone is looked up once');
+  const ofAll = await inMemory('ruth_site');
+  assert.ok(ofAll.length > 0 && ofAll.every(Boolean), `consumers on disk: ${ofAll.join()}`);
+  end.abort();
+  await Promise.all(watched);
 });
