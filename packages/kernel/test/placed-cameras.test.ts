@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClaimResult, Holdings, PlacementStatus, validator, type PlacementLease, type RecordingSettings, type Timeline } from '@ruth/protocol';
 import { createLogger } from '@ruth/transport';
+import { PlacedCameras, type PlacedRoster } from '../src/control/placed-cameras.ts';
 import { MediaPacket, type StreamFormat } from '../src/media/media-packet.ts';
 import { pictureDigest } from '../src/media/picture-digest.ts';
 import { Archive } from '../src/record/archive/index.ts';
@@ -143,6 +144,19 @@ test('a keyframe is known again by its bytes: where recordings begin and end, an
     assert.deepEqual([await find(2, 2), await find(5, 9)], [[], []], 'that is no longer, or not yet, aside; that is another one');
     await archive.claim('door', { claim: [{ startUs: START_US + 8e6, endUs: START_US + 10e6 }], drop: [] });
     assert.deepEqual(await find(7, 7), [[7, 10]], 'in the next file, however that is dated: what lies between is not here');
+  });
+});
+
+test('what is missing between two recordings is told to other nodes, however short it is: they may have it', async () => {
+  await recordedWhile(() => 7, 18, async (directory) => {
+    await using archive = await Archive.open({ settings: { directory, segmentS: 60, minFreeBytes: 0, maxAgeDays: null, maxBytes: null }, logger: createLogger('kernel', 'silent'), onEvent: () => undefined });
+    const at = (second: number): number => START_US / 1e6 + second;
+    await archive.claim('door', { claim: [{ startUs: at(6) * 1e6, endUs: at(18) * 1e6 }], drop: [{ startUs: at(4) * 1e6, endUs: at(6) * 1e6 }] });
+    const roster = { has: () => false, holdings: archive.holdings.bind(archive), edges: archive.edges.bind(archive) };
+    const { recorded, firsts, lasts } = await new PlacedCameras(roster as unknown as PlacedRoster, () => 1e6).holdings({ camera: 'door', start: at(0), end: at(60) });
+    const since = (second: number): number => Math.round(second - at(0));
+    assert.deepEqual(recorded.map(({ start, end }) => [since(start), since(end)]), [[0, 4], [6, 18]]);
+    assert.deepEqual([firsts, lasts].map((seams) => seams!.map((seam) => since(seam.at))), [[0, 6], [3, 17]]);
   });
 });
 

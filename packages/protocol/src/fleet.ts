@@ -184,7 +184,7 @@ export type HoldingsRequest = Static<typeof HoldingsRequest>;
 export const MOST_EDGES = 128;
 const Keyframes = (description: string) => Type.Array(RecordingSeam, { maxItems: MOST_EDGES, description });
 
-/** What a node has of that time. Spans with less than four seconds between are told as one. */
+/** What a node has of that time. Spans with less than a tenth of a second between are told as one. */
 export const Holdings = Type.Object({
   recorded: Spans('Among its recordings'), aside: Spans('Recorded aside, and for that node to claim'),
   firsts: Type.Optional(Keyframes('Keyframes with which spans of `recorded` begin, as far as they are known')),

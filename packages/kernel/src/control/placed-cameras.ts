@@ -9,8 +9,8 @@ const LONGEST_S = 60;
 
 /** What a kernel before this one was told to record ends within this: its lease is over, and its processes are gone. */
 const ORPHANS_END_S = 30;
-/** A node that looks for what it may claim takes so much for one. */
-const JOINED_WITHIN_US = 4e6;
+/** Files that follow one another are dated each by itself: what is less apart is one. */
+const JOINED_WITHIN_US = 100_000;
 
 interface SpanUs { readonly startUs: number; readonly endUs: number }
 
