@@ -25,7 +25,7 @@ export { neighbourEvent } from './recordings/timeline-events.ts';
 export { dayWindow, including, recentWindow, ticksOf, withinReach, zoomed, type TimeWindow } from './recordings/time-window.ts';
 export { addressOf, LIVE, parseView, type View } from './view-address.ts';
 export { bytesText, clockText, dayOfIsoDate, dayStartS, durationText, isoDate } from './wall-clock.ts';
-export { processTree, type ProcessNode } from './system/process-tree.ts';
+export { alikeEnds, processTree, type ProcessNode } from './system/process-tree.ts';
 export { latenciesBetween, looksIn, quantileMs, type Histogram } from './system/stage-histogram.ts';
 export { dropSums } from './system/drop-sums.ts';
 export { EVERY_EVENT, eventApiQuery, eventFilterQuery, parseEventFilter, type EventFilter } from './events/event-filter.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LookLatencies, SceneConfig, SystemHealth } from '@ruth/protocol';
-import { arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, latenciesBetween, neighbourEvent, quantileMs } from '@ruth/web';
+import { alikeEnds, arranged, changesOf, dropSums, EVERY_EVENT, eventApiQuery, eventFilterQuery, eventWords, EVERYTHING, isCompact, isWanted, parseEventFilter, processTree, suitingColumns, suitingRows, latenciesBetween, neighbourEvent, quantileMs } from '@ruth/web';
 import { camera, subscription } from '../../server/test/stand-ins.ts';
 
 describe('the grid', () => {
@@ -59,6 +59,13 @@ describe('the processes of a node', () => {
     assert.deepEqual([root!.tone, root!.state, root!.ends[0]!.reason], ['bad', 'crash loop', 'b']);
     assert.deepEqual(root!.children.map(({ name, tone, reason }) => [name, tone, reason]), [['camera front', 'bad', 'no packet for 10 s']]);
     assert.deepEqual([core!.tone, core!.children.length], ['good', 0]);
+  });
+
+  it('that end again and again for one reason are told of once, with how often and since when', () => {
+    const ends = [{ at: 5, reason: 'it is no ONNX file' }, { at: 35, reason: 'it is no ONNX file' }, { at: 20, reason: 'killed' }];
+    assert.deepEqual(alikeEnds(processTree([{ ...kernel, name: 'container broken', ends }, { ...kernel, name: 'core', ends: [{ at: 30, reason: 'killed' }] }], [], null)).map(({ name, reason, at, firstAt, times }) => [name, reason, at, firstAt, times]), [
+      ['container broken', 'it is no ONNX file', 35, 5, 2], ['core', 'killed', 30, 30, 1], ['container broken', 'killed', 20, 20, 1],
+    ]);
   });
 
   it('are told by themselves where no supervisor watches them', () => {

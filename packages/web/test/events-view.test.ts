@@ -148,4 +148,21 @@ describe('the view of events', { skip: browserMissing() }, () => {
     await page.waitForFunction(() => document.querySelectorAll('.queue-event').length === 5);
     await picture(page, 'events-folded');
   });
+
+  it('says of a model that fell why, in a line of its own, and leads to how it is now', async () => {
+    suite.system.tell({ type: 'model.down', model_id: 'finder', reason: 'no container answers at /tmp/vas_model_finder.sock' });
+    await using opened = await suite.open('#/events?kind=system');
+    const { page, problems } = opened;
+    await page.getByRole('button', { name: /Model finder is down/ }).click(WAIT);
+    const detail = page.locator('.event-detail', { hasText: 'Model finder is down' });
+    await detail.locator('.event-reason', { hasText: 'no container answers at /tmp/vas_model_finder.sock' }).waitFor(WAIT);
+    await page.keyboard.press('s');
+    assert.equal(await page.locator('.queue-event[data-seen="true"]', { hasText: 'Model finder is down' }).locator('.queue-camera').textContent(WAIT), 'seen');
+    await picture(page, 'event-model-down');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.locator('.queue-event', { hasText: 'Model finder is down' }).click();
+    await detail.getByRole('link', { name: 'How the models are now, and why' }).click();
+    await page.waitForURL(/#\/models$/);
+    assert.deepEqual(problems, []);
+  });
 });

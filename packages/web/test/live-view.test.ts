@@ -91,6 +91,18 @@ describe('the live view', { skip: browserMissing() }, () => {
     assert.deepEqual(problems, []);
   });
 
+  it('says beside the picture why a model is away, as the supervisor of its container knows', async () => {
+    addCameras(1);
+    const { models, processes } = suite.system;
+    const [detector, container] = [models[0]!, processes.find(({ name }) => name === `container ${DETECTOR}`)!];
+    models[0] = { ...detector, state: 'down', last_error: { code: 'unreachable', message: 'no container answers', at: 1 } };
+    Object.assign(container, { state: 'crash_loop', reason: 'finder.onnx is missing: put it there' });
+    await using opened = await suite.open('#/live/square');
+    await opened.page.locator(`[data-model-id="${DETECTOR}"][data-finding="blind"]`, { hasText: 'finder.onnx is missing: put it there' }).waitFor(WAIT);
+    models[0] = detector;
+    Object.assign(container, { state: 'ready', reason: null });
+  });
+
   it('draws what was chosen, on every camera, and remembers it', async () => {
     addCameras(1);
     suite.system.seeing.over = { track_id: 7 };

@@ -12,7 +12,7 @@ export function ModelList({ camera, system, shown, explained = false }: { camera
       {shown.models.map((model) => (
         <ModelRow
           key={model.subscription.model_id} at={model} sight={shown.report.sights.get(model.subscription.model_id) ?? null}
-          explained={explained}
+          explained={explained} down={whyDown(model, system)}
           coreFailure={system.subscriptions.failure} playing={shown.condition.state === 'live'} onToggle={() => shown.toggleModel(model.subscription.model_id)}
         />
       ))}
@@ -24,6 +24,8 @@ export function ModelList({ camera, system, shown, explained = false }: { camera
 interface ModelRowProps {
   readonly at: ModelAtCamera;
   readonly sight: Sight;
+  /** Why the model is away; null where it is there. */
+  readonly down: string | null;
   /** Whether the reason of its rate is said. */
   readonly explained: boolean;
   /** Why core could not be asked; null where it answered. */
@@ -33,9 +35,9 @@ interface ModelRowProps {
   readonly onToggle: () => void;
 }
 
-function ModelRow({ at: { subscription, model, shown }, sight, explained, coreFailure, playing, onToggle }: ModelRowProps) {
+function ModelRow({ at: { subscription, model, shown }, sight, down, explained, coreFailure, playing, onToggle }: ModelRowProps) {
   const name = model?.model_name ?? subscription.model_id;
-  const finding = findingOf(subscription, model?.state === 'down' ? model.last_error?.message ?? 'the model is down' : null, sight, coreFailure, playing);
+  const finding = findingOf(subscription, down, sight, coreFailure, playing);
   return (
     <li className="model" data-model-id={subscription.model_id} data-finding={finding.kind}>
       <button type="button" className="model-toggle" aria-pressed={shown} onClick={onToggle} title={shown ? `Hide what ${name} sees` : `Show what ${name} sees`}>
@@ -48,9 +50,15 @@ function ModelRow({ at: { subscription, model, shown }, sight, explained, coreFa
         {rounded(subscription.achieved_fps)} / {rounded(subscription.desired_fps)} fps
       </span>
       <span className="latency" title="From the arrival of a frame to its answer: half of the looks are quicker">{subscription.latency_ms ? `${Math.round(subscription.latency_ms.p50)} ms` : '\u2013'}</span>
-      {explained && <p className="rate-reason">{rateReason(subscription)}</p>}
+      {explained && <p className="rate-reason">{down ?? rateReason(subscription)}</p>}
     </li>
   );
+}
+
+/** The health has it from the supervisor, who knows why the container ended; core knows that none answers. */
+function whyDown({ model, subscription: { model_id } }: ModelAtCamera, { health }: System): string | null {
+  if (model?.state !== 'down') return null;
+  return health?.models?.find((told) => told.model_id === model_id)?.error ?? model.last_error?.message ?? 'the model is down';
 }
 
 export function rateReason({ state, shortfall }: SubscriptionStatus): string {

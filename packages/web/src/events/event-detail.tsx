@@ -46,10 +46,12 @@ export function EventDetail({ stored, cameraName, recorded, seen, playing, onSee
           <button type="button" className="button primary" aria-pressed={seen} onClick={() => onSeen(!seen)}>{seen ? 'Seen' : 'Mark as seen'} <kbd>S</kbd></button>
         </div>
       </div>
+      {event.type.endsWith('.down') && 'reason' in event && event.reason !== null && <p className="event-reason">Because: {event.reason}</p>}
       {event.type === 'alert.raised' && <ul className="conditions" aria-label="Conditions that held">{event.conditions.map(({ text }) => <li key={text}>{text}</li>)}</ul>}
       <dl>{factsOf(stored).map(([term, fact]) => <div key={term}><dt>{term}</dt><dd>{fact}</dd></div>)}</dl>
       <p className="event-links">
         {isPlayable && <a href={addressOf({ name: 'recordings', cameraId, atS: instantOf(event) - LEAD_S })}>Show in the recordings</a>}
+        {event.type === 'model.down' && <a href={addressOf({ name: 'models' })}>How the models are now, and why</a>}
         <button type="button" className="text-button" onClick={copy}>{copied ? 'The link is copied' : 'Copy a link to this event'}</button>
       </p>
     </article>
@@ -93,9 +95,8 @@ function Clip({ cameraId, atS, label }: { cameraId: string; atS: number; label: 
   );
 }
 
-function factsOf({ event, event_id, type, model_id, class_name, zones, rule, score, source }: StoredEvent): [term: string, fact: string][] {
+function factsOf({ event_id, type, model_id, class_name, zones, rule, score, source }: StoredEvent): [term: string, fact: string][] {
   const facts: [string, string | null][] = [
-    ['Reason', 'reason' in event && event.type.endsWith('.down') ? event.reason : null],
     ['Type', type], ['Class', class_name], ['Confidence', score === null ? null : `${Math.round(score * 100)} %`], ['Zones and lines', zones.length === 0 ? null : zones.join(', ')], ['Rule', rule], ['Model', model_id],
     ['Told by', source], ['Number', String(event_id)],
   ];

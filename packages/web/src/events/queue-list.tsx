@@ -25,7 +25,7 @@ export function QueueList(props: QueueListProps) {
     <button type="button" className="queue-event" data-queue-id={stored.event_id} data-seen={seen} data-event-tone={eventWords(stored.event as ToldEvent).tone} aria-current={current ? 'true' : undefined} onClick={() => onChoose(stored)}>
       <time>{clockText(stored.at)}</time>
       <span className="queue-title">{title}</span>
-      <span className="queue-camera">{about}{seen ? ', seen' : ''}</span>
+      <span className="queue-camera">{[about, seen && 'seen'].filter(Boolean).join(', ')}</span>
     </button>
   );
   const single = (stored: StoredEvent) => row(stored, eventWords(stored.event as ToldEvent).title, `${nameOf(stored.camera_id)}${stored.recorded === false ? ', not recorded' : ''}`, isSeen(stored), stored.event_id === chosenId);

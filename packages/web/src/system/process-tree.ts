@@ -48,3 +48,11 @@ function unsupervised({ kernel, core, server, models }: SystemHealth, ingests: r
     { ...bare, name: 'server', tone: 'good', state: server.status, pid: server.pid, reason: null },
   ];
 }
+
+/** What ended again and again for one reason is one, with how often; the newest first. */
+export function alikeEnds(tree: readonly ProcessNode[]): { readonly name: string; readonly reason: string; readonly at: number; readonly firstAt: number; readonly times: number }[] {
+  return tree.flatMap(({ name, ends }) => [...Map.groupBy(ends, ({ reason }) => reason)].map(([reason, alike]) => {
+    const instants = alike.map(({ at }) => at);
+    return { name, reason, at: Math.max(...instants), firstAt: Math.min(...instants), times: alike.length };
+  })).toSorted((a, b) => b.at - a.at);
+}

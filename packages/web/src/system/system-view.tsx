@@ -9,7 +9,7 @@ import { DiskPanel } from './disk-panel.tsx';
 import { CAUSE_WORDS, dropSums } from './drop-sums.ts';
 import { LATENCIES_EVERY_MS, LatencyPanel } from './latency-panel.tsx';
 import { NodesPanel } from './nodes-panel.tsx';
-import { processTree, type ProcessNode } from './process-tree.ts';
+import { alikeEnds, processTree, type ProcessNode } from './process-tree.ts';
 import type { System } from './system-store.ts';
 import { SERVER_UNREACHABLE } from './api.ts';
 import { usePolled } from './use-polled.ts';
@@ -92,12 +92,12 @@ function ProcessRow({ node, depth }: { node: ProcessNode; depth: number }) {
 const SHOWN_ENDS = 20;
 
 function Ends({ tree, isKnown }: { tree: readonly ProcessNode[]; isKnown: boolean }) {
-  const ends = tree.flatMap(({ name, ends: own }) => own.map((end) => ({ name, ...end }))).toSorted((a, b) => b.at - a.at).slice(0, SHOWN_ENDS);
+  const ends = alikeEnds(tree).slice(0, SHOWN_ENDS);
   return (
     <section className="panel" aria-label="Ends of processes">
       <h3>Processes that ended</h3>
       {ends.length === 0 ? <p className="hint">{isKnown ? 'None since the node was started.' : 'It is not known: nobody who watches the processes answers.'}</p> : (
-        <ul className="ends">{ends.map(({ name, at, reason }) => <li key={`${name} ${at}`}><time>{dateText(at)}, {clockText(at)}</time><strong>{name}</strong><span>{reason}</span></li>)}</ul>
+        <ul className="ends">{ends.map(({ name, at, reason, times, firstAt }) => <li key={`${name} ${reason}`}><time>{dateText(at)}, {clockText(at)}</time><strong>{name}</strong><span>{reason}</span>{times > 1 && <span className="hint">{times} times since {dateText(firstAt)}, {clockText(firstAt)}</span>}</li>)}</ul>
       )}
     </section>
   );
