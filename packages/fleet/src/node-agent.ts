@@ -188,8 +188,10 @@ export class NodeAgent {
   /** Somebody brought another key: what could not be opened may be now. */
   #lookAtKeys(): void {
     const { keys, logger } = this.#options;
+    const had = keys.keys.ids.length > 0;
     if (!keys.changed()) return;
-    logger.info({ key_ids: keys.keys.ids }, 'this node has another key of the site');
+    const { ids } = keys.keys;
+    logger.info({ key_ids: ids }, ids.length === 0 ? 'this node has no key of the site any more' : had ? 'this node has another key of the site' : 'this node has the key of the site');
     this.#refusals.clear();
     this.#applied = null;
   }

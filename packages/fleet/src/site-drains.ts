@@ -5,6 +5,7 @@ import { allOf } from './records.ts';
 import type { SiteStore } from './site-store.ts';
 
 const LOOK_EVERY_MS = 500;
+const MOST_NAMED = 16;
 
 export class SiteDrains {
   readonly #store: SiteStore;
@@ -14,7 +15,7 @@ export class SiteDrains {
   /** One that is being drained already goes on with that. Throws `not_found`, `unreachable`. */
   async drain(node: string, { untilStart = false }: { /** The node takes it back when it starts. */ readonly untilStart?: boolean } = {}): Promise<void> {
     const row = await this.#store.nodes.get(node);
-    if (!row?.value) throw notFound(node);
+    if (!row?.value) throw await this.#notFound(node);
     await this.#store.drains.put(node, { since: Date.now() / 1000, cameras: Object.keys(row.value.cameras).length, ...(untilStart ? { until_start: true } : {}) }, 0).catch((cause: unknown) => {
       if (RuthError.from(cause).code !== 'conflict') throw cause;
     });
@@ -23,7 +24,7 @@ export class SiteDrains {
   /** It may have cameras again. Throws as `drain`. */
   async undrain(node: string): Promise<void> {
     if (await this.#store.drains.get(node).then((entry) => entry?.value ?? null) !== null) return this.#store.drains.delete(node);
-    if (!(await this.#store.nodes.get(node))?.value) throw notFound(node);
+    if (!(await this.#store.nodes.get(node))?.value) throw await this.#notFound(node);
   }
 
   /** Of a node that starts: it was drained to be ended. */
@@ -43,6 +44,9 @@ export class SiteDrains {
       if (!others || performance.now() - begunMs > limitS * 1000) return left;
     }
   }
-}
 
-const notFound = (node: string): RuthError => new RuthError('not_found', `the site has no node ${node}`);
+  async #notFound(node: string): Promise<RuthError> {
+    const known = [...(await allOf(this.#store.nodes)).keys()].sort();
+    return new RuthError('not_found', `the site has no node ${node}; it has ${known.length === 0 ? 'none yet' : known.slice(0, MOST_NAMED).join(', ')}${known.length > MOST_NAMED ? ', ...' : ''}`);
+  }
+}

@@ -32,8 +32,13 @@ async function inSite(site: NonNullable<Settings['site']>, keys: SiteKeys, comma
   const cameras = new SiteCameras(store, () => keys);
   if (command === 'status') console.log(JSON.stringify(await status(store, keys)));
   else if (command === 'put') await put(cameras, keys);
-  else if (command === 'remove') await store.cameras.delete(assertId(id, 'camera'));
-  else if (command === 'undrain') await new SiteDrains(store).undrain(assertId(id, 'node'));
+  else if (command === 'remove') {
+    await cameras.remove(assertId(id, 'camera'), null);
+    console.log(`${id} is no camera of the site any more; what was recorded stays where it is`);
+  } else if (command === 'undrain') {
+    await new SiteDrains(store).undrain(assertId(id, 'node'));
+    console.log(`${id} may have cameras again`);
+  }
   else if (command === 'key') await forgetKeys(store, keys);
   else if (command === 'seal') tellSealed(await cameras.sealAll({ accepted }));
   else throw new RuthError('bad_request', `there is no ${command}`);
@@ -45,9 +50,10 @@ async function drain(site: NonNullable<Settings['site']>, id: string, wait: stri
   await using store = await SiteStore.open(siteOptionsOf(site, 'ruth site'), createLogger('site', 'warn'));
   const drains = new SiteDrains(store);
   await drains.drain(node, { untilStart });
-  if (wait === undefined) return;
+  if (wait === undefined) return console.log(`${node} gives its cameras to other nodes, as far as they have room, and gets none; how far that is: ruth site status`);
   const left = await drains.emptied(node, seconds);
   if (left.length > 0) throw new RuthError('invalid_state', `${node} still has ${left.length === 1 ? 'a camera that no other node took' : `${left.length} cameras that no other node took`}: ${left.slice(0, 8).join(', ')}`);
+  console.log(`${node} has no cameras of the site any more, and gets none: it may be ended`);
 }
 
 /** Needs no NATS: the key never goes there. */

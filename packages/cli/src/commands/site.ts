@@ -77,10 +77,12 @@ export function addSiteCommand(program: Command): void {
 }
 
 function statusText({ leader, nodes, cameras, key_ids: keyIds }: SiteStatus): string {
-  const nodeRows = Object.entries(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
-  const cameraRows = Object.entries(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
-  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...clockNotes(nodes), ...unclaimedNotes(nodes), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
+  const nodeRows = sorted(nodes).map(([id, { state, cameras: count, capacity_cores: cores, labels, outbox }]) => [id, id === leader ? `${state}, leads` : state, String(count), String(cores), outboxText(outbox), Object.entries(labels).map((one) => one.join('=')).join(' ')]);
+  const cameraRows = sorted(cameras).map(([id, { node, state, refused }]) => [id, node ?? '-', refused ?? state]);
+  return [table(['NODE', 'STATE', 'CAMERAS', 'CORES', 'EVENTS', 'LABELS'], nodeRows), ...(nodeRows.length === 0 ? ['no node has come to the site yet: one does some seconds after `ruth up` with these NATS servers began'] : []), table(['CAMERA', 'NODE', 'STATE'], cameraRows), ...clockNotes(nodes), ...unclaimedNotes(nodes), ...keyNotes(nodes, cameras, keyIds)].join('\n\n');
 }
+
+const sorted = <T>(byName: Readonly<Record<string, T>>): [string, T][] => Object.entries(byName).sort(([one], [other]) => one.localeCompare(other));
 
 /** What nodes recorded without a lease and nobody has decided about; nothing on a good day. */
 function unclaimedNotes(nodes: SiteStatus['nodes']): string[] {
