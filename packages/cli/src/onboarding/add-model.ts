@@ -54,7 +54,9 @@ export async function addModel(given: string, options: AddOptions): Promise<Adde
   try {
     const fetching = step('fetch');
     const source = await fetchSource(given, staging, { ...options.source, report: fetching.say });
-    fetching.done(`${source.fileName}, sha256 ${source.sha256.slice(0, 16)}...`);
+    // Whole where somebody has to compare it.
+    const isToCompare = source.recipe !== null && source.recipe.sha256 === undefined;
+    fetching.done(`${source.fileName}, sha256 ${isToCompare ? source.sha256 : `${source.sha256.slice(0, 16)}...`}`);
     const id = assertId(options.id ?? source.recipe?.model_id ?? source.manifest?.model_id ?? idOf(source.fileName), 'model');
     const target = options.versionFolder?.(id) ?? join(modelsDirectory, id);
     if (existsSync(target)) throw new RuthError('invalid_state', `${target} is there already; choose another --id, or swap it: ruth model swap ${id} ${given}`);

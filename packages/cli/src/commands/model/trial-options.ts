@@ -42,7 +42,7 @@ export function sourceOptions({ sha256, sizeLimit, acceptLicense, timeLimit, pro
       if (!/^y(es)?$/i.test(await question('  Fetch it under this licence? [y/N] ', signal))) throw new RuthError('cancelled', 'the licence was not accepted: nothing was fetched');
     },
     async askSha256(of) {
-      if (!process.stdin.isTTY) throw new RuthError('bad_request', `${of}: give --sha256 of the file as its author states it, or --sha256 none`);
+      if (!process.stdin.isTTY) throw new RuthError('bad_request', `${of}: give the sha256 of the file as its author states it, or none where there is none (--sha256; sha256 of a model job)`);
       const answer = (await question('  sha256 that its author states (Enter if there is none): ', signal)).trim();
       return answer === '' ? undefined : answer;
     },
