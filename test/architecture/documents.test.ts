@@ -30,3 +30,13 @@ test('the settings that README shows are taken as they stand', () => {
   const examples = [...text('README.md').matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, yaml]) => parseSettings(yaml!, 'README.md'));
   assert.deepEqual(examples.map(({ cameras, rules, site }) => [cameras.length, rules.length, site?.node]), [[2, 1, undefined], [0, 0, 'north']]);
 });
+
+/** What is no settings begins so. Manifests: model-guide.test.ts and custom-models.test.ts; values of the chart: chart.test.ts. */
+const OTHER_YAML = /^(#.*\n)*(model_id|scrape_configs|image):/;
+
+test('the settings that the guides show are taken as they stand', () => {
+  const guides = documents.filter((file) => /^docs\/[^/]+$/.test(file));
+  const blocks = guides.flatMap((file) => [...text(file).matchAll(/^```yaml\n([^]*?)^```/gm)].map(([, yaml]) => ({ file, yaml: yaml! }))).filter(({ yaml }) => !OTHER_YAML.test(yaml));
+  assert.ok(blocks.length >= 12, `only ${blocks.length}`);
+  for (const { file, yaml } of blocks) parseSettings(yaml, file);
+});

@@ -118,6 +118,15 @@ test('Ruth takes the settings that come out, and what the chart decides stands',
   assert.notEqual(before, changed, 'pods would keep the settings that they were started with');
 });
 
+test('site.yaml of docs/deployment.md is taken as it stands, by the chart and by Ruth', () => {
+  const [, yaml] = /^```yaml\n(# site\.yaml\n[^]*?)^```/m.exec(readFileSync(join(ROOT, 'docs/deployment.md'), 'utf8'))!;
+  const values = parse(yaml!) as Values;
+  assert.deepEqual(problemsOf(values), []);
+  const { resources } = renderer.render(values);
+  renderer.check(resources);
+  assert.equal(parseSettings(settingsOf(resources), 'docs/deployment.md').recording?.max_age_days, 30);
+});
+
 test('what cannot work is refused with what would be right', () => {
   for (const [values, reason] of [
     [{}, /more than one node needs a site: set site\.nats/],
