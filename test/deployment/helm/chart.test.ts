@@ -124,7 +124,7 @@ test('site.yaml of docs/deployment.md is taken as it stands, by the chart and by
   assert.deepEqual(problemsOf(values), []);
   const { resources } = renderer.render(values);
   renderer.check(resources);
-  assert.equal(parseSettings(settingsOf(resources), 'docs/deployment.md').recording?.retention.maxAgeDays, 30);
+  assert.equal(parseSettings(settingsOf(resources), 'docs/deployment.md').recording?.maxAgeDays, 30);
 });
 
 test('what cannot work is refused with what would be right', () => {
