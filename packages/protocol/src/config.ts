@@ -85,8 +85,8 @@ export const RuthConfig = Type.Object({
     trusted_proxies: Type.Optional(Type.Array(Network, { maxItems: 64, description: 'Addresses or networks of proxies in front, e.g. 127.0.0.1, whose X-Forwarded-For says who asks: for the audit log, and for who has to wait after failed sign-ins; none unless told' })),
   }, { ...strict, description: 'Where the page and the API are served' })),
   paths: Type.Optional(Type.Object({
-    socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes; /tmp unless told' })),
-    ring_directory: Type.Optional(Type.String({ pattern: '^/', description: 'Shared memory for frames; /dev/shm unless told' })),
+    socket_directory: Type.Optional(Type.String({ pattern: '^/', maxLength: 60, description: 'Unix sockets of the processes, from / on; /tmp unless told' })),
+    ring_directory: Type.Optional(Type.String({ pattern: '^/', description: 'Shared memory for frames, from / on; /dev/shm unless told' })),
     models_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of model folders, relative to this file; models unless told' })),
     data_directory: Type.Optional(Type.String({ minLength: 1, description: 'Folder of what Ruth itself must remember, relative to this file; made when there is something to remember; ruth-data unless told' })),
     key_file: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: 'File of the key that opens sealed credentials, relative to this file, e.g. one that systemd passes on; ruth.key of the data directory, made when it is needed, unless told' })),

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox';
 import { SecretConfig } from './outward-config.ts';
 
 export const CopiesConfig = Type.Object({
-  bucket: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$', description: 'Name of a bucket that is there' }),
+  bucket: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$', description: 'Name of a bucket that is there: 3 to 63 small letters, digits, dots and dashes' }),
   endpoint: Type.Optional(Type.String({ pattern: '^https?://[^\\s@/?#]+/?$', maxLength: 512, description: 'Of an S3-compatible storage, without credentials, e.g. https://minio.example:9000; that of AWS unless told' })),
   region: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,64}$', description: 'us-east-1 unless told' })),
   prefix: Type.Optional(Type.String({ pattern: '^([A-Za-z0-9][A-Za-z0-9._-]{0,62}/){1,8}$', description: 'What the name of each copy begins with, e.g. shop/north/; nothing unless told' })),

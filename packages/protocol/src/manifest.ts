@@ -27,9 +27,9 @@ export const Manifest = Type.Object({
       package: Type.String({ description: 'npm package' }), file: Type.String({ description: 'File inside the package' }),
       converter: Type.Optional(Type.Enum(['tfjs'], { description: 'What the file must be converted from' })),
     }, strict),
-    Type.Object({ url: Type.String({ pattern: '^https://', description: 'Address of the weights' }) }, strict),
+    Type.Object({ url: Type.String({ pattern: '^https://', description: 'Address of the weights: https://' }) }, strict),
   ], { description: 'Whence set-up gets the weights; needs sha256' })),
-  sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the weights; always checked where given' })),
+  sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: '64 digits and letters a to f, of the weights; always checked where given' })),
   output_schema: Type.Object({
     format: Type.Enum([...OUTPUT_FORMATS], { description: 'How the output tensors are read' }),
     classes: Type.Optional(Type.Array(Type.String(), { description: 'Names in the order of the class ids' })),

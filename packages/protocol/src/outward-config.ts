@@ -51,7 +51,7 @@ const hears = Type.Array(HearingConfig, { minItems: 1, maxItems: 64, description
 const snapshot = Type.Optional(Type.Boolean({ description: 'With the picture of the frame, where it is recorded; true unless told' }));
 
 export const WebhookConfig = Type.Object({
-  id: Id, url: Type.String({ pattern: '^https?://[^\\s@]+$', maxLength: 2048, description: 'Where to POST to, without credentials' }), secret: SecretConfig, hears,
+  id: Id, url: Type.String({ pattern: '^https?://[^\\s@]+$', maxLength: 2048, description: 'Where to POST to: http:// or https://, without credentials' }), secret: SecretConfig, hears,
 }, { ...strict, description: 'POSTs each event, signed' });
 export type WebhookConfig = Static<typeof WebhookConfig>;
 export const NtfyConfig = Type.Object({

@@ -36,7 +36,7 @@ export function validator<S extends TSchema>(schema: S): Validator<NoInfer<Stati
     const cut: string[] = [];
     const looked = firstItems(value, '', cut);
     const errors = compile().Errors(looked);
-    if (errors.length > 0) return describe(errors, looked);
+    if (errors.length > 0) return describe(errors, looked, schema);
     return cut.map((pointer) => ({ pointer, message: `has too many items, or a wrong one after its first ${EXPLAINED_ITEMS}` }));
   };
   return {
@@ -71,7 +71,7 @@ function firstItems(value: unknown, pointer: string, cut: string[], depth = 0): 
   return Object.fromEntries(entries.slice(0, EXPLAINED_ITEMS).map(([key, item]) => [key, firstItems(item, `${pointer}/${pointerKey(key)}`, cut, depth + 1)]));
 }
 
-function describe(errors: SchemaError[], root: unknown): Violation[] {
+function describe(errors: SchemaError[], root: unknown, schema: TSchema): Violation[] {
   const found: Violation[] = [];
   const seen = new Set<string>();
   const add = (pointer: string, message: string): void => {
@@ -87,7 +87,7 @@ function describe(errors: SchemaError[], root: unknown): Violation[] {
     } else if (error.keyword === 'required') {
       for (const key of error.params.requiredProperties as string[]) add(pointerTo(error, key), 'is missing');
     } else {
-      add(error.instancePath, demand(error, at(root, error.instancePath)));
+      add(error.instancePath, demand(error, at(root, error.instancePath), schema));
     }
   }
   for (const error of relevant) {
@@ -130,15 +130,27 @@ function lies(pointer: string, under: string): boolean {
 }
 
 /** What would be right, and what stands there instead. */
-function demand(error: SchemaError, value: unknown): string {
+function demand(error: SchemaError, value: unknown, schema: TSchema): string {
   const { allowedValues, pattern, type } = error.params;
   const instead = `, not ${excerpt(value)}`;
   if (Array.isArray(allowedValues)) return `must be one of ${allowedValues.map((allowed) => JSON.stringify(allowed)).join(', ')}${instead}`;
   if (String(pattern) === TIME_OF_DAY_PATTERN) return `must be a time of day from "00:00" to "24:00"${instead}`;
   if (String(pattern).includes(ID_PATTERN)) return `must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit${instead}`;
+  // A pattern says nothing to people, and is no text that could be shown where URLs are kept out of sight.
+  const described = (path: string): string | undefined => (at(schema, path) as { readonly description?: string } | undefined)?.description;
+  const path = error.schemaPath.slice(1);
+  const description = pattern === undefined ? undefined : described(path) ?? described(path.replace(/\/items$/, ''));
+  if (description !== undefined) return `cannot be ${excerpt(value)}: ${description}`;
+  if (type === 'object' && isSecret(at(schema, path.replace(/\/anyOf\/\d+$/, '')))) return 'must be {env: NAME} or {file: path}, which say where the secret is, not the secret itself';
   const quotes = type === 'string' && (typeof value === 'number' || typeof value === 'boolean') ? '; put it in quotes' : '';
   return `${error.message}${instead}${quotes}`;
 }
+
+/** Of the two forms of `SecretConfig`. */
+const isSecret = (schema: unknown): boolean => {
+  const forms = (schema as { readonly anyOf?: readonly { readonly properties?: object }[] } | undefined)?.anyOf?.map(({ properties = {} }) => Object.keys(properties).join()) ?? [];
+  return forms.length > 0 && forms.every((keys) => keys === 'env' || keys === 'file');
+};
 
 function pointerTo(error: SchemaError, key: string): string {
   return `${error.instancePath}/${pointerKey(key)}`;

@@ -124,3 +124,19 @@ test('Pipes between nodes have defaults, and are for nodes of a site alone', () 
   assert.deepEqual(pipesOf('site: {nats: [nats://n]}\n'), { fromViewers: 3, ports: null });
   assert.deepEqual(pipesOf('site: {nats: [nats://n], pipes: {from_viewers: 0, first_port: 20000, last_port: 20010}}\n'), { fromViewers: 0, ports: { first: 20_000, last: 20_010 } });
 });
+
+test('What does not fit a pattern is told in the words of its description; a secret that was written down where its place belongs is not repeated', () => {
+  const of = (yaml: string): string => {
+    try {
+      parseSettings(yaml, 'ruth.yaml');
+    } catch (error) {
+      return (error as RuthError).message;
+    }
+    return assert.fail('the settings were accepted');
+  };
+  assert.equal(of('mqtt: {url: 127.0.0.1}'), 'ruth.yaml:1:8: mqtt.url cannot be "127.0.0.1": mqtt://host[:1883], or mqtts://host[:8883] over TLS; without credentials');
+  assert.equal(of('site: {nats: ["nats-1:4222"], node: a}'), 'ruth.yaml:1:15: site.nats.0 cannot be "nats-1:4222": NATS servers with JetStream, of one cluster, e.g. tls://nats-1:4222');
+  const place = 'must be {env: NAME} or {file: path}, which say where the secret is, not the secret itself';
+  assert.equal(of('copies: {bucket: evidence, access_key_id: ruth, secret_access_key: hunter2}'), `ruth.yaml:1:49: copies.secret_access_key ${place}`);
+  assert.equal(of('mqtt: {url: "mqtt://broker", password: 12345}'), `ruth.yaml:1:30: mqtt.password ${place}`);
+});
