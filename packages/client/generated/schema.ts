@@ -3259,6 +3259,13 @@ export interface components {
             core: components["schemas"]["PartHealth"];
             models: components["schemas"]["ModelHealth"][] | null;
             recording: components["schemas"]["RecordingHealth"] | null;
+            store?: {
+                /** @enum {unknown} */
+                state: "ok" | "failing";
+                message: string | null;
+                /** @description Since when it fails: UTC, seconds */
+                since: number | null;
+            };
         };
         SystemStatus: {
             version: string;

@@ -16,8 +16,17 @@ export type PartHealth = Static<typeof PartHealth>;
 export const ModelHealth = Type.Object({ model_id: Type.String(), state: Type.Enum(['up', 'down']), error: TextOrNull });
 export type ModelHealth = Static<typeof ModelHealth>;
 
+/** Of what keeps events, people and sessions: a file of SQLite, or PostgreSQL. */
+export const StoreHealth = Type.Object({
+  state: Type.Enum(['ok', 'failing']),
+  /** What went wrong last; null where all is well. */
+  message: TextOrNull,
+  since: Type.Union([Type.Number(), Type.Null()], { description: 'Since when it fails: UTC, seconds' }),
+});
+export type StoreHealth = Static<typeof StoreHealth>;
+
 export const SystemHealth = Type.Object({
-  /** `ok` only where kernel and core are ready, every model is up, and the disk takes what is recorded. */
+  /** `ok` only where kernel and core are ready, every model is up, the disk takes what is recorded, and the store answers. */
   status: Type.Enum(['ok', 'degraded']),
   server: ProcessHealth,
   kernel: PartHealth,
@@ -26,5 +35,6 @@ export const SystemHealth = Type.Object({
   models: Type.Union([Type.Array(ModelHealth), Type.Null()]),
   /** Null where the kernel could not be asked. */
   recording: Type.Union([RecordingHealth, Type.Null()]),
+  store: Type.Optional(StoreHealth),
 });
 export type SystemHealth = Static<typeof SystemHealth>;

@@ -1,5 +1,5 @@
 // Looks at kernel, core and models and says what it found. "Could not look" is `unreachable`, never `ok`.
-import { ModelStatus, ProcessHealth, RuthError, SupervisedProcessStatus, validator, type ModelHealth, type PartHealth, type SystemHealth } from '@ruth/protocol';
+import { ModelStatus, ProcessHealth, RuthError, SupervisedProcessStatus, validator, type ModelHealth, type PartHealth, type StoreHealth, type SystemHealth } from '@ruth/protocol';
 import Type from 'typebox';
 import type { Upstream } from './upstream.ts';
 
@@ -8,10 +8,10 @@ const modelStatuses = validator(Type.Array(ModelStatus));
 const processStatuses = validator(Type.Array(SupervisedProcessStatus));
 
 /** Which models there shall be is core's to say: it lists those that are away, too. Why one is away its supervisor knows, where there is one. */
-export async function lookAtSystem({ kernel, core, supervisor }: { readonly kernel: Upstream; readonly core: Upstream; readonly supervisor: Upstream }, server: ProcessHealth): Promise<SystemHealth> {
+export async function lookAtSystem({ kernel, core, supervisor }: { readonly kernel: Upstream; readonly core: Upstream; readonly supervisor: Upstream }, server: ProcessHealth, store: StoreHealth): Promise<SystemHealth> {
   const [{ recording, ...kernelHealth }, { recording: _, ...coreHealth }, models] = await Promise.all([lookAtPart(kernel), lookAtPart(core), lookAtModels(core, supervisor)]);
-  const well = recording?.state !== 'full' && recording?.state !== 'failing' && kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
-  return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models, recording };
+  const well = store.state === 'ok' && recording?.state !== 'full' && recording?.state !== 'failing' && kernelHealth.status === 'ready' && coreHealth.status === 'ready' && models?.every((model) => model.state === 'up') === true;
+  return { status: well ? 'ok' : 'degraded', server, kernel: kernelHealth, core: coreHealth, models, recording, store };
 }
 
 async function lookAtPart(part: Upstream): Promise<PartHealth & Pick<SystemHealth, 'recording'>> {
@@ -42,5 +42,6 @@ export function withoutReasons(health: SystemHealth): SystemHealth {
   return {
     ...health, kernel: { ...health.kernel, error: null }, core: { ...health.core, error: null }, models: health.models && health.models.map((model) => ({ ...model, error: null })),
     recording: health.recording && { ...health.recording, message: null },
+    ...(health.store && { store: { ...health.store, message: null } }),
   };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openStore, type EventBatch, type EventRow, type EventSearch, type SeriesKey, type Store, type StoreAddress } from '@ruth/server/store';
+import { until } from './stand-ins.ts';
 import { postgresPrograms, startPostgres, type RunningPostgres } from './postgres.ts';
 
 const T0_US = Date.UTC(2026, 0, 5, 8, 0) * 1000;
@@ -258,3 +259,20 @@ for (const database of databases) {
     });
   });
 }
+
+describe('a store whose database is away', { skip: postgresPrograms() === null && 'PostgreSQL is not installed (apt-get install postgresql)' }, () => {
+  it('says so, since when and which, until that is back, also where nobody asks anything else of it', async () => {
+    await using postgres = await startPostgres(postgresPrograms()!);
+    await using store = await openStore({ kind: 'postgres', url: postgres.url });
+    assert.deepEqual(store.health(), { state: 'ok', message: null, since: null });
+    await postgres.kill();
+    await assert.rejects(store.read('searchEvents', ALL), { code: 'store_unavailable', message: /^the database postgres:\/\/\/postgres does not answer: / });
+    const { state, message, since } = store.health();
+    assert.deepEqual([state, message !== null && message.includes('does not answer')], ['failing', true]);
+    await assert.rejects(store.write('positionOf', 'core'), { code: 'store_unavailable' });
+    assert.equal(store.health().since, since, 'since the first call that failed');
+    await postgres.start();
+    await until(() => store.health().state === 'ok', 'it is seen to be back');
+    assert.deepEqual(store.health(), { state: 'ok', message: null, since: null });
+  });
+});

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { SystemHealth } from '@ruth/protocol';
 import { camera, model } from '../../server/test/stand-ins.ts';
 import { accessibilityProblems, browserMissing, openPage } from './browser.ts';
 import { DETECTOR } from './page-system.ts';
@@ -63,7 +64,7 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     suite.system.models[0] = model(DETECTOR, { state: 'down', last_error: { code: 'unreachable', message: 'container is gone', at: 1 } });
     await page.locator(`.health [data-part="${DETECTOR}"][data-tone="bad"]`).waitFor(WAIT);
     await page.getByRole('button', { name: 'Health: All parts' }).press('Enter');
-    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 7);
+    assert.equal(await page.getByRole('list', { name: 'Every part' }).getByRole('listitem').count(), 8);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ ...WAIT, state: 'hidden' });
     await page.setViewportSize({ width: 390, height: 844 });
@@ -95,6 +96,24 @@ describe('the shell of the page', { skip: browserMissing() }, () => {
     Object.assign(storage, { state: 'nearly_full', message: 'the disk of /recordings is nearly full: the oldest recordings are deleted early' });
     await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
     Object.assign(storage, { state: 'ok', message: null, free_bytes: 6e10 });
+  });
+
+  it('says in the header that the store does not answer, since when, and under System what that means', async () => {
+    await using opened = await suite.open();
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
+    await page.route('**/api/v1/health', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...await response.json() as SystemHealth, status: 'degraded', store: { state: 'failing', message: 'the database postgres://db/ruth does not answer: ECONNREFUSED', since: Date.now() / 1000 } } satisfies SystemHealth });
+    });
+    const part = page.locator('.health [data-part="Store"][data-tone="bad"]');
+    await part.getByText(/^no answer since \d/).waitFor(WAIT);
+    await part.getByRole('link').press('Enter');
+    await page.getByText('Events, people and sessions cannot be read or kept: the database postgres://db/ruth does not answer: ECONNREFUSED.').waitFor(WAIT);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await picture(page, 'system-store-away');
+    await page.unroute('**/api/v1/health');
+    await page.getByRole('button', { name: 'Health: All well' }).waitFor(WAIT);
   });
 
   it('says so where a view cannot be loaded, and goes on', async () => {

@@ -8,6 +8,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { identityOf, maySee } from '../access/index.ts';
 import { LatestQuery } from '../openapi/operations.ts';
 import type { SiteParts } from '../site/index.ts';
+import type { Store } from '../store/store.ts';
 import { lookAtSystem, withoutReasons } from '../system-health.ts';
 import type { Upstream } from '../upstream.ts';
 
@@ -24,12 +25,12 @@ const scenes = validator(SceneConfig);
 const lookLatencies = validator(LookLatencies);
 
 /** Of this node, and where it is one of a site, of all that can be asked. */
-export function addStatus(app: FastifyInstance, { kernel, core, supervisor, site }: { readonly kernel: Upstream; readonly core: Upstream; readonly supervisor: Upstream; readonly site: SiteParts | null }): void {
+export function addStatus(app: FastifyInstance, { kernel, core, supervisor, site, store }: { readonly kernel: Upstream; readonly core: Upstream; readonly supervisor: Upstream; readonly site: SiteParts | null; readonly store: Store }): void {
   const startedAt = performance.now();
   const ownHealth = (): ProcessHealth => ({ process: 'server', status: 'ready', version: packageJson.version, pid: process.pid, uptime_ms: performance.now() - startedAt });
   // The HTTP status says whether the server answers, the body what it found: a load balancer must not restart a server whose kernel is away.
   app.get('/api/v1/health', { schema: answers(SystemHealth) }, async (request) => {
-    const health = await lookAtSystem({ kernel, core, supervisor }, ownHealth());
+    const health = await lookAtSystem({ kernel, core, supervisor }, ownHealth(), store.health());
     return request.identity ? health : withoutReasons(health);
   });
   const own = async (request: FastifyRequest): Promise<CameraStatus[]> => {

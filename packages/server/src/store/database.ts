@@ -41,6 +41,11 @@ export function describeAddress(address: StoreAddress): string {
   return `postgres://${host}${pathname}`;
 }
 
+/** SQLSTATE of class 08 (connection) or 57P (PostgreSQL stops, or starts), an error of the system, or what `pg` says of a connection that broke or did not come. */
+export function isConnectionLost({ code, message }: Error & { code?: string }): boolean {
+  return /^(08|57P)/.test(code ?? '') || /^E[A-Z]+$/.test(code ?? '') || /connection terminated|connection timeout|not queryable|timeout exceeded when trying to connect/i.test(message);
+}
+
 function sqliteDialect(file: string, access: StoreAccess): SqliteDialect {
   mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
   return new SqliteDialect({ database: openSqlite(file, access) });

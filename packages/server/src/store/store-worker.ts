@@ -1,6 +1,7 @@
 // The thread of the store: answers one call after another, in the order they came.
 import { parentPort, workerData } from 'node:worker_threads';
 import { RuthError } from '@ruth/protocol/base';
+import { isConnectionLost, describeAddress } from './database.ts';
 import { StoreTasks } from './store-tasks.ts';
 import type { StoreAnswer, StoreCall, StoreWorkerData } from './store-thread.ts';
 
@@ -24,6 +25,7 @@ async function answer({ id, task, args }: StoreCall): Promise<StoreAnswer> {
   } catch (cause) {
     const isFull = (cause as { errcode?: number }).errcode === SQLITE_FULL || (cause as NodeJS.ErrnoException).code === 'ENOSPC';
     const { code, message } = RuthError.from(cause, isFull ? 'disk_full' : 'store_unavailable');
-    return { id, error: { code, message } };
+    const isAway = address.kind === 'postgres' && !(cause instanceof RuthError) && isConnectionLost(cause as Error);
+    return { id, error: { code, message: isAway ? `the database ${describeAddress(address)} does not answer: ${message}` : message } };
   }
 }

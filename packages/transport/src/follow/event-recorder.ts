@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RuthError } from '@ruth/protocol';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
-import type { Logger } from '../process/index.ts';
+import { RepeatedWarning, type Logger } from '../process/index.ts';
 
 const MOST_WAITING = 8192;
 const MOST_WAITING_CHARACTERS = 8 * 1024 * 1024;
@@ -59,6 +59,7 @@ interface Waiting<K> { readonly position: StreamPosition; readonly kept: K | nul
 export class EventRecorder<S extends string, E extends FollowedEvent, K> {
   readonly counters = { stored: 0, batches: 0, failures: 0, lettingGo: 0 };
   readonly #options: EventRecorderOptions<S, E, K>;
+  readonly #warning: RepeatedWarning;
   /** In the sink. */
   #stored: StreamPosition;
   #storedMs = -Infinity;
@@ -72,6 +73,7 @@ export class EventRecorder<S extends string, E extends FollowedEvent, K> {
 
   constructor(options: EventRecorderOptions<S, E, K>) {
     this.#options = options;
+    this.#warning = new RepeatedWarning(options.logger);
     this.#stored = this.#offered = options.position;
   }
 
@@ -112,6 +114,7 @@ export class EventRecorder<S extends string, E extends FollowedEvent, K> {
       try {
         await this.#store();
         wait = null;
+        this.#warning.over();
       } catch (error) {
         if (signal.aborted) break;
         wait = wait ? wait.next(undefined) : backOff.next();
@@ -174,6 +177,6 @@ export class EventRecorder<S extends string, E extends FollowedEvent, K> {
 
   #failed({ code, message }: RuthError, delayMs: number): void {
     this.counters.failures++;
-    this.#options.logger.error({ code, waiting: this.#waiting.length, next_try_in_ms: Math.round(delayMs) }, `events of ${this.#options.source} could not be stored: ${message}`);
+    this.#warning.warn({ code, waiting: this.#waiting.length, next_try_in_ms: Math.round(delayMs) }, `events of ${this.#options.source} could not be stored: ${message}`);
   }
 }

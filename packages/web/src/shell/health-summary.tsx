@@ -68,7 +68,7 @@ function partsOf({ server, eventsOpen, health, models, cameras }: System): Part[
   const name = (id: string): string => models.value?.find((model) => model.model_id === id)?.model_name ?? id;
   return [
     connection, processPart('Kernel', health.kernel), processPart('Core', health.core),
-    ...recordingPart(health.recording),
+    ...recordingPart(health.recording), ...storePart(health.store),
     ...cameraPart(cameras.failure ? [] : cameras.value ?? []),
     ...(health.models ?? []).map((model): Part => ({ name: name(model.model_id), tone: model.state === 'up' ? 'good' : 'bad', words: model.state, view: MODELS })),
   ];
@@ -81,6 +81,12 @@ function recordingPart(recording: SystemHealth['recording'] | undefined): Part[]
   const [tone, words]: [Tone, string] = recording.state === 'full' ? ['bad', `disk full${since}`] : recording.state === 'failing' ? ['bad', `the disk fails${since}`]
     : ['good', recording.state === 'nearly_full' ? 'disk nearly full, the oldest makes room' : 'the disk has room'];
   return [{ name: 'Recording', tone, words, view: SYSTEM }];
+}
+
+/** Without it no event is kept yet, nobody signs in, and an open page cannot be told more than what it shows. */
+function storePart(store: SystemHealth['store']): Part[] {
+  if (!store) return [];
+  return [store.state === 'ok' ? { name: 'Store', tone: 'good', words: 'keeps events', view: SYSTEM } : { name: 'Store', tone: 'bad', words: `no answer${store.since === null ? '' : ` since ${clockText(store.since)}`}`, view: SYSTEM }];
 }
 
 /** Those that send nothing, counted: which they are, and why, stands on their tiles. */

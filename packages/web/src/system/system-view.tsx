@@ -45,6 +45,7 @@ export function SystemView({ system }: { system: System }) {
   return (
     <main className="page-view">
       <h2 className="view-title">System</h2>
+      {system.health?.store?.state === 'failing' && <p className="problem" role="status">Events, people and sessions cannot be read or kept: {system.health.store.message}. Recording and live video go on; events wait in core, and are kept in order once the store answers.</p>}
       <section className="panel" aria-label="Processes">
         <h3>Processes</h3>
         {supervised === null && !isOffline && <p className="hint">No supervisor answers on this node: restarts, memory and CPU time are known to whatever watches its processes instead. This is what the parts say of themselves.</p>}
