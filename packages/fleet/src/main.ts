@@ -1,13 +1,15 @@
 // The process that makes a node one of a site: `node packages/fleet/src/main.ts -c ruth.yaml`. Where it dies, its kernel records what it was
 // given until the lease ends.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, uptime } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClaimResult, coreSocketPath, isLoopback, kernelSocketPath, KeyframesFound, PlacementStatus, ProbeReport, ProcessHealth, Holdings, RuthError, ServerUrl, supervisorSocketPath, validator } from '@ruth/protocol';
 import { ask, nodeOfSite, runProcess, type Logger } from '@ruth/transport';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { CoreOfNode } from './camera-intents.ts';
+import { ClockFile } from './clock-file.ts';
 import { NodeAgent } from './node-agent.ts';
 import { SiteCameras } from './site-cameras.ts';
 import { SiteDrains } from './site-drains.ts';
@@ -49,7 +51,7 @@ await runProcess('fleet', async (context) => {
   await drains.started(id);
   const keys = new SiteKeyFile(siteKeyFileOf(settings), logger);
   const agent = new NodeAgent({
-    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, keys, logger, nowS: uptime,
+    id, machine: machineId(socketDirectory), labels: site.labels ?? {}, capacityCores: site.capacity_cores ?? Math.max(0, availableParallelism() - LEFT_FOR_MODELS_CORES), serverUrl, store, keys, logger, nowS: uptime, clockKept: new ClockFile(join(settings.dataDirectory, 'site-clock.json'), bootId(), logger),
     core: coreOf(socketDirectory),
     kernel: {
       look: async () => call('GET'), place: async (lease) => call('PUT', lease), claim: async (request) => claimResult.parse(await ask(kernel, 'POST', '/v1/placement/claim', request, { timeoutMs: CLAIM_ANSWER_MS }), 'internal'),
@@ -108,4 +110,13 @@ function machineId(socketDirectory: string): string {
     machine = hostname();
   }
   return createHash('sha256').update(`${machine}\0${hostname()}\0${socketDirectory}`).digest('hex').slice(0, 32);
+}
+
+/** Another one with each start of the machine; where the system tells none, with each process. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return randomUUID();
+  }
 }

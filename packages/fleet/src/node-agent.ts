@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isClockOff, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
+import type { KeptOffsets } from './clock-file.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
 import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
 import { Office } from './office.ts';
@@ -38,6 +39,8 @@ export interface NodeAgentOptions {
   readonly timing?: LeaseTiming;
   /** UTC; the machine's clock, unless told. */
   readonly wallS?: () => number;
+  /** What that was set by, as a process before this one knew it. */
+  readonly clockKept?: KeptOffsets;
   readonly logger: Logger;
 }
 
@@ -79,7 +82,7 @@ export class NodeAgent {
     this.#timing = options.timing ?? LEASE_TIMING;
     this.#own = new OwnCameras(options);
     this.#intents = new CameraIntents(options.core, options.logger);
-    this.#clock = new NodeClock(options.nowS, options.wallS);
+    this.#clock = new NodeClock(options.nowS, options.wallS, options.clockKept);
     this.#clockDueS = options.nowS() + CLOCK_AFTER_RENEWALS * this.#timing.renewEveryS;
     this.#unclaimed = new Unclaimed({ ...options, clock: this.#clock });
     this.#refusals = new Refusals(options.nowS);

@@ -1,6 +1,7 @@
 // How the wall clock of this node goes, by which its recordings are dated: by how much it is ahead of the one of NATS, and by how much it was set meanwhile. No camera is placed by it, and no lease ends by it;
 // what lies aside is claimed with more care where it is wrong. Times are UTC seconds, unless said.
 import type { SiteClock } from '@ruth/protocol';
+import { NOTHING_KEPT, type KeptOffsets } from './clock-file.ts';
 
 /** What drifts is no news; what is set is. */
 const SET_S = 0.1;
@@ -18,13 +19,18 @@ export class NodeClock {
   readonly #wallS: () => number;
   readonly #bootS: () => number;
   /** The wall clock less the one since boot, and since when (by that one) it is so; oldest first. */
-  readonly #offsets: { readonly atS: number; readonly offsetS: number }[] = [];
+  readonly #offsets: { readonly atS: number; readonly offsetS: number }[];
   #measured: (SiteClock & { readonly offsetS: number }) | null = null;
 
-  /** `bootS`: seconds since the machine booted. */
-  constructor(bootS: () => number, wallS: () => number = () => Date.now() / 1000) {
+  readonly #kept: KeptOffsets;
+
+  /** `bootS`: seconds since the machine booted. `kept`: by a process before this one, and for one after it. */
+  constructor(bootS: () => number, wallS: () => number = () => Date.now() / 1000, kept: KeptOffsets = NOTHING_KEPT) {
     this.#bootS = bootS;
     this.#wallS = wallS;
+    this.#kept = kept;
+    this.#offsets = [...kept.offsets];
+    this.look();
   }
 
   get nowS(): number { return this.#wallS(); }
@@ -37,6 +43,7 @@ export class NodeClock {
     if (last && Math.abs(last.offsetS - offsetS) < SET_S) return;
     this.#offsets.push({ atS, offsetS });
     if (this.#offsets.length > MOST_SET) this.#offsets.shift();
+    this.#kept.keep(this.#offsets);
   }
 
   /** Something was sent to NATS, stored, and acknowledged. */

@@ -1,8 +1,12 @@
 // How the wall clock of a node goes: against that of NATS, and by how much it was set.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isClockOff, type SiteClock } from '@ruth/protocol';
 import { SiteStore } from '../src/index.ts';
+import { ClockFile } from '../src/clock-file.ts';
 import { differenceOf, NodeClock } from '../src/node-clock.ts';
 import { Nats, natsMissing } from './nats.ts';
 import { logger, TestNode, until } from './site-run.ts';
@@ -38,6 +42,35 @@ test('what a clock was set by is known, for what was dated before, and for how f
   near(clock.setSince(beforeS), 5);
   near(clock.setSince(wallS - 30), 0);
   near(clock.setSince(0), 5);
+});
+
+test('a process that begins anew knows what the clock was set by before; nothing of that counts once the machine was started anew', async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.adopt(await mkdtemp(join(tmpdir(), 'ruth-clock-')), (path) => rm(path, { recursive: true, force: true }));
+  const path = join(folder, 'data', 'site-clock.json');
+  let [bootS, wallS] = [1000, 50_000];
+  const pass = (seconds: number): void => { bootS += seconds; wallS += seconds; };
+  const begin = async (boot: string): Promise<NodeClock> => {
+    const file = new ClockFile(path, boot, logger);
+    const clock = new NodeClock(() => bootS, () => wallS, file);
+    await file.settled();
+    return clock;
+  };
+  await begin('one');
+  pass(10);
+  const beforeS = wallS;
+  pass(10);
+  // While no process looks.
+  wallS += 30;
+  pass(10);
+  near((await begin('one')).setSince(beforeS), 30);
+  pass(100);
+  const again = await begin('one');
+  near(again.setSince(beforeS), 30);
+  near(again.setSince(wallS - 50), 0);
+  near((await begin('two')).setSince(beforeS), 0);
+  await writeFile(path, '{"boot": "two", "offsets": [{}]}');
+  near((await begin('two')).setSince(beforeS), 0);
 });
 
 test('a node says in its row how its clock stands against that of NATS', { skip: natsMissing() }, async () => {
