@@ -31,12 +31,15 @@ const WATCH = 'ruth_kernel_camera_viewers{camera="front",kind="webrtc"}';
 test('a camera that many watch at another server comes there once, over a pipe', { skip: noCamera || browserMissing() || noWebRtc() || (programs === null && 'PostgreSQL is missing: apt-get install postgresql'), timeout: 300_000 }, async () => {
   await using stack = new AsyncDisposableStack();
   const [camera, postgres, { directory: pageDirectory }, browser] = await Promise.all([
-    Clips.open().then(async (clips) => stack.use(await RealCamera.start({ front: launch.h264(await stack.use(clips).make('front.mp4')) }))),
+    Clips.open().then(async (opened) => {
+      const clips = stack.use(opened);
+      return stack.use(await RealCamera.start({ front: launch.h264(await clips.make('front.mp4')), small: launch.h264(await clips.make('small.mp4', { size: '160x120' })) }));
+    }),
     startPostgres(programs!).then((started) => stack.use(started)), buildPage(), launchBrowser(),
   ]);
   stack.defer(() => browser.close());
   const start = async (id: string, cameras: readonly object[]): Promise<SiteNode> => stack.use(await SiteNode.start({ id, cameras, databaseUrl: postgres.url, pageDirectory }));
-  const [north, south] = await Promise.all([start('north', [{ id: 'front', url: camera.url('front') }]), start('south', [])]);
+  const [north, south] = await Promise.all([start('north', [{ id: 'front', url: camera.url('front'), detect_url: camera.url('small') }]), start('south', [])]);
   const known = { state: 'lives' as const, since: null, recorded: [] as string[] };
   const door = stack.use(await Door.before(Number(new URL(north.server.url).port)));
   const nodes: SiteView['nodes'] = { north: { ...known, own: ['front'], server_url: door.url }, south: { ...known, own: [], server_url: south.server.url } };
@@ -99,6 +102,13 @@ test('a camera that many watch at another server comes there once, over a pipe',
   assert.deepEqual([await north.metric(MSE), await south.metric('ruth_server_site_mse_viewers')], [1, 5]);
   for (const viewer of viewers) viewer.close();
   await has(north, MSE, 0, 'and goes with the last viewer');
+  const small = new WebSocket(`${south.server.url.replace('http', 'ws')}/api/v1/cameras/front/live?stream=detect`, { headers: admin });
+  const ofSmall: (string | Buffer)[] = [];
+  small.on('message', (data: Buffer, isBinary) => ofSmall.push(isBinary ? data : data.toString()));
+  await until(() => ofSmall.length, (count) => count > 30, 'pictures of the smaller stream come');
+  assert.deepEqual([(JSON.parse(ofSmall[0] as string) as LiveInit).width, beginsWithKeyframe(ofSmall[2] as Buffer)], [160, true]);
+  small.close();
+  await has(north, MSE, 0, 'and it goes with who watches it');
 
   const whep = await south.ask('POST', '/api/v1/cameras/front/whep', admin, OFFER);
   const session = whep.headers.get('location')!;

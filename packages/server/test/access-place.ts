@@ -92,9 +92,11 @@ async function startEverythingKernel(directory: string, cameras: readonly string
   app.get('/v1/verifications', () => [...cameras.map((id) => verification(id, [id])), verification('all', null)]);
   app.get<{ Params: { id: string } }>('/v1/verifications/:id', ({ params: { id } }) => verification(id, id === 'all' ? null : [id]));
   app.post<{ Body: VerificationRequest }>('/v1/verifications', ({ body }, reply) => reply.code(202).send(verification('new', body.cameras ?? null)));
-  app.get<{ Params: { id: string } }>('/v1/cameras/:id/live', { websocket: true }, (socket, { params: { id } }) => {
+  // The smaller stream is a quarter of it.
+  app.get<{ Params: { id: string }; Querystring: { stream?: string } }>('/v1/cameras/:id/live', { websocket: true }, (socket, { params: { id }, query: { stream = 'main' } }) => {
     mse.push(socket);
-    socket.send(JSON.stringify({ type: 'init', camera_id: id, mime: `video/mp4; codecs="of ${cameras.join(' and ') || 'nobody'}"`, width: 320, height: 240, pts_origin_us: 0, epoch: mse.length } satisfies LiveInit));
+    const [width, height] = stream === 'detect' ? [160, 120] : [320, 240];
+    socket.send(JSON.stringify({ type: 'init', camera_id: id, mime: `video/mp4; codecs="of ${cameras.join(' and ') || 'nobody'}"`, width, height, pts_origin_us: 0, epoch: mse.length } satisfies LiveInit));
     socket.send(Buffer.from('an init segment'));
   });
   app.get('/v1/cameras/:id/webrtc', { websocket: true }, (socket) => socket.send(`video at ${cameras.join(' and ') || 'nobody'}`));

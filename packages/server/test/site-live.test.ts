@@ -150,6 +150,29 @@ describe('live of a site', { skip: programs === null && 'PostgreSQL is missing: 
     await until(() => away.closed === 4503, 'a node that is away is told as such');
   });
 
+  it('has the smaller stream of a camera of another node apart from the other one, each once', async () => {
+    const before = south.mse.length;
+    const begun = async (query: string): Promise<Watching> => {
+      const watching = await watch(admin, 'vault', query);
+      await until(() => watching.got.length === 2, 'the stream begins');
+      return watching;
+    };
+    const [large, small, second] = [await begun(''), await begun('?stream=detect'), await begun('?stream=detect')];
+    assert.deepEqual([large, small, second].map(({ width }) => width), [320, 160, 160]);
+    const [ofLarge, ofSmall, ...more] = south.mse.slice(before);
+    assert.equal(more.length, 0, 'one for all that watch the same');
+    ofLarge!.send(fragmentNamed('L', true, 100));
+    ofSmall!.send(fragmentNamed('S', true, 100));
+    for (const [{ got }, name] of [[large, 'L'], [small, 'S'], [second, 'S']] as const) await until(() => got.length === 3 && got[2] === name, `it gets ${name} alone`);
+    large.socket.close();
+    await until(() => ofLarge!.readyState === 3, 'it ends with who watches it');
+    ofSmall!.send(fragmentNamed('S2', true, 100));
+    for (const { got } of [small, second]) await until(() => got.at(-1) === 'S2', 'the other one goes on');
+    for (const { socket } of [small, second]) socket.close();
+    await until(() => ofSmall!.readyState === 3, 'nothing stays when nobody watches');
+    assert.equal((await front.upgrade('/api/v1/cameras/vault/live?stream=huge', admin)).answer, 400);
+  });
+
   it('takes a camera over a pipe for a WHEP player whom its node is too full for; where there is none, it hands on what that says', async () => {
     const offer = async (camera: string, sdp: string): Promise<[number, string]> => {
       const response = await fetch(`${front.url}/api/v1/cameras/${camera}/whep`, { method: 'POST', headers: { ...admin, 'content-type': 'application/sdp' }, body: sdp });
@@ -163,12 +186,13 @@ describe('live of a site', { skip: programs === null && 'PostgreSQL is missing: 
     assert.match((await front.ask('GET', '/metrics', admin)).text, /^ruth_server_site_pipes_opened_total 1$/m);
   });
 
-  interface Watching { readonly socket: WebSocket; readonly got: string[]; closed: number | null }
-  const watch = async (headers: Record<string, string>, camera = 'yard'): Promise<Watching> => {
+  interface Watching { readonly socket: WebSocket; readonly got: string[]; closed: number | null; width: number | null }
+  const watch = async (headers: Record<string, string>, camera = 'yard', query = ''): Promise<Watching> => {
     // What comes with the answer is seen too.
-    const socket = new WebSocket(`${front.url.replace('http', 'ws')}/api/v1/cameras/${camera}/live`, { headers });
-    const watching: Watching = { socket, got: [], closed: null };
+    const socket = new WebSocket(`${front.url.replace('http', 'ws')}/api/v1/cameras/${camera}/live${query}`, { headers });
+    const watching: Watching = { socket, got: [], closed: null, width: null };
     socket.on('message', (data: Buffer, isBinary) => {
+      if (!isBinary) watching.width = (JSON.parse(data.toString()) as LiveInit).width;
       const named = /moof.*mdat(\w+)\./.exec(data.toString('latin1', 0, 120).replaceAll(/[^ -~]/g, ''))?.[1];
       watching.got.push(isBinary ? named ?? 'segment' : `init ${(JSON.parse(data.toString()) as LiveInit).epoch - (south0Epoch ??= (JSON.parse(data.toString()) as LiveInit).epoch) + 1}`);
     });
