@@ -229,7 +229,7 @@ describe('a site of three nodes', { skip: natsMissing() }, () => {
 
   it('empties a node that is drained, says how far that is, and why some stay', async () => {
     const change = (id: string, draining: boolean): Promise<unknown> => askSocket(fleetSocketPath(directory), 'PATCH', `/v1/site/nodes/${id}`, { draining });
-    await assert.rejects(change('nobody', true), { code: 'not_found', message: 'the site has no node nobody' });
+    await assert.rejects(change('nobody', true), { code: 'not_found', message: 'the site has no node nobody; it has a, b, c.3' });
     await assert.rejects(askSocket(fleetSocketPath(directory), 'PATCH', '/v1/site/nodes/a', { draining: 'yes' }), { code: 'bad_request' });
     const before = counts()[2]!;
     assert.ok(before > 0);
