@@ -1,18 +1,18 @@
 // A node of a site: renews its lease, learns which cameras are its own, and tells its kernel, which records them until the lease ends and no
 // longer, and its core, which looks at them.
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isClockOff, RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels, type SiteNode } from '@ruth/protocol';
+import { RuthError, type ClaimRequest, type ClaimResult, type KeyframesFound, type KeyframesRequest, type NodePlacement, type PlacementLease, type PlacementStatus, type Holdings, type HoldingsRequest, type SiteLabels } from '@ruth/protocol';
 import { RepeatedWarning, type Logger } from '@ruth/transport';
 import type { KeptOffsets } from './clock-file.ts';
 import { CameraIntents, type CoreOfNode } from './camera-intents.ts';
-import { LEASE_TIMING, NodeLease, type LeaseTiming } from './node-lease.ts';
+import { LEASE_TIMING, type LeaseTiming, type NodeLease } from './node-lease.ts';
 import { Office } from './office.ts';
 import { OwnCameras } from './own-cameras.ts';
 import { Pause } from './pause.ts';
 import { NodeClock } from './node-clock.ts';
 import { answerHoldings } from './holdings.ts';
 import { Refusals } from './refusals.ts';
+import { Renewals } from './renewals.ts';
 import type { SiteKeyFile } from './site-keys.ts';
 import type { Entry } from './records.ts';
 import type { SiteStore } from './site-store.ts';
@@ -50,19 +50,13 @@ const MOST_RECORDED = 4096;
 const KERNEL_AGAIN = 0.2;
 const MOVES_LOOK_MS = 150;
 
-/** Not while all begin; then each look is one question of JetStream. */
-const CLOCK_AFTER_RENEWALS = 5;
-const CLOCK_EVERY_S = 60;
-
 /** What may fail in each round. */
-type Task = 'renew' | 'learn' | 'kernel' | 'clock';
+type Task = 'renew' | 'learn' | 'kernel';
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
   readonly #timing: LeaseTiming;
-  #lease: NodeLease;
-  /** Of the record of this node, as far as it was written or seen by this process. */
-  #revision = 0;
+  readonly #renewals: Renewals;
   #told: Entry<NodePlacement> | null = null;
   #applied: { readonly revision: number; readonly lease: NodeLease } | null = null;
   #kernel: { readonly status: PlacementStatus; readonly atS: number } | null = null;
@@ -74,7 +68,6 @@ export class NodeAgent {
   readonly #unreached: Unreached;
   readonly #pause = new Pause();
   readonly #clock: NodeClock;
-  #clockDueS: number;
   readonly #warnings: Readonly<Record<Task, RepeatedWarning>>;
 
   constructor(options: NodeAgentOptions) {
@@ -83,16 +76,15 @@ export class NodeAgent {
     this.#own = new OwnCameras(options);
     this.#intents = new CameraIntents(options.core, options.logger);
     this.#clock = new NodeClock(options.nowS, options.wallS, options.clockKept);
-    this.#clockDueS = options.nowS() + CLOCK_AFTER_RENEWALS * this.#timing.renewEveryS;
+    this.#renewals = new Renewals({ ...options, timing: this.#timing, clock: this.#clock });
     this.#unclaimed = new Unclaimed({ ...options, clock: this.#clock });
     this.#refusals = new Refusals(options.nowS);
     this.#unreached = new Unreached(options.nowS, this.#timing.unreachedS);
     const { logger } = options;
-    this.#warnings = { renew: new RepeatedWarning(logger), learn: new RepeatedWarning(logger), kernel: new RepeatedWarning(logger), clock: new RepeatedWarning(logger) };
-    this.#lease = this.#newLease();
+    this.#warnings = { renew: new RepeatedWarning(logger), learn: new RepeatedWarning(logger), kernel: new RepeatedWarning(logger) };
   }
 
-  get lease(): NodeLease { return this.#lease; }
+  get lease(): NodeLease { return this.#renewals.lease; }
 
   /** Until `signal` aborts, or JetStream is gone for good. A lease that is lost is followed by another one. */
   async run(signal: AbortSignal): Promise<void> {
@@ -119,10 +111,10 @@ export class NodeAgent {
       const { cameras } = this.#own;
       // Recording waits for nobody.
       void this.#intents.tell(new Map([...this.#unclaimed.known, ...cameras]));
-      if (isTold && this.#lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
+      if (isTold && this.lease.holds) void this.#unclaimed.settle(cameras, this.#kernel!.status);
       const paused = isTold && this.#own.moves.isWaiting ? new AbortController() : null;
       if (paused) void this.#followMoves(paused.signal);
-      await this.#pause.lasting((this.#lease.holds && !isTold ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
+      await this.#pause.lasting((this.lease.holds && !isTold ? KERNEL_AGAIN : 1) * this.#timing.renewEveryS * 1000);
       paused?.abort();
     }
   }
@@ -134,58 +126,34 @@ export class NodeAgent {
       return true;
     } catch (cause) {
       const { code, message } = RuthError.from(cause);
-      this.#warnings[what].warn({ code, lease_left_s: Math.max(0, (this.#lease.untilS ?? 0) - this.#options.nowS()) }, `${failure}: ${message}`);
+      this.#warnings[what].warn({ code, lease_left_s: Math.max(0, (this.lease.untilS ?? 0) - this.#options.nowS()) }, `${failure}: ${message}`);
       return false;
     }
   }
 
-  #newLease(): NodeLease { return new NodeLease(randomUUID(), this.#options.nowS, this.#timing); }
-
   async #renew(): Promise<void> {
-    const { store, id, labels, capacityCores: capacity, serverUrl = null, nowS, machine } = this.#options;
-    if (this.#lease.ended) await this.#beginAnew();
+    const { labels, capacityCores, serverUrl = null, keys } = this.#options;
+    if (this.lease.ended) await this.#beginAnew();
     this.#lookAtKeys();
     await this.#assertKernel();
-    const lease = this.#lease;
-    const status = this.#kernel!.status;
-    const node: SiteNode = {
-      incarnation: lease.incarnation, revoked: false, machine, labels, capacity_cores: capacity, draining: this.#draining, applied: this.#applied?.lease === lease ? this.#applied.revision : 0,
-      cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, status.cameras[camera]), cost_cores: status.cameras[camera]?.cost_cores ?? null }])),
-      ...this.#refusals.told, ...(serverUrl === null ? {} : { server_url: serverUrl }), own: status.own ?? [], recorded: (status.recorded ?? []).slice(0, MOST_RECORDED), key_ids: this.#options.keys.keys.ids, ...this.#own.moves.told, ...(status.unclaimed_files && { unclaimed: status.unclaimed_files }),
+    const { cameras: states, own = [], recorded = [], unclaimed_files: unclaimed } = this.#kernel!.status;
+    const isTaken = await this.#renewals.renew({
+      labels, capacity_cores: capacityCores, draining: this.#draining, applied: this.#applied?.lease === this.lease ? this.#applied.revision : 0,
+      cameras: Object.fromEntries([...this.#own.cameras.keys()].map((camera) => [camera, { state: this.#unreached.stateOf(camera, states[camera]), cost_cores: states[camera]?.cost_cores ?? null }])),
+      ...this.#refusals.told, ...(serverUrl === null ? {} : { server_url: serverUrl }), own, recorded: recorded.slice(0, MOST_RECORDED), key_ids: keys.keys.ids, ...this.#own.moves.told, ...(unclaimed && { unclaimed }),
       ...(this.#clock.ofNats && { clock: this.#clock.ofNats }),
-    };
-    const sentS = nowS();
-    const sentWallS = this.#clock.nowS;
-    try {
-      this.#revision = await store.nodes.put(id, node, this.#revision);
-      lease.renewed(sentS);
-      if (nowS() >= this.#clockDueS) void this.#lookAtClock(this.#revision, sentWallS, this.#clock.nowS);
-    } catch (cause) {
-      if (RuthError.from(cause).code !== 'conflict') throw cause;
-      await this.#yield(lease);
-    }
-  }
-
-  /** When JetStream stored what was sent and acknowledged between these. */
-  async #lookAtClock(revision: number, sentS: number, receivedS: number): Promise<void> {
-    const { store, id, nowS } = this.#options;
-    this.#clockDueS = nowS() + CLOCK_EVERY_S;
-    const entry = await store.nodes.get(id, revision).catch(() => null);
-    if (entry?.revision !== revision) return;
-    this.#clock.stored({ sentS, receivedS, storedS: entry.createdMs / 1000 });
-    const clock = this.#clock.ofNats!;
-    if (isClockOff(clock)) this.#warnings.clock.warn(clock, 'the clock of this node is not that of NATS, and recordings are dated by it: run NTP on all nodes, and where NATS runs');
-    else this.#warnings.clock.over();
+    });
+    if (!isTaken) this.#pause.end();
   }
 
   async #beginAnew(): Promise<void> {
-    this.#options.logger.error({ incarnation: this.#lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
+    this.#options.logger.error({ incarnation: this.lease.incarnation }, 'the lease of this node ended: what the site placed here is recorded aside until it is known who has it');
     // What it left is another one's by now, or will be.
     this.#unclaimed.add(new Map([...this.#own.cameras].filter(([camera]) => !this.#own.moves.hasLeft(camera))));
     this.#own.clear();
     this.#refusals.clear();
     await this.#tellKernel();
-    this.#lease = this.#newLease();
+    this.#renewals.beginAnew();
   }
 
   /** Somebody brought another key: what could not be opened may be now. */
@@ -213,33 +181,13 @@ export class NodeAgent {
     }
   }
 
-  /** Somebody else wrote the record of this node: whoever ended its lease, an agent before this one, or a node of the same name. */
-  async #yield(lease: NodeLease): Promise<void> {
-    const { store, id, machine } = this.#options;
-    const entry = await store.nodes.get(id);
-    if (entry?.value?.incarnation === lease.incarnation && !entry.value.revoked) {
-      // It was this one: a renewal was taken, and the answer lost. The lease lasts as long as it did, until one is answered.
-      this.#revision = entry.revision;
-      this.#pause.end();
-      return;
-    }
-    if (lease.untilS !== null) lease.revoke();
-    if (entry?.value && !entry.value.revoked && entry.value.machine !== machine) {
-      // It may still live: silent for long enough, it does not.
-      await delay(this.#timing.silenceS * 1000);
-      if ((await store.nodes.get(id))?.revision !== entry.revision) throw new RuthError('conflict', `another machine is the node ${id} of this site; give this one another name: site.node in ruth.yaml`);
-    }
-    this.#revision = entry?.revision ?? 0;
-    this.#pause.end();
-  }
-
   /** What the record of this node names is looked up, and the kernel told. */
   async #learn(): Promise<void> {
     const told = this.#told;
-    const lease = this.#lease;
+    const lease = this.lease;
     if (!told || !lease.holds || (this.#applied?.revision === told.revision && this.#applied.lease === lease)) return;
     // A renewal waits for this.
-    const { missing, late } = await this.#own.learn(told.value?.cameras ?? {}, lease, () => lease === this.#lease, this.#timing.renewEveryS);
+    const { missing, late } = await this.#own.learn(told.value?.cameras ?? {}, lease, () => lease === this.lease, this.#timing.renewEveryS);
     if (late > 0) this.#pause.end();
     // What is out of date will be told anew.
     if (!await this.#tellKernel() || missing > 0 || late > 0) return;
@@ -264,13 +212,13 @@ export class NodeAgent {
   /** True where nothing else is recorded now, but aside, than what is this node's. */
   async #tellKernel(): Promise<boolean> {
     // A lease that has not begun ends none that an agent before this one had: that ends by itself.
-    if (this.#lease.untilS === null && !this.#lease.ended) return false;
+    if (this.lease.untilS === null && !this.lease.ended) return false;
     return this.#tried('kernel', this.#place(), 'the kernel could not be told what is placed here');
   }
 
   async #place(): Promise<void> {
     const { kernel, nowS } = this.#options;
-    const { incarnation, untilS, endS } = this.#lease;
+    const { incarnation, untilS, endS } = this.lease;
     const { cameras: own, moves, read, unopened } = this.#own;
     // Without a lease, those whose settings are known are told all the same: a kernel that was started anew has none. Of one that ended a moment ago they are its own still.
     const told = untilS === null ? new Map([...this.#unclaimed.known, ...own]) : own;
