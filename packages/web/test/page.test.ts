@@ -43,6 +43,27 @@ describe('the page', { skip: browserMissing() }, () => {
     }, undefined, WAIT);
   });
 
+  it('draws boxes, frame after frame, also where the browser does not tell which frame it shows', async () => {
+    await using system = await startSystem(built.directory);
+    for (const browserHas of ['a callback that is never called', 'none']) {
+      await using opened = await open(system.url);
+      const { page, problems } = opened;
+      await page.addInitScript((mute) => {
+        const prototype = HTMLVideoElement.prototype as Partial<HTMLVideoElement>;
+        if (mute) prototype.requestVideoFrameCallback = () => 1;
+        else delete prototype.requestVideoFrameCallback;
+      }, browserHas !== 'none');
+      await page.reload();
+      await drawn(page, 1);
+      for (let changes = 0; changes < 5; changes++) {
+        const before = await page.locator('canvas').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+        await page.waitForFunction((old) => document.querySelector('canvas')!.toDataURL() !== old, before, WAIT);
+        await drawn(page, 1);
+      }
+      assert.deepEqual(problems, [], browserHas);
+    }
+  });
+
   it('goes on by itself when the stream begins anew, with looks of the new epoch', async () => {
     await using system = await startSystem(built.directory);
     await using opened = await open(system.url);

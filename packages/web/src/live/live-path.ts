@@ -46,18 +46,3 @@ export function liveVideoElement(label: string): HTMLVideoElement {
   video.setAttribute('aria-label', label);
   return video;
 }
-
-/** Calls `onFrame` for each displayed frame until `signal` aborts; without metadata where the browser gives none. */
-export function followFrames(video: HTMLVideoElement, signal: AbortSignal, onFrame: (frame: VideoFrameCallbackMetadata | null) => void): void {
-  const next = (): void => {
-    if (signal.aborted) return;
-    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback((_now, frame) => { told(frame); });
-    else requestAnimationFrame(() => told(null));
-  };
-  const told = (frame: VideoFrameCallbackMetadata | null): void => {
-    if (signal.aborted) return;
-    onFrame(frame);
-    next();
-  };
-  next();
-}

@@ -1,8 +1,9 @@
 // Live video of a camera by the better of two ways. MSE begins at once; WebRTC, which is later by less, takes over with
 // its first picture, without a flash; where there is no WebRTC or it breaks, MSE carries on and WebRTC is tried again.
+import { followFrames } from '../video-frames.ts';
 import { BackOff } from './back-off.ts';
 import { Growth, type LiveNumbers } from './live-numbers.ts';
-import { followFrames, liveVideoElement, ptsOfRtpTimestamp, type LivePhase, type PathChoice, type PathName, type ShownFrame, type WallOrigin } from './live-path.ts';
+import { liveVideoElement, ptsOfRtpTimestamp, type LivePhase, type PathChoice, type PathName, type ShownFrame, type WallOrigin } from './live-path.ts';
 import { MsePlayer } from './mse-player.ts';
 import { webRtcMissing, WebRtcPlayer } from './webrtc-player.ts';
 

@@ -2,6 +2,7 @@
 // again is the caller's. The conversation is the one that protocol's webrtc.ts writes down.
 import { ERRORS, type WebRtcFromKernel, type WebRtcFromPage, type WebRtcStream } from '@ruth/protocol';
 import type { types } from 'mediasoup-client';
+import { followFrames } from '../video-frames.ts';
 
 /** Why it ended, and whether trying again later can help. */
 export interface WebRtcEnd { readonly reason: string; readonly again: boolean }
@@ -121,9 +122,11 @@ export class WebRtcPlayer implements Disposable {
     this.#say({ type: 'resume' });
     this.#newAt = performance.now();
     this.#timers.push(setInterval(() => void this.#look(), LOOK_EVERY_MS));
-    const presented = (): void => { if (!this.#ended && this.#pictures === 0) this.#picture(); };
-    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(presented);
-    else (video as HTMLVideoElement).addEventListener('timeupdate', presented, { once: true });
+    const waiting = new AbortController();
+    followFrames(video, waiting.signal, () => {
+      waiting.abort();
+      if (!this.#ended && this.#pictures === 0) this.#picture();
+    });
   }
 
   #picture(): void {

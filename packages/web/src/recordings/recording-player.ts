@@ -3,6 +3,7 @@
 import type Hls from 'hls.js';
 import { Observable } from '../observable.ts';
 import { apiAddress, ask, type Failure } from '../system/api.ts';
+import { followFrames } from '../video-frames.ts';
 import { FrameTimes } from './frame-times.ts';
 import { MediaMap } from './media-map.ts';
 
@@ -55,7 +56,7 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
     on('seeked', () => { if (video.paused && this.get().status === 'loading') this.#settle('paused'); });
     on('waiting', () => { if (this.get().status === 'playing') this.set({ status: 'loading' }); });
     on('ended', () => void this.#goOn());
-    this.#awaitFrame();
+    followFrames(video, signal, (frame) => this.#onFrame(frame?.mediaTime ?? video.currentTime));
   }
 
   /** At which instant the video stands; null while what is asked for is not there. Finer than `shownAtS`, which is of a frame. */
@@ -174,19 +175,13 @@ export class RecordingPlayer extends Observable<PlaybackState> implements Dispos
 
   #settle(status: 'playing' | 'paused'): void {
     this.#wantedS = null;
-    this.set({ status, ...(status === 'paused' && !('requestVideoFrameCallback' in this.#video) ? { shownAtS: this.#map.wallAt((this.#video as HTMLVideoElement).currentTime) } : {}) });
+    this.set({ status });
   }
 
-  #awaitFrame(): void {
-    const shown = (mediaS: number): void => {
-      if (this.#ending.signal.aborted) return;
-      this.#lastFrameS = mediaS;
-      const shownAtS = this.#map.wallAt(mediaS);
-      if (this.#hls && shownAtS !== null) this.set({ shownAtS });
-      this.#awaitFrame();
-    };
-    if ('requestVideoFrameCallback' in this.#video) this.#video.requestVideoFrameCallback((_now, { mediaTime }) => shown(mediaTime));
-    else setTimeout(() => shown((this.#video).currentTime), 100);
+  #onFrame(mediaS: number): void {
+    this.#lastFrameS = mediaS;
+    const shownAtS = this.#map.wallAt(mediaS);
+    if (this.#hls && shownAtS !== null) this.set({ shownAtS });
   }
 
   #close(): void {
