@@ -145,6 +145,7 @@ describe('the views of models and system', { skip: browserMissing() }, () => {
     await page.locator('[data-process="core"] [data-tone="bad"]', { hasText: 'crash loop' }).waitFor(WAIT);
     await page.getByRole('region', { name: 'Ends of processes' }).getByText('killed by SIGSEGV').waitFor(WAIT);
     await page.getByRole('region', { name: 'Disk' }).getByText('40 GB of 100 GB taken').waitFor(WAIT);
+    assert.equal(await page.locator('meter.disk').evaluate((meter) => getComputedStyle(meter).appearance), 'none', 'meters are drawn by the page: each browser has its own otherwise');
     await page.getByRole('region', { name: 'Drops' }).getByRole('row', { name: /decoder busy 12 Back door/ }).waitFor(WAIT);
     const looks = page.getByRole('region', { name: 'Where the time of looks goes' });
     await looks.getByRole('group', { name: `Stages of ${DETECTOR}` }).getByRole('row', { name: /^Infer / }).getByText('20', { exact: true }).waitFor(WAIT);

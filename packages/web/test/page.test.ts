@@ -77,6 +77,37 @@ describe('the page', { skip: browserMissing() }, () => {
     await playsAt(0.2, 3);
   });
 
+  it('begins anew where the browser takes no buffer, or gives up on what it decodes', async () => {
+    await using system = await startSystem(built.directory);
+    await using opened = await open(system.url);
+    const { page, problems } = opened;
+    await page.addInitScript(() => {
+      const opened: MediaSource[] = [];
+      const MediaSource = class extends globalThis.MediaSource {
+        override addSourceBuffer(mime: string): SourceBuffer {
+          if (opened.push(this) === 1) throw new DOMException('no decoder is free', 'QuotaExceededError');
+          return super.addSourceBuffer(mime);
+        }
+      };
+      Object.assign(globalThis, { opened, MediaSource });
+    });
+    await page.reload();
+    await drawn(page, 1);
+    // As a browser does with a picture that it cannot decode; not while something is appended.
+    const played = await page.waitForFunction(() => {
+      const { opened } = globalThis as unknown as { opened: MediaSource[] };
+      try {
+        opened.at(-1)!.endOfStream('decode');
+        return opened.length;
+      } catch {
+        return null;
+      }
+    }, undefined, WAIT);
+    await page.waitForFunction((count) => (globalThis as unknown as { opened: MediaSource[] }).opened.length > count, Number(await played.jsonValue()), WAIT);
+    await drawn(page, 1);
+    assert.deepEqual(problems, []);
+  });
+
   it('hides and shows what a model draws, and remembers it', async () => {
     await using system = await startSystem(built.directory);
     await using opened = await open(system.url);

@@ -23,7 +23,7 @@ export class SegmentBuffer {
   /** Of what is being appended. */
   #parts = 0;
   #endS: number | null = null;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   /** What is buffered and may be played grew by so many parts. */
   onGrown: ((endBeforeS: number, endS: number, parts: number) => void) | null = null;
@@ -36,9 +36,15 @@ export class SegmentBuffer {
     this.#address = URL.createObjectURL(this.#source);
     // ManagedMediaSource plays only where remote playback is off.
     video.disableRemotePlayback = true;
+    // What was appended well may still not be decoded: the source has ended then, and takes no more.
+    video.addEventListener('error', () => this.#fail(video.error?.message || 'the browser could not decode the stream'), { signal: this.#closing.signal });
     this.#source.addEventListener('sourceopen', () => {
-      if (this.#closed || this.#buffer) return;
-      this.#buffer = this.#source.addSourceBuffer(mime);
+      if (this.#closing.signal.aborted || this.#buffer) return;
+      try {
+        this.#buffer = this.#source.addSourceBuffer(mime);
+      } catch (error) {
+        return this.#fail((error as Error).message);
+      }
       this.#buffer.mode = 'segments';
       this.#buffer.addEventListener('updateend', () => {
         this.#grown();
@@ -58,7 +64,7 @@ export class SegmentBuffer {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#pending = [];
     if (this.#video.src === this.#address) {
       this.#video.removeAttribute('src');
@@ -69,7 +75,7 @@ export class SegmentBuffer {
 
   #grown(): void {
     // What was being appended when it was closed ends, too; the buffer is none any more then.
-    if (this.#closed || this.#source.readyState !== 'open') return;
+    if (this.#closing.signal.aborted || this.#source.readyState !== 'open') return;
     const { buffered } = this.#buffer!;
     const endS = buffered.length > 0 ? buffered.end(buffered.length - 1) : null;
     const before = this.#endS;
@@ -79,7 +85,7 @@ export class SegmentBuffer {
 
   #pump(): void {
     const buffer = this.#buffer;
-    if (this.#closed || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
+    if (this.#closing.signal.aborted || !buffer || buffer.updating || this.#source.readyState !== 'open') return;
     const { currentTime } = this.#video;
     if (buffer.buffered.length > 0 && currentTime - buffer.buffered.start(0) > CUT_BEYOND_S) {
       buffer.remove(0, currentTime - KEEP_S);
@@ -100,7 +106,7 @@ export class SegmentBuffer {
   }
 
   #fail(reason: string): void {
-    if (this.#closed) return;
+    if (this.#closing.signal.aborted) return;
     this.close();
     this.#onFailure(reason);
   }
