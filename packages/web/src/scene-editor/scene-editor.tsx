@@ -152,6 +152,6 @@ function matchText(kind: ShapeKind, objects: readonly SeenObject[], matches: rea
 
 function hintFor({ drawing, chosen, scene }: SceneDraft): string {
   if (drawing) return canFinish(drawing) ? `${drawing.points.length} points. Press the first point or Enter to finish; Backspace takes the last one back, Escape gives up.` : 'Press on the picture, or move with the arrows and set points with Space.';
-  if (chosen) return `${nameOf(shapeAt({ scene }, chosen)!, chosen.kind, chosen.index)}: drag its points, or move them with the arrows (with Shift in small steps); Delete removes a point. A small dot between two points adds one.`;
+  if (chosen) return `${nameOf(shapeAt({ scene }, chosen)!, chosen.kind, chosen.index)}: drag its points, or move them with the arrows (with Shift in small steps); Delete removes a point, plus adds one after it, as the small dot between two does.`;
   return 'Choose what to draw, or press on a shape to change it.';
 }

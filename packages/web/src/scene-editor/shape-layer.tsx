@@ -1,5 +1,5 @@
 // The shapes of a scene over the picture, to be drawn and moved by pointer, touch and keyboard. Coordinates are shares of the picture.
-import { useRef, type KeyboardEvent, type PointerEvent } from 'react';
+import { useEffect, useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { polygonArea, type Point, type SceneConfig } from '@ruth/protocol';
 import type { Rectangle } from '../overlay/video-rectangle.ts';
 import { canFinish, isClosed, pointsOf, type ChosenShape, type SceneAction, type SceneDraft, type Shape, type ShapeKind } from './scene-draft.ts';
@@ -28,6 +28,13 @@ export function ShapeLayer({ draft, frame, matches, isWrong, dispatch }: ShapeLa
   const layer = useRef<SVGSVGElement>(null);
   /** A movement by pointer: what is moved and from where. */
   const drag = useRef<{ readonly what: 'point' | 'shape'; from: Point; began: boolean } | null>(null);
+  /** A point was added or taken away by keyboard: the one that is chosen then has the focus. */
+  const focusNext = useRef(false);
+  useEffect(() => {
+    if (!focusNext.current) return;
+    focusNext.current = false;
+    layer.current!.querySelector<SVGCircleElement>('.corner[data-chosen="true"]')?.focus();
+  }, [draft]);
   const x = ([at]: Point): number => frame.x + at * frame.width;
   const y = ([, at]: Point): number => frame.y + at * frame.height;
   const pointOf = ({ clientX, clientY }: { clientX: number; clientY: number }): Point => {
@@ -86,8 +93,7 @@ export function ShapeLayer({ draft, frame, matches, isWrong, dispatch }: ShapeLa
             )}
             <text x={x(points[0]!) + 6} y={y(points[0]!) + 16}>{nameOf(shape, kind, index)}</text>
             {isChosen && points.map((point, at) => {
-              const after = points[(at + 1) % points.length]!;
-              const middle: Point = [(point[0] + after[0]) / 2, (point[1] + after[1]) / 2];
+              const middle = between(point, points[(at + 1) % points.length]!);
               return (isClosed(kind) || at < points.length - 1) && (
                 <circle key={`between ${at}`} className="between" cx={x(middle)} cy={y(middle)} r="5" onPointerDown={(event) => { event.stopPropagation(); dispatch({ do: 'insert', after: at, at: middle }); }}><title>Add a point here</title></circle>
               );
@@ -95,12 +101,19 @@ export function ShapeLayer({ draft, frame, matches, isWrong, dispatch }: ShapeLa
             {isChosen && points.map((point, at) => (
               <circle
                 key={at} className="corner" cx={x(point)} cy={y(point)} r="8" tabIndex={0} role="button" data-chosen={chosen.point === at}
-                aria-label={`Point ${at + 1} of ${points.length}: ${percent(point[0])} from the left, ${percent(point[1])} from the top. Arrows move it, Delete removes it`}
+                aria-label={`Point ${at + 1} of ${points.length}: ${percent(point[0])} from the left, ${percent(point[1])} from the top. Arrows move it, plus adds one after it, Delete removes it`}
                 onPointerDown={(event) => grab(event, 'point', kind, index, at)} onFocus={() => { if (chosen.point !== at) dispatch({ do: 'choose', chosen: { kind, index, point: at } }); }}
                 onKeyDown={(event) => {
                   if (event.key in ARROWS) dispatch({ do: 'move point', to: stepped(point, event), continues: event.repeat });
-                  else if (event.key === 'Delete' || event.key === 'Backspace') dispatch({ do: 'remove point' });
-                  else return;
+                  else if (event.key === 'Delete' || event.key === 'Backspace') {
+                    focusNext.current = true;
+                    dispatch({ do: 'remove point' });
+                  } else if (event.key === '+' || event.key === 'Insert') {
+                    focusNext.current = true;
+                    // After the last point of a line is nothing to be between.
+                    const after = isClosed(kind) || at < points.length - 1 ? at : at - 1;
+                    dispatch({ do: 'insert', after, at: between(points[after]!, points[(after + 1) % points.length]!) });
+                  } else return;
                   event.preventDefault();
                 }}
               />
@@ -121,6 +134,10 @@ export function ShapeLayer({ draft, frame, matches, isWrong, dispatch }: ShapeLa
       )}
     </svg>
   );
+}
+
+function between([x1, y1]: Point, [x2, y2]: Point): Point {
+  return [(x1 + x2) / 2, (y1 + y2) / 2];
 }
 
 /** The large below the small, lines above areas, and what is chosen above all: nothing covers what is taken hold of. */
