@@ -1,6 +1,7 @@
 // What is wrong with recordings is found, told and put right: by the program, and by the kernel while it records.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -69,6 +70,13 @@ test('recordings without an index, such as copies that were taken back, get one 
   assert.deepEqual(kindsOf(await check(back, true)), segments.map(({ file }) => `extra ${file}`));
   const clean = await run('--directory', back, '--decode');
   assert.equal(clean.code, 0, clean.stdout);
+});
+
+test('a folder that a file system does not let be made is refused at once, also where it says that the parent is not there', { skip: !existsSync('/proc/self') && 'no procfs here' }, async () => {
+  // In a process of its own, which can be ended where it does not end: Node's recursive mkdir turns round for ever there.
+  const open = `import { lockFolder } from ${JSON.stringify(new URL('../src/record/archive/index-file.ts', import.meta.url).href)}; lockFolder('/proc/nope/recordings')`;
+  const stderr = await new Promise<string>((resolve) => { execFile(process.execPath, ['--input-type=module-typescript', '--eval', open], { timeout: 60_000, killSignal: 'SIGKILL' }, (_error, _out, text) => resolve(text)); });
+  assert.match(stderr, /recording\.directory \/proc\/nope\/recordings cannot be written to: ENOENT: .*; make the folder, or name another/);
 });
 
 test('recordings are looked into in the background while they are written: what is wrong with which camera, and what to do; one at a time, and until it is cancelled', real, async () => {

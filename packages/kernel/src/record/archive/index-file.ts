@@ -1,6 +1,6 @@
 // The index in the folder of recordings: one process at a time has it, a full disk does not keep it from being opened, and a damaged one is put aside.
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RuthError } from '@ruth/protocol';
 import { lockFile } from '@ruth/transport';
@@ -20,7 +20,7 @@ export function lockFolder(directory: string): FolderLock {
   let fd: number;
   const path = join(directory, LOCK_FILE);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    makeFolder(directory);
     fd = openSync(path, 'a', 0o640);
   } catch (cause) {
     throw new RuthError('invalid_config', `recording.directory ${directory} cannot be written to: ${(cause as Error).message}; make the folder, or name another`, { cause });
@@ -39,6 +39,17 @@ export function lockFolder(directory: string): FolderLock {
     // On a full disk the lock holds all the same; only its owner is not told.
   }
   return { fd, ownerBefore };
+}
+
+/** With its parents. Node's own recursion does not end where a file system says of a folder that may not be made that it is not there (procfs does). */
+function makeFolder(directory: string): void {
+  if (existsSync(directory)) return;
+  if (dirname(directory) !== directory) makeFolder(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o750 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** Even to be opened the index needs some room. It is kept free for the day on which the disk is full. */
