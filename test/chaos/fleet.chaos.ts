@@ -4,7 +4,7 @@
 // RUTH_CHAOS_BLOWS (30) and RUTH_CHAOS_SEED repeat a run.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore as openDatabase, type StoreAddress } from '@ruth/server/store';
@@ -210,18 +210,20 @@ function readIndex(node: FleetNode): Recorded[] {
 
 /** Which pictures the recordings of a camera have, of those from one number to another; seconds by how often it sends. */
 function weigh(recorded: readonly Recorded[], from: number, until: number): { gaps: Gap[]; doubleS: number; doubles: string[] } {
-  const nodeOf = new Map<number, string>();
+  const whereIs = new Map<number, Recorded>();
   const twice = new Map<string, number>();
-  for (const { node, file } of recorded) {
-    for (const number of numbersIn(readFileSync(file))) {
-      const other = nodeOf.get(number);
-      if (other !== undefined) twice.set(`${other} and ${node}`, (twice.get(`${other} and ${node}`) ?? 0) + 1);
-      nodeOf.set(number, node);
+  for (const one of recorded) {
+    for (const number of numbersIn(readFileSync(one.file))) {
+      const other = whereIs.get(number);
+      // With the files, whose names say when each began: of one node alone it may be that a camera gave its running group of pictures to a second connection.
+      const both = other && [other, one].map(({ node, file }) => `${node} (${basename(file)})`).join(' and ');
+      if (both !== undefined) twice.set(both, (twice.get(both) ?? 0) + 1);
+      whereIs.set(number, one);
     }
   }
   const gaps: Gap[] = [];
   let last = from;
-  for (const number of [...nodeOf.keys()].filter((one) => one > from).sort((a, b) => a - b)) {
+  for (const number of [...whereIs.keys()].filter((one) => one > from).sort((a, b) => a - b)) {
     if (number > last + 1) gaps.push({ after: last, seconds: (number - last - 1) / CLIP_FPS });
     last = number;
   }
