@@ -171,15 +171,17 @@ describe('the live view', { skip: browserMissing() }, () => {
     addCameras(4);
     const detect = { state: 'idle' as const, width: null, height: null, fps: null, last_error: null };
     for (const index of [0, 1]) suite.system.cameras[index]!.detect = detect;
+    suite.system.watched.length = 0;
     await using opened = await suite.open();
     const { page, problems } = opened;
     await drawn(page, 1);
     // Who comes late would be taken for one that began anew.
-    await until(() => new Set(suite.system.watched).size === 4, 'all four are watched');
+    await until(() => suite.system.watched.length === 4, 'all four are watched');
     suite.system.watched.length = 0;
     await page.getByRole('button', { name: '3 columns' }).click();
     await page.locator('.tile .pictures[data-stream="detect"]').nth(1).waitFor({ ...WAIT, state: 'attached' });
     await drawn(page, 1);
+    await until(() => suite.system.watched.length >= 2, 'both are watched anew');
     assert.deepEqual(suite.system.watched.toSorted(), ['more-2 detect', 'square detect'], 'cameras with one stream go on as they were');
     assert.match((await page.locator('[data-camera-id="square"] .path').getAttribute('title'))!, /smaller stream/);
     suite.system.cameras[1]!.detect = { ...detect, state: 'down' };
@@ -187,6 +189,7 @@ describe('the live view', { skip: browserMissing() }, () => {
     suite.system.cameras[1]!.detect = detect;
     await page.getByRole('button', { name: 'Open Square <hall>' }).click();
     await page.locator('main[data-camera-id="square"] .pictures[data-stream="main"]').waitFor({ ...WAIT, state: 'attached' });
+    await until(() => suite.system.watched.length >= 4, 'both are watched by their main stream');
     assert.deepEqual(suite.system.watched.slice(2), ['more-2 main', 'square main']);
     assert.deepEqual(problems, []);
   });
