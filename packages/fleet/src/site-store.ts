@@ -75,7 +75,8 @@ export class SiteStore implements AsyncDisposable {
     const { replicas } = options;
     try {
       const manager = await jetstreamManager(connection, { timeout: ANSWER_LIMIT_MS });
-      const kvm = new Kvm(watchingInMemory(jetstream(connection, { timeout: ANSWER_LIMIT_MS })));
+      const js = jetstream(connection, { timeout: ANSWER_LIMIT_MS });
+      const kvm = new Kvm(replicas === 1 ? watchingInMemory(js) : js);
       // What is read decides who records: it is asked of the server that leads, never of one that may be behind.
       const bucket = (bucketName: string, more: Partial<KvOptions> = {}): Promise<KV> => kvm.create(bucketName, { replicas, allow_direct: false, timeout: ANSWER_LIMIT_MS, ...more });
       // What every node watches is apart from what every node writes: for each record that is replaced, a server looks at each watch of its bucket.
@@ -106,8 +107,9 @@ export class SiteStore implements AsyncDisposable {
 }
 
 /**
- * A server writes several files for each consumer of a bucket that lies on its disk, unless told otherwise, and keeps those of watches that ended for five minutes more. A thousand nodes that watch anew after
- * it was away had it do that for half a minute, and renewals waited. What a consumer had told is nothing that need outlive a server: whoever watches notices that something is missing, and asks anew.
+ * Where there is one server alone. It writes several files for each consumer of a bucket that lies on its disk, unless told otherwise, and keeps those of watches that ended for five minutes more. A thousand
+ * nodes that watch anew after it was away had it do that for half a minute, and renewals waited. It ends with all connections, so that everybody watches anew. In a cluster who is connected to another server
+ * than the one that has its consumer would notice only by silence, ten seconds and more, that memory is gone; there it is read from the disk again.
  */
 function watchingInMemory(js: JetStreamClient): JetStreamClient {
   const { consumers } = js;
